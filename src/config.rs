@@ -1,0 +1,200 @@
+//! What a heap is told when it is made, and how it says no.
+
+use core::error::Error;
+use core::fmt;
+
+use crate::handle::{Generation, RawHandle, ShortName};
+
+/// Settings of a [`Heap`](crate::Heap). Builder methods take and give it by value.
+///
+/// # Examples
+/// ```
+/// use slotgc::{Heap, HeapConfig};
+///
+/// let mut heap = Heap::with_config(HeapConfig::default().max_objects(1));
+/// assert!(heap.try_alloc(1).is_ok());
+/// assert_eq!(heap.try_alloc(2).unwrap_err().into_inner(), 2);
+/// ```
+#[derive(Clone, Debug)]
+pub struct HeapConfig {
+    max_objects: usize,
+    max_bytes: usize,
+    first_generation: u32,
+}
+
+impl Default for HeapConfig {
+    fn default() -> Self {
+        Self { max_objects: usize::MAX, max_bytes: usize::MAX, first_generation: 1 }
+    }
+}
+
+impl HeapConfig {
+    /// The last generation a slot can have. A slot whose object had it is retired: never used again.
+    pub const MAX_GENERATION: u32 = u32::MAX;
+
+    /// At most this many objects alive at once (those not yet collected count). Default: no limit.
+    #[must_use]
+    pub fn max_objects(mut self, objects: usize) -> Self {
+        self.max_objects = objects;
+        self
+    }
+
+    /// At most this many bytes in objects, each counted as its slot: `size_of::<T>()`, the header of 8 bytes
+    /// and padding. What objects own elsewhere (a `Vec`'s buffer) is not counted. Default: no limit.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// The generation at which a fresh slot starts; an even number means the next odd one. Default: 1.
+    ///
+    /// Heaps that start at different generations notice a handle that strayed from one to the other: it
+    /// resolves to nothing instead of to the object that happens to live in that slot.
+    #[must_use]
+    pub fn first_generation(mut self, generation: u32) -> Self {
+        self.first_generation = generation | 1;
+        self
+    }
+
+    pub(crate) fn objects_limit(&self) -> usize {
+        self.max_objects
+    }
+
+    pub(crate) fn bytes_limit(&self) -> usize {
+        self.max_bytes
+    }
+
+    pub(crate) fn fresh_generation(&self) -> Generation {
+        Generation(self.first_generation)
+    }
+}
+
+/// Why an allocation was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Limit {
+    Objects(usize),
+    Bytes(usize),
+    Types(usize),
+    Range(u64),
+    Memory(usize),
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Limit::Objects(max) => write!(f, "max_objects of {max} objects reached"),
+            Limit::Bytes(max) => write!(f, "max_bytes of {max} bytes reached"),
+            Limit::Types(max) => write!(f, "a heap holds objects of {max} types at most"),
+            Limit::Range(bytes) => write!(f, "the heap's address range of {bytes} bytes is used up"),
+            Limit::Memory(bytes) => write!(f, "the system refused {bytes} bytes of memory"),
+        }
+    }
+}
+
+/// An allocation met a limit; the value is inside, unharmed.
+///
+/// The text names the type, the limit and its number.
+///
+/// # Examples
+/// ```
+/// use slotgc::{Heap, HeapConfig};
+///
+/// let mut heap = Heap::with_config(HeapConfig::default().max_objects(0));
+/// let refused = heap.try_alloc("a bear").unwrap_err();
+/// assert_eq!(refused.to_string(), "cannot allocate &str: max_objects of 0 objects reached");
+/// assert_eq!(refused.into_inner(), "a bear");
+/// ```
+pub struct AllocError<T> {
+    value: T,
+    limit: Limit,
+}
+
+impl<T> AllocError<T> {
+    #[cold]
+    pub(crate) fn new(value: T, limit: Limit) -> Self {
+        Self { value, limit }
+    }
+
+    /// The value that found no place.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+
+    /// The text of the refusal without the value.
+    pub(crate) fn refusal(&self) -> Refusal {
+        Refusal { type_name: core::any::type_name::<T>(), limit: self.limit }
+    }
+}
+
+impl<T> fmt::Debug for AllocError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AllocError({})", self.refusal())
+    }
+}
+
+impl<T> fmt::Display for AllocError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.refusal(), f)
+    }
+}
+
+impl<T> Error for AllocError<T> {}
+
+/// What an [`AllocError`] and the panic of `alloc` say.
+pub(crate) struct Refusal {
+    type_name: &'static str,
+    limit: Limit,
+}
+
+impl Refusal {
+    pub(crate) fn of<T>(limit: Limit) -> Self {
+        Self { type_name: core::any::type_name::<T>(), limit }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot allocate {}: {}", ShortName(self.type_name), self.limit)
+    }
+}
+
+/// The object behind a handle is gone. What Python's `weakref.proxy` raises as `ReferenceError`.
+///
+/// # Examples
+/// ```
+/// use slotgc::{Dead, Heap};
+///
+/// let mut heap = Heap::new();
+/// let bear = heap.alloc("Teddy".to_string());
+/// heap.collect();
+/// let dead: Dead = heap.try_get(bear).unwrap_err();
+/// assert_eq!(dead.to_string(), format!("weakly-referenced object no longer exists: String({bear})"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Dead {
+    type_name: &'static str,
+    handle: RawHandle,
+}
+
+impl Dead {
+    #[cold]
+    pub(crate) fn new<T>(handle: RawHandle) -> Self {
+        Self { type_name: core::any::type_name::<T>(), handle }
+    }
+}
+
+impl fmt::Debug for Dead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Dead({}({}))", ShortName(self.type_name), self.handle)
+    }
+}
+
+impl fmt::Display for Dead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = ShortName(self.type_name);
+        write!(f, "weakly-referenced object no longer exists: {name}({})", self.handle)
+    }
+}
+
+impl Error for Dead {}

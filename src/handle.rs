@@ -1,0 +1,649 @@
+//! Handles: the 8-byte ids by which a program and the heap name an object.
+//!
+//! Invariant: the granule of a non-null `Gc<T>` or `Weak<T>` is a slot boundary of `T`'s pages
+//! ([`Geometry`]), and its generation is odd. Both hold wherever a handle is made, and bits from outside are
+//! checked in one place, [`RawHandle::checked`]. This is what makes made-up handles safe: the heap may read a
+//! slot's header at any granule of a page of the right type. An [`AnyGc`] promises the odd generation only.
+//!
+//! This module knows no heap: whether a handle resolves is the heap's to say.
+
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::marker::PhantomData;
+use core::num::NonZeroU64;
+
+use slotmap::KeyData;
+
+/// Bytes in a granule, the unit in which handles count addresses.
+pub(crate) const GRANULE_BYTES: usize = 8;
+/// Bytes in a page, the slots that are of one type and swept together.
+pub(crate) const PAGE_BYTES: usize = 64 * 1024;
+/// Granules in a page.
+pub(crate) const PAGE_GRANULES: u32 = (PAGE_BYTES / GRANULE_BYTES) as u32;
+/// Pages that a granule can name: 32 GiB of them.
+pub(crate) const MAX_PAGES: u32 = u32::MAX / PAGE_GRANULES + 1;
+/// The header before each value: generation and flags.
+pub(crate) const HEADER_BYTES: usize = 8;
+/// No slot is smaller, so that a page has at most 4096 of them.
+pub(crate) const MIN_SLOT_BYTES: usize = 16;
+
+const _: () = assert!(MAX_PAGES as u64 * PAGE_BYTES as u64 == 32 << 30);
+
+/// Where the slots of `T` lie in its pages.
+pub(crate) struct Geometry<T>(PhantomData<T>);
+
+impl<T> Geometry<T> {
+    /// Bytes from one slot to the next.
+    pub(crate) const SLOT_BYTES: usize = {
+        let align = if align_of::<T>() > HEADER_BYTES { align_of::<T>() } else { HEADER_BYTES };
+        // The value follows the header at the next multiple of its alignment.
+        let bytes = (align + size_of::<T>()).next_multiple_of(align);
+        if bytes < MIN_SLOT_BYTES { MIN_SLOT_BYTES } else { bytes }
+    };
+    /// Granules from one slot to the next.
+    pub(crate) const SLOT_GRANULES: u32 = (Self::SLOT_BYTES / GRANULE_BYTES) as u32;
+    /// Pages that belong together: more than one only where a slot is larger than a page.
+    pub(crate) const RUN_PAGES: u32 = Self::SLOT_BYTES.div_ceil(PAGE_BYTES) as u32;
+    /// Slots in a page, or in a run of pages.
+    pub(crate) const PAGE_SLOTS: u32 =
+        if Self::RUN_PAGES > 1 { 1 } else { PAGE_GRANULES / Self::SLOT_GRANULES };
+    /// Whether a heap can hold a `T` at all.
+    pub(crate) const FITS: () = assert!(
+        align_of::<T>() <= PAGE_BYTES && Self::SLOT_BYTES < 32 << 30,
+        "slotgc: a heap holds types of less than 32 GiB that are aligned to 64 KiB at most"
+    );
+}
+
+/// A place in the heap: a page and the granule in it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Granule(pub(crate) u32);
+
+impl Granule {
+    #[inline(always)]
+    pub(crate) fn new(page: u32, in_page: u32) -> Self {
+        Self(page * PAGE_GRANULES + in_page)
+    }
+
+    #[inline(always)]
+    pub(crate) fn page(self) -> u32 {
+        self.0 / PAGE_GRANULES
+    }
+
+    #[inline(always)]
+    pub(crate) fn in_page(self) -> u32 {
+        self.0 % PAGE_GRANULES
+    }
+
+    /// The slot's number in its page; meaningful only for a slot boundary of `T`.
+    #[inline(always)]
+    pub(crate) fn slot_index<T>(self) -> u32 {
+        self.in_page() / Geometry::<T>::SLOT_GRANULES
+    }
+
+    #[inline(always)]
+    pub(crate) fn of_slot<T>(page: u32, slot: u32) -> Self {
+        Self::new(page, slot * Geometry::<T>::SLOT_GRANULES)
+    }
+
+    fn is_boundary<T>(self) -> bool {
+        self.in_page() % Geometry::<T>::SLOT_GRANULES == 0
+            && self.slot_index::<T>() < Geometry::<T>::PAGE_SLOTS
+    }
+}
+
+/// A slot's tenancy number: odd while an object lives there, even while none does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Generation(pub(crate) u32);
+
+impl Generation {
+    /// The generation of a slot that was never used, and again of one whose generations are used up.
+    pub(crate) const ZERO: Generation = Generation(0);
+
+    #[inline(always)]
+    pub(crate) fn is_occupied(self) -> bool {
+        self.0 % 2 == 1
+    }
+
+    /// The generation after this one. After the last comes [`ZERO`](Self::ZERO): the slot is retired.
+    #[inline(always)]
+    pub(crate) fn next(self) -> Generation {
+        Generation(self.0.wrapping_add(1))
+    }
+}
+
+/// What every handle is: a granule and an odd generation, ordered by both.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(transparent)]
+pub(crate) struct RawHandle(NonZeroU64);
+
+impl RawHandle {
+    /// The handle that never resolves: its page is beyond every heap's range.
+    pub(crate) const NULL: RawHandle = RawHandle(match NonZeroU64::new((u32::MAX as u64) << 32 | 1) {
+        Some(bits) => bits,
+        None => unreachable!(),
+    });
+
+    #[inline(always)]
+    pub(crate) fn new(granule: Granule, generation: Generation) -> Self {
+        debug_assert!(generation.is_occupied(), "a handle names a living generation");
+        // The `| 1` changes nothing for an odd generation, and shows the compiler that the bits are not zero.
+        let bits = u64::from(granule.0) << 32 | u64::from(generation.0) | 1;
+        Self(NonZeroU64::MIN | bits)
+    }
+
+    /// Bits from anywhere: null unless the generation is odd.
+    #[inline]
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        if bits & 1 == 0 { Self::NULL } else { Self(NonZeroU64::MIN | bits) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0.get()
+    }
+
+    #[inline(always)]
+    pub(crate) fn granule(self) -> Granule {
+        Granule((self.0.get() >> 32) as u32)
+    }
+
+    #[inline(always)]
+    pub(crate) fn generation(self) -> Generation {
+        Generation(self.0.get() as u32)
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        self == Self::NULL
+    }
+
+    /// The same handle if it lies on a slot boundary of `T`, else null.
+    #[inline]
+    fn checked<T>(self) -> Self {
+        if self.granule().is_boundary::<T>() { self } else { Self::NULL }
+    }
+
+    /// slotmap's form of the handle: slots numbered densely within each page.
+    fn to_key<T>(self) -> KeyData {
+        if self.is_null() {
+            return KeyData::default();
+        }
+        let granule = self.granule();
+        let index = granule.page() * Geometry::<T>::PAGE_SLOTS + granule.slot_index::<T>();
+        KeyData::from_ffi(u64::from(self.generation().0) << 32 | u64::from(index))
+    }
+
+    fn from_key<T>(key: KeyData) -> Self {
+        let ffi = key.as_ffi();
+        let (index, generation) = (ffi as u32, Generation((ffi >> 32) as u32));
+        let page = index / Geometry::<T>::PAGE_SLOTS;
+        if page >= MAX_PAGES || !generation.is_occupied() {
+            return Self::NULL;
+        }
+        Self::new(Granule::of_slot::<T>(page, index % Geometry::<T>::PAGE_SLOTS), generation)
+    }
+}
+
+impl fmt::Debug for RawHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Hash for RawHandle {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.to_bits());
+    }
+}
+
+impl fmt::Display for RawHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_null() {
+            return f.pad("null");
+        }
+        let mut text = Line::default();
+        fmt::write(&mut text, format_args!("{}v{}", self.granule().0, self.generation().0))?;
+        f.pad(text.as_str())
+    }
+}
+
+/// Room for the text of one handle, so that it can be padded without an allocation.
+#[derive(Default)]
+struct Line {
+    bytes: [u8; 24],
+    len: usize,
+}
+
+impl Line {
+    fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.bytes[..self.len]).expect("only whole strings are appended")
+    }
+}
+
+impl fmt::Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.len + text.len();
+        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
+
+/// A type's name without the paths: `Vec<Node>` for `alloc::vec::Vec<game::Node>`.
+pub(crate) struct ShortName(pub(crate) &'static str);
+
+impl ShortName {
+    pub(crate) fn of<T: ?Sized>() -> Self {
+        Self(core::any::type_name::<T>())
+    }
+}
+
+impl fmt::Display for ShortName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while !rest.is_empty() {
+            let name_len =
+                rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(rest.len());
+            let (path, after) = rest.split_at(name_len);
+            f.write_str(path.rsplit("::").next().unwrap_or(path))?;
+            let mark_len = after.chars().next().map_or(0, char::len_utf8);
+            let (mark, after) = after.split_at(mark_len);
+            f.write_str(mark)?;
+            rest = after;
+        }
+        Ok(())
+    }
+}
+
+/// A handle of an object: a strong edge when it is stored inside another object, a checked id on the stack.
+///
+/// Eight bytes, `Copy`. It keeps its object alive only where a collection finds it: in a field of a live
+/// object that [`Trace`](crate::Trace) reports. A local variable keeps nothing alive: that is what
+/// [`Root`](crate::Root) is for. A handle whose object is gone resolves to `None` for ever, whatever takes
+/// the object's place.
+///
+/// Two handles are equal if and only if they name the same object, living or dead.
+///
+/// # Examples
+/// ```
+/// use slotgc::{Gc, Heap};
+///
+/// let mut heap = Heap::new();
+/// let bear: Gc<String> = heap.alloc("Teddy".to_string());
+/// assert_eq!(heap.get(bear).map(String::as_str), Some("Teddy"));
+///
+/// heap.collect(); // nothing roots the bear
+/// assert_eq!(heap.get(bear), None);
+/// ```
+#[repr(transparent)]
+pub struct Gc<T> {
+    raw: RawHandle,
+    target: PhantomData<fn() -> T>,
+}
+
+/// A handle that never keeps its object alive, wherever it is stored.
+///
+/// Eight bytes, `Copy`. Making one costs nothing and registers nothing: it is a [`Gc`] that no collection
+/// follows.
+///
+/// # Examples
+/// ```
+/// use slotgc::{Heap, Weak};
+///
+/// let mut heap = Heap::new();
+/// let root = heap.alloc_root(7u32);
+/// let weak: Weak<u32> = root.downgrade();
+/// assert_eq!(heap.get(weak), Some(&7));
+///
+/// drop(root);
+/// heap.collect();
+/// assert_eq!(heap.get(weak), None);
+/// ```
+#[repr(transparent)]
+pub struct Weak<T> {
+    raw: RawHandle,
+    target: PhantomData<fn() -> T>,
+}
+
+/// A [`Gc`] whose type is known at run time only.
+///
+/// Eight bytes, `Copy`. A strong edge when it is stored inside an object. Turn it back into a `Gc` with
+/// [`Heap::downcast`](crate::Heap::downcast).
+///
+/// # Examples
+/// ```
+/// use slotgc::{AnyGc, Heap};
+///
+/// let mut heap = Heap::new();
+/// let any: AnyGc = heap.alloc(1u8).erase();
+/// assert!(heap.downcast::<u8>(any).is_some());
+/// assert!(heap.downcast::<u16>(any).is_none());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct AnyGc {
+    raw: RawHandle,
+}
+
+const _: () = assert!(size_of::<Gc<u8>>() == 8 && size_of::<Option<Gc<u8>>>() == 8);
+const _: () = assert!(size_of::<Option<Weak<u8>>>() == 8 && size_of::<Option<AnyGc>>() == 8);
+
+impl<T> Gc<T> {
+    /// For a handle whose granule is a slot boundary of `T`.
+    #[inline(always)]
+    pub(crate) fn from_raw(raw: RawHandle) -> Self {
+        debug_assert!(
+            raw.is_null() || raw.granule().is_boundary::<T>(),
+            "{raw} is no slot of {}",
+            ShortName::of::<T>()
+        );
+        Self { raw, target: PhantomData }
+    }
+
+    /// The weak handle of the same object.
+    #[inline(always)]
+    pub fn downgrade(self) -> Weak<T> {
+        Weak::from_raw(self.raw)
+    }
+
+    /// The same handle with its type forgotten.
+    #[inline(always)]
+    pub fn erase(self) -> AnyGc {
+        AnyGc { raw: self.raw }
+    }
+}
+
+impl<T> Weak<T> {
+    /// For a handle whose granule is a slot boundary of `T`.
+    #[inline(always)]
+    pub(crate) fn from_raw(raw: RawHandle) -> Self {
+        debug_assert!(
+            raw.is_null() || raw.granule().is_boundary::<T>(),
+            "{raw} is no slot of {}",
+            ShortName::of::<T>()
+        );
+        Self { raw, target: PhantomData }
+    }
+
+    /// A weak handle that never resolves, in any heap.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Heap, Weak};
+    ///
+    /// let target: Weak<String> = Weak::dangling();
+    /// assert_eq!(Heap::new().get(target), None);
+    /// ```
+    pub const fn dangling() -> Self {
+        Self { raw: RawHandle::NULL, target: PhantomData }
+    }
+
+    /// The strong handle with the same identity, whether or not it resolves.
+    #[inline(always)]
+    pub(crate) fn assume_strong(self) -> Gc<T> {
+        Gc::from_raw(self.raw)
+    }
+}
+
+impl AnyGc {
+    #[inline(always)]
+    pub(crate) fn raw(self) -> RawHandle {
+        self.raw
+    }
+
+    #[inline(always)]
+    pub(crate) fn from_raw(raw: RawHandle) -> Self {
+        Self { raw }
+    }
+
+    /// The handle as a number: the same one as [`Gc::to_bits`] of the object gives.
+    #[inline]
+    pub fn to_bits(self) -> u64 {
+        self.raw.to_bits()
+    }
+
+    /// The handle with these bits. Bits that no handle has give a handle that resolves to nothing.
+    #[inline]
+    pub fn from_bits(bits: u64) -> Self {
+        Self { raw: RawHandle::from_bits(bits) }
+    }
+}
+
+impl Default for AnyGc {
+    /// The null handle: it never resolves.
+    fn default() -> Self {
+        Self { raw: RawHandle::NULL }
+    }
+}
+
+impl fmt::Debug for AnyGc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AnyGc({})", self.raw)
+    }
+}
+
+impl fmt::Display for AnyGc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.raw, f)
+    }
+}
+
+/// What `Gc` and `Weak` have alike. Written by hand since a derive would ask the same of `T`.
+macro_rules! typed_handle {
+    ($handle:ident) => {
+        impl<T> $handle<T> {
+            #[inline(always)]
+            pub(crate) fn raw(self) -> RawHandle {
+                self.raw
+            }
+
+            /// The handle as a number, to be kept outside of Rust or packed into a tagged word. `Gc`, `Weak`
+            /// and `AnyGc` of one object have the same bits.
+            #[inline]
+            pub fn to_bits(self) -> u64 {
+                self.raw.to_bits()
+            }
+
+            /// The handle with these bits: `from_bits(h.to_bits()) == h`. Bits that no handle of a `T` has
+            /// give the null handle or one that resolves to nothing; bits of another object's handle may
+            /// resolve to a live object, always a `T`. O(1), a few instructions.
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("use slotgc::{Gc, Heap, ", stringify!($handle), "};")]
+            ///
+            /// let mut heap = Heap::new();
+            #[doc = concat!("let handle: ", stringify!($handle), "<u32> = heap.alloc(5).into();")]
+            #[doc = concat!("assert_eq!(", stringify!($handle), "::from_bits(handle.to_bits()), handle);")]
+            #[doc = concat!("let made_up = ", stringify!($handle), "::<u32>::from_bits(0xdead_beef);")]
+            /// assert_eq!(heap.get(made_up), None);
+            /// ```
+            #[inline]
+            pub fn from_bits(bits: u64) -> Self {
+                Self::from_raw(RawHandle::from_bits(bits).checked::<T>())
+            }
+        }
+
+        impl<T> Clone for $handle<T> {
+            #[inline(always)]
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<T> Copy for $handle<T> {}
+
+        impl<T> PartialEq for $handle<T> {
+            #[inline(always)]
+            fn eq(&self, other: &Self) -> bool {
+                self.raw == other.raw
+            }
+        }
+
+        impl<T> Eq for $handle<T> {}
+
+        impl<T> PartialOrd for $handle<T> {
+            #[inline]
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl<T> Ord for $handle<T> {
+            /// By slot, then by generation: for one type the order of [`Heap::iter`](crate::Heap::iter).
+            #[inline]
+            fn cmp(&self, other: &Self) -> Ordering {
+                self.raw.cmp(&other.raw)
+            }
+        }
+
+        impl<T> Hash for $handle<T> {
+            #[inline]
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.raw.hash(state);
+            }
+        }
+
+        impl<T> Default for $handle<T> {
+            /// The null handle: it never resolves.
+            fn default() -> Self {
+                Self { raw: RawHandle::NULL, target: PhantomData }
+            }
+        }
+
+        impl<T> fmt::Debug for $handle<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}<{}>({})", stringify!($handle), ShortName::of::<T>(), self.raw)
+            }
+        }
+
+        impl<T> fmt::Display for $handle<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.raw, f)
+            }
+        }
+
+        impl<T> From<KeyData> for $handle<T> {
+            /// As [`from_bits`](Self::from_bits), from slotmap's form of a key.
+            fn from(key: KeyData) -> Self {
+                Self::from_raw(RawHandle::from_key::<T>(key))
+            }
+        }
+
+        // SAFETY: slotmap asks that `data` give the same key as long as the handle is unchanged, which holds
+        // since it is computed from the handle's bits alone, and that `From<KeyData>` undo it: `from_key` and
+        // `to_key` are each other's inverse on every handle that the invariant above admits.
+        #[expect(unsafe_code, reason = "`slotmap::Key` is an unsafe trait; this is its only implementation")]
+        unsafe impl<T> slotmap::Key for $handle<T> {
+            fn data(&self) -> KeyData {
+                self.raw.to_key::<T>()
+            }
+        }
+    };
+}
+
+typed_handle!(Gc);
+typed_handle!(Weak);
+
+impl<T> From<Gc<T>> for AnyGc {
+    fn from(gc: Gc<T>) -> Self {
+        gc.erase()
+    }
+}
+
+impl<T> From<Gc<T>> for Weak<T> {
+    fn from(gc: Gc<T>) -> Self {
+        gc.downgrade()
+    }
+}
+
+impl<T> From<&Gc<T>> for Weak<T> {
+    fn from(gc: &Gc<T>) -> Self {
+        gc.downgrade()
+    }
+}
+
+impl<T> From<&Weak<T>> for Weak<T> {
+    fn from(weak: &Weak<T>) -> Self {
+        *weak
+    }
+}
+
+impl<T> PartialEq<Weak<T>> for Gc<T> {
+    fn eq(&self, other: &Weak<T>) -> bool {
+        self.raw == other.raw
+    }
+}
+
+impl<T> PartialEq<Gc<T>> for Weak<T> {
+    fn eq(&self, other: &Gc<T>) -> bool {
+        self.raw == other.raw
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+    use alloc::{format, vec};
+
+    use super::*;
+
+    #[test]
+    fn slots_hold_header_and_value_at_their_alignment() {
+        #[repr(align(64))]
+        struct Wide(#[expect(dead_code, reason = "only its size matters")] [u8; 64]);
+        assert_eq!(Geometry::<()>::SLOT_BYTES, 16);
+        assert_eq!(Geometry::<u64>::SLOT_BYTES, 16);
+        assert_eq!(Geometry::<[u8; 9]>::SLOT_BYTES, 24);
+        assert_eq!(Geometry::<[u64; 8]>::SLOT_BYTES, 72);
+        assert_eq!(Geometry::<u128>::SLOT_BYTES, 32);
+        assert_eq!(Geometry::<Wide>::SLOT_BYTES, 128);
+        assert_eq!(Geometry::<[u64; 8]>::PAGE_SLOTS, 910);
+        assert_eq!(Geometry::<[u8; PAGE_BYTES]>::RUN_PAGES, 2);
+        assert_eq!(Geometry::<[u8; PAGE_BYTES]>::PAGE_SLOTS, 1);
+    }
+
+    #[test]
+    fn keys_and_bits_round_trip_at_every_slot() {
+        type Node = [u64; 8];
+        for page in [0, 1, 77, MAX_PAGES - 1] {
+            for slot in [0, 1, 909] {
+                let granule = Granule::of_slot::<Node>(page, slot);
+                for generation in [1, 3, u32::MAX] {
+                    let gc = Gc::<Node>::from_raw(RawHandle::new(granule, Generation(generation)));
+                    assert_eq!(Gc::from_bits(gc.to_bits()), gc);
+                    assert_eq!(Gc::from(slotmap::Key::data(&gc)), gc);
+                }
+            }
+        }
+        assert_eq!(Gc::<Node>::from(KeyData::default()), Gc::default());
+        assert!(slotmap::Key::is_null(&Gc::<Node>::default()));
+    }
+
+    #[test]
+    fn bits_off_a_slot_boundary_are_null() {
+        type Node = [u64; 8];
+        let in_the_middle = RawHandle::new(Granule::new(0, 4), Generation(1));
+        let past_the_last = RawHandle::new(Granule::new(0, 910 * 9), Generation(1));
+        for raw in [in_the_middle, past_the_last] {
+            assert!(Gc::<Node>::from_bits(raw.to_bits()).raw().is_null());
+        }
+        assert!(Gc::<Node>::from_bits(0).raw().is_null());
+        assert!(Gc::<Node>::from_bits(2).raw().is_null(), "an even generation");
+    }
+
+    #[test]
+    fn text_has_the_short_name_and_keeps_to_a_width() {
+        struct Node;
+        let raw = RawHandle::new(Granule::of_slot::<Node>(0, 6), Generation(3));
+        assert_eq!(format!("{:?}", Gc::<Node>::from_raw(raw)), "Gc<Node>(12v3)");
+        assert_eq!(
+            format!("{:?}", Weak::<vec::Vec<Option<Node>>>::dangling()),
+            "Weak<Vec<Option<Node>>>(null)"
+        );
+        assert_eq!(format!("{:?}", Gc::<Node>::from_raw(raw).erase()), "AnyGc(12v3)");
+        assert_eq!(format!("[{:>6}]", Gc::<Node>::from_raw(raw)), "[  12v3]");
+        assert_eq!(ShortName("(a::B, &'static [c::D<e::F>; 3])").to_string(), "(B, &'static [D<F>; 3])");
+    }
+}

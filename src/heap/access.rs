@@ -1,0 +1,328 @@
+//! Reading and changing objects, and ending them by hand.
+
+use core::ops::{Index, IndexMut};
+
+use crate::config::Dead;
+use crate::handle::{AnyGc, Gc, Geometry, RawHandle, Weak};
+use crate::heap::{Heap, Others};
+use crate::page::Vacated;
+use crate::pool::Pool;
+use crate::root::Root;
+use crate::trace::{Handle, Trace};
+
+impl Heap {
+    /// The object, or `None` if it is gone. O(1); touches the object's slot.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let gc = heap.alloc(1);
+    /// assert_eq!(heap.get(gc), Some(&1));
+    /// assert_eq!(heap.get(gc.downgrade()), Some(&1));
+    /// ```
+    #[inline]
+    pub fn get<H: Handle>(&self, h: H) -> Option<&H::Target> {
+        self.store.slots().get::<H::Target>(h.downgrade().raw())
+    }
+
+    /// The object, to be changed, or `None` if it is gone. O(1).
+    ///
+    /// This is the only way to an object's fields (with its relatives `heap[h]`, `iter_mut` and
+    /// `get_disjoint_mut`), so the write barrier is in here and nobody can forget it.
+    #[inline]
+    pub fn get_mut<H: Handle>(&mut self, h: H) -> Option<&mut H::Target> {
+        self.store.get_mut::<H::Target>(h.downgrade().raw())
+    }
+
+    /// Several objects of one type at once; `None` if one is dead or two are the same.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let (a, b) = (heap.alloc(1), heap.alloc(2));
+    /// let [x, y] = heap.get_disjoint_mut([a, b]).unwrap();
+    /// std::mem::swap(x, y);
+    /// assert_eq!((heap[a], heap[b]), (2, 1));
+    /// assert!(heap.get_disjoint_mut([a, a]).is_none());
+    /// ```
+    pub fn get_disjoint_mut<H: Handle, const N: usize>(&mut self, hs: [H; N]) -> Option<[&mut H::Target; N]> {
+        self.store.get_disjoint_mut::<H::Target, N>(hs.map(|h| h.downgrade().raw()))
+    }
+
+    /// Two objects of any types at once; `None` if one is dead or the two are the same.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let (sum, item) = (heap.alloc(1_u64), heap.alloc("two".to_string()));
+    /// let (sum, item) = heap.get_pair_mut(sum, item).unwrap();
+    /// *sum += item.len() as u64;
+    /// assert_eq!(*sum, 4);
+    /// ```
+    pub fn get_pair_mut<A: Trace, B: Trace>(
+        &mut self,
+        a: impl Handle<Target = A>,
+        b: impl Handle<Target = B>,
+    ) -> Option<(&mut A, &mut B)> {
+        self.store.get_pair_mut::<A, B>(a.downgrade().raw(), b.downgrade().raw())
+    }
+
+    /// One object in hand, and all the others beside it; `None` if it is gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Heap, Trace, Weak};
+    ///
+    /// #[derive(Trace)]
+    /// struct Npc { listeners: Vec<Weak<Npc>> }
+    ///
+    /// let mut heap = Heap::new();
+    /// let me = heap.alloc_root(Npc { listeners: vec![Weak::dangling()] });
+    /// let (npc, rest) = heap.split_mut(&me).unwrap();
+    /// npc.listeners.retain(|listener| rest.is_alive(listener)); // no clone, no take and put back
+    /// assert!(heap[&me].listeners.is_empty());
+    /// ```
+    pub fn split_mut<H: Handle>(&mut self, h: H) -> Option<(&mut H::Target, Others<'_>)> {
+        Others::split(self, h.downgrade())
+    }
+
+    /// The object, or [`Dead`]: Python's `weakref.proxy`.
+    ///
+    /// # Errors
+    /// [`Dead`] if the object is gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Dead, Heap, Weak};
+    ///
+    /// fn name_len(heap: &Heap, bear: Weak<String>) -> Result<usize, Dead> {
+    ///     Ok(heap.try_get(bear)?.len())
+    /// }
+    ///
+    /// let mut heap = Heap::new();
+    /// let bear = heap.alloc_root("Teddy".to_string());
+    /// assert_eq!(name_len(&heap, bear.downgrade()), Ok(5));
+    /// assert!(name_len(&heap, Weak::dangling()).is_err());
+    /// ```
+    #[inline]
+    pub fn try_get<H: Handle>(&self, h: H) -> Result<&H::Target, Dead> {
+        self.get(h).ok_or_else(|| Dead::new::<H::Target>(h.downgrade().raw()))
+    }
+
+    /// The object, to be changed, or [`Dead`].
+    ///
+    /// # Errors
+    /// [`Dead`] if the object is gone.
+    #[inline]
+    pub fn try_get_mut<H: Handle>(&mut self, h: H) -> Result<&mut H::Target, Dead> {
+        self.get_mut(h).ok_or_else(|| Dead::new::<H::Target>(h.downgrade().raw()))
+    }
+
+    /// Whether the object is still there. O(1).
+    #[inline]
+    pub fn is_alive(&self, h: impl Handle) -> bool {
+        self.alive(h.downgrade())
+    }
+
+    #[inline(always)]
+    pub(super) fn alive<T: Trace>(&self, weak: Weak<T>) -> bool {
+        self.store.slots().is_alive::<T>(weak.raw())
+    }
+
+    /// A strong handle of the object, if it is still there. O(1).
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let gc = heap.alloc(1);
+    /// assert_eq!(heap.upgrade(gc.downgrade()), Some(gc));
+    /// heap.collect();
+    /// assert_eq!(heap.upgrade(gc.downgrade()), None);
+    /// ```
+    #[inline]
+    pub fn upgrade<T: Trace>(&self, weak: Weak<T>) -> Option<Gc<T>> {
+        self.alive(weak).then(|| weak.assume_strong())
+    }
+
+    /// A root for the object, if it is still there. O(1).
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let gc = heap.alloc("Teddy");
+    /// let root = heap.root(gc).unwrap();
+    /// heap.collect();
+    /// assert!(heap.is_alive(&root));
+    /// ```
+    #[must_use = "dropping the root unroots the object at once"]
+    pub fn root<H: Handle>(&self, h: H) -> Option<Root<H::Target>> {
+        Some(Root::new(&self.roots, self.upgrade(h.downgrade())?))
+    }
+
+    /// The handle with its type, if the object is of that type and still there. O(1).
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let gc = heap.alloc(1_u32);
+    /// assert_eq!(heap.downcast::<u32>(gc.erase()), Some(gc));
+    /// assert_eq!(heap.downcast::<i32>(gc.erase()), None);
+    /// ```
+    pub fn downcast<T: Trace>(&self, any: AnyGc) -> Option<Gc<T>> {
+        let gc = Gc::<T>::from_bits(any.to_bits());
+        (gc.erase() == any && self.alive(gc.downgrade())).then_some(gc)
+    }
+
+    /// Whether the object is still there. O(1).
+    pub fn is_alive_any(&self, any: AnyGc) -> bool {
+        self.store.slots().is_alive_any(any.raw())
+    }
+
+    /// Ends the object at once, whoever refers to it, and gives its value; `None` if it was gone already. O(1).
+    ///
+    /// Every handle resolves to `None` from here on, also those in strong fields of other objects: code that
+    /// uses `destroy` reads with `get`, not `heap[..]`. To let the collector decide is the default; `destroy`
+    /// is for what must die now.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let root = heap.alloc_root("Teddy".to_string());
+    /// assert_eq!(heap.destroy(&root), Some("Teddy".to_string()));
+    /// assert_eq!(heap.get(&root), None);
+    /// assert_eq!(heap.destroy(&root), None);
+    /// ```
+    pub fn destroy<H: Handle>(&mut self, h: H) -> Option<H::Target> {
+        let raw = h.downgrade().raw();
+        let (value, vacated) = self.store.take::<H::Target>(raw)?;
+        self.buried(raw, vacated, Geometry::<H::Target>::SLOT_BYTES);
+        Some(value)
+    }
+
+    /// As [`destroy`](Self::destroy) for an object of any type; the value is dropped. `true` if it was alive.
+    ///
+    /// # Panics
+    /// If the value's destructor does; the object is gone all the same.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let any = heap.alloc(1).erase();
+    /// assert!(heap.destroy_any(any));
+    /// assert!(!heap.destroy_any(any));
+    /// ```
+    pub fn destroy_any(&mut self, any: AnyGc) -> bool {
+        if !self.is_alive_any(any) {
+            return false;
+        }
+        let granule = any.raw().granule();
+        let index = self.store.slots().pool_of(granule);
+        let pool = &self.pools[index as usize];
+        let slot_bytes = pool.info().slot_bytes;
+        let Some(vacated) = pool.kill(&mut self.store, any.raw()) else {
+            return false;
+        };
+        self.buried(any.raw(), vacated, slot_bytes);
+        // Last, so that a panic of the destructor finds the heap consistent.
+        self.pools[index as usize].drop_slot(&mut self.store, granule);
+        true
+    }
+
+    fn buried(&mut self, raw: RawHandle, vacated: Vacated, slot_bytes: usize) {
+        let pool = self.store.slots().pool_of(raw.granule());
+        self.pools[pool as usize].count_dead(&mut self.store, raw.granule(), vacated);
+        self.counts.died(1, slot_bytes);
+    }
+
+    /// Every living object of type `T`, in slot order, those that no collection has found dead yet included.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// for n in 1..=3 {
+    ///     heap.alloc(n);
+    /// }
+    /// assert_eq!(heap.iter::<i32>().map(|(_, n)| n).sum::<i32>(), 6);
+    /// ```
+    pub fn iter<T: Trace>(&self) -> impl Iterator<Item = (Gc<T>, &T)> {
+        let pages = self.pool_of::<T>().map_or(&[][..], Pool::pages);
+        self.store.iter::<T>(pages).map(|(raw, value)| (Gc::from_raw(raw), value))
+    }
+
+    /// Every living object of type `T`, to be changed, in slot order.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let n = heap.alloc(1);
+    /// heap.iter_mut::<i32>().for_each(|(_, n)| *n += 1);
+    /// assert_eq!(heap[n], 2);
+    /// ```
+    pub fn iter_mut<T: Trace>(&mut self) -> impl Iterator<Item = (Gc<T>, &mut T)> {
+        let pool = self.pools.iter().find(|pool| pool.info().id == core::any::TypeId::of::<T>());
+        let pages = pool.map_or(&[][..], Pool::pages);
+        self.store.iter_mut::<T>(pages).map(|(raw, value)| (Gc::from_raw(raw), value))
+    }
+}
+
+/// `heap[handle]` panics where `get` gives `None`.
+macro_rules! index {
+    ($($handle:ty),*) => {$(
+        impl<T: Trace> Index<$handle> for Heap {
+            type Output = T;
+
+            /// # Panics
+            /// With the text of [`Dead`] if the object is gone.
+            #[inline]
+            #[track_caller]
+            fn index(&self, handle: $handle) -> &T {
+                match self.get(handle) {
+                    Some(value) => value,
+                    None => dead::<T>(handle.downgrade().raw()),
+                }
+            }
+        }
+
+        impl<T: Trace> IndexMut<$handle> for Heap {
+            /// # Panics
+            /// With the text of [`Dead`] if the object is gone.
+            #[inline]
+            #[track_caller]
+            fn index_mut(&mut self, handle: $handle) -> &mut T {
+                match self.get_mut(handle) {
+                    Some(value) => value,
+                    None => dead::<T>(handle.downgrade().raw()),
+                }
+            }
+        }
+    )*};
+}
+
+index!(Gc<T>, Weak<T>, &Root<T>, &Gc<T>, &Weak<T>);
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(super) fn dead<T>(raw: RawHandle) -> ! {
+    panic!("{}", Dead::new::<T>(raw))
+}

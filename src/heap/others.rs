@@ -1,0 +1,126 @@
+//! The heap without one object.
+#![expect(unsafe_code, reason = "keeps one object apart from the others, for as long as both are borrowed")]
+
+use core::ops::{Index, IndexMut};
+
+use crate::handle::{Gc, RawHandle, Weak};
+use crate::heap::Heap;
+use crate::heap::access::dead;
+use crate::root::Root;
+use crate::trace::{Handle, Trace};
+
+/// Every object but the one split off, from [`Heap::split_mut`].
+///
+/// The one split off is alive for [`is_alive`](Self::is_alive) and [`upgrade`](Self::upgrade), `None` for
+/// [`get`](Self::get) and [`get_mut`](Self::get_mut), and panics when indexed. Nothing dies while an `Others`
+/// exists: there is no `collect` and no `destroy`.
+///
+/// # Examples
+/// ```
+/// use slotgc::Heap;
+///
+/// let mut heap = Heap::new();
+/// let (list, item) = (heap.alloc(vec![]), heap.alloc(7));
+/// let (numbers, mut rest) = heap.split_mut(list).unwrap();
+/// numbers.push(rest[item]);
+/// let made = rest.alloc(8);
+/// numbers.push(rest[made]);
+/// assert_eq!(heap[list], [7, 8]);
+/// ```
+#[derive(Debug)]
+pub struct Others<'a> {
+    /// Reached by the methods below only, none of which touches the value of the object kept apart.
+    heap: &'a mut Heap,
+    apart: RawHandle,
+}
+
+impl<'a> Others<'a> {
+    pub(super) fn split<T: Trace>(heap: &'a mut Heap, weak: Weak<T>) -> Option<(&'a mut T, Self)> {
+        // SAFETY: while `Others` lives it has the heap to itself. Its `get` and `get_mut` refuse the object
+        // kept apart, `alloc` writes to unoccupied slots, and nothing in it kills or drops an object.
+        let value = unsafe { heap.store.get_mut_apart::<T>(weak.raw()) }?;
+        Some((value, Self { heap, apart: weak.raw() }))
+    }
+
+    /// The object; `None` if it is gone or the one split off.
+    #[inline]
+    pub fn get<H: Handle>(&self, h: H) -> Option<&H::Target> {
+        if h.downgrade().raw() == self.apart { None } else { self.heap.get(h) }
+    }
+
+    /// The object, to be changed; `None` if it is gone or the one split off.
+    #[inline]
+    pub fn get_mut<H: Handle>(&mut self, h: H) -> Option<&mut H::Target> {
+        if h.downgrade().raw() == self.apart { None } else { self.heap.get_mut(h) }
+    }
+
+    /// Whether the object is still there; the one split off is.
+    #[inline]
+    pub fn is_alive(&self, h: impl Handle) -> bool {
+        self.heap.is_alive(h)
+    }
+
+    /// A strong handle of the object, if it is still there; the one split off is.
+    #[inline]
+    pub fn upgrade<T: Trace>(&self, weak: Weak<T>) -> Option<Gc<T>> {
+        self.heap.upgrade(weak)
+    }
+
+    /// Makes an object, see [`Heap::alloc`].
+    ///
+    /// # Panics
+    /// When a limit is reached.
+    #[track_caller]
+    pub fn alloc<T: Trace>(&mut self, value: T) -> Gc<T> {
+        self.heap.alloc(value)
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn refuse<T>(&self, raw: RawHandle) -> ! {
+        if raw == self.apart {
+            panic!(
+                "{:?} is split off from these others: use the reference that `split_mut` gave",
+                Gc::<T>::from_raw(raw)
+            );
+        }
+        dead::<T>(raw)
+    }
+}
+
+/// `rest[handle]` panics where `get` gives `None`.
+macro_rules! index {
+    ($($handle:ty),*) => {$(
+        impl<T: Trace> Index<$handle> for Others<'_> {
+            type Output = T;
+
+            /// # Panics
+            /// If the object is gone or the one split off.
+            #[inline]
+            #[track_caller]
+            fn index(&self, handle: $handle) -> &T {
+                match self.get(handle) {
+                    Some(value) => value,
+                    None => self.refuse::<T>(handle.downgrade().raw()),
+                }
+            }
+        }
+
+        impl<T: Trace> IndexMut<$handle> for Others<'_> {
+            /// # Panics
+            /// If the object is gone or the one split off.
+            #[inline]
+            #[track_caller]
+            fn index_mut(&mut self, handle: $handle) -> &mut T {
+                let raw = handle.downgrade().raw();
+                if raw == self.apart || !self.is_alive(handle) {
+                    self.refuse::<T>(raw);
+                }
+                self.get_mut(handle).expect("seen alive just now")
+            }
+        }
+    )*};
+}
+
+index!(Gc<T>, Weak<T>, &Root<T>, &Gc<T>, &Weak<T>);

@@ -1,0 +1,286 @@
+//! The root set: which objects a collection starts from.
+//!
+//! A table of entries, each an object's handle and a count, shared between the heap and its `Root`s. Cloning
+//! a `Root` adds one to a count, dropping it takes one off, on any thread; neither takes a lock, so a
+//! collection that reads the table never waits and makes nobody wait. The last drop puts the entry on a free
+//! list; making a root takes it from there.
+//!
+//! Invariant: an entry with a count above zero belongs to that many `Root`s and its handle does not change; an
+//! entry with count zero is on the free list, or on its way there.
+
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use crate::handle::{Gc, RawHandle, ShortName, Weak};
+use crate::sync::{Arc, AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+
+/// The end of the free list.
+const NONE: u32 = u32::MAX;
+
+/// More `Root`s of one entry than this are not possible in memory; half of the range is left as a margin for
+/// threads that count at the same time.
+const MAX_COUNT: u32 = u32::MAX / 2;
+
+/// The entries of a heap's root set.
+pub(crate) struct RootTable {
+    entries: boxcar::Vec<Entry>,
+    /// The first free entry, or `NONE`.
+    free: AtomicU32,
+    /// Whether somebody is taking an entry off the free list. Only one at a time may, or an entry could be
+    /// taken, used, and put back between another's two looks at the list (the ABA problem).
+    taking: AtomicBool,
+}
+
+struct Entry {
+    handle: AtomicU64,
+    count: AtomicU32,
+    /// The next entry of the free list; meaningful while this one is on it.
+    next: AtomicU32,
+}
+
+impl RootTable {
+    pub(crate) fn new() -> Self {
+        Self { entries: boxcar::Vec::new(), free: AtomicU32::new(NONE), taking: AtomicBool::new(false) }
+    }
+
+    /// An entry for this object with a count of one.
+    pub(crate) fn insert(&self, handle: RawHandle) -> u32 {
+        let Some(index) = self.take_free() else {
+            let index = self.entries.push(Entry {
+                handle: AtomicU64::new(handle.to_bits()),
+                count: AtomicU32::new(1),
+                next: AtomicU32::new(NONE),
+            });
+            return u32::try_from(index).ok().filter(|i| *i != NONE).expect("slotgc: more than 2^32 roots");
+        };
+        let entry = &self.entries[index as usize];
+        // Relaxed: published by the store to `count` below.
+        entry.handle.store(handle.to_bits(), Ordering::Relaxed);
+        // Release: whoever sees the count (a collection on another thread) sees the handle that goes with it.
+        entry.count.store(1, Ordering::Release);
+        index
+    }
+
+    /// One more `Root` of an entry that has one.
+    pub(crate) fn retain(&self, index: u32) {
+        let count = &self.entries[index as usize].count;
+        // Relaxed: the caller has a `Root` of this entry, so the count is above zero before and after, and
+        // nothing else is published.
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        if before > MAX_COUNT {
+            // Relaxed: undoes the line above.
+            count.fetch_sub(1, Ordering::Relaxed);
+            panic!("slotgc: more than {MAX_COUNT} clones of one Root");
+        }
+    }
+
+    /// One `Root` of an entry less.
+    pub(crate) fn release(&self, index: u32) {
+        let entry = &self.entries[index as usize];
+        // Release: what this thread did with the entry comes before its next use.
+        if entry.count.fetch_sub(1, Ordering::Release) != 1 {
+            return;
+        }
+        // Acquire: and so does what all the other owners did, whose releases the subtraction above read.
+        fence(Ordering::Acquire);
+        // Relaxed: a first guess, corrected by the exchange.
+        let mut head = self.free.load(Ordering::Relaxed);
+        loop {
+            // Relaxed: published by the exchange.
+            entry.next.store(head, Ordering::Relaxed);
+            // Release: whoever takes the entry off sees its `next` and all former uses of it. Relaxed on
+            // failure: only the number is used.
+            match self.free.compare_exchange_weak(head, index, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// An entry off the free list, unless it is empty or somebody else is taking one just now.
+    fn take_free(&self) -> Option<u32> {
+        // Relaxed: only a hint, to leave the flag alone when there is nothing to take.
+        if self.free.load(Ordering::Relaxed) == NONE {
+            return None;
+        }
+        // Acquire: the list as the previous taker left it, whose store below released the flag.
+        if self.taking.swap(true, Ordering::Acquire) {
+            return None;
+        }
+        // Acquire: the entry's `next` as its last owner's exchange published it.
+        let mut head = self.free.load(Ordering::Acquire);
+        let taken = loop {
+            let Some(entry) = self.entries.get(head as usize) else {
+                break None;
+            };
+            // Relaxed: read after the Acquire above. It cannot change: only a taker could take the entry off
+            // and so let it be put back, and this is the only taker.
+            let next = entry.next.load(Ordering::Relaxed);
+            // Acquire on success: the former uses of the entry come before its next one. Acquire on failure:
+            // as for the first load.
+            match self.free.compare_exchange_weak(head, next, Ordering::Acquire, Ordering::Acquire) {
+                Ok(_) => break Some(head),
+                Err(now) => head = now,
+            }
+        };
+        // Release: pairs with the swap of the next taker.
+        self.taking.store(false, Ordering::Release);
+        taken
+    }
+
+    /// The handle of every entry that has a `Root`, in the order of the entries. May run while other threads
+    /// clone and drop `Root`s, not while they make new ones.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(RawHandle)) {
+        for (_, entry) in &self.entries {
+            // Acquire: pairs with the store in `insert`, so the handle read next belongs to this count.
+            if entry.count.load(Ordering::Acquire) != 0 {
+                // Relaxed: see above.
+                visit(RawHandle::from_bits(entry.handle.load(Ordering::Relaxed)));
+            }
+        }
+    }
+
+    /// How many `Root`s there are.
+    pub(crate) fn len(&self) -> usize {
+        // Relaxed: a number for statistics.
+        self.entries.iter().map(|(_, entry)| entry.count.load(Ordering::Relaxed) as usize).sum()
+    }
+}
+
+/// A strong root: keeps its object, and all that it reaches, alive until dropped.
+///
+/// `Clone`, `Send` and `Sync`; may be dropped on any thread, even while a collection runs: the next one
+/// notices. Made by [`Heap::alloc_root`](crate::Heap::alloc_root) and [`Heap::root`](crate::Heap::root).
+/// Cloning and dropping are O(1), without a lock.
+///
+/// A `Root` inside an object of the same heap would keep what it holds alive for ever, so it does not
+/// implement [`Trace`](crate::Trace): store a [`Gc`] there.
+///
+/// Equal, ordered and hashed as its `Gc`, and `Borrow<Gc<T>>`: a set of roots can be asked for a handle. A
+/// `Root` keeps nothing alive once its object was destroyed by hand; it then resolves to `None`.
+///
+/// # Examples
+/// ```
+/// use slotgc::Heap;
+///
+/// let mut heap = Heap::new();
+/// let root = heap.alloc_root("Teddy".to_string());
+/// heap.collect();
+/// assert_eq!(heap[&root], "Teddy");
+///
+/// let gc = root.gc();
+/// std::thread::spawn(move || drop(root)).join().unwrap();
+/// heap.collect();
+/// assert_eq!(heap.get(gc), None);
+/// ```
+pub struct Root<T> {
+    gc: Gc<T>,
+    index: u32,
+    table: Arc<RootTable>,
+}
+
+impl<T> Root<T> {
+    pub(crate) fn new(table: &Arc<RootTable>, gc: Gc<T>) -> Self {
+        Self { gc, index: table.insert(gc.raw()), table: Arc::clone(table) }
+    }
+
+    /// The handle of the object, to be stored in other objects.
+    #[inline]
+    pub fn gc(&self) -> Gc<T> {
+        self.gc
+    }
+
+    /// A weak handle of the object.
+    #[inline]
+    pub fn downgrade(&self) -> Weak<T> {
+        self.gc.downgrade()
+    }
+}
+
+impl<T> Clone for Root<T> {
+    fn clone(&self) -> Self {
+        self.table.retain(self.index);
+        Self { gc: self.gc, index: self.index, table: Arc::clone(&self.table) }
+    }
+}
+
+impl<T> Drop for Root<T> {
+    fn drop(&mut self) {
+        self.table.release(self.index);
+    }
+}
+
+impl<T> PartialEq for Root<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.gc == other.gc
+    }
+}
+
+impl<T> Eq for Root<T> {}
+
+impl<T> PartialOrd for Root<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Root<T> {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        self.gc.cmp(&other.gc)
+    }
+}
+
+impl<T> Hash for Root<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.gc.hash(state);
+    }
+}
+
+impl<T> core::borrow::Borrow<Gc<T>> for Root<T> {
+    fn borrow(&self) -> &Gc<T> {
+        &self.gc
+    }
+}
+
+impl<T> fmt::Debug for Root<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Root<{}>({})", ShortName::of::<T>(), self.gc)
+    }
+}
+
+impl<T> fmt::Display for Root<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.gc, f)
+    }
+}
+
+impl<T> From<&Root<T>> for Gc<T> {
+    fn from(root: &Root<T>) -> Self {
+        root.gc
+    }
+}
+
+impl<T> From<&Root<T>> for Weak<T> {
+    fn from(root: &Root<T>) -> Self {
+        root.downgrade()
+    }
+}
+
+/// Equality of a `Root` with the `Copy` handles, both ways round.
+macro_rules! root_equals {
+    ($($handle:ident),*) => {$(
+        impl<T> PartialEq<$handle<T>> for Root<T> {
+            fn eq(&self, other: &$handle<T>) -> bool {
+                self.gc == *other
+            }
+        }
+
+        impl<T> PartialEq<Root<T>> for $handle<T> {
+            fn eq(&self, other: &Root<T>) -> bool {
+                other.gc == *self
+            }
+        }
+    )*};
+}
+
+root_equals!(Gc, Weak);

@@ -1,0 +1,124 @@
+//! Type tags: a type's identity in the 64 bits that a page carries and that every access compares.
+//!
+//! Invariant: no two types that ever had a pool in this process share a tag. [`register`] checks it when a
+//! pool is made, so a match of tags is a match of types.
+
+use core::any::TypeId;
+use core::hash::{Hash, Hasher};
+
+/// The identity of a type, never zero. Zero is the tag of a page that holds no type at the moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Tag(u64);
+
+impl Tag {
+    /// The tag that no type has.
+    pub(crate) const NONE: Tag = Tag(0);
+
+    /// The tag of `T`: a constant after inlining.
+    #[inline(always)]
+    pub(crate) fn of<T: 'static>() -> Tag {
+        let mut fold = Fold(0);
+        TypeId::of::<T>().hash(&mut fold);
+        Tag(fold.0 | 1)
+    }
+
+    /// A number below `bound` (a power of two) that differs between most types.
+    #[inline(always)]
+    pub(crate) fn bucket(self, bound: usize) -> usize {
+        debug_assert!(bound.is_power_of_two());
+        // The lowest bit is always set, so it says nothing.
+        (self.0 >> 1) as usize & (bound - 1)
+    }
+}
+
+/// Keeps what `TypeId` feeds to a hasher, which is a good hash already.
+struct Fold(u64);
+
+impl Hasher for Fold {
+    #[inline(always)]
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    #[inline(always)]
+    fn write_u64(&mut self, part: u64) {
+        self.0 = self.0.rotate_left(32) ^ part;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x517c_c1b7_2722_0a95);
+        }
+    }
+}
+
+/// Notes that `T` has a pool, and gives its tag.
+///
+/// # Panics
+/// If another type with the same tag has a pool already: two objects of different types could then be taken
+/// for each other. The chance is 2<sup>-63</sup> for each pair of types.
+pub(crate) fn register<T: 'static>() -> Tag {
+    let tag = Tag::of::<T>();
+    assert!(
+        registry::add(tag, TypeId::of::<T>()),
+        "slotgc: the type {} has the same 64-bit tag as another type in this process; rename either",
+        core::any::type_name::<T>()
+    );
+    tag
+}
+
+#[cfg(not(loom))]
+mod registry {
+    use super::{Tag, TypeId};
+    use crate::sync::{Ordering, fence};
+
+    /// The types that have had a pool in this process, spread over buckets so that the search is short.
+    static TYPES: [boxcar::Vec<(Tag, TypeId)>; 64] = [const { boxcar::Vec::new() }; 64];
+
+    /// Adds the type; `false` if another one has its tag.
+    pub(super) fn add(tag: Tag, id: TypeId) -> bool {
+        let bucket = &TYPES[tag.bucket(TYPES.len())];
+        if !bucket.iter().any(|(_, known)| *known == (tag, id)) {
+            bucket.push((tag, id));
+            // SeqCst: of two threads that add clashing types at once, each has pushed before this fence, so
+            // at least one of them sees the other's entry below.
+            fence(Ordering::SeqCst);
+        }
+        bucket.iter().all(|(_, known)| known.0 != tag || known.1 == id)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn two_types_with_one_tag_are_noticed() {
+            let tag = Tag(0xdead_beef);
+            assert!(add(tag, TypeId::of::<[u8; 71]>()));
+            assert!(add(tag, TypeId::of::<[u8; 71]>()));
+            assert!(!add(tag, TypeId::of::<[u8; 72]>()));
+        }
+    }
+}
+
+/// A model has no process-wide state: each of its executions starts afresh.
+#[cfg(loom)]
+mod registry {
+    pub(super) fn add(_: super::Tag, _: super::TypeId) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_of_different_types_differ() {
+        struct A;
+        struct B;
+        assert_ne!(Tag::of::<A>(), Tag::of::<B>());
+        assert_ne!(Tag::of::<A>(), Tag::NONE);
+        assert_eq!(register::<A>(), register::<A>());
+    }
+}

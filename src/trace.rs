@@ -1,0 +1,423 @@
+//! How objects tell the collector what they refer to.
+//!
+//! [`Trace`] is the safe trait that every object implements; a [`Tracer`] takes down the edges. It knows a
+//! buffer of edges and the white bits, not the collector that will follow them. [`Liveness`] is what weak
+//! collections ask when they drop their dead entries.
+
+mod aside;
+mod edges;
+mod impls;
+mod waiting;
+
+use core::cell::{Cell, RefCell};
+
+use crate::bitmap::Bitmap;
+use crate::handle::{AnyGc, Gc, RawHandle, Weak};
+use crate::page::{Color, Headers, Reach};
+use crate::root::Root;
+
+pub(crate) use aside::Aside;
+pub(crate) use edges::EdgeStack;
+pub use impls::Untraced;
+pub(crate) use waiting::Waiting;
+
+/// What can live in a heap.
+///
+/// Derive it: `#[derive(Trace)]`. The derive reports every field; `#[trace(skip)]` leaves out a field of a
+/// foreign type that holds no handles, as [`Untraced`] does inside a std container.
+///
+/// The trait is safe. A `trace` that forgets an edge loses that object early, and handles to it give `None`;
+/// one that reports too much keeps garbage. Neither is undefined behaviour.
+///
+/// Not implemented for [`Root`](crate::Root), since one inside an object would keep what it holds alive for
+/// ever, nor for `Cell` and `RefCell`: all mutation goes through `&mut Heap`. Types with interior mutability
+/// that are `Sync` (`Mutex`, `RwLock`) are allowed.
+///
+/// # Examples
+/// ```
+/// use slotgc::{Gc, Heap, Trace, Weak};
+///
+/// #[derive(Trace)]
+/// struct Mob {
+///     name: String,
+///     goals: Vec<Gc<Goal>>,
+///     target: Weak<Mob>, // keeps nothing alive
+///     #[trace(skip)]
+///     started: std::time::Instant,
+/// }
+///
+/// #[derive(Trace)]
+/// enum Goal {
+///     Guard(Gc<Mob>),
+///     Sleep,
+/// }
+///
+/// let mut heap = Heap::new();
+/// let sleep = heap.alloc(Goal::Sleep);
+/// let started = std::time::Instant::now();
+/// let mob = heap.alloc_root(Mob { name: "Bear".into(), goals: vec![sleep], target: Weak::dangling(), started });
+/// let guard = heap.alloc(Goal::Guard(mob.gc()));
+/// heap[&mob].goals.push(guard); // a cycle, no leak
+/// heap.collect();
+/// assert_eq!(heap.len(), 3);
+/// drop(mob);
+/// heap.collect();
+/// assert_eq!(heap.len(), 0);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not implement `Trace`, so it cannot live in a GC heap",
+    label = "`Trace` is not implemented for `{Self}`",
+    note = "for a type of your own: `#[derive(slotgc::Trace)]`",
+    note = "for a foreign type that holds no handles: `#[trace(skip)]` on the field, or `slotgc::Untraced<{Self}>` inside a container"
+)]
+pub trait Trace: Send + Sync + 'static {
+    /// `false` says that values of this type never hold a handle: they are never visited, and changing them
+    /// passes no write barrier.
+    const NEEDS_TRACE: bool = true;
+
+    /// Reports every strong edge.
+    ///
+    /// A panic here abandons the collection: nothing is freed, and the panic reaches the caller of `collect`.
+    fn trace(&self, tracer: &mut Tracer<'_>);
+
+    /// Drops the entries of weak collections in this value whose target died. Called on live objects whose
+    /// `trace` asked for it ([`Tracer::weak_collection`]), after marking and before anything is freed.
+    ///
+    /// # Examples
+    /// A weak list of one's own:
+    /// ```
+    /// use slotgc::{Heap, Liveness, Trace, Tracer, Weak};
+    ///
+    /// struct Listeners(Vec<Weak<String>>);
+    ///
+    /// impl Trace for Listeners {
+    ///     fn trace(&self, tracer: &mut Tracer<'_>) {
+    ///         tracer.weak_collection();
+    ///     }
+    ///     fn prune(&mut self, live: &Liveness<'_>) {
+    ///         self.0.retain(|listener| live.is_live(listener) || { live.set_aside(()); false });
+    ///     }
+    /// }
+    ///
+    /// let mut heap = Heap::new();
+    /// let (kept, lost) = (heap.alloc_root("kept".to_string()), heap.alloc("lost".to_string()));
+    /// let list = heap.alloc_root(Listeners(vec![kept.downgrade(), lost.downgrade()]));
+    /// assert_eq!(heap.collect().pruned, 1);
+    /// assert_eq!(heap[&list].0, [kept.downgrade()]);
+    /// ```
+    fn prune(&mut self, live: &Liveness<'_>) {
+        let _ = live;
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// Anything that names an object: [`Gc`], [`Weak`], `&Root`, and references to the first two, as iterators
+/// give them. The methods of [`Heap`](crate::Heap) take any of these.
+pub trait Handle: Copy + sealed::Sealed {
+    /// The type of the object.
+    type Target: Trace;
+
+    /// The weak handle of the object.
+    fn downgrade(self) -> Weak<Self::Target>;
+}
+
+/// What is a handle, and how it becomes a weak one.
+macro_rules! handles {
+    ($($handle:ty),*) => {$(
+        impl<T> sealed::Sealed for $handle {}
+
+        impl<T: Trace> Handle for $handle {
+            type Target = T;
+
+            #[inline(always)]
+            fn downgrade(self) -> Weak<T> {
+                self.into()
+            }
+        }
+    )*};
+}
+
+handles!(Gc<T>, Weak<T>, &Gc<T>, &Weak<T>, &Root<T>);
+
+/// What a trace needs besides edges, out of the way of the loop that follows them.
+#[derive(Default)]
+pub(crate) struct Side {
+    /// Objects that asked for their `prune`.
+    pub(crate) weak_owners: alloc::vec::Vec<RawHandle>,
+    /// Ephemerons whose key has not been reached.
+    pub(crate) waiting: Waiting,
+    /// Handles given out by `alloc_cyclic` whose object is still being made: alive, though they do not resolve.
+    pub(crate) building: alloc::vec::Vec<RawHandle>,
+}
+
+/// Takes down the edges of an object, or of a root source.
+#[derive(Debug)]
+pub struct Tracer<'a> {
+    pub(crate) edges: EdgeStack,
+    pub(crate) reach: Reach<'a>,
+    /// All ones: an edge clears the white bit of its target. Zero: it leaves it, see [`Mode`].
+    pub(crate) clear: u64,
+    /// The object being traced; null for a root source.
+    pub(crate) current: RawHandle,
+    pub(crate) side: &'a mut Side,
+}
+
+/// When an object's white bit is cleared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    /// When the first edge to it is found: each object is pushed once. Wrong only where a stale edge names a
+    /// slot that has a new tenant, which is noticed.
+    AtEdge,
+    /// When it is taken up and its generation was compared: right for every graph, and slower since an object
+    /// may be pushed several times.
+    WhenTaken,
+}
+
+impl Mode {
+    pub(crate) fn clear(self) -> u64 {
+        match self {
+            Mode::AtEdge => u64::MAX,
+            Mode::WhenTaken => 0,
+        }
+    }
+}
+
+impl<'a> Tracer<'a> {
+    #[inline(always)]
+    pub(crate) fn new(edges: EdgeStack, reach: Reach<'a>, mode: Mode, side: &'a mut Side) -> Self {
+        Self { edges, reach, clear: mode.clear(), current: RawHandle::NULL, side }
+    }
+
+    /// A strong edge: the object lives as long as the one being traced. A handle that does not resolve keeps
+    /// nothing alive. O(1).
+    #[inline(always)]
+    pub fn edge<T: Trace>(&mut self, gc: Gc<T>) {
+        let white = self.reach.take_white::<T>(gc.raw(), self.clear);
+        self.edges.push_if(gc.raw(), white);
+    }
+
+    /// A strong edge to each.
+    #[inline(always)]
+    pub fn edges<T: Trace>(&mut self, gcs: impl IntoIterator<Item = Gc<T>>) {
+        for gc in gcs {
+            self.edge(gc);
+        }
+    }
+
+    /// A strong edge to an object whose type is known at run time only.
+    #[inline]
+    pub fn edge_any(&mut self, gc: AnyGc) {
+        let white = self.reach.take_white_any(gc.raw(), self.clear);
+        self.edges.push_if(gc.raw(), white);
+    }
+
+    /// An entry of an ephemeron table: the value's edges count once the key is marked (reached otherwise).
+    /// Where ephemerons nest, all their keys must be. Takes O(1) besides what tracing the value takes, in
+    /// whatever order keys are reached. (Ephemerons: Hayes, OOPSLA 1997. Waiting on the key instead of
+    /// repeating over all tables is what makes it linear.)
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Gc, Heap, Trace, Tracer, Weak};
+    ///
+    /// /// The name of an object, for as long as there is the object.
+    /// struct Label { of: Weak<u32>, text: Gc<String> }
+    ///
+    /// impl Trace for Label {
+    ///     fn trace(&self, tracer: &mut Tracer<'_>) {
+    ///         tracer.ephemeron(self.of, &self.text);
+    ///     }
+    /// }
+    ///
+    /// let mut heap = Heap::new();
+    /// let object = heap.alloc_root(1);
+    /// let text = heap.alloc("one".to_string());
+    /// let label = heap.alloc_root(Label { of: object.downgrade(), text });
+    /// heap.collect();
+    /// assert!(heap.is_alive(text));
+    /// drop(object);
+    /// heap.collect();
+    /// assert!(!heap.is_alive(text));
+    /// ```
+    pub fn ephemeron<K: Trace, V: Trace>(&mut self, key: Weak<K>, value: &V) {
+        if !V::NEEDS_TRACE {
+            return;
+        }
+        match self.color_of_key(key.raw()) {
+            Color::Reached => value.trace(self),
+            Color::White => self.wait_for(key.raw(), value),
+            Color::Dead => {}
+        }
+    }
+
+    /// Asks for this object's [`prune`](Trace::prune) in this cycle. In a root source it does nothing.
+    #[inline]
+    pub fn weak_collection(&mut self) {
+        // An object with several weak collections asks once for each.
+        if !self.current.is_null() && self.side.weak_owners.last() != Some(&self.current) {
+            self.side.weak_owners.push(self.current);
+        }
+    }
+
+    pub(crate) fn color_of_key(&self, key: RawHandle) -> Color {
+        match self.reach.color_any(key) {
+            Color::Dead if self.side.building.contains(&key) => Color::Reached,
+            color => color,
+        }
+    }
+
+    /// Sets the value's edges aside until the key is marked.
+    fn wait_for<V: Trace>(&mut self, key: RawHandle, value: &V) {
+        let start = self.edges.len();
+        let clear = core::mem::replace(&mut self.clear, 0);
+        let record = self.side.waiting.begin(key);
+        value.trace(self);
+        self.clear = clear;
+        self.side.waiting.end(record, self.edges.from(start));
+        self.edges.truncate(start);
+    }
+
+    /// Lets go what waits for this object.
+    #[cold]
+    pub(crate) fn release(&mut self, key: RawHandle) {
+        let Some(first) = self.side.waiting.take(key) else {
+            return;
+        };
+        let mut next = Some(first);
+        while let Some(record) = next {
+            for index in self.side.waiting.edges_of(record) {
+                let edge = self.side.waiting.edge(index);
+                self.edge_any(AnyGc::from_raw(edge));
+            }
+            let mut nested = self.side.waiting.first_nested(record);
+            while let Some(inner) = nested {
+                nested = self.side.waiting.next(inner);
+                let color = self.color_of_key(self.side.waiting.key(inner));
+                match color {
+                    // Its turn comes right after this record's.
+                    Color::Reached => self.side.waiting.link_after(record, inner),
+                    Color::White => self.side.waiting.file(inner),
+                    Color::Dead => {}
+                }
+            }
+            next = self.side.waiting.next(record);
+        }
+    }
+}
+
+impl core::fmt::Debug for Reach<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Reach").finish_non_exhaustive()
+    }
+}
+
+impl core::fmt::Debug for Side {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Side").finish_non_exhaustive()
+    }
+}
+
+/// Which objects are alive, asked by weak collections when marking is done.
+pub struct Liveness<'a> {
+    headers: Headers<'a>,
+    /// What is white now is dead. `None` outside of a collection: what resolves is alive.
+    white: Option<&'a Bitmap>,
+    building: &'a [RawHandle],
+    pruned: Cell<usize>,
+    aside: &'a RefCell<Aside>,
+}
+
+impl<'a> Liveness<'a> {
+    pub(crate) fn new(
+        headers: Headers<'a>,
+        white: Option<&'a Bitmap>,
+        building: &'a [RawHandle],
+        aside: &'a RefCell<Aside>,
+    ) -> Self {
+        Self { headers, white, building, pruned: Cell::new(0), aside }
+    }
+
+    /// Whether the object lives on. O(1); touches the object's page.
+    #[inline]
+    pub fn is_live(&self, h: impl Handle) -> bool {
+        self.is_live_weak(h.downgrade())
+    }
+
+    #[inline]
+    fn is_live_weak<T: Trace>(&self, weak: Weak<T>) -> bool {
+        let raw = weak.raw();
+        match self.headers.is_alive::<T>(raw) {
+            true => !self.white.is_some_and(|white| white.get_slot::<T>(raw.granule())),
+            false => self.building.contains(&raw),
+        }
+    }
+
+    /// Takes a removed entry: it counts as one pruned entry and is dropped once the heap is in its final
+    /// state, so that its destructor is no part of the pruning.
+    pub fn set_aside<X: Send + 'static>(&self, entry: X) {
+        self.pruned.set(self.pruned.get() + 1);
+        self.aside.borrow_mut().push(entry);
+    }
+
+    pub(crate) fn pruned(&self) -> usize {
+        self.pruned.get()
+    }
+}
+
+impl core::fmt::Debug for Liveness<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Liveness").field("pruned", &self.pruned).finish_non_exhaustive()
+    }
+}
+
+/// Roots that live outside of the heap: in a VM's stack, in the components of an ECS world.
+///
+/// Asked by [`collect_with`](crate::Heap::collect_with) at the beginning of marking. Implemented for closures
+/// (see [`roots`]), for slices, arrays, `Vec` and `Option` of anything that implements [`Trace`], for tuples
+/// of references to sources, and for `()`, which has none. A slice goes in as `&&v[..]`.
+///
+/// # Examples
+/// A VM that owns its heap:
+/// ```
+/// use slotgc::{Gc, Heap, RootSource, Tracer};
+///
+/// #[derive(Default)]
+/// struct State { stack: Vec<Gc<String>> }
+///
+/// impl RootSource for State {
+///     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+///         tracer.edges(self.stack.iter().copied());
+///     }
+/// }
+///
+/// #[derive(Default)]
+/// struct Vm { heap: Heap, state: State }
+///
+/// let mut vm = Vm::default();
+/// let text = vm.heap.alloc("kept by the stack".to_string());
+/// vm.state.stack.push(text);
+/// vm.heap.collect_with(&vm.state);
+/// assert!(vm.heap.is_alive(text));
+/// ```
+pub trait RootSource {
+    /// Reports every handle whose object must live on.
+    fn trace_roots(&self, tracer: &mut Tracer<'_>);
+}
+
+/// Lets a closure be a root source without naming its argument's type.
+///
+/// # Examples
+/// ```
+/// use slotgc::{Heap, roots};
+///
+/// let mut heap = Heap::new();
+/// let query = [(heap.alloc(1),), (heap.alloc(2),)];
+/// heap.collect_with(&roots(|t| t.edges(query.iter().map(|component| component.0))));
+/// assert_eq!(heap.len(), 2);
+/// ```
+pub fn roots<F: Fn(&mut Tracer<'_>)>(f: F) -> F {
+    f
+}

@@ -1,0 +1,78 @@
+//! Entries that weak collections removed, kept until the heap is in its final state and then dropped.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::mem::needs_drop;
+
+/// Values of any types, grouped in runs of one type so that an entry costs no allocation of its own.
+#[derive(Default)]
+pub(crate) struct Aside {
+    runs: VecDeque<Box<dyn Run>>,
+}
+
+/// A run of entries of one type.
+trait Run: Send {
+    fn as_any(&mut self) -> &mut dyn Any;
+
+    /// Drops the first entry; `false` if there is none.
+    fn drop_first(&mut self) -> bool;
+}
+
+impl<X: Send + 'static> Run for VecDeque<X> {
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn drop_first(&mut self) -> bool {
+        self.pop_front().is_some()
+    }
+}
+
+impl Aside {
+    pub(crate) fn push<X: Send + 'static>(&mut self, entry: X) {
+        if !needs_drop::<X>() {
+            return;
+        }
+        let last = self.runs.back_mut().and_then(|run| (**run).as_any().downcast_mut::<VecDeque<X>>());
+        match last {
+            Some(run) => run.push_back(entry),
+            None => self.runs.push_back(Box::new(VecDeque::from(Vec::from([entry])))),
+        }
+    }
+
+    /// Drops the oldest entry; `false` if there is none. If its destructor panics it is gone all the same.
+    pub(crate) fn drop_first(&mut self) -> bool {
+        while let Some(run) = self.runs.front_mut() {
+            if run.drop_first() {
+                return true;
+            }
+            self.runs.pop_front();
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+    use alloc::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn entries_are_dropped_oldest_first_and_once() {
+        let token = Arc::new(());
+        let mut aside = Aside::default();
+        aside.push(7_u32);
+        aside.push(Arc::clone(&token));
+        aside.push(("x".to_string(), Arc::clone(&token)));
+        aside.push(Arc::clone(&token));
+        for left in [3, 2, 1] {
+            assert!(aside.drop_first());
+            assert_eq!(Arc::strong_count(&token), left);
+        }
+        assert!(!aside.drop_first());
+    }
+}

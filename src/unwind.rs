@@ -1,0 +1,65 @@
+//! Panics of user code: the rest still runs, and the first panic is raised again at the end.
+//!
+//! Without std a panic cannot be caught. There the rest runs while the panic unwinds, and a second panic
+//! aborts the program, as a panic in a destructor during unwinding always does.
+
+/// Runs user code piece by piece and keeps the first panic.
+#[derive(Default)]
+pub(crate) struct Panics {
+    #[cfg(feature = "std")]
+    first: Option<alloc::boxed::Box<dyn core::any::Any + Send>>,
+}
+
+#[cfg(feature = "std")]
+impl Panics {
+    /// Calls `next` until it says `false`. A call that panics counts as `true`: it must have moved on.
+    pub(crate) fn run_all(&mut self, mut next: impl FnMut() -> bool) {
+        loop {
+            // The pieces are independent of each other, so what one left half done is nobody else's.
+            let all = std::panic::AssertUnwindSafe(|| while next() {});
+            match std::panic::catch_unwind(all) {
+                Ok(()) => return,
+                Err(payload) => {
+                    self.first.get_or_insert(payload);
+                }
+            }
+        }
+    }
+
+    /// Raises the first panic again, if there was one.
+    pub(crate) fn raise(self) {
+        if let Some(payload) = self.first {
+            std::panic::resume_unwind(payload);
+        }
+    }
+
+    /// As `raise`, from a destructor: not while the thread is panicking already.
+    pub(crate) fn raise_unless_panicking(self) {
+        if !std::thread::panicking() {
+            self.raise();
+        }
+    }
+}
+
+#[cfg(not(feature = "std"))]
+impl Panics {
+    /// Calls `next` until it says `false`, also when a call panics: it must have moved on.
+    pub(crate) fn run_all(&mut self, next: impl FnMut() -> bool) {
+        struct Rest<F: FnMut() -> bool>(F);
+
+        impl<F: FnMut() -> bool> Drop for Rest<F> {
+            fn drop(&mut self) {
+                while (self.0)() {}
+            }
+        }
+
+        let mut rest = Rest(next);
+        while (rest.0)() {}
+    }
+
+    /// Nothing was kept: the panic is on its way.
+    pub(crate) fn raise(self) {}
+
+    /// Nothing was kept: the panic is on its way.
+    pub(crate) fn raise_unless_panicking(self) {}
+}
