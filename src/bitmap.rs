@@ -1,110 +1,98 @@
-//! Bitmaps of slots: one bit a slot, in 64-bit words, a fixed number of words a page.
+//! Bitmaps of slots: where a slot's bit is.
 //!
-//! Two of them accompany the pages: `occupied` (an object lives there, or the slot is not to be handed out)
+//! Two bitmaps accompany the pages: `occupied` (an object lives there, or the slot is not to be handed out)
 //! and `white` (occupied, and not reached by the collection under way). White is the only bit that an edge
-//! tests.
+//! tests, so its place must be cheap to find: no division by the size of a slot, no table. Slots of 2^s
+//! granules or more, and fewer than 2^(s+1), are of *class* s. Each class has a bitmap of its own, in which the
+//! bit of the slot at `granule` is `granule >> s`: different for any two slots, and dense to the factor of two.
+//! The words themselves are kept by `space.rs`.
 
-use alloc::vec::Vec;
+use crate::handle::{Geometry, Granule, PAGE_GRANULES};
 
-use crate::handle::{Granule, MIN_SLOT_BYTES, PAGE_BYTES};
+/// The largest class: its pages have one word.
+const LAST_CLASS: u32 = 7;
 
-/// Words of bits that any page can need.
-pub(crate) const PAGE_WORDS: usize = PAGE_BYTES / MIN_SLOT_BYTES / 64;
+/// Words that a page of the first class has; no page has more.
+pub(crate) const MAX_PAGE_WORDS: usize = Class(1).page_words();
 
-/// Words from one page's bits to the next page's: an odd number of cache lines, so that the first lines of
-/// all pages spread over all sets of a cache. (With 64 words the bits of a million objects of 72 bytes share a
-/// quarter of the sets.)
-const STRIDE: usize = PAGE_WORDS + 8;
+/// How many classes there are, counting the one that no slot is small enough for.
+pub(crate) const CLASSES: usize = LAST_CLASS as usize + 1;
 
-/// A bit for every slot of every page.
-#[derive(Default)]
-pub(crate) struct Bitmap {
-    words: Vec<u64>,
+const _: () = assert!(Class(LAST_CLASS).page_words() == 1);
+
+/// Which of the two bitmaps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Bits {
+    Occupied,
+    White,
 }
 
-/// Where a slot's bit is.
-#[derive(Clone, Copy)]
-pub(crate) struct BitPlace {
-    word: usize,
-    mask: u64,
-}
+/// The base-2 logarithm of the granules for which there is one bit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Class(pub(crate) u32);
 
-impl BitPlace {
+impl Class {
+    /// The class of slots of so many granules.
     #[inline(always)]
-    pub(crate) fn new(page: u32, slot: u32) -> Self {
-        Self { word: page as usize * STRIDE + slot as usize / 64, mask: 1 << (slot % 64) }
-    }
-
-    /// The place of a slot boundary of `T`.
-    #[inline(always)]
-    pub(crate) fn of_slot<T>(granule: Granule) -> Self {
-        Self::new(granule.page(), granule.slot_index::<T>())
-    }
-}
-
-impl Bitmap {
-    /// Makes room for the bits of `pages` pages, all clear.
-    pub(crate) fn grow(&mut self, pages: u32) {
-        self.words.resize(pages as usize * STRIDE, 0);
-    }
-
-    /// The bits of a page; its slots need the first `PAGE_SLOTS / 64` words, rounded up.
-    #[inline(always)]
-    pub(crate) fn page(&self, page: u32) -> &[u64; PAGE_WORDS] {
-        let start = page as usize * STRIDE;
-        self.words[start..][..PAGE_WORDS].try_into().expect("a slice of that length")
+    pub(crate) const fn of_slots(slot_granules: u32) -> Self {
+        let class = slot_granules.ilog2();
+        Self(if class < LAST_CLASS { class } else { LAST_CLASS })
     }
 
     #[inline(always)]
-    pub(crate) fn page_mut(&mut self, page: u32) -> &mut [u64; PAGE_WORDS] {
-        let start = page as usize * STRIDE;
-        (&mut self.words[start..][..PAGE_WORDS]).try_into().expect("a slice of that length")
+    pub(crate) const fn of<T>() -> Self {
+        Self::of_slots(Geometry::<T>::SLOT_GRANULES)
     }
 
+    /// Words of bits in a page.
     #[inline(always)]
-    pub(crate) fn get(&self, place: BitPlace) -> bool {
-        self.words[place.word] & place.mask != 0
+    pub(crate) const fn page_words(self) -> usize {
+        (PAGE_GRANULES >> self.0) as usize / 64
     }
 
-    /// The bit of a slot boundary of `T`.
+    /// The word that holds the bit of the slot at `granule`, counted from the bitmap's beginning.
     #[inline(always)]
-    pub(crate) fn get_slot<T>(&self, granule: Granule) -> bool {
-        self.get(BitPlace::of_slot::<T>(granule))
+    pub(crate) fn word(self, granule: Granule) -> usize {
+        (granule.0 >> (self.0 + 6)) as usize
     }
 
+    /// The bit in that word.
     #[inline(always)]
-    pub(crate) fn set(&mut self, place: BitPlace) {
-        self.words[place.word] |= place.mask;
+    pub(crate) fn mask(self, granule: Granule) -> u64 {
+        1 << (granule.0 >> self.0 & 63)
     }
 
+    /// The slot whose bit this is: the first multiple of the slot size from the granules of the bit on.
     #[inline(always)]
-    pub(crate) fn clear(&mut self, place: BitPlace) {
-        self.words[place.word] &= !place.mask;
-    }
-
-    /// All words, for a loop that keeps their address in a register.
-    #[inline(always)]
-    pub(crate) fn bits(&mut self) -> Bits<'_> {
-        Bits(&mut self.words)
+    pub(crate) fn slot<T>(self, word_in_page: usize, bit: u32) -> u32 {
+        ((word_in_page as u32 * 64 + bit) << self.0).div_ceil(Geometry::<T>::SLOT_GRANULES)
     }
 }
 
-/// A bitmap borrowed for a loop.
-pub(crate) struct Bits<'a>(&'a mut [u64]);
+/// The bits of a word that belong to slots of `T`.
+pub(crate) struct Valid<T>(core::marker::PhantomData<T>);
 
-impl Bits<'_> {
-    /// Whether the bit was set; clears it too if `clear` is all ones, leaves it if `clear` is zero.
-    #[inline(always)]
-    pub(crate) fn test_and_clear(&mut self, place: BitPlace, clear: u64) -> bool {
-        let word = &mut self.0[place.word];
-        let was = *word & place.mask;
-        *word &= !(place.mask & clear);
-        was != 0
-    }
+impl<T> Valid<T> {
+    /// For each word of a page.
+    const WORDS: [u64; MAX_PAGE_WORDS] = {
+        let mut words = [0; MAX_PAGE_WORDS];
+        let mut slot = 0;
+        while slot < Geometry::<T>::PAGE_SLOTS {
+            let bit = if Geometry::<T>::RUN_PAGES > 1 {
+                0
+            } else {
+                (slot * Geometry::<T>::SLOT_GRANULES) >> Class::of::<T>().0
+            };
+            words[bit as usize / 64] |= 1 << (bit % 64);
+            slot += 1;
+        }
+        words
+    };
 
-    #[inline(always)]
-    pub(crate) fn get(&self, place: BitPlace) -> bool {
-        self.0[place.word] & place.mask != 0
+    #[inline]
+    pub(crate) fn bits(word_in_page: usize) -> u64 {
+        let words: &'static [u64; MAX_PAGE_WORDS] = const { &Self::WORDS };
+        words[word_in_page]
     }
 }
 
@@ -123,17 +111,34 @@ pub(crate) fn ones(mut word: u64) -> impl Iterator<Item = u32> {
 mod tests {
     use super::*;
 
+    /// Every slot of a page has a bit of its own, the bit leads back to the slot, and no other bit is valid.
+    fn check<T>() {
+        let class = Class::of::<T>();
+        let mut seen = [0_u64; MAX_PAGE_WORDS];
+        for slot in 0..Geometry::<T>::PAGE_SLOTS {
+            let granule = Granule::of_slot::<T>(3, slot);
+            let (word, mask) = (class.word(granule) % class.page_words(), class.mask(granule));
+            assert_eq!(class.word(granule), 3 * class.page_words() + word);
+            assert_eq!(seen[word] & mask, 0, "two slots share a bit");
+            seen[word] |= mask;
+            assert_eq!(class.slot::<T>(word, mask.trailing_zeros()), slot);
+        }
+        for (word, seen) in seen.iter().enumerate() {
+            assert_eq!(Valid::<T>::bits(word), *seen);
+        }
+    }
+
     #[test]
-    fn bits_of_neighbouring_pages_do_not_touch() {
-        let mut bits = Bitmap::default();
-        bits.grow(3);
-        bits.set(BitPlace::new(1, 0));
-        bits.set(BitPlace::new(1, 4095));
-        assert!(bits.page(0).iter().chain(bits.page(2)).all(|word| *word == 0));
-        assert_eq!((bits.page(1)[0], bits.page(1)[63]), (1, 1 << 63));
-        assert!(bits.bits().test_and_clear(BitPlace::new(1, 0), 0));
-        assert!(bits.bits().test_and_clear(BitPlace::new(1, 0), u64::MAX));
-        assert!(!bits.get(BitPlace::new(1, 0)));
+    fn every_slot_has_a_bit_of_its_own() {
+        check::<u8>();
+        check::<[u64; 2]>();
+        check::<[u64; 7]>();
+        check::<[u64; 8]>();
+        check::<[u64; 62]>();
+        check::<[u64; 127]>();
+        check::<[u64; 5000]>();
+        check::<[u64; 8191]>();
+        check::<[u64; 20000]>();
     }
 
     #[test]

@@ -13,11 +13,13 @@
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 use core::mem::needs_drop;
+use core::ptr::NonNull;
 
-use crate::bitmap::{BitPlace, Bitmap, Bits, PAGE_WORDS, ones};
+use crate::bitmap::{Bits, Class, Valid, ones};
 use crate::config::Limit;
 use crate::handle::{GRANULE_BYTES, Generation, Geometry, Granule, HEADER_BYTES, PAGE_GRANULES, RawHandle};
-use crate::space::{Space, prefetch_far, prefetch_near};
+use crate::space::{Space, View, prefetch_far, prefetch_near};
+use crate::sync::{AtomicU64, Ordering};
 use crate::tag::Tag;
 
 /// What stands before each value.
@@ -32,11 +34,9 @@ const _: () = assert!(size_of::<Header>() == HEADER_BYTES && align_of::<Header>(
 /// The slot's object is dead (its generation is even) but its destructor has not run yet.
 const DOOMED: u32 = 1;
 
-/// What is known of a page. Sixteen bytes, so that one line describes four pages.
+/// What is known of a page besides its tag. Eight bytes, so that one line describes eight pages.
 #[derive(Clone, Copy)]
 pub(crate) struct PageMeta {
-    /// The type of its slots, or `NONE` while the page must not be accessed.
-    tag: Tag,
     /// The generation at which its fresh slots start.
     first: Generation,
     /// The pool that the page belongs to.
@@ -45,24 +45,21 @@ pub(crate) struct PageMeta {
     slot_granules: u16,
 }
 
-const _: () = assert!(size_of::<PageMeta>() == 16);
+const _: () = assert!(size_of::<PageMeta>() == 8);
 
 impl PageMeta {
-    /// The slot at `granule` if a slot begins there.
+    /// The number of the slot that begins at `granule`, if one does.
     fn slot_at(&self, granule: Granule) -> Option<u32> {
         let slot_granules = u32::from(self.slot_granules);
         let slot = granule.in_page() / slot_granules;
-        (self.tag != Tag::NONE
-            && granule.in_page() % slot_granules == 0
-            && slot < PAGE_GRANULES / slot_granules)
-            .then_some(slot)
+        (granule.in_page() % slot_granules == 0 && slot < PAGE_GRANULES / slot_granules).then_some(slot)
     }
 }
 
 /// The address of a slot that begins at a slot boundary of an open page, of type `T` (or of unknown type
 /// for `T = ()`). Made in [`Slots`] only, after the page's tag was seen.
 struct Slot<T> {
-    start: *mut u8,
+    start: NonNull<Header>,
     target: PhantomData<*mut T>,
 }
 
@@ -81,57 +78,62 @@ impl<T> Slot<T> {
     #[inline(always)]
     fn generation(self) -> Generation {
         // SAFETY: a `Slot` is in an open page, where every slot has an initialised header.
-        unsafe { (*self.start.cast::<Header>()).generation }
+        unsafe { (*self.start.as_ptr()).generation }
     }
 
     #[inline(always)]
     fn set_generation(self, generation: Generation) {
         // SAFETY: as above; the heap is borrowed mutably by whoever changes a slot.
-        unsafe { (*self.start.cast::<Header>()).generation = generation }
+        unsafe { (*self.start.as_ptr()).generation = generation }
     }
 
     /// Generation and flags at once: a tenant's first moment, or none's.
     #[inline(always)]
     fn set_header(self, generation: Generation) {
         // SAFETY: as above.
-        unsafe { self.start.cast::<Header>().write(Header { generation, flags: 0 }) }
+        unsafe { self.start.write(Header { generation, flags: 0 }) }
     }
 
     #[inline(always)]
     fn flags(self) -> u32 {
         // SAFETY: as above.
-        unsafe { (*self.start.cast::<Header>()).flags }
+        unsafe { (*self.start.as_ptr()).flags }
     }
 
     #[inline(always)]
     fn set_flags(self, flags: u32) {
         // SAFETY: as above.
-        unsafe { (*self.start.cast::<Header>()).flags = flags }
+        unsafe { (*self.start.as_ptr()).flags = flags }
     }
 
     #[inline(always)]
-    fn value(self) -> *mut T {
-        self.start.wrapping_add(Self::VALUE_OFFSET).cast()
+    fn value(self) -> NonNull<T> {
+        // SAFETY: the value lies in the slot, which lies in the page.
+        unsafe { self.start.byte_add(Self::VALUE_OFFSET) }.cast()
     }
 }
 
-/// The pages and what is in them, but not the bitmaps: marking reads this while it writes those.
-pub(crate) struct Slots {
+/// All storage of a heap: the pages and what is in them.
+///
+/// Two bits accompany each slot. `Occupied`: the slot is not to be handed out, since an object lives there, its
+/// destructor is yet to run, a handle to the destroyed object may still be stored somewhere (limbo), it is
+/// retired, or a [`Claim`] has it. `White`: occupied, and not reached by the collection under way. The bits are
+/// atomics so that marking can change them while it reads the objects; only whoever has the heap to itself
+/// does change them, so all their orderings are relaxed.
+pub(crate) struct Store {
     space: Space,
     pages: Vec<PageMeta>,
 }
 
-/// The slots' generations alone, for code that holds a `&mut T` into the slots.
+/// The storage, to look at: one address or two, which a loop can keep in registers.
 #[derive(Clone, Copy)]
-pub(crate) struct Headers<'a>(&'a Slots);
-
-/// The slots to read, and their white bits to clear: what marking works on. Slices, so that a loop keeps
-/// their addresses in registers.
-pub(crate) struct Reach<'a> {
-    pages: &'a [PageMeta],
-    slots: &'a Slots,
-    white: Bits<'a>,
+pub(crate) struct Look<'a> {
+    view: View<'a>,
 }
+
+/// The slots' generations and colors alone, for code that holds a `&mut T` into the slots.
+#[derive(Clone, Copy)]
+pub(crate) struct Headers<'a>(&'a Store);
 
 /// How far the collection under way has come with an object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -144,58 +146,23 @@ pub(crate) enum Color {
     Dead,
 }
 
-impl<'a> Reach<'a> {
-    #[inline(always)]
-    pub(crate) fn slots(&self) -> &'a Slots {
-        self.slots
-    }
-
-    /// Whether the slot that a handle of a `T` names is white. The generation is not looked at: it is a cache
-    /// miss away, and whoever takes the handle up looks at it then. Clears the bit if `clear` is all ones.
-    #[inline(always)]
-    pub(crate) fn take_white<T: 'static>(&mut self, raw: RawHandle, clear: u64) -> bool {
-        let granule = raw.granule();
-        match self.pages.get(granule.page() as usize) {
-            Some(page) if page.tag == Tag::of::<T>() => {
-                self.white.test_and_clear(BitPlace::of_slot::<T>(granule), clear)
-            }
-            _ => false,
-        }
-    }
-
-    /// As `take_white`, for a handle whose type is not known.
-    #[inline]
-    pub(crate) fn take_white_any(&mut self, raw: RawHandle, clear: u64) -> bool {
-        self.slots.place_any(raw).is_some_and(|place| self.white.test_and_clear(place, clear))
-    }
-
-    /// How far the collection has come with the object of this handle.
-    pub(crate) fn color_any(&self, raw: RawHandle) -> Color {
-        match self.slots.place_any(raw) {
-            Some(place) if self.white.get(place) => Color::White,
-            Some(_) if self.slots.untyped(raw.granule()).generation() == raw.generation() => Color::Reached,
-            _ => Color::Dead,
-        }
-    }
-}
-
-/// All storage of a heap.
-pub(crate) struct Store {
-    slots: Slots,
-    /// Slots not to be handed out: an object lives there, its destructor is yet to run, a handle to the
-    /// destroyed object may still be stored somewhere (limbo), the slot is retired, or a [`Claim`] has it.
-    occupied: Bitmap,
-    /// Occupied slots that the collection under way has not reached.
-    white: Bitmap,
+/// Who lives in the slot that a handle names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Tenant {
+    /// The handle's own object.
+    Own,
+    /// Nobody.
+    None,
+    /// A later object, or an earlier one if the handle was made up.
+    Other,
 }
 
 /// Up to 64 neighbouring slots set aside for allocation. Their bits in `occupied` are set and nobody else
 /// hands them out.
 #[derive(Clone, Copy)]
 pub(crate) struct Claim {
-    tag: Tag,
     page: u32,
-    word: u32,
+    word: usize,
     free: u64,
     first: Generation,
 }
@@ -209,63 +176,116 @@ pub(crate) enum Vacated {
     Retired,
 }
 
-/// What a sweep of one word of slots found.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct SweptWord {
-    /// Slots whose object died.
-    pub(crate) died: u64,
-    /// Slots that are never used again.
-    pub(crate) retired: u64,
+#[inline(always)]
+fn load(word: &AtomicU64) -> u64 {
+    // Relaxed: see `Store`.
+    word.load(Ordering::Relaxed)
 }
 
-impl SweptWord {
-    /// The slots that are never used again.
-    pub(crate) fn retired_granules(
-        self,
-        page: u32,
-        word: usize,
-        slot_bytes: usize,
-    ) -> impl Iterator<Item = Granule> {
-        let slot_granules = (slot_bytes / GRANULE_BYTES) as u32;
-        ones(self.retired).map(move |bit| Granule::new(page, (word as u32 * 64 + bit) * slot_granules))
-    }
+#[inline(always)]
+fn store(word: &AtomicU64, bits: u64) {
+    // Relaxed: see `Store`.
+    word.store(bits, Ordering::Relaxed);
 }
 
-impl Slots {
+impl<'a> Look<'a> {
     /// The slot that `raw`, a handle of a `T`, lies at: its page is one of `T`'s.
     #[inline(always)]
-    fn slot<T: 'static>(&self, granule: Granule) -> Option<Slot<T>> {
-        match self.pages.get(granule.page() as usize) {
-            Some(page) if page.tag == Tag::of::<T>() => {
-                Some(Slot { start: self.space.slot_ptr(granule), target: PhantomData })
-            }
-            _ => None,
-        }
+    fn slot<T: 'static>(self, granule: Granule) -> Option<Slot<T>> {
+        (self.view.tag(granule.page()) == Tag::of::<T>()).then(|| {
+            // SAFETY: the page has a tag, so it is open.
+            let start = unsafe { self.view.slot_ptr(granule) };
+            Slot { start: start.cast(), target: PhantomData }
+        })
     }
 
     /// The slot in which the object of this handle lives.
     #[inline(always)]
-    fn find<T: 'static>(&self, raw: RawHandle) -> Option<Slot<T>> {
+    fn find<T: 'static>(self, raw: RawHandle) -> Option<Slot<T>> {
         self.slot::<T>(raw.granule()).filter(|slot| slot.generation() == raw.generation())
     }
 
     #[inline(always)]
-    pub(crate) fn get<T: 'static>(&self, raw: RawHandle) -> Option<&T> {
+    pub(crate) fn get<T: 'static>(self, raw: RawHandle) -> Option<&'a T> {
         let slot = self.find::<T>(raw)?;
-        // SAFETY: `find` saw the tag of `T` and an odd generation, so the value is an initialised `T`; `&self`
+        // SAFETY: `find` saw the tag of `T` and an odd generation, so the value is an initialised `T`; the store, borrowed,
         // keeps it from being changed.
-        Some(unsafe { &*slot.value() })
+        Some(unsafe { slot.value().as_ref() })
     }
 
     #[inline(always)]
-    pub(crate) fn is_alive<T: 'static>(&self, raw: RawHandle) -> bool {
+    pub(crate) fn is_alive<T: 'static>(self, raw: RawHandle) -> bool {
         self.find::<T>(raw).is_some()
     }
 
     /// The generation of the slot at a slot boundary of `T`, if the page is one of `T`'s.
     #[inline(always)]
-    pub(crate) fn generation<T: 'static>(&self, granule: Granule) -> Option<Generation> {
+    pub(crate) fn generation<T: 'static>(self, granule: Granule) -> Option<Generation> {
         self.slot::<T>(granule).map(Slot::generation)
+    }
+
+    /// Whether `granule` lies in a page of `T`.
+    #[inline(always)]
+    pub(crate) fn is_page_of<T: 'static>(self, granule: Granule) -> bool {
+        self.view.tag(granule.page()) == Tag::of::<T>()
+    }
+
+    /// Asks for the lines of the slot at `granule`, from the beginning of the slot on, to be brought near.
+    #[inline(always)]
+    pub(crate) fn prefetch_far(self, granule: Granule, lines: u32) {
+        let start = self.view.hint_ptr(granule);
+        for line in 0..lines {
+            prefetch_far(start.wrapping_add(line as usize * 64));
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn prefetch_near(self, granule: Granule) {
+        prefetch_near(self.view.hint_ptr(granule));
+    }
+
+    /// Clears the white bit of the slot that a handle of a `T` names; gives whether it was set. The generation
+    /// is not looked at: it is a cache miss away, and whoever takes the handle up looks at it then.
+    #[inline(always)]
+    pub(crate) fn take_white<T: 'static>(self, raw: RawHandle) -> bool {
+        let granule = raw.granule();
+        if !self.is_page_of::<T>(granule) {
+            return false;
+        }
+        let class = Class::of::<T>();
+        // SAFETY: the page is one of `T`'s, so it was opened for slots of this class.
+        let word = unsafe { self.view.word(Bits::White, class, granule) };
+        let (old, mask) = (load(word), class.mask(granule));
+        store(word, old & !mask);
+        old & mask != 0
+    }
+}
+
+impl Store {
+    pub(crate) fn new() -> Self {
+        Self { space: Space::new(), pages: Vec::new() }
+    }
+
+    // ---- Looking
+
+    #[inline(always)]
+    pub(crate) fn look(&self) -> Look<'_> {
+        Look { view: self.space.view() }
+    }
+
+    #[inline(always)]
+    fn find<T: 'static>(&self, raw: RawHandle) -> Option<Slot<T>> {
+        self.look().find(raw)
+    }
+
+    #[inline(always)]
+    fn slot<T: 'static>(&self, granule: Granule) -> Option<Slot<T>> {
+        self.look().slot(granule)
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_alive<T: 'static>(&self, raw: RawHandle) -> bool {
+        self.look().is_alive::<T>(raw)
     }
 
     /// The pool to which the page of `granule` belongs; of a page that is out of access, too.
@@ -274,73 +294,99 @@ impl Slots {
         self.pages[granule.page() as usize].pool
     }
 
-    /// Page and slot of a handle whose type is not known, if a slot begins there.
+    /// The slot that begins at `granule`, if one does and its page is accessible.
     #[inline]
-    pub(crate) fn place_any(&self, raw: RawHandle) -> Option<BitPlace> {
-        let granule = raw.granule();
-        let slot = self.pages.get(granule.page() as usize)?.slot_at(granule)?;
-        Some(BitPlace::new(granule.page(), slot))
+    fn untyped(&self, granule: Granule) -> Option<Slot<()>> {
+        if self.space.view().tag(granule.page()) == Tag::NONE {
+            return None;
+        }
+        self.pages[granule.page() as usize].slot_at(granule)?;
+        // SAFETY: the page has a tag, so it is open.
+        let start = unsafe { self.space.view().slot_ptr(granule) };
+        Some(Slot { start: start.cast(), target: PhantomData })
     }
 
     #[inline]
     pub(crate) fn is_alive_any(&self, raw: RawHandle) -> bool {
-        self.place_any(raw).is_some() && self.untyped(raw.granule()).generation() == raw.generation()
+        self.untyped(raw.granule()).is_some_and(|slot| slot.generation() == raw.generation())
     }
 
-    /// The slot at a slot boundary of an accessible page.
-    #[inline(always)]
-    fn untyped(&self, granule: Granule) -> Slot<()> {
-        debug_assert!(self.pages[granule.page() as usize].slot_at(granule).is_some());
-        Slot { start: self.space.slot_ptr(granule), target: PhantomData }
-    }
-
-    /// Asks for the lines of the slot at `granule`, from the beginning of the slot on, to be brought near.
-    #[inline(always)]
-    pub(crate) fn prefetch_far(&self, granule: Granule, lines: u32) {
-        let start = self.space.slot_ptr(granule);
-        for line in 0..lines {
-            prefetch_far(start.wrapping_add(line as usize * 64));
+    /// Who lives in the slot that a handle of unknown type names.
+    pub(crate) fn tenant_of(&self, raw: RawHandle) -> Tenant {
+        match self.untyped(raw.granule()).map(Slot::generation) {
+            Some(generation) if generation == raw.generation() => Tenant::Own,
+            Some(generation) if generation.is_occupied() => Tenant::Other,
+            _ => Tenant::None,
         }
     }
 
-    #[inline(always)]
-    pub(crate) fn prefetch_near(&self, granule: Granule) {
-        prefetch_near(self.space.slot_ptr(granule));
-    }
-}
+    // ---- Bits
 
-impl Headers<'_> {
-    #[inline(always)]
-    pub(crate) fn is_alive<T: 'static>(self, raw: RawHandle) -> bool {
-        self.0.is_alive::<T>(raw)
-    }
-}
-
-impl Store {
-    pub(crate) fn new() -> Self {
-        let slots = Slots { space: Space::new(), pages: Vec::new() };
-        Self { slots, occupied: Bitmap::default(), white: Bitmap::default() }
+    /// The words of a page's slots.
+    #[inline]
+    fn words(&self, bits: Bits, page: u32) -> &[AtomicU64] {
+        let class = Class::of_slots(self.pages[page as usize].slot_granules.into());
+        // SAFETY: the page was opened for slots of this size.
+        unsafe { self.space.view().words(bits, class, page) }
     }
 
-    #[inline(always)]
-    pub(crate) fn slots(&self) -> &Slots {
-        &self.slots
+    /// The word and the bit in it of the slot that begins at `granule`, if one does and its page is accessible.
+    #[inline]
+    fn bit(&self, bits: Bits, granule: Granule) -> Option<(&AtomicU64, u64)> {
+        self.untyped(granule)?;
+        let class = Class::of_slots(self.pages[granule.page() as usize].slot_granules.into());
+        // SAFETY: the page was opened for slots of this size.
+        let word = unsafe { self.space.view().word(bits, class, granule) };
+        Some((word, class.mask(granule)))
     }
 
-    #[inline(always)]
-    pub(crate) fn white(&self) -> &Bitmap {
-        &self.white
+    /// As `take_white`, for a handle whose type is not known.
+    #[inline]
+    pub(crate) fn take_white_any(&self, raw: RawHandle) -> bool {
+        self.bit(Bits::White, raw.granule()).is_some_and(|(word, mask)| {
+            let old = load(word);
+            store(word, old & !mask);
+            old & mask != 0
+        })
     }
 
-    #[inline(always)]
-    pub(crate) fn occupied(&self) -> &Bitmap {
-        &self.occupied
+    /// Undoes `take_white`.
+    pub(crate) fn put_white_back(&self, raw: RawHandle) {
+        if let Some((word, mask)) = self.bit(Bits::White, raw.granule()) {
+            store(word, load(word) | mask);
+        }
     }
 
-    /// The slots to read and the white bits to clear: what marking works on.
-    #[inline(always)]
-    pub(crate) fn reach(&mut self) -> Reach<'_> {
-        Reach { pages: &self.slots.pages, slots: &self.slots, white: self.white.bits() }
+    /// How far the collection has come with the object of this handle.
+    pub(crate) fn color_any(&self, raw: RawHandle) -> Color {
+        match self.bit(Bits::White, raw.granule()) {
+            Some((word, mask)) if load(word) & mask != 0 => Color::White,
+            _ if self.is_alive_any(raw) => Color::Reached,
+            _ => Color::Dead,
+        }
+    }
+
+    /// Whether no slot of the page is occupied.
+    pub(crate) fn is_vacant(&self, page: u32) -> bool {
+        self.words(Bits::Occupied, page).iter().all(|word| load(word) == 0)
+    }
+
+    /// Occupied slots of the page.
+    pub(crate) fn occupied_len(&self, page: u32) -> u32 {
+        self.words(Bits::Occupied, page).iter().map(|word| load(word).count_ones()).sum()
+    }
+
+    /// Whether the slot at a slot boundary is occupied.
+    pub(crate) fn is_occupied(&self, granule: Granule) -> bool {
+        self.bit(Bits::Occupied, granule).is_some_and(|(word, mask)| load(word) & mask != 0)
+    }
+
+    /// White slots of the page; `None` if every occupied one is.
+    pub(crate) fn white_len(&self, page: u32) -> Option<u32> {
+        let white = self.words(Bits::White, page);
+        let occupied = self.words(Bits::Occupied, page);
+        let some_black = white.iter().zip(occupied).any(|(white, occupied)| load(white) != load(occupied));
+        some_black.then(|| white.iter().map(|word| load(word).count_ones()).sum())
     }
 
     // ---- Pages
@@ -349,36 +395,35 @@ impl Store {
     pub(crate) fn open_page<T: 'static>(&mut self, pool: u16, first: Generation) -> Result<u32, Limit> {
         let () = Geometry::<T>::FITS;
         let run = Geometry::<T>::RUN_PAGES;
-        let page = self.slots.space.open(run)?;
-        let later = PageMeta { tag: Tag::NONE, first, pool, slot_granules: PAGE_GRANULES as u16 };
+        let page = self.space.open(run, Class::of::<T>())?;
         let slot_granules = Geometry::<T>::SLOT_GRANULES.min(PAGE_GRANULES) as u16;
-        self.slots.pages.push(PageMeta { tag: Tag::of::<T>(), slot_granules, ..later });
-        self.slots.pages.resize((page + run) as usize, later);
-        self.occupied.grow(page + run);
-        self.white.grow(page + run);
+        self.pages.resize((page + run) as usize, PageMeta { first, pool, slot_granules });
+        // Only the first page of a run: no slot begins in the others.
+        self.space.set_tag(page, Tag::of::<T>());
         Ok(page)
     }
 
     /// Puts a page in which all objects died out of access, so that every handle into it is dead. O(1); the
     /// generations are bumped when the page is next used. For types without destructors only.
     pub(crate) fn close_page(&mut self, page: u32) {
-        self.slots.pages[page as usize].tag = Tag::NONE;
-        self.occupied.page_mut(page).fill(0);
-        self.white.page_mut(page).fill(0);
+        self.space.set_tag(page, Tag::NONE);
+        for bits in [Bits::Occupied, Bits::White] {
+            self.words(bits, page).iter().for_each(|word| store(word, 0));
+        }
     }
 
     /// Undoes `close_page`: bumps the generations of the dead and opens the page to access. Gives the slots
     /// whose generations are used up.
     pub(crate) fn reopen_closed<T: 'static>(&mut self, page: u32, mut retire: impl FnMut(Granule)) {
         assert!(!needs_drop::<T>(), "a page of values with destructors is not closed");
-        self.slots.pages[page as usize].tag = Tag::of::<T>();
+        self.space.set_tag(page, Tag::of::<T>());
         for slot_index in 0..Geometry::<T>::PAGE_SLOTS {
             let granule = Granule::of_slot::<T>(page, slot_index);
-            let slot = self.slots.slot::<T>(granule).expect("the page is one of T's");
+            let slot = self.slot::<T>(granule).expect("the page is one of T's");
             if slot.generation().is_occupied() {
                 slot.set_generation(slot.generation().next());
                 if slot.generation() == Generation::ZERO {
-                    self.occupied.set(BitPlace::new(page, slot_index));
+                    self.set_occupied(granule);
                     retire(granule);
                 }
             }
@@ -388,54 +433,48 @@ impl Store {
     /// Gives the memory of a page without occupied slots back to the system. Its slots, made again, start
     /// above every generation that was handed out.
     pub(crate) fn release_page<T: 'static>(&mut self, page: u32) {
-        assert!(
-            self.occupied.page(page).iter().all(|word| *word == 0),
-            "a released page has no occupied slot"
-        );
-        let meta = self.slots.pages[page as usize];
+        assert!(self.is_vacant(page), "a released page has no occupied slot");
+        let meta = self.pages[page as usize];
         let mut last = Generation::ZERO;
         // A page that was closed still holds the odd generations of its dead.
-        self.slots.pages[page as usize].tag = Tag::of::<T>();
+        self.space.set_tag(page, Tag::of::<T>());
         for slot_index in 0..Geometry::<T>::PAGE_SLOTS {
-            let slot = self.slots.slot::<T>(Granule::of_slot::<T>(page, slot_index)).expect("a page of T's");
+            let slot = self.slot::<T>(Granule::of_slot::<T>(page, slot_index)).expect("a page of T's");
             assert!(slot.flags() & DOOMED == 0, "a released page has no value left to drop");
             last = last.max(slot.generation());
         }
         // Odd: the next tenant's, one above the last one's. If that is past the end the page is of no more use.
         let next = if last.is_occupied() { last.0.checked_add(2) } else { Some(last.0 + 1) };
         let first = next.map_or(Generation::ZERO, |next| meta.first.max(Generation(next)));
-        self.slots.pages[page as usize] = PageMeta { tag: Tag::NONE, first, ..meta };
-        self.slots.space.release(page, Geometry::<T>::RUN_PAGES);
+        self.pages[page as usize].first = first;
+        self.space.set_tag(page, Tag::NONE);
+        self.space.release(page, Geometry::<T>::RUN_PAGES);
     }
 
     /// Undoes `release_page`; `false` if the page's generations are used up.
     pub(crate) fn reopen_released<T: 'static>(&mut self, page: u32) -> Result<bool, Limit> {
-        let meta = self.slots.pages[page as usize];
+        let meta = self.pages[page as usize];
         if meta.first == Generation::ZERO {
             return Ok(false);
         }
-        self.slots.space.reopen(page, Geometry::<T>::RUN_PAGES)?;
-        self.slots.pages[page as usize].tag = Tag::of::<T>();
+        self.space.reopen(page, Geometry::<T>::RUN_PAGES)?;
+        self.space.set_tag(page, Tag::of::<T>());
         Ok(true)
     }
 
     // ---- Allocation
 
-    /// Claims the free slots of the next word of a page from `word` on; `None` if there is none.
-    #[inline]
-    pub(crate) fn claim(&mut self, page: u32, word: u32) -> Option<Claim> {
-        let meta = self.slots.pages[page as usize];
-        if meta.tag == Tag::NONE {
+    /// Claims the free slots of the next word of a page of `T` from `word` on; `None` if there is none.
+    pub(crate) fn claim<T: 'static>(&mut self, page: u32, word: usize) -> Option<Claim> {
+        if !self.look().is_page_of::<T>(Granule::new(page, 0)) {
             return None;
         }
-        let slots = PAGE_GRANULES / u32::from(meta.slot_granules);
-        let bits = self.occupied.page_mut(page);
-        for word in word..slots.div_ceil(64) {
-            let valid = u64::MAX >> (64 - (slots - word * 64).min(64));
-            let free = !bits[word as usize] & valid;
+        let words = self.words(Bits::Occupied, page);
+        for (word, occupied) in words.iter().enumerate().skip(word) {
+            let free = !load(occupied) & Valid::<T>::bits(word);
             if free != 0 {
-                bits[word as usize] |= free;
-                return Some(Claim { tag: meta.tag, page, word, free, first: meta.first });
+                store(occupied, load(occupied) | free);
+                return Some(Claim { page, word, free, first: self.pages[page as usize].first });
             }
         }
         None
@@ -443,7 +482,20 @@ impl Store {
 
     /// Frees the slots of a claim that were not used.
     pub(crate) fn unclaim(&mut self, claim: Claim) {
-        self.occupied.page_mut(claim.page)[claim.word as usize] &= !claim.free;
+        let occupied = &self.words(Bits::Occupied, claim.page)[claim.word];
+        store(occupied, load(occupied) & !claim.free);
+    }
+
+    fn set_occupied(&self, granule: Granule) {
+        if let Some((word, mask)) = self.bit(Bits::Occupied, granule) {
+            store(word, load(word) | mask);
+        }
+    }
+
+    fn clear(&self, bits: Bits, granule: Granule) {
+        if let Some((word, mask)) = self.bit(bits, granule) {
+            store(word, load(word) & !mask);
+        }
     }
 
     /// Puts a value into the next slot of a claim. The claim must have one.
@@ -469,7 +521,7 @@ impl Store {
 
     /// Puts the value into a reserved slot.
     pub(crate) fn fill_reserved<T: 'static>(&mut self, raw: RawHandle, value: T) {
-        let slot = self.slots.slot::<T>(raw.granule()).expect("a reserved slot's page is open");
+        let slot = self.slot::<T>(raw.granule()).expect("a reserved slot's page is open");
         assert!(slot.generation().next() == raw.generation(), "the slot is reserved");
         // SAFETY: the slot is one of `T`'s and its generation even, so no value is there; room for a `T` is.
         unsafe { slot.value().write(value) };
@@ -478,7 +530,7 @@ impl Store {
 
     /// Gives a reserved slot up: its handle is never made true.
     pub(crate) fn abandon_reserved<T: 'static>(&mut self, raw: RawHandle) -> Vacated {
-        let slot = self.slots.slot::<T>(raw.granule()).expect("a reserved slot's page is open");
+        let slot = self.slot::<T>(raw.granule()).expect("a reserved slot's page is open");
         assert!(slot.generation().next() == raw.generation(), "the slot is reserved");
         slot.set_generation(raw.generation().next());
         self.vacated(slot)
@@ -486,11 +538,12 @@ impl Store {
 
     #[inline(always)]
     fn next_slot<T: 'static>(&self, claim: &mut Claim) -> (Slot<T>, Granule) {
-        assert!(claim.tag == Tag::of::<T>() && claim.free != 0, "a claim of T's with a free slot");
+        assert!(claim.free != 0, "a claim with a free slot");
         let bit = claim.free.trailing_zeros();
         claim.free &= claim.free - 1;
-        let granule = Granule::of_slot::<T>(claim.page, claim.word * 64 + bit);
-        (Slot { start: self.slots.space.slot_ptr(granule), target: PhantomData }, granule)
+        let granule = Granule::of_slot::<T>(claim.page, Class::of::<T>().slot::<T>(claim.word, bit));
+        let slot = self.slot::<T>(granule).expect("a claim of slots of T");
+        (slot, granule)
     }
 
     fn vacated<T>(&self, slot: Slot<T>) -> Vacated {
@@ -499,11 +552,9 @@ impl Store {
 
     /// Frees a slot whose object is gone, so that it can be claimed again.
     pub(crate) fn free(&mut self, granule: Granule) {
-        let meta = self.slots.pages[granule.page() as usize];
-        if let Some(slot) = meta.slot_at(granule) {
-            let generation = self.slots.untyped(granule).generation();
-            assert!(!generation.is_occupied(), "only a dead object's slot is freed");
-            self.occupied.clear(BitPlace::new(granule.page(), slot));
+        if let Some(slot) = self.untyped(granule) {
+            assert!(!slot.generation().is_occupied(), "only a dead object's slot is freed");
+            self.clear(Bits::Occupied, granule);
         }
     }
 
@@ -511,10 +562,10 @@ impl Store {
 
     #[inline(always)]
     pub(crate) fn get_mut<T: 'static>(&mut self, raw: RawHandle) -> Option<&mut T> {
-        let slot = self.slots.find::<T>(raw)?;
+        let slot = self.find::<T>(raw)?;
         // SAFETY: `find` saw the tag of `T` and an odd generation, so the value is an initialised `T`;
         // `&mut self` keeps everybody else away.
-        Some(unsafe { &mut *slot.value() })
+        Some(unsafe { slot.value().as_mut() })
     }
 
     /// As `get_mut`, for as long as the caller likes.
@@ -523,10 +574,10 @@ impl Store {
     /// While the reference lives the store may be used, but this object's value must not be accessed by any
     /// other way, nor the object be killed or dropped.
     pub(crate) unsafe fn get_mut_apart<'a, T: 'static>(&mut self, raw: RawHandle) -> Option<&'a mut T> {
-        let slot = self.slots.find::<T>(raw)?;
+        let slot = self.find::<T>(raw)?;
         // SAFETY: `find` saw the tag of `T` and an odd generation, so the value is an initialised `T`; the
         // caller keeps everybody else away. Pages never move.
-        Some(unsafe { &mut *slot.value() })
+        Some(unsafe { slot.value().as_mut() })
     }
 
     /// Several objects at once; `None` if one is dead or two are the same.
@@ -535,15 +586,15 @@ impl Store {
         handles: [RawHandle; N],
     ) -> Option<[&mut T; N]> {
         for (index, handle) in handles.iter().enumerate() {
-            if !self.slots.is_alive::<T>(*handle) || handles[..index].contains(handle) {
+            if !self.is_alive::<T>(*handle) || handles[..index].contains(handle) {
                 return None;
             }
         }
         Some(handles.map(|raw| {
-            let slot = self.slots.find::<T>(raw).expect("seen alive just now");
+            let slot = self.find::<T>(raw).expect("seen alive just now");
             // SAFETY: `find` saw an initialised `T`; the handles are alive and differ, hence so do the slots,
             // and `&mut self` keeps everybody else away.
-            unsafe { &mut *slot.value() }
+            unsafe { slot.value().as_mut() }
         }))
     }
 
@@ -556,11 +607,11 @@ impl Store {
         if a.granule() == b.granule() {
             return None;
         }
-        let (a, b) = (self.slots.find::<A>(a)?, self.slots.find::<B>(b)?);
+        let (a, b) = (self.find::<A>(a)?, self.find::<B>(b)?);
         // SAFETY: `find` saw an initialised `A`, and `&mut self` keeps everybody else away.
-        let a = unsafe { &mut *a.value() };
+        let a = unsafe { a.value().as_mut() };
         // SAFETY: likewise; the granules differ, so it is another slot than `a`'s.
-        let b = unsafe { &mut *b.value() };
+        let b = unsafe { b.value().as_mut() };
         Some((a, b))
     }
 
@@ -568,13 +619,13 @@ impl Store {
     pub(crate) fn with_headers<T: 'static, R>(
         &mut self,
         raw: RawHandle,
-        change: impl FnOnce(&mut T, Headers<'_>, &Bitmap) -> R,
+        change: impl FnOnce(&mut T, Headers<'_>) -> R,
     ) -> Option<R> {
-        let slot = self.slots.find::<T>(raw)?;
+        let slot = self.find::<T>(raw)?;
         // SAFETY: `find` saw an initialised `T`, `&mut self` keeps everybody else away, and `Headers` reads
         // headers only, which are no part of the value.
-        let value = unsafe { &mut *slot.value() };
-        Some(change(value, Headers(&self.slots), &self.white))
+        let value = unsafe { slot.value().as_mut() };
+        Some(change(value, Headers(self)))
     }
 
     /// Every living object in these pages, in slot order.
@@ -585,7 +636,7 @@ impl Store {
         self.living::<T>(pages).map(|(raw, slot)| {
             // SAFETY: `living` saw the tag of `T` and an odd generation, so the value is an initialised `T`;
             // the store is borrowed for as long as the reference.
-            (raw, unsafe { &*slot.value() })
+            (raw, unsafe { slot.value().as_ref() })
         })
     }
 
@@ -598,30 +649,29 @@ impl Store {
         store.living::<T>(pages).map(|(raw, slot)| {
             // SAFETY: `living` saw an initialised `T` and gives each slot once; the store is borrowed mutably
             // for as long as the reference, and the iterator reads headers and bitmaps only.
-            (raw, unsafe { &mut *slot.value() })
+            (raw, unsafe { slot.value().as_mut() })
         })
     }
 
     fn living<'a, T: 'static>(&'a self, pages: &'a [u32]) -> impl Iterator<Item = (RawHandle, Slot<T>)> {
-        let words = Geometry::<T>::PAGE_SLOTS.div_ceil(64);
-        pages.iter().flat_map(move |page| (0..words).map(move |word| (*page, word))).flat_map(
-            move |(page, word)| {
-                let occupied = self.occupied.page(page)[word as usize];
-                ones(occupied).filter_map(move |bit| {
-                    let granule = Granule::of_slot::<T>(page, word * 64 + bit);
-                    let slot = self.slots.slot::<T>(granule)?;
+        pages.iter().flat_map(move |page| {
+            let words = self.words(Bits::Occupied, *page).iter().enumerate();
+            words.flat_map(move |(word, occupied)| {
+                ones(load(occupied)).filter_map(move |bit| {
+                    let granule = Granule::of_slot::<T>(*page, Class::of::<T>().slot::<T>(word, bit));
+                    let slot = self.slot::<T>(granule)?;
                     let generation = slot.generation();
                     generation.is_occupied().then(|| (RawHandle::new(granule, generation), slot))
                 })
-            },
-        )
+            })
+        })
     }
 
     // ---- Death
 
     /// Ends an object's life and gives its value. The slot stays occupied.
     pub(crate) fn take<T: 'static>(&mut self, raw: RawHandle) -> Option<(T, Vacated)> {
-        let slot = self.slots.find::<T>(raw)?;
+        let slot = self.find::<T>(raw)?;
         slot.set_generation(raw.generation().next());
         // SAFETY: `find` saw an initialised `T`. The generation is even now, so nobody reads it again.
         let value = unsafe { slot.value().read() };
@@ -630,7 +680,7 @@ impl Store {
 
     /// Ends an object's life; the value waits for [`drop_slot`](Self::drop_slot). The slot stays occupied.
     pub(crate) fn kill<T: 'static>(&mut self, raw: RawHandle) -> Option<Vacated> {
-        let slot = self.slots.find::<T>(raw)?;
+        let slot = self.find::<T>(raw)?;
         slot.set_generation(raw.generation().next());
         slot.set_flags(slot.flags() | DOOMED);
         Some(self.vacated(slot))
@@ -638,7 +688,7 @@ impl Store {
 
     /// Runs the destructor of a value whose object was killed, if it has not run yet.
     pub(crate) fn drop_slot<T: 'static>(&mut self, granule: Granule) {
-        let Some(slot) = self.slots.slot::<T>(granule).filter(|slot| slot.flags() & DOOMED != 0) else {
+        let Some(slot) = self.slot::<T>(granule).filter(|slot| slot.flags() & DOOMED != 0) else {
             return;
         };
         slot.set_flags(slot.flags() & !DOOMED);
@@ -650,66 +700,78 @@ impl Store {
     /// All white: every occupied slot of these pages is up for collection.
     pub(crate) fn whiten(&mut self, pages: &[u32]) {
         for page in pages {
-            *self.white.page_mut(*page) = *self.occupied.page(*page);
+            let occupied = self.words(Bits::Occupied, *page);
+            self.words(Bits::White, *page)
+                .iter()
+                .zip(occupied)
+                .for_each(|(white, word)| store(white, load(word)));
         }
     }
 
     /// Takes a slot out of what the collection may free.
     pub(crate) fn spare(&mut self, granule: Granule) {
-        if let Some(slot) = self.slots.pages[granule.page() as usize].slot_at(granule) {
-            self.white.clear(BitPlace::new(granule.page(), slot));
-        }
+        self.clear(Bits::White, granule);
     }
 
-    /// Ends the life of every white object in a word of slots: their generations move on, in memory order.
-    /// Without destructors the slots are free at once; with them (`doom`) they stay occupied and white until
+    /// Ends the life of every white object in a page: their generations move on, in memory order. Gives how
+    /// many died, and tells which slots are retired.
+    ///
+    /// Without destructors the slots are free at once; with them they stay occupied and white until
     /// [`drop_doomed`](Self::drop_doomed). White slots without an object (limbo) are freed.
-    #[inline]
-    pub(crate) fn sweep_word(&mut self, page: u32, word: usize, doom: bool) -> SweptWord {
-        let meta = self.slots.pages[page as usize];
-        let white = self.white.page(page)[word];
-        let mut swept = SweptWord::default();
-        for bit in ones(white) {
-            let slot_index = word as u32 * 64 + bit;
-            let granule = Granule::new(page, slot_index * u32::from(meta.slot_granules));
-            if meta.slot_at(granule).is_none() {
+    pub(crate) fn sweep_page<T: 'static>(&mut self, page: u32, retire: &mut dyn FnMut(Granule)) -> usize {
+        let (white, occupied) = (self.words(Bits::White, page), self.words(Bits::Occupied, page));
+        let granule_of = |word, bit| Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
+        let mut died_len = 0;
+        for (word, (white_word, occupied)) in white.iter().zip(occupied).enumerate() {
+            // The next word's headers arrive while this one's are changed.
+            if let Some(next) = white.get(word + 1) {
+                ones(load(next)).for_each(|bit| self.look().prefetch_near(granule_of(word + 1, bit)));
+            }
+            let white_bits = load(white_word);
+            if white_bits == 0 {
                 continue;
             }
-            let slot = self.slots.untyped(granule);
-            let generation = slot.generation();
-            if generation.is_occupied() {
-                swept.died |= 1 << bit;
+            let (mut died, mut retired) = (0, 0);
+            for bit in ones(white_bits) {
+                let granule = granule_of(word, bit);
+                let Some(slot) = self.slot::<T>(granule) else { continue };
+                let generation = slot.generation();
+                if !generation.is_occupied() {
+                    continue;
+                }
+                died |= 1_u64 << bit;
                 slot.set_generation(generation.next());
-                if doom {
+                if needs_drop::<T>() {
                     slot.set_flags(slot.flags() | DOOMED);
                 }
                 if generation.next() == Generation::ZERO {
-                    swept.retired |= 1 << bit;
+                    retired |= 1_u64 << bit;
+                    retire(granule);
                 }
             }
+            let doomed = if needs_drop::<T>() { died } else { 0 };
+            store(occupied, load(occupied) & !white_bits | doomed | retired);
+            store(white_word, doomed);
+            died_len += died.count_ones() as usize;
         }
-        let keep = if doom { swept.died } else { 0 };
-        self.occupied.page_mut(page)[word] &= !white | keep | swept.retired;
-        self.white.page_mut(page)[word] = if doom { swept.died } else { 0 };
-        swept
+        died_len
     }
 
     /// Runs the destructor of the next doomed value in these pages from `cursor` on, if there is one, and
     /// moves the cursor past it. If the destructor panics the cursor has moved all the same.
     pub(crate) fn drop_doomed<T: 'static>(&mut self, pages: &[u32], cursor: &mut DoomCursor) -> bool {
         while let Some(page) = pages.get(cursor.page).copied() {
-            while cursor.word < PAGE_WORDS {
-                let word = self.white.page(page)[cursor.word];
-                if word == 0 {
+            while cursor.word < Class::of::<T>().page_words() {
+                let white = load(&self.words(Bits::White, page)[cursor.word]);
+                if white == 0 {
                     cursor.word += 1;
                     continue;
                 }
-                let slot_index = cursor.word as u32 * 64 + word.trailing_zeros();
-                let place = BitPlace::new(page, slot_index);
-                self.white.clear(place);
+                let slot_index = Class::of::<T>().slot::<T>(cursor.word, white.trailing_zeros());
                 let granule = Granule::of_slot::<T>(page, slot_index);
-                if self.slots.generation::<T>(granule) != Some(Generation::ZERO) {
-                    self.occupied.clear(place);
+                store(&self.words(Bits::White, page)[cursor.word], white & (white - 1));
+                if self.look().generation::<T>(granule) != Some(Generation::ZERO) {
+                    self.clear(Bits::Occupied, granule);
                 }
                 self.drop_slot::<T>(granule);
                 return true;
@@ -718,17 +780,24 @@ impl Store {
         }
         false
     }
+}
 
-    /// Dooms every living object of these pages. Gives how many there were.
-    pub(crate) fn doom_all<T: 'static>(&mut self, pages: &[u32]) -> usize {
-        self.whiten(pages);
-        let mut died = 0;
-        for page in pages {
-            for word in 0..PAGE_WORDS {
-                died += self.sweep_word(*page, word, true).died.count_ones() as usize;
-            }
+impl Headers<'_> {
+    #[inline(always)]
+    pub(crate) fn is_alive<T: 'static>(self, raw: RawHandle) -> bool {
+        self.0.is_alive::<T>(raw)
+    }
+
+    /// Whether the slot of a handle of a `T` is white.
+    #[inline(always)]
+    pub(crate) fn is_white<T: 'static>(self, raw: RawHandle) -> bool {
+        let granule = raw.granule();
+        self.0.look().is_page_of::<T>(granule) && {
+            let class = Class::of::<T>();
+            // SAFETY: the page is one of `T`'s, so it was opened for slots of this class.
+            let word = unsafe { self.0.space.view().word(Bits::White, class, granule) };
+            load(word) & class.mask(granule) != 0
         }
-        died
     }
 }
 
@@ -741,16 +810,15 @@ pub(crate) struct DoomCursor {
 
 impl Claim {
     /// A claim without slots.
-    pub(crate) const EMPTY: Claim =
-        Claim { tag: Tag::NONE, page: 0, word: 0, free: 0, first: Generation::ZERO };
+    pub(crate) const EMPTY: Claim = Claim { page: 0, word: 0, free: 0, first: Generation::ZERO };
 
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.free == 0
     }
 
-    /// Page and word of the claim.
-    pub(crate) fn position(&self) -> (u32, u32) {
-        (self.page, self.word)
+    /// The word of the claim in its page.
+    pub(crate) fn word(&self) -> usize {
+        self.word
     }
 }

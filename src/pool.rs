@@ -12,18 +12,19 @@ use core::any::TypeId;
 use core::mem::needs_drop;
 
 use crate::config::Limit;
-use crate::handle::{GRANULE_BYTES, Generation, Geometry, Granule, RawHandle};
+use crate::handle::{Generation, Geometry, Granule, RawHandle};
 use crate::page::{Claim, DoomCursor, Store, Vacated};
 use crate::tag;
 
 /// What a pool does that depends on its type.
 pub(crate) struct PoolOps {
     open: fn(&mut Store, u16, Generation) -> Result<u32, Limit>,
+    claim: fn(&mut Store, u32, usize) -> Option<Claim>,
     reopen_closed: fn(&mut Store, u32, &mut dyn FnMut(Granule)),
     release: fn(&mut Store, u32),
     reopen_released: fn(&mut Store, u32) -> Result<bool, Limit>,
     drop_doomed: fn(&mut Store, &[u32], &mut DoomCursor) -> bool,
-    doom_all: fn(&mut Store, &[u32]) -> usize,
+    sweep_page: fn(&mut Store, u32, &mut dyn FnMut(Granule)) -> usize,
     kill: fn(&mut Store, RawHandle) -> Option<Vacated>,
     drop_slot: fn(&mut Store, Granule),
 }
@@ -95,11 +96,12 @@ impl Pool {
         };
         let ops = PoolOps {
             open: Store::open_page::<T>,
+            claim: Store::claim::<T>,
             reopen_closed: |store, page, retire| store.reopen_closed::<T>(page, retire),
             release: Store::release_page::<T>,
             reopen_released: Store::reopen_released::<T>,
             drop_doomed: Store::drop_doomed::<T>,
-            doom_all: Store::doom_all::<T>,
+            sweep_page: Store::sweep_page::<T>,
             kill: Store::kill::<T>,
             drop_slot: Store::drop_slot::<T>,
         };
@@ -141,11 +143,6 @@ impl Pool {
         held.count() * self.info.run_pages as usize
     }
 
-    /// Words of bits that a page's slots need.
-    fn page_words(&self) -> usize {
-        self.info.page_slots.div_ceil(64) as usize
-    }
-
     // ---- Allocation
 
     /// A claim with a free slot.
@@ -172,10 +169,10 @@ impl Pool {
     /// allocated together lie together), of one with holes, of a new one.
     #[inline(never)]
     fn refill(&mut self, store: &mut Store) -> Result<(), Limit> {
-        let mut word = self.claim.position().1 + 1;
+        let mut word = self.claim.word() + 1;
         loop {
             if let Some(position) = self.current {
-                if let Some(claim) = store.claim(self.pages[position], word) {
+                if let Some(claim) = (self.ops.claim)(store, self.pages[position], word) {
                     self.claim = claim;
                     return Ok(());
                 }
@@ -303,34 +300,26 @@ impl Pool {
     /// their slots are freed by [`drop_doomed`](Self::drop_doomed).
     pub(crate) fn sweep(&mut self, store: &mut Store) -> usize {
         let mut died = 0;
-        let words = self.page_words();
         for position in 0..self.pages.len() {
             let page = self.pages[position];
             if self.states[position].state != PageState::Open {
                 continue;
             }
-            let white = store.white().page(page);
-            if white[..words].iter().all(|word| *word == 0) {
-                continue;
+            match store.white_len(page) {
+                Some(0) => continue,
+                // Every occupied slot died. (Without destructors and limbo each of them holds an object.)
+                None if !self.info.needs_drop && self.limbo.is_empty() => {
+                    died += store.occupied_len(page) as usize;
+                    store.close_page(page);
+                    self.states[position].state = PageState::Closed;
+                    continue;
+                }
+                _ => {}
             }
-            if !self.info.needs_drop && self.limbo.is_empty() && white == store.occupied().page(page) {
-                died += white[..words].iter().map(|word| word.count_ones() as usize).sum::<usize>();
-                store.close_page(page);
-                self.states[position].state = PageState::Closed;
-                continue;
-            }
-            for word in 0..words {
-                let swept = store.sweep_word(page, word, self.info.needs_drop);
-                died += swept.died.count_ones() as usize;
-                self.retired.extend(swept.retired_granules(page, word, self.info.slot_bytes));
-            }
+            died += (self.ops.sweep_page)(store, page, &mut |granule| self.retired.push(granule));
         }
         self.live -= died;
-        let occupied = store.occupied();
-        self.limbo.retain(|granule| {
-            let slot = granule.in_page() as usize * GRANULE_BYTES / self.info.slot_bytes;
-            occupied.page(granule.page())[slot / 64] & 1 << (slot % 64) != 0
-        });
+        self.limbo.retain(|granule| store.is_occupied(*granule));
         died
     }
 
@@ -344,10 +333,8 @@ impl Pool {
         self.vacant.clear();
         self.partial.clear();
         let mut released = Vec::new();
-        let words = self.page_words();
         for (position, page) in self.pages.iter().enumerate() {
-            let occupied = &store.occupied().page(*page)[..words];
-            let occupied: u32 = occupied.iter().map(|word| word.count_ones()).sum();
+            let occupied = store.occupied_len(*page);
             let state = &mut self.states[position];
             state.listed = false;
             match state.state {
@@ -372,7 +359,7 @@ impl Pool {
         self.return_claim(store);
         for (position, page) in self.pages.iter().enumerate() {
             let state = &mut self.states[position].state;
-            let empty = store.occupied().page(*page).iter().all(|word| *word == 0);
+            let empty = store.is_vacant(*page);
             if empty && matches!(state, PageState::Open | PageState::Closed) {
                 (self.ops.release)(store, *page);
                 *state = PageState::Released;
@@ -386,8 +373,8 @@ impl Pool {
     pub(crate) fn doom_all(&mut self, store: &mut Store) {
         self.return_claim(store);
         if self.info.needs_drop {
-            (self.ops.doom_all)(store, &self.pages);
+            self.whiten(store);
+            self.sweep(store);
         }
-        self.live = 0;
     }
 }

@@ -5,8 +5,9 @@
 //!
 //! Invariant, which `page.rs` builds on: between `open` or `reopen` of a run of pages and its `release`,
 //! `slot_ptr` of a granule in the run points to that granule's memory, which stays in place, belongs to nobody
-//! else, is aligned as the page is, and read as zero when the pages were opened. The last page that a granule
-//! can name is never opened, so that the null handle lies outside of every page.
+//! else, is aligned as the page is, and read as zero when the pages were opened. A page has a tag other than
+//! `NONE` only between these calls, so a tag seen is leave to access. The last page that a granule can name is
+//! never opened, so that the null handle lies outside of every page.
 
 #[cfg(all(feature = "std", unix, target_pointer_width = "64", not(any(miri, loom, slotgc_table))))]
 #[path = "space/reserved.rs"]
@@ -16,7 +17,7 @@ mod backend;
 #[path = "space/table.rs"]
 mod backend;
 
-pub(crate) use backend::Space;
+pub(crate) use backend::{Space, View};
 
 /// Asks the processor to bring the line at `ptr` into its second-level cache. Any address will do.
 #[inline(always)]
@@ -62,11 +63,19 @@ mod prefetch {
 #[expect(unsafe_code, reason = "the test writes to the memory that the space hands out")]
 mod tests {
     use super::*;
-    use crate::handle::{Granule, PAGE_BYTES};
+    use crate::bitmap::{Bits, Class};
+    use crate::handle::{Granule, MAX_PAGES, PAGE_BYTES};
+    use crate::sync::Ordering;
+    use crate::tag::Tag;
+
+    fn start_of(space: &Space, page: u32) -> *mut u8 {
+        // SAFETY: only pages that are open are asked for.
+        unsafe { space.view().slot_ptr(Granule::new(page, 0)) }.as_ptr()
+    }
 
     /// Fills a page with a byte and says what was there.
     fn fill(space: &mut Space, page: u32, byte: u8) -> u8 {
-        let start = space.slot_ptr(Granule::new(page, 0));
+        let start = start_of(space, page);
         // SAFETY: the page is open, see the module's invariant.
         let old = unsafe { start.add(PAGE_BYTES - 1).read() };
         // SAFETY: as above.
@@ -77,24 +86,45 @@ mod tests {
     #[test]
     fn pages_are_zero_apart_and_stay_in_place() {
         let mut space = Space::new();
-        let first = space.open(1).unwrap();
-        let start = space.slot_ptr(Granule::new(first, 0));
+        let first = space.open(1, Class(1)).unwrap();
+        let start = start_of(&space, first);
         assert_eq!(fill(&mut space, first, 1), 0);
         for byte in 2..200 {
-            let page = space.open(1).unwrap();
+            let page = space.open(1, Class(1)).unwrap();
             assert_eq!(page, first + u32::from(byte) - 1);
             assert_eq!(fill(&mut space, page, byte), 0);
         }
-        assert_eq!(space.slot_ptr(Granule::new(first, 0)), start);
+        assert_eq!(start_of(&space, first), start);
         assert_eq!(fill(&mut space, first, 1), 1);
+    }
+
+    #[test]
+    fn bits_of_neighbouring_pages_classes_and_bitmaps_do_not_touch() {
+        let mut space = Space::new();
+        let classes = [Class(1), Class(3), Class(1), Class(7), Class(3)];
+        let pages = classes.map(|class| (space.open(1, class).unwrap(), class));
+        let words = |bits, page: (u32, Class)| {
+            // SAFETY: the page was opened for this class.
+            unsafe { space.view().words(bits, page.1, page.0) }
+        };
+        for (number, page) in pages.iter().enumerate() {
+            for bits in [Bits::Occupied, Bits::White] {
+                for word in words(bits, *page) {
+                    // Relaxed: one thread.
+                    let old = word.swap(number as u64 * 2 + bits as u64 + 1, Ordering::Relaxed);
+                    assert_eq!(old, 0, "the words of page {number} are its own");
+                }
+            }
+        }
+        assert_eq!(words(Bits::White, pages[3]).len(), 1);
     }
 
     #[test]
     fn a_run_is_contiguous() {
         let mut space = Space::new();
-        let page = space.open(3).unwrap();
-        assert_eq!(space.open(1).unwrap(), page + 3);
-        let start = space.slot_ptr(Granule::new(page, 0));
+        let page = space.open(3, Class(7)).unwrap();
+        assert_eq!(space.open(1, Class(1)).unwrap(), page + 3);
+        let start = start_of(&space, page);
         // SAFETY: the three pages are open and contiguous.
         unsafe { start.write_bytes(7, 3 * PAGE_BYTES) };
     }
@@ -102,11 +132,25 @@ mod tests {
     #[test]
     fn released_pages_come_back_as_zero() {
         let mut space = Space::new();
-        let page = space.open(1).unwrap();
+        let page = space.open(1, Class(1)).unwrap();
         fill(&mut space, page, 9);
         space.release(page, 1);
         space.reopen(page, 1).unwrap();
         assert_eq!(fill(&mut space, page, 9), 0);
+    }
+
+    #[test]
+    fn every_page_has_a_tag_and_it_is_none_at_first() {
+        let mut space = Space::new();
+        assert_eq!(space.view().tag(MAX_PAGES - 1), Tag::NONE);
+        let pages: alloc::vec::Vec<u32> = (0..100).map(|_| space.open(1, Class(1)).unwrap()).collect();
+        for page in &pages {
+            assert_eq!(space.view().tag(*page), Tag::NONE);
+            space.set_tag(*page, Tag::of::<u8>());
+        }
+        assert!(pages.iter().all(|page| space.view().tag(*page) == Tag::of::<u8>()));
+        assert_eq!(space.view().tag(100), Tag::NONE);
+        assert_eq!(space.view().tag(MAX_PAGES - 1), Tag::NONE);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use core::hash::{Hash, Hasher};
 
 /// The identity of a type, never zero. Zero is the tag of a page that holds no type at the moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(transparent)]
 pub(crate) struct Tag(u64);
 
 impl Tag {

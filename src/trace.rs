@@ -9,11 +9,11 @@ mod edges;
 mod impls;
 mod waiting;
 
+use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
-use crate::bitmap::Bitmap;
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
-use crate::page::{Color, Headers, Reach};
+use crate::page::{Color, Headers, Look, Store};
 use crate::root::Root;
 
 pub(crate) use aside::Aside;
@@ -145,58 +145,49 @@ handles!(Gc<T>, Weak<T>, &Gc<T>, &Weak<T>, &Root<T>);
 /// What a trace needs besides edges, out of the way of the loop that follows them.
 #[derive(Default)]
 pub(crate) struct Side {
+    /// Whether edges are gathered instead of followed: see [`EdgeStack`].
+    pub(crate) gathering: bool,
+    /// The edges gathered: to white slots, whose bits stay set.
+    pub(crate) gathered: Vec<RawHandle>,
     /// Objects that asked for their `prune`.
-    pub(crate) weak_owners: alloc::vec::Vec<RawHandle>,
+    pub(crate) weak_owners: Vec<RawHandle>,
     /// Ephemerons whose key has not been reached.
     pub(crate) waiting: Waiting,
     /// Handles given out by `alloc_cyclic` whose object is still being made: alive, though they do not resolve.
-    pub(crate) building: alloc::vec::Vec<RawHandle>,
+    pub(crate) building: Vec<RawHandle>,
 }
 
 /// Takes down the edges of an object, or of a root source.
-#[derive(Debug)]
 pub struct Tracer<'a> {
     pub(crate) edges: EdgeStack,
-    pub(crate) reach: Reach<'a>,
-    /// All ones: an edge clears the white bit of its target. Zero: it leaves it, see [`Mode`].
-    pub(crate) clear: u64,
+    pub(crate) look: Look<'a>,
+    pub(crate) store: &'a Store,
     /// The object being traced; null for a root source.
     pub(crate) current: RawHandle,
     pub(crate) side: &'a mut Side,
 }
 
-/// When an object's white bit is cleared.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Mode {
-    /// When the first edge to it is found: each object is pushed once. Wrong only where a stale edge names a
-    /// slot that has a new tenant, which is noticed.
-    AtEdge,
-    /// When it is taken up and its generation was compared: right for every graph, and slower since an object
-    /// may be pushed several times.
-    WhenTaken,
-}
-
-impl Mode {
-    pub(crate) fn clear(self) -> u64 {
-        match self {
-            Mode::AtEdge => u64::MAX,
-            Mode::WhenTaken => 0,
-        }
-    }
-}
-
 impl<'a> Tracer<'a> {
     #[inline(always)]
-    pub(crate) fn new(edges: EdgeStack, reach: Reach<'a>, mode: Mode, side: &'a mut Side) -> Self {
-        Self { edges, reach, clear: mode.clear(), current: RawHandle::NULL, side }
+    pub(crate) fn new(edges: EdgeStack, store: &'a Store, side: &'a mut Side) -> Self {
+        Self { edges, look: store.look(), store, current: RawHandle::NULL, side }
+    }
+
+    /// Pushes the handle if its slot was white, without a branch on that: it is a coin toss.
+    #[inline(always)]
+    fn push(&mut self, raw: RawHandle, white: bool) {
+        if !self.edges.try_push(raw, white) {
+            let edges = core::mem::take(&mut self.edges);
+            self.edges = overflow(edges, raw, white, self.store, self.side);
+        }
     }
 
     /// A strong edge: the object lives as long as the one being traced. A handle that does not resolve keeps
     /// nothing alive. O(1).
     #[inline(always)]
     pub fn edge<T: Trace>(&mut self, gc: Gc<T>) {
-        let white = self.reach.take_white::<T>(gc.raw(), self.clear);
-        self.edges.push_if(gc.raw(), white);
+        let white = self.look.take_white::<T>(gc.raw());
+        self.push(gc.raw(), white);
     }
 
     /// A strong edge to each.
@@ -210,8 +201,8 @@ impl<'a> Tracer<'a> {
     /// A strong edge to an object whose type is known at run time only.
     #[inline]
     pub fn edge_any(&mut self, gc: AnyGc) {
-        let white = self.reach.take_white_any(gc.raw(), self.clear);
-        self.edges.push_if(gc.raw(), white);
+        let white = self.store.take_white_any(gc.raw());
+        self.push(gc.raw(), white);
     }
 
     /// An entry of an ephemeron table: the value's edges count once the key is marked (reached otherwise).
@@ -263,7 +254,7 @@ impl<'a> Tracer<'a> {
     }
 
     pub(crate) fn color_of_key(&self, key: RawHandle) -> Color {
-        match self.reach.color_any(key) {
+        match self.store.color_any(key) {
             Color::Dead if self.side.building.contains(&key) => Color::Reached,
             color => color,
         }
@@ -271,17 +262,18 @@ impl<'a> Tracer<'a> {
 
     /// Sets the value's edges aside until the key is marked.
     fn wait_for<V: Trace>(&mut self, key: RawHandle, value: &V) {
-        let start = self.edges.len();
-        let clear = core::mem::replace(&mut self.clear, 0);
+        let start = self.side.gathered.len();
+        let edges = core::mem::take(&mut self.edges);
+        let gathering = core::mem::replace(&mut self.side.gathering, true);
         let record = self.side.waiting.begin(key);
         value.trace(self);
-        self.clear = clear;
-        self.side.waiting.end(record, self.edges.from(start));
-        self.edges.truncate(start);
+        self.side.waiting.end(record, &self.side.gathered[start..]);
+        self.side.gathered.truncate(start);
+        self.side.gathering = gathering;
+        self.edges = edges;
     }
 
     /// Lets go what waits for this object.
-    #[cold]
     pub(crate) fn release(&mut self, key: RawHandle) {
         let Some(first) = self.side.waiting.take(key) else {
             return;
@@ -308,36 +300,37 @@ impl<'a> Tracer<'a> {
     }
 }
 
-impl core::fmt::Debug for Reach<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Reach").finish_non_exhaustive()
+/// What [`Tracer::push`] does when the stack has no room: makes some, or gathers. By value, see [`EdgeStack`].
+#[cold]
+#[inline(never)]
+fn overflow(mut edges: EdgeStack, raw: RawHandle, white: bool, store: &Store, side: &mut Side) -> EdgeStack {
+    if !side.gathering {
+        edges.grow();
+        edges.try_push(raw, white);
+    } else if white {
+        store.put_white_back(raw);
+        side.gathered.push(raw);
     }
+    edges
 }
 
-impl core::fmt::Debug for Side {
+impl core::fmt::Debug for Tracer<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Side").finish_non_exhaustive()
+        f.debug_struct("Tracer").field("current", &self.current).finish_non_exhaustive()
     }
 }
 
 /// Which objects are alive, asked by weak collections when marking is done.
 pub struct Liveness<'a> {
     headers: Headers<'a>,
-    /// What is white now is dead. `None` outside of a collection: what resolves is alive.
-    white: Option<&'a Bitmap>,
     building: &'a [RawHandle],
     pruned: Cell<usize>,
     aside: &'a RefCell<Aside>,
 }
 
 impl<'a> Liveness<'a> {
-    pub(crate) fn new(
-        headers: Headers<'a>,
-        white: Option<&'a Bitmap>,
-        building: &'a [RawHandle],
-        aside: &'a RefCell<Aside>,
-    ) -> Self {
-        Self { headers, white, building, pruned: Cell::new(0), aside }
+    pub(crate) fn new(headers: Headers<'a>, building: &'a [RawHandle], aside: &'a RefCell<Aside>) -> Self {
+        Self { headers, building, pruned: Cell::new(0), aside }
     }
 
     /// Whether the object lives on. O(1); touches the object's page.
@@ -350,7 +343,8 @@ impl<'a> Liveness<'a> {
     fn is_live_weak<T: Trace>(&self, weak: Weak<T>) -> bool {
         let raw = weak.raw();
         match self.headers.is_alive::<T>(raw) {
-            true => !self.white.is_some_and(|white| white.get_slot::<T>(raw.granule())),
+            // What is white now that marking is done is dead.
+            true => !self.headers.is_white::<T>(raw),
             false => self.building.contains(&raw),
         }
     }

@@ -12,30 +12,43 @@
 //! Exactness: an edge clears the white bit of the slot it names before anybody compares generations. If the
 //! slot is empty (its object was destroyed) that does no harm, it only keeps the slot from being reused. If it
 //! has a new tenant, the mismatch is seen when the handle comes out of the ring, and marking starts again in
-//! [`Mode::WhenTaken`], where only a matching generation clears the bit.
+//! [`Mode::Exact`], where only a matching generation clears the bit.
 
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::mem;
 
-use crate::collector::ring::{NEAR, RING_DEPTH, Ring};
-use crate::handle::{AnyGc, Geometry, RawHandle};
-use crate::page::Store;
+use crate::collector::ring::{RING_DEPTH, Ring};
+use crate::handle::{AnyGc, Generation, Geometry, RawHandle};
+use crate::page::{Store, Tenant};
 use crate::pool::Pool;
 use crate::root::RootTable;
-use crate::trace::{Aside, EdgeStack, Liveness, Mode, RootSource, Side, Trace, Tracer};
+use crate::trace::{Aside, EdgeStack, Liveness, RootSource, Side, Trace, Tracer};
+
+/// When an object's white bit is cleared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Mode {
+    /// When the first edge to it is found: each object is pushed once. Wrong only where a stale edge names a
+    /// slot that has a new tenant, which is noticed.
+    Fast,
+    /// When it is taken up and its generation was compared: right for every graph, and slower, since an object
+    /// may be pushed several times and takes an indirect call of its own.
+    Exact,
+}
 
 /// What marking does that depends on the type of the objects.
 pub(crate) struct TraceOps {
     /// Traces the objects in the ring of a pool.
-    drain: fn(&mut Marker, &mut Store, Mode, u16),
+    drain: fn(&mut Marker, &Store, u16),
+    /// Traces one object.
+    trace: fn(&Store, RawHandle, &mut Tracer<'_>),
     /// Prunes an object's weak collections and gives the number of entries removed.
     prune: fn(&mut Store, RawHandle, &[RawHandle], &RefCell<Aside>) -> usize,
 }
 
 impl TraceOps {
     pub(crate) fn of<T: Trace>() -> Self {
-        Self { drain: drain::<T>, prune: prune::<T> }
+        Self { drain: drain::<T>, trace: trace::<T>, prune: prune::<T> }
     }
 }
 
@@ -68,7 +81,7 @@ impl TypeRing {
         self.ring.as_mut().expect("a ring that is not in hand")
     }
 
-    fn len(&self) -> u32 {
+    fn len(&self) -> usize {
         self.ring.as_ref().map_or(0, Ring::len)
     }
 }
@@ -107,17 +120,21 @@ impl Marker {
         roots: &RootTable,
         source: &dyn RootSource,
     ) -> usize {
-        let mut mode = if self.expect_tenants { Mode::WhenTaken } else { Mode::AtEdge };
+        let mut mode = if self.expect_tenants { Mode::Exact } else { Mode::Fast };
         loop {
             self.reset();
             pools.iter().for_each(|pool| pool.whiten(store));
             self.side.building.iter().for_each(|raw| store.spare(raw.granule()));
-            self.trace_roots(store, mode, roots, source);
-            let complete = self.follow(ops, store, mode);
+            self.side.gathering = mode == Mode::Exact;
+            self.trace_roots(store, roots, source);
+            let complete = match mode {
+                Mode::Fast => self.follow(ops, store),
+                Mode::Exact => self.follow_exactly(ops, store),
+            };
             if complete {
                 break;
             }
-            mode = Mode::WhenTaken;
+            mode = Mode::Exact;
         }
         self.expect_tenants = self.met_tenant;
         self.marked
@@ -128,25 +145,23 @@ impl Marker {
         self.edges.reset();
         self.rings.iter_mut().for_each(|ring| ring.ring.get_or_insert_with(Ring::new).clear());
         self.active.clear();
+        self.side.gathered.clear();
         self.side.weak_owners.clear();
         self.side.waiting.reset();
         self.marked = 0;
         self.met_tenant = false;
     }
 
-    fn trace_roots(&mut self, store: &mut Store, mode: Mode, roots: &RootTable, source: &dyn RootSource) {
-        let mut tracer = Tracer::new(mem::take(&mut self.edges), store.reach(), mode, &mut self.side);
+    fn trace_roots(&mut self, store: &Store, roots: &RootTable, source: &dyn RootSource) {
+        let mut tracer = Tracer::new(mem::take(&mut self.edges), store, &mut self.side);
         roots.for_each(|raw| tracer.edge_any(AnyGc::from_raw(raw)));
         source.trace_roots(&mut tracer);
         self.edges = tracer.edges;
     }
 
-    /// Follows all edges found. `false`: a stale edge met a tenant and marking has to start again.
-    fn follow(&mut self, ops: &[TraceOps], store: &mut Store, mode: Mode) -> bool {
-        loop {
-            if self.met_tenant && mode == Mode::AtEdge {
-                return false;
-            }
+    /// Follows all edges found. `false`: a stale edge met a tenant, so this was not exact.
+    fn follow(&mut self, ops: &[TraceOps], store: &Store) -> bool {
+        while !self.met_tenant {
             let pool = match self.fullest_ring() {
                 Some(pool) => pool,
                 None => match self.edges.pop() {
@@ -154,7 +169,41 @@ impl Marker {
                     None => return true,
                 },
             };
-            (ops[pool as usize].drain)(self, store, mode, pool);
+            (ops[pool as usize].drain)(self, store, pool);
+        }
+        false
+    }
+
+    /// Follows all edges gathered, one object at a time; always complete.
+    fn follow_exactly(&mut self, ops: &[TraceOps], store: &Store) -> bool {
+        let mut ring = Ring::new();
+        let look = store.look();
+        loop {
+            while ring.len() < RING_DEPTH {
+                let Some(raw) = self.side.gathered.pop() else { break };
+                look.prefetch_far(raw.granule(), 1);
+                ring.push(raw);
+            }
+            let Some(raw) = ring.pop() else { return true };
+            match store.tenant_of(raw) {
+                Tenant::Own if store.take_white_any(raw) => {}
+                // Another edge led here before.
+                Tenant::Own => continue,
+                Tenant::None => {
+                    // An empty slot is not handed out again as long as this edge is there.
+                    store.take_white_any(raw);
+                    continue;
+                }
+                Tenant::Other => {
+                    self.met_tenant = true;
+                    continue;
+                }
+            }
+            self.marked += 1;
+            let mut tracer = Tracer::new(EdgeStack::default(), store, &mut self.side);
+            tracer.current = raw;
+            (ops[store.pool_of(raw.granule()) as usize].trace)(store, raw, &mut tracer);
+            tracer.release(raw);
         }
     }
 
@@ -166,9 +215,9 @@ impl Marker {
 
     /// Puts a handle into the ring of its type.
     fn enqueue(&mut self, store: &Store, raw: RawHandle) -> u16 {
-        let pool = store.slots().pool_of(raw.granule());
+        let pool = store.pool_of(raw.granule());
         let own = &mut self.rings[pool as usize];
-        store.slots().prefetch_far(raw.granule(), own.lines);
+        store.look().prefetch_far(raw.granule(), own.lines);
         let ring = own.ring();
         ring.push(raw);
         if ring.len() == 1 {
@@ -182,7 +231,7 @@ impl Marker {
         let Side { weak_owners, building, .. } = &mut self.side;
         let mut pruned = 0;
         for raw in weak_owners.drain(..) {
-            let pool = store.slots().pool_of(raw.granule());
+            let pool = store.pool_of(raw.granule());
             pruned += (ops[pool as usize].prune)(store, raw, building, aside);
         }
         pruned
@@ -191,25 +240,24 @@ impl Marker {
 
 /// Traces the objects in the ring of `T`, and whatever of that type they lead to, until the ring is empty or
 /// another type's is full.
-fn drain<T: Trace>(marker: &mut Marker, store: &mut Store, mode: Mode, pool: u16) {
+fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
     let Marker { edges, rings, active, side, marked, met_tenant, .. } = marker;
-    let own = &mut rings[pool as usize];
-    let lines = own.lines;
-    let mut ring = own.ring.take().expect("a ring that is not in hand");
-    let mut tracer = Tracer::new(mem::take(edges), store.reach(), mode, side);
-    let slots = tracer.reach.slots();
+    let lines = const { lines_of::<T>() };
+    let mut ring = rings[pool as usize].ring.take().expect("a ring that is not in hand");
+    let mut tracer = Tracer::new(mem::take(edges), store, side);
+    let look = store.look();
     let mut taken = 0;
     'objects: loop {
         while ring.len() < RING_DEPTH {
             let Some(raw) = tracer.edges.pop() else { break };
-            let target_pool = slots.pool_of(raw.granule());
-            if target_pool == pool {
-                slots.prefetch_far(raw.granule(), lines);
+            if look.is_page_of::<T>(raw.granule()) {
+                look.prefetch_far(raw.granule(), lines);
                 ring.push(raw);
                 continue;
             }
+            let target_pool = store.pool_of(raw.granule());
             let other = &mut rings[target_pool as usize];
-            slots.prefetch_far(raw.granule(), other.lines);
+            look.prefetch_far(raw.granule(), other.lines);
             let other = other.ring();
             other.push(raw);
             if other.len() == 1 {
@@ -220,34 +268,39 @@ fn drain<T: Trace>(marker: &mut Marker, store: &mut Store, mode: Mode, pool: u16
             }
         }
         let Some(raw) = ring.pop() else { break };
-        if ring.len() > NEAR {
-            slots.prefetch_near(ring.near().granule());
-        }
-        let Some(object) = slots.get::<T>(raw) else {
-            // Empty: destroyed. Its slot is not handed out again as long as this edge is there.
-            let tenant =
-                slots.generation::<T>(raw.granule()).is_some_and(|generation| generation.is_occupied());
-            *met_tenant |= tenant;
-            if !tenant {
-                tracer.reach.take_white::<T>(raw, u64::MAX);
-            }
+        look.prefetch_near(ring.near().granule());
+        let Some(object) = look.get::<T>(raw) else {
+            // An empty slot is not handed out again as long as this edge is there.
+            *met_tenant |= look.generation::<T>(raw.granule()).is_some_and(Generation::is_occupied);
             continue;
         };
-        if mode == Mode::WhenTaken && !tracer.reach.take_white::<T>(raw, u64::MAX) {
-            continue;
-        }
         taken += 1;
         if T::NEEDS_TRACE {
             tracer.current = raw;
             object.trace(&mut tracer);
         }
         if !tracer.side.waiting.is_empty() {
-            tracer.release(raw);
+            tracer = release(tracer, raw);
         }
     }
     *edges = tracer.edges;
     *marked += taken;
     rings[pool as usize].ring = Some(ring);
+}
+
+fn trace<T: Trace>(store: &Store, raw: RawHandle, tracer: &mut Tracer<'_>) {
+    if let Some(object) = store.look().get::<T>(raw) {
+        object.trace(tracer);
+    }
+}
+
+/// Lets go what waits for this object. Takes the tracer by value, so that the loop that calls it never gives
+/// its address away and keeps it in registers.
+#[cold]
+#[inline(never)]
+fn release<'a>(mut tracer: Tracer<'a>, raw: RawHandle) -> Tracer<'a> {
+    tracer.release(raw);
+    tracer
 }
 
 /// Prunes one object.
@@ -257,8 +310,8 @@ fn prune<T: Trace>(
     building: &[RawHandle],
     aside: &RefCell<Aside>,
 ) -> usize {
-    let pruned = store.with_headers::<T, usize>(raw, |object, headers, white| {
-        let live = Liveness::new(headers, Some(white), building, aside);
+    let pruned = store.with_headers::<T, usize>(raw, |object, headers| {
+        let live = Liveness::new(headers, building, aside);
         object.prune(&live);
         live.pruned()
     });

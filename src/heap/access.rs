@@ -24,7 +24,7 @@ impl Heap {
     /// ```
     #[inline]
     pub fn get<H: Handle>(&self, h: H) -> Option<&H::Target> {
-        self.store.slots().get::<H::Target>(h.downgrade().raw())
+        self.store.look().get::<H::Target>(h.downgrade().raw())
     }
 
     /// The object, to be changed, or `None` if it is gone. O(1).
@@ -132,7 +132,7 @@ impl Heap {
 
     #[inline(always)]
     pub(super) fn alive<T: Trace>(&self, weak: Weak<T>) -> bool {
-        self.store.slots().is_alive::<T>(weak.raw())
+        self.store.is_alive::<T>(weak.raw())
     }
 
     /// A strong handle of the object, if it is still there. O(1).
@@ -187,7 +187,7 @@ impl Heap {
 
     /// Whether the object is still there. O(1).
     pub fn is_alive_any(&self, any: AnyGc) -> bool {
-        self.store.slots().is_alive_any(any.raw())
+        self.store.is_alive_any(any.raw())
     }
 
     /// Ends the object at once, whoever refers to it, and gives its value; `None` if it was gone already. O(1).
@@ -232,7 +232,7 @@ impl Heap {
             return false;
         }
         let granule = any.raw().granule();
-        let index = self.store.slots().pool_of(granule);
+        let index = self.store.pool_of(granule);
         let pool = &self.pools[index as usize];
         let slot_bytes = pool.info().slot_bytes;
         let Some(vacated) = pool.kill(&mut self.store, any.raw()) else {
@@ -245,7 +245,7 @@ impl Heap {
     }
 
     fn buried(&mut self, raw: RawHandle, vacated: Vacated, slot_bytes: usize) {
-        let pool = self.store.slots().pool_of(raw.granule());
+        let pool = self.store.pool_of(raw.granule());
         self.pools[pool as usize].count_dead(&mut self.store, raw.granule(), vacated);
         self.counts.died(1, slot_bytes);
     }

@@ -222,7 +222,7 @@ struct Building<'a, T: Trace> {
 impl<T: Trace> Building<'_, T> {
     fn finish(self, value: T) -> Gc<T> {
         self.heap.store.fill_reserved(self.reserved, value);
-        let pool = self.heap.store.slots().pool_of(self.reserved.granule());
+        let pool = self.heap.store.pool_of(self.reserved.granule());
         self.heap.pools[pool as usize].count_born();
         self.heap.counts.objects += 1;
         self.heap.counts.bytes += Geometry::<T>::SLOT_BYTES;
@@ -234,10 +234,10 @@ impl<T: Trace> Drop for Building<'_, T> {
     fn drop(&mut self) {
         let Heap { store, pools, collector, .. } = &mut *self.heap;
         collector.building().retain(|raw| *raw != self.reserved);
-        if !store.slots().is_alive::<T>(self.reserved) {
+        if !store.is_alive::<T>(self.reserved) {
             let vacated: Vacated = store.abandon_reserved::<T>(self.reserved);
             let granule = self.reserved.granule();
-            pools[store.slots().pool_of(granule) as usize].vacate(store, granule, vacated);
+            pools[store.pool_of(granule) as usize].vacate(store, granule, vacated);
         }
     }
 }

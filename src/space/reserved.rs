@@ -3,15 +3,27 @@
 //! The range is mapped without access, which costs no memory and counts towards no overcommit limit, and made
 //! accessible in steps as pages are opened. Nothing is mapped before the first page is opened, so an empty
 //! heap costs nothing.
+//!
+//! Before the pages lie their tags, one for every page that a granule can name, so a look-up needs no bounds
+//! check; before the tags the bitmaps, one for each class. All of it is found from the base by constants.
+//!
+//! ```text
+//! | white, class 7 .. 1 | occupied, class 7 .. 1 | tags  | pages                                  |
+//! | 508 MiB             | 508 MiB                | 4 MiB ^ base                            32 GiB |
+//! ```
 #![expect(unsafe_code, reason = "maps memory and computes addresses in it")]
 
 use core::ffi::c_void;
+use core::marker::PhantomData;
 use core::ptr::NonNull;
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
+use crate::bitmap::{Bits, CLASSES, Class};
 use crate::config::Limit;
 use crate::handle::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
+use crate::sync::AtomicU64;
+use crate::tag::Tag;
 
 /// The size of a huge page: memory is opened in steps of it, on its boundaries.
 const HUGE_BYTES: usize = 2 << 20;
@@ -20,10 +32,51 @@ const STEP_PAGES: u32 = (HUGE_BYTES / PAGE_BYTES) as u32;
 const HUGE_FROM_PAGES: u32 = 2 * STEP_PAGES;
 /// The smallest range worth having when the system refuses larger ones.
 const LEAST_PAGES: u32 = 8 * STEP_PAGES;
+/// Tags and bitmaps become writable in steps of this size, a multiple of every system's page.
+const SIDE_STEP_BYTES: usize = 64 << 10;
+
+const TAGS_BYTES: usize = MAX_PAGES as usize * size_of::<Tag>();
+
+/// Bytes of one class's bits for all pages.
+const fn class_bytes(class: u32) -> usize {
+    MAX_PAGES as usize * Class(class).page_words() * size_of::<u64>()
+}
+
+/// Where the bits of a class begin: so many bytes before the base. By bitmap and class; a table, so that it is
+/// a constant wherever the class is.
+const BITS_OFFSET: [[usize; CLASSES]; 2] = {
+    let mut offsets = [[0; CLASSES]; 2];
+    let mut offset = TAGS_BYTES;
+    let mut bits = 0;
+    while bits < 2 {
+        let mut class = 1;
+        while class < CLASSES {
+            offset += class_bytes(class as u32);
+            offsets[bits][class] = offset;
+            class += 1;
+        }
+        bits += 1;
+    }
+    offsets
+};
+
+#[inline(always)]
+fn bits_offset(bits: Bits, class: Class) -> usize {
+    BITS_OFFSET[bits as usize][class.0 as usize]
+}
+
+/// Everything before the base.
+const SIDE_BYTES: usize = BITS_OFFSET[Bits::White as usize][CLASSES - 1];
+
+const _: () = assert!(SIDE_BYTES % HUGE_BYTES == 0 && TAGS_BYTES % SIDE_STEP_BYTES == 0);
+
+/// The tags of a space in which nothing is reserved yet: all `NONE`, never written, no memory.
+static NO_TAGS: [Tag; MAX_PAGES as usize] = [Tag::NONE; MAX_PAGES as usize];
 
 /// A reserved range and how much of it is in use.
 pub(crate) struct Space {
-    /// The first page's address, on a boundary of `HUGE_BYTES`; dangling while nothing is reserved.
+    /// The first page's address, on a boundary of `HUGE_BYTES`; `TAGS_BYTES` before it begin the tags. While
+    /// nothing is reserved it is the end of `NO_TAGS`.
     base: NonNull<u8>,
     /// What to unmap.
     map: Option<Mapping>,
@@ -33,27 +86,41 @@ pub(crate) struct Space {
     accessible: u32,
     /// Pages handed out.
     opened: u32,
+    /// Bytes of tags that can be written.
+    tags_bytes: usize,
+    /// For each class, the bytes of each of its bitmaps that can be accessed.
+    bits_bytes: [usize; CLASSES],
 }
 
-// SAFETY: `Space` owns its mapping as a box owns its memory, and hands out addresses only.
+// SAFETY: `Space` owns its mapping as a box owns its memory, and hands out addresses and atomics only.
 unsafe impl Send for Space {}
-// SAFETY: `&Space` only computes addresses.
+// SAFETY: `&Space` computes addresses, reads tags, which change through `&mut` only, and gives atomics.
 unsafe impl Sync for Space {}
 
 impl Space {
     /// An empty space. Nothing is reserved yet.
     pub(crate) fn new() -> Self {
-        Self { base: NonNull::dangling(), map: None, reserved: 0, accessible: 0, opened: 0 }
+        let base = NonNull::from(&NO_TAGS).cast::<u8>();
+        // SAFETY: the end of the static, one past its last byte.
+        let base = unsafe { base.add(TAGS_BYTES) };
+        let (tags_bytes, bits_bytes) = (0, [0; CLASSES]);
+        Self { base, map: None, reserved: 0, accessible: 0, opened: 0, tags_bytes, bits_bytes }
     }
 
-    /// The address of a granule; meaningful if its page is open.
     #[inline(always)]
-    pub(crate) fn slot_ptr(&self, granule: Granule) -> *mut u8 {
-        self.base.as_ptr().wrapping_add(granule.0 as usize * GRANULE_BYTES)
+    pub(crate) fn view(&self) -> View<'_> {
+        View { base: self.base, space: PhantomData }
     }
 
-    /// Opens the next `run` pages and gives the number of the first.
-    pub(crate) fn open(&mut self, run: u32) -> Result<u32, Limit> {
+    /// Gives an open page its tag.
+    pub(crate) fn set_tag(&mut self, page: u32, tag: Tag) {
+        assert!(page < self.opened, "page {page} is not open");
+        // SAFETY: the tags of open pages are writable, see `open`.
+        unsafe { self.view().tag_ptr(page).write(tag) }
+    }
+
+    /// Opens the next `run` pages for slots of a class and gives the number of the first.
+    pub(crate) fn open(&mut self, run: u32, class: Class) -> Result<u32, Limit> {
         if self.map.is_none() {
             self.reserve()?;
         }
@@ -62,6 +129,10 @@ impl Space {
         let end = end.ok_or(Limit::Range(u64::from(self.reserved) * PAGE_BYTES as u64))?;
         if end > self.accessible {
             self.make_accessible(end)?;
+        }
+        let bits_bytes = end as usize * class.page_words() * size_of::<u64>();
+        if bits_bytes > self.bits_bytes[class.0 as usize] {
+            self.make_bits_accessible(class, bits_bytes)?;
         }
         self.opened = end;
         Ok(first)
@@ -85,14 +156,20 @@ impl Space {
         Ok(())
     }
 
-    /// Reserves the range, a smaller one when the system refuses, and no access to it.
+    /// Reserves the range, a smaller one when the system refuses, and no access to it but to the tags.
     fn reserve(&mut self) -> Result<(), Limit> {
         // The last page is never handed out: the null handle points there.
         let mut pages = MAX_PAGES;
         loop {
-            match Mapping::without_access(pages as usize * PAGE_BYTES + HUGE_BYTES) {
+            match Mapping::without_access(SIDE_BYTES + pages as usize * PAGE_BYTES + HUGE_BYTES) {
                 Some(map) => {
-                    self.base = map.aligned_start();
+                    // SAFETY: the mapping is longer than everything before the base.
+                    let base = unsafe { map.aligned_start().add(SIDE_BYTES) };
+                    let tags = base.as_ptr().wrapping_sub(TAGS_BYTES).cast();
+                    // SAFETY: the tags lie in the new mapping, which nobody has accessed yet.
+                    unsafe { mprotect(tags, TAGS_BYTES, MprotectFlags::READ) }
+                        .map_err(|_| Limit::Memory(TAGS_BYTES))?;
+                    self.base = base;
                     self.map = Some(map);
                     self.reserved = pages.min(MAX_PAGES - 1);
                     return Ok(());
@@ -109,13 +186,28 @@ impl Space {
         let ahead = (self.accessible / 8).max(STEP_PAGES);
         let end = end.max(self.accessible + ahead).next_multiple_of(STEP_PAGES).min(self.reserved);
         let (start, bytes) = self.range(self.accessible, end);
-        // SAFETY: the range is in the mapping, and nobody has accessed it yet.
-        unsafe { mprotect(start, bytes, MprotectFlags::READ | MprotectFlags::WRITE) }
-            .map_err(|_| Limit::Memory(bytes))?;
+        make_writable(start, bytes)?;
+        let tags_bytes = (end as usize * size_of::<Tag>()).next_multiple_of(SIDE_STEP_BYTES);
+        if tags_bytes > self.tags_bytes {
+            make_writable(self.view().tag_ptr(0).as_ptr().cast(), tags_bytes)?;
+            self.tags_bytes = tags_bytes;
+        }
         if end > HUGE_FROM_PAGES {
             self.advise_huge(end);
         }
         self.accessible = end;
+        Ok(())
+    }
+
+    /// Makes the first so many bytes of a class's bitmaps accessible.
+    #[cold]
+    fn make_bits_accessible(&mut self, class: Class, bytes: usize) -> Result<(), Limit> {
+        let bytes = bytes.next_multiple_of(SIDE_STEP_BYTES);
+        for bits in [Bits::Occupied, Bits::White] {
+            let start = self.base.as_ptr().wrapping_sub(bits_offset(bits, class));
+            make_writable(start.cast(), bytes)?;
+        }
+        self.bits_bytes[class.0 as usize] = bytes;
         Ok(())
     }
 
@@ -138,9 +230,83 @@ impl Space {
             first <= end && end <= self.reserved,
             "pages {first} to {end} lie outside of the heap's range"
         );
-        let start = self.slot_ptr(Granule::new(first, 0));
+        let start = self.base.as_ptr().wrapping_add(first as usize * PAGE_BYTES);
         (start.cast(), (end - first) as usize * PAGE_BYTES)
     }
+}
+
+/// Where everything is: one address, which a loop can keep in a register.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    base: NonNull<u8>,
+    space: PhantomData<&'a Space>,
+}
+
+impl<'a> View<'a> {
+    #[inline(always)]
+    fn tag_ptr(self, page: u32) -> NonNull<Tag> {
+        // SAFETY: before the base lie `MAX_PAGES` tags, in the same mapping or static.
+        let tags = unsafe { self.base.sub(TAGS_BYTES) }.cast::<Tag>();
+        // SAFETY: every page that a granule can name has a tag.
+        unsafe { tags.add(page as usize % MAX_PAGES as usize) }
+    }
+
+    /// The tag of a page; `NONE` for one that is not open.
+    #[inline(always)]
+    pub(crate) fn tag(self, page: u32) -> Tag {
+        // SAFETY: the tags are readable; one never written reads as zero, which is `NONE`.
+        unsafe { self.tag_ptr(page).read() }
+    }
+
+    /// The address of a granule.
+    ///
+    /// # Safety
+    /// Its page must be open: have a tag, or be the caller's own since `open` or `reopen`.
+    #[inline(always)]
+    pub(crate) unsafe fn slot_ptr(self, granule: Granule) -> NonNull<u8> {
+        // SAFETY: an open page lies in the mapping.
+        unsafe { self.base.add(granule.0 as usize * GRANULE_BYTES) }
+    }
+
+    /// The address of a granule to prefetch, whatever is there.
+    #[inline(always)]
+    pub(crate) fn hint_ptr(self, granule: Granule) -> *const u8 {
+        self.base.as_ptr().wrapping_add(granule.0 as usize * GRANULE_BYTES)
+    }
+
+    /// The word with the bit of the slot at `granule`.
+    ///
+    /// # Safety
+    /// The page must have been opened for slots of this class.
+    #[inline(always)]
+    pub(crate) unsafe fn word(self, bits: Bits, class: Class, granule: Granule) -> &'a AtomicU64 {
+        // SAFETY: before the base lie the bitmaps, in the same mapping since a page was opened.
+        let words = unsafe { self.base.sub(bits_offset(bits, class)) }.cast::<AtomicU64>();
+        // SAFETY: each class has a bit for every granule that can be named.
+        let word = unsafe { words.add(class.word(granule)) };
+        // SAFETY: the words of a page opened for the class are accessible, aligned, and atomics for as long as
+        // the space lives.
+        unsafe { word.as_ref() }
+    }
+
+    /// The words of a page.
+    ///
+    /// # Safety
+    /// As for `word`.
+    #[inline(always)]
+    pub(crate) unsafe fn words(self, bits: Bits, class: Class, page: u32) -> &'a [AtomicU64] {
+        // SAFETY: as the caller promises.
+        let first = unsafe { self.word(bits, class, Granule::new(page, 0)) };
+        // SAFETY: the words of a page are contiguous.
+        unsafe { core::slice::from_raw_parts(first, class.page_words()) }
+    }
+}
+
+/// Makes a part of our own mapping readable and writable.
+fn make_writable(start: *mut c_void, bytes: usize) -> Result<(), Limit> {
+    // SAFETY: the callers name parts of their mapping. Gaining access harms nobody who reads there already.
+    unsafe { mprotect(start, bytes, MprotectFlags::READ | MprotectFlags::WRITE) }
+        .map_err(|_| Limit::Memory(bytes))
 }
 
 /// Memory mapped by us, unmapped when dropped.

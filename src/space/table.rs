@@ -5,11 +5,15 @@
 #![expect(unsafe_code, reason = "allocates pages and computes addresses in them")]
 
 use alloc::alloc::{Layout, alloc_zeroed, dealloc};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::ptr::{NonNull, null_mut};
+use core::ptr::{NonNull, null, null_mut};
 
+use crate::bitmap::{Bits, Class};
 use crate::config::Limit;
 use crate::handle::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
+use crate::sync::AtomicU64;
+use crate::tag::Tag;
 
 /// The pages of a heap.
 #[derive(Default)]
@@ -17,10 +21,14 @@ pub(crate) struct Space {
     pages: Vec<Option<Run>>,
 }
 
-/// An allocation of one page or more, and how many.
+/// An allocation of one page or more, and the bits of its slots.
 struct Run {
-    start: NonNull<u8>,
+    /// `None` while the memory is given back.
+    start: Option<NonNull<u8>>,
     pages: u32,
+    tag: Tag,
+    /// In the order of [`Bits`].
+    bits: [Box<[AtomicU64]>; 2],
 }
 
 // SAFETY: a `Run` owns its memory as a box does, and `&Run` only tells its address.
@@ -29,24 +37,45 @@ unsafe impl Send for Run {}
 unsafe impl Sync for Run {}
 
 impl Run {
-    fn layout(pages: u32) -> Option<Layout> {
-        Layout::from_size_align((pages as usize).checked_mul(PAGE_BYTES)?, PAGE_BYTES).ok()
+    fn new(pages: u32, class: Class) -> Result<Self, Limit> {
+        let bits = [(); 2].map(|()| (0..class.page_words()).map(|_| AtomicU64::new(0)).collect());
+        let mut run = Self { start: None, pages, tag: Tag::NONE, bits };
+        run.take_again()?;
+        Ok(run)
     }
 
-    fn new(pages: u32) -> Result<Self, Limit> {
-        let refused = Limit::Memory((pages as usize).saturating_mul(PAGE_BYTES));
-        let layout = Self::layout(pages).ok_or(refused)?;
+    fn layout(&self) -> Option<Layout> {
+        Layout::from_size_align((self.pages as usize).checked_mul(PAGE_BYTES)?, PAGE_BYTES).ok()
+    }
+
+    fn take_again(&mut self) -> Result<(), Limit> {
+        let refused = Limit::Memory((self.pages as usize).saturating_mul(PAGE_BYTES));
+        let layout = self.layout().ok_or(refused)?;
         // SAFETY: the layout is of at least one page.
         let start = unsafe { alloc_zeroed(layout) };
-        Ok(Self { start: NonNull::new(start).ok_or(refused)?, pages })
+        self.start = Some(NonNull::new(start).ok_or(refused)?);
+        Ok(())
+    }
+
+    fn give_back(&mut self) {
+        if let Some(start) = self.start.take() {
+            let layout = self.layout().expect("it was allocated with this layout");
+            // SAFETY: allocated in `take_again` with this layout, and taken out of `start`, so freed once.
+            unsafe { dealloc(start.as_ptr(), layout) };
+        }
+    }
+
+    /// The address of a granule in the run.
+    #[inline(always)]
+    fn ptr(&self, granule: Granule) -> *mut u8 {
+        let start = self.start.map_or(null_mut(), NonNull::as_ptr);
+        start.wrapping_add(granule.in_page() as usize * GRANULE_BYTES)
     }
 }
 
 impl Drop for Run {
     fn drop(&mut self) {
-        let layout = Self::layout(self.pages).expect("a run was allocated with this layout");
-        // SAFETY: allocated in `new` with this layout, and dropped once.
-        unsafe { dealloc(self.start.as_ptr(), layout) };
+        self.give_back();
     }
 }
 
@@ -56,34 +85,96 @@ impl Space {
         Self::default()
     }
 
-    /// The address of a granule; meaningful if its page is open.
     #[inline(always)]
-    pub(crate) fn slot_ptr(&self, granule: Granule) -> *mut u8 {
-        match self.pages.get(granule.page() as usize) {
-            Some(Some(run)) => run.start.as_ptr().wrapping_add(granule.in_page() as usize * GRANULE_BYTES),
-            _ => null_mut(),
-        }
+    pub(crate) fn view(&self) -> View<'_> {
+        View { space: self }
     }
 
-    /// Opens the next `run` pages and gives the number of the first.
-    pub(crate) fn open(&mut self, run: u32) -> Result<u32, Limit> {
+    /// Gives an open page its tag.
+    pub(crate) fn set_tag(&mut self, page: u32, tag: Tag) {
+        self.pages[page as usize].as_mut().expect("an open page").tag = tag;
+    }
+
+    /// Opens the next `run` pages for slots of a class and gives the number of the first.
+    pub(crate) fn open(&mut self, run: u32, class: Class) -> Result<u32, Limit> {
         let first = self.pages.len() as u32;
         // The last page is never handed out: the null handle points there.
         let end = first.checked_add(run).filter(|end| *end < MAX_PAGES);
         let end = end.ok_or(Limit::Range(u64::from(MAX_PAGES - 1) * PAGE_BYTES as u64))?;
-        self.pages.push(Some(Run::new(run)?));
+        self.pages.push(Some(Run::new(run, class)?));
         self.pages.resize_with(end as usize, || None);
         Ok(first)
     }
 
-    /// Gives the memory of a run of pages back to the allocator.
+    /// Gives the memory of a run of pages back to the allocator; their bits stay.
     pub(crate) fn release(&mut self, first: u32, _run: u32) {
-        self.pages[first as usize] = None;
+        self.run(first).give_back();
     }
 
     /// Undoes `release`: the pages read as zero.
-    pub(crate) fn reopen(&mut self, first: u32, run: u32) -> Result<(), Limit> {
-        self.pages[first as usize] = Some(Run::new(run)?);
-        Ok(())
+    pub(crate) fn reopen(&mut self, first: u32, _run: u32) -> Result<(), Limit> {
+        self.run(first).take_again()
+    }
+
+    fn run(&mut self, first: u32) -> &mut Run {
+        self.pages[first as usize].as_mut().expect("an open page")
+    }
+}
+
+/// Where everything is.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    space: &'a Space,
+}
+
+impl<'a> View<'a> {
+    /// The tag of a page; `NONE` for one that is not open.
+    #[inline(always)]
+    pub(crate) fn tag(self, page: u32) -> Tag {
+        match self.space.pages.get(page as usize) {
+            Some(Some(run)) => run.tag,
+            _ => Tag::NONE,
+        }
+    }
+
+    /// The address of a granule.
+    ///
+    /// # Safety
+    /// Its page must be open: have a tag, or be the caller's own since `open` or `reopen`.
+    #[inline(always)]
+    pub(crate) unsafe fn slot_ptr(self, granule: Granule) -> NonNull<u8> {
+        let run = self.space.pages[granule.page() as usize].as_ref().expect("an open page");
+        NonNull::new(run.ptr(granule)).expect("an open page has memory")
+    }
+
+    /// The address of a granule to prefetch, whatever is there.
+    #[inline(always)]
+    pub(crate) fn hint_ptr(self, granule: Granule) -> *const u8 {
+        match self.space.pages.get(granule.page() as usize) {
+            Some(Some(run)) => run.ptr(granule),
+            _ => null(),
+        }
+    }
+
+    /// The word with the bit of the slot at `granule`.
+    ///
+    /// # Safety
+    /// None here: a page that is not open panics. The other backend asks that the page have been opened for
+    /// slots of this class.
+    #[inline(always)]
+    pub(crate) unsafe fn word(self, bits: Bits, class: Class, granule: Granule) -> &'a AtomicU64 {
+        // SAFETY: as the caller promises.
+        let words = unsafe { self.words(bits, class, granule.page()) };
+        &words[class.word(granule) % class.page_words()]
+    }
+
+    /// The words of a page.
+    ///
+    /// # Safety
+    /// As for `word`.
+    #[inline(always)]
+    pub(crate) unsafe fn words(self, bits: Bits, _class: Class, page: u32) -> &'a [AtomicU64] {
+        let run = self.space.pages[page as usize].as_ref().expect("an open page");
+        &run.bits[bits as usize]
     }
 }

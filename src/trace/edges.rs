@@ -8,9 +8,12 @@ use crate::handle::RawHandle;
 
 /// Handles, the last found on top.
 ///
-/// Not a `Vec`: its growth takes the stack by value, so that no reference to it is ever passed to a function
-/// that is not inlined, and the loop that traces keeps it in registers. (With a `Vec` every push waits for the
-/// length that the last one stored.)
+/// Not a `Vec`: when there is no room the caller takes the stack by value, so that no reference to it is ever
+/// passed to a function that is not inlined, and the loop that traces keeps it in registers. (With a `Vec`
+/// every push waits for the length that the last one stored.)
+///
+/// A stack without room is also how edges are gathered instead of followed (for an ephemeron's value, and in
+/// exact marking): every push then comes to the caller's slow path, and the fast one needs no test for it.
 #[derive(Default)]
 pub(crate) struct EdgeStack {
     room: Box<[RawHandle]>,
@@ -18,14 +21,22 @@ pub(crate) struct EdgeStack {
 }
 
 impl EdgeStack {
-    /// Pushes without a branch on `condition`, which is a coin toss where it is called.
+    /// Pushes the handle without a branch on `condition`; `false` if there is no room.
     #[inline(always)]
-    pub(crate) fn push_if(&mut self, handle: RawHandle, condition: bool) {
-        match self.room.get_mut(self.len) {
-            Some(place) => *place = handle,
-            None => self.room = Self::grow_with(core::mem::take(&mut self.room), handle),
-        }
+    pub(crate) fn try_push(&mut self, handle: RawHandle, condition: bool) -> bool {
+        let Some(place) = self.room.get_mut(self.len) else {
+            return false;
+        };
+        *place = handle;
         self.len += usize::from(condition);
+        true
+    }
+
+    /// Doubles the room.
+    pub(crate) fn grow(&mut self) {
+        let mut room = Vec::from(core::mem::take(&mut self.room));
+        room.resize((room.len() * 2).max(256), RawHandle::NULL);
+        self.room = room.into_boxed_slice();
     }
 
     #[inline(always)]
@@ -34,30 +45,6 @@ impl EdgeStack {
         let handle = *self.room.get(last)?;
         self.len = last;
         Some(handle)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn grow_with(room: Box<[RawHandle]>, handle: RawHandle) -> Box<[RawHandle]> {
-        let len = room.len();
-        let mut room = Vec::from(room);
-        room.resize((len * 2).max(256), RawHandle::NULL);
-        room[len] = handle;
-        room.into_boxed_slice()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// The handles pushed since the stack was `start` long.
-    pub(crate) fn from(&self, start: usize) -> &[RawHandle] {
-        &self.room[start..self.len]
-    }
-
-    pub(crate) fn truncate(&mut self, len: usize) {
-        debug_assert!(len <= self.len);
-        self.len = len;
     }
 
     /// Empties the stack, and gives its memory back if it grew beyond what a usual collection needs.
