@@ -6,10 +6,11 @@
 //!
 //! 1. `Mark`: everything is white; what a root reaches loses its white bit. `trace` runs.
 //! 2. `Prune`: live objects that hold weak collections drop their dead entries. `prune` runs.
-//! 3. `Sweep`: what is still white dies, all at once. No user code.
+//! 3. `Sweep`: what is still white dies, all at once; buried values move to their graveyards. No user code.
 //! 4. `Drop`: the heap is in its final state; destructors run.
 //!
-//! A panic in 1 or 2 abandons the collection: nothing was freed, and the next one starts afresh.
+//! Then tags are in their queues, and the heap runs the callbacks that are due. A panic in 1 or 2 abandons the
+//! collection: nothing was freed, and the next one starts afresh.
 
 mod mark;
 mod ring;
@@ -19,8 +20,9 @@ use core::cell::RefCell;
 use alloc::vec::Vec;
 
 use crate::clock::Stopwatch;
+use crate::death::{Deaths, Mourning};
 use crate::handle::RawHandle;
-use crate::page::{DoomCursor, Store};
+use crate::page::{DoomCursor, Store, SweepLog};
 use crate::pool::Pool;
 use crate::root::RootTable;
 use crate::stats::CollectStats;
@@ -30,11 +32,20 @@ use crate::unwind::Panics;
 pub(crate) use mark::Marker;
 use mark::TraceOps;
 
-/// What a collection works on.
-pub(crate) struct Parts<'a> {
+/// What a collection works on. `H` is what callbacks get.
+pub(crate) struct Parts<'a, H> {
     pub(crate) store: &'a mut Store,
     pub(crate) pools: &'a mut [Pool],
     pub(crate) roots: &'a RootTable,
+    pub(crate) deaths: &'a mut Deaths<H>,
+}
+
+/// What a collection starts from.
+pub(crate) enum Reach<'a> {
+    /// Roots and a root source; the rest is garbage.
+    Roots(&'a dyn RootSource),
+    /// Nothing: the end of the heap.
+    Nothing,
 }
 
 /// Where a cycle is.
@@ -66,20 +77,28 @@ impl Collector {
         self.marker.building()
     }
 
-    /// A full collection, from the first phase to the last. The panics of destructors come with it, to be
+    /// A full collection, from the first phase to the last. The panics of destructors go to `panics`, to be
     /// raised when the caller's books are in order.
-    pub(crate) fn collect(&mut self, parts: Parts<'_>, source: &dyn RootSource) -> (CollectStats, Panics) {
-        let Parts { store, pools, roots } = parts;
+    pub(crate) fn collect<H: 'static>(
+        &mut self,
+        parts: Parts<'_, H>,
+        reach: Reach<'_>,
+        panics: &mut Panics,
+    ) -> CollectStats {
+        let Parts { store, pools, roots, deaths } = parts;
         let mut stats = CollectStats::default();
         let mut watch = Stopwatch::start();
         let aside = RefCell::new(Aside::default());
-        let mut panics = Panics::default();
+        let mut mourning = Mourning::default();
         let mut phase = Phase::Mark;
         while phase != Phase::Done {
             phase = match phase {
                 Phase::Mark => {
                     pools.iter_mut().for_each(|pool| pool.return_claim(store));
-                    stats.marked = self.marker.mark(&self.ops, store, pools, roots, source);
+                    stats.marked = match reach {
+                        Reach::Roots(source) => self.marker.mark(&self.ops, store, pools, roots, source),
+                        Reach::Nothing => self.marker.mark_nothing(store, pools),
+                    };
                     stats.mark_time = watch.lap();
                     Phase::Prune
                 }
@@ -89,17 +108,23 @@ impl Collector {
                     Phase::Sweep
                 }
                 Phase::Sweep => {
+                    let mut log = SweepLog::default();
                     for pool in &mut *pools {
-                        let died = pool.sweep(store);
+                        let died = pool.sweep(store, &mut log);
                         stats.freed += died;
                         stats.freed_bytes += died * pool.info().slot_bytes;
                         stats.kept += pool.live();
                     }
+                    mourning = deaths.mourn(log.watched, matches!(reach, Reach::Nothing));
+                    mourning.bury(store);
                     stats.sweep_time = watch.lap();
                     Phase::Drop
                 }
                 Phase::Drop => {
-                    drop_doomed(store, pools, &mut panics);
+                    for pool in &*pools {
+                        let mut cursor = DoomCursor::default();
+                        panics.run_all(|| pool.drop_doomed(store, &mut cursor));
+                    }
                     panics.run_all(|| aside.borrow_mut().drop_first());
                     pools.iter_mut().for_each(|pool| pool.relist(store));
                     stats.drop_time = watch.lap();
@@ -108,14 +133,7 @@ impl Collector {
                 Phase::Done => Phase::Done,
             };
         }
-        (stats, panics)
-    }
-}
-
-/// Runs the destructors of everything doomed, pool by pool in slot order.
-pub(crate) fn drop_doomed(store: &mut Store, pools: &[Pool], panics: &mut Panics) {
-    for pool in pools {
-        let mut cursor = DoomCursor::default();
-        panics.run_all(|| pool.drop_doomed(store, &mut cursor));
+        stats.notified = mourning.send(panics);
+        stats
     }
 }

@@ -5,22 +5,28 @@
 mod access;
 mod alloc;
 mod collect;
+mod death;
+mod finalizer;
 mod others;
+mod weak;
 
 use ::alloc::vec::Vec;
 use core::any::TypeId;
 use core::fmt;
 
-use crate::collector::{Collector, drop_doomed};
+use crate::collector::Collector;
 use crate::config::HeapConfig;
+use crate::death::Deaths;
 use crate::page::Store;
 use crate::pool::Pool;
 use crate::root::RootTable;
 use crate::stats::HeapStats;
 use crate::sync::Arc;
 use crate::tag::Tag;
-use crate::unwind::Panics;
 
+pub use death::ShutdownError;
+use death::Telling;
+pub use finalizer::Finalizer;
 pub use others::Others;
 
 /// A heap of objects of any number of types, whose garbage is found by tracing.
@@ -59,6 +65,8 @@ pub struct Heap {
     recent: [(Tag, u16); RECENT],
     roots: Arc<RootTable>,
     collector: Collector,
+    deaths: Deaths<Heap>,
+    telling: Telling,
     counts: Counts,
     config: HeapConfig,
 }
@@ -107,6 +115,8 @@ impl Heap {
             recent: [(Tag::NONE, 0); RECENT],
             roots: Arc::new(RootTable::new()),
             collector: Collector::default(),
+            deaths: Deaths::new(),
+            telling: Telling::No,
             counts: Counts::default(),
             config,
         }
@@ -190,16 +200,10 @@ impl fmt::Debug for Heap {
 }
 
 impl Drop for Heap {
-    /// Every object dies, then the destructors run, type by type in slot order. Types without destructors cost
-    /// nothing. A destructor's panic does not stop the others; it is raised at the end unless the thread is
-    /// panicking already.
+    /// As [`shutdown`](Self::shutdown); the first panic of user code is raised again at the end, unless the
+    /// thread is panicking already.
     fn drop(&mut self) {
-        let mut panics = Panics::default();
-        for pool in &mut self.pools {
-            pool.doom_all(&mut self.store);
-        }
-        drop_doomed(&mut self.store, &self.pools, &mut panics);
-        panics.raise_unless_panicking();
+        self.wind_up().raise_unless_panicking();
     }
 }
 

@@ -33,6 +33,8 @@ const _: () = assert!(size_of::<Header>() == HEADER_BYTES && align_of::<Header>(
 
 /// The slot's object is dead (its generation is even) but its destructor has not run yet.
 const DOOMED: u32 = 1;
+/// Something is registered on the slot's object, to be told of its death.
+const WATCHED: u32 = 2;
 
 /// What is known of a page besides its tag. Eight bytes, so that one line describes eight pages.
 #[derive(Clone, Copy)]
@@ -155,6 +157,15 @@ pub(crate) enum Tenant {
     None,
     /// A later object, or an earlier one if the handle was made up.
     Other,
+}
+
+/// What a sweep found besides numbers.
+#[derive(Default)]
+pub(crate) struct SweepLog {
+    /// Slots whose generations are used up.
+    pub(crate) retired: Vec<Granule>,
+    /// Objects that died and had something registered on them.
+    pub(crate) watched: Vec<RawHandle>,
 }
 
 /// Up to 64 neighbouring slots set aside for allocation. Their bits in `occupied` are set and nobody else
@@ -519,21 +530,27 @@ impl Store {
         RawHandle::new(granule, generation)
     }
 
-    /// Puts the value into a reserved slot.
-    pub(crate) fn fill_reserved<T: 'static>(&mut self, raw: RawHandle, value: T) {
-        let slot = self.slot::<T>(raw.granule()).expect("a reserved slot's page is open");
-        assert!(slot.generation().next() == raw.generation(), "the slot is reserved");
+    /// The slot that was reserved for this handle, if it is in this store.
+    fn reserved<T: 'static>(&self, raw: RawHandle) -> Option<Slot<T>> {
+        self.slot::<T>(raw.granule()).filter(|slot| slot.generation().next() == raw.generation())
+    }
+
+    /// Puts the value into a reserved slot. Gives it back if the slot is not in this store.
+    pub(crate) fn fill_reserved<T: 'static>(&mut self, raw: RawHandle, value: T) -> Result<(), T> {
+        let Some(slot) = self.reserved::<T>(raw) else {
+            return Err(value);
+        };
         // SAFETY: the slot is one of `T`'s and its generation even, so no value is there; room for a `T` is.
         unsafe { slot.value().write(value) };
         slot.set_header(raw.generation());
+        Ok(())
     }
 
-    /// Gives a reserved slot up: its handle is never made true.
-    pub(crate) fn abandon_reserved<T: 'static>(&mut self, raw: RawHandle) -> Vacated {
-        let slot = self.slot::<T>(raw.granule()).expect("a reserved slot's page is open");
-        assert!(slot.generation().next() == raw.generation(), "the slot is reserved");
+    /// Gives a reserved slot up, if it is in this store: its handle is never made true.
+    pub(crate) fn abandon_reserved<T: 'static>(&mut self, raw: RawHandle) -> Option<Vacated> {
+        let slot = self.reserved::<T>(raw)?;
         slot.set_generation(raw.generation().next());
-        self.vacated(slot)
+        Some(self.vacated(slot))
     }
 
     #[inline(always)]
@@ -628,6 +645,11 @@ impl Store {
         Some(change(value, Headers(self)))
     }
 
+    /// What may be read beside a `&mut T`.
+    pub(crate) fn headers(&self) -> Headers<'_> {
+        Headers(self)
+    }
+
     /// Every living object in these pages, in slot order.
     pub(crate) fn iter<'a, T: 'static>(
         &'a self,
@@ -672,7 +694,7 @@ impl Store {
     /// Ends an object's life and gives its value. The slot stays occupied.
     pub(crate) fn take<T: 'static>(&mut self, raw: RawHandle) -> Option<(T, Vacated)> {
         let slot = self.find::<T>(raw)?;
-        slot.set_generation(raw.generation().next());
+        slot.set_header(raw.generation().next());
         // SAFETY: `find` saw an initialised `T`. The generation is even now, so nobody reads it again.
         let value = unsafe { slot.value().read() };
         Some((value, self.vacated(slot)))
@@ -682,8 +704,36 @@ impl Store {
     pub(crate) fn kill<T: 'static>(&mut self, raw: RawHandle) -> Option<Vacated> {
         let slot = self.find::<T>(raw)?;
         slot.set_generation(raw.generation().next());
-        slot.set_flags(slot.flags() | DOOMED);
+        slot.set_flags(DOOMED);
         Some(self.vacated(slot))
+    }
+
+    /// Takes the value of an object that died out of its slot, unless its destructor ran or it was taken before.
+    pub(crate) fn exhume<T: 'static>(&mut self, raw: RawHandle) -> Option<T> {
+        let slot = self.slot::<T>(raw.granule())?;
+        if slot.generation() != raw.generation().next() || slot.flags() & DOOMED == 0 {
+            return None;
+        }
+        slot.set_flags(slot.flags() & !DOOMED);
+        // SAFETY: `DOOMED` was set, so the value is initialised and its destructor has not run; it is cleared
+        // now, so nobody reads or drops it again.
+        Some(unsafe { slot.value().read() })
+    }
+
+    /// Whether something is registered on a living object.
+    pub(crate) fn is_watched(&self, raw: RawHandle) -> bool {
+        self.untyped(raw.granule())
+            .is_some_and(|slot| slot.generation() == raw.generation() && slot.flags() & WATCHED != 0)
+    }
+
+    /// Notes whether something is registered on a living object. `true` if that is news.
+    pub(crate) fn set_watched(&mut self, raw: RawHandle, watched: bool) -> bool {
+        let slot = self.untyped(raw.granule()).filter(|slot| slot.generation() == raw.generation());
+        slot.is_some_and(|slot| {
+            let old = slot.flags();
+            slot.set_flags(if watched { old | WATCHED } else { old & !WATCHED });
+            old != slot.flags()
+        })
     }
 
     /// Runs the destructor of a value whose object was killed, if it has not run yet.
@@ -714,11 +764,12 @@ impl Store {
     }
 
     /// Ends the life of every white object in a page: their generations move on, in memory order. Gives how
-    /// many died, and tells which slots are retired.
+    /// many died, and notes which slots are retired and which objects were watched.
     ///
-    /// Without destructors the slots are free at once; with them they stay occupied and white until
-    /// [`drop_doomed`](Self::drop_doomed). White slots without an object (limbo) are freed.
-    pub(crate) fn sweep_page<T: 'static>(&mut self, page: u32, retire: &mut dyn FnMut(Granule)) -> usize {
+    /// Without destructors the slots are free at once; with them, and where an object was watched, they stay
+    /// occupied and white until [`drop_doomed`](Self::drop_doomed). White slots without an object (limbo) are
+    /// freed.
+    pub(crate) fn sweep_page<T: 'static>(&mut self, page: u32, log: &mut SweepLog) -> usize {
         let (white, occupied) = (self.words(Bits::White, page), self.words(Bits::Occupied, page));
         let granule_of = |word, bit| Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
         let mut died_len = 0;
@@ -731,7 +782,7 @@ impl Store {
             if white_bits == 0 {
                 continue;
             }
-            let (mut died, mut retired) = (0, 0);
+            let (mut died, mut doomed, mut retired) = (0, 0, 0);
             for bit in ones(white_bits) {
                 let granule = granule_of(word, bit);
                 let Some(slot) = self.slot::<T>(granule) else { continue };
@@ -740,16 +791,19 @@ impl Store {
                     continue;
                 }
                 died |= 1_u64 << bit;
-                slot.set_generation(generation.next());
-                if needs_drop::<T>() {
-                    slot.set_flags(slot.flags() | DOOMED);
+                if slot.flags() & WATCHED != 0 {
+                    log.watched.push(RawHandle::new(granule, generation));
                 }
+                if needs_drop::<T>() || slot.flags() & WATCHED != 0 {
+                    doomed |= 1_u64 << bit;
+                    slot.set_flags(DOOMED);
+                }
+                slot.set_generation(generation.next());
                 if generation.next() == Generation::ZERO {
                     retired |= 1_u64 << bit;
-                    retire(granule);
+                    log.retired.push(granule);
                 }
             }
-            let doomed = if needs_drop::<T>() { died } else { 0 };
             store(occupied, load(occupied) & !white_bits | doomed | retired);
             store(white_word, doomed);
             died_len += died.count_ones() as usize;
@@ -786,6 +840,12 @@ impl Headers<'_> {
     #[inline(always)]
     pub(crate) fn is_alive<T: 'static>(self, raw: RawHandle) -> bool {
         self.0.is_alive::<T>(raw)
+    }
+
+    /// Asks for the header of the slot that a handle names.
+    #[inline(always)]
+    pub(crate) fn prefetch(self, raw: RawHandle) {
+        self.0.look().prefetch_near(raw.granule());
     }
 
     /// Whether the slot of a handle of a `T` is white.

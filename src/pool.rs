@@ -13,7 +13,7 @@ use core::mem::needs_drop;
 
 use crate::config::Limit;
 use crate::handle::{Generation, Geometry, Granule, RawHandle};
-use crate::page::{Claim, DoomCursor, Store, Vacated};
+use crate::page::{Claim, DoomCursor, Store, SweepLog, Vacated};
 use crate::tag;
 
 /// What a pool does that depends on its type.
@@ -24,7 +24,7 @@ pub(crate) struct PoolOps {
     release: fn(&mut Store, u32),
     reopen_released: fn(&mut Store, u32) -> Result<bool, Limit>,
     drop_doomed: fn(&mut Store, &[u32], &mut DoomCursor) -> bool,
-    sweep_page: fn(&mut Store, u32, &mut dyn FnMut(Granule)) -> usize,
+    sweep_page: fn(&mut Store, u32, &mut SweepLog) -> usize,
     kill: fn(&mut Store, RawHandle) -> Option<Vacated>,
     drop_slot: fn(&mut Store, Granule),
 }
@@ -82,6 +82,10 @@ pub(crate) struct Pool {
     /// Slots whose generations are used up.
     retired: Vec<Granule>,
     live: usize,
+    /// Living objects on which something is registered.
+    watched: usize,
+    /// Whether values wait for [`drop_doomed`](Self::drop_doomed).
+    has_doomed: bool,
 }
 
 impl Pool {
@@ -119,6 +123,8 @@ impl Pool {
             limbo: VecDeque::new(),
             retired: Vec::new(),
             live: 0,
+            watched: 0,
+            has_doomed: false,
         }
     }
 
@@ -241,6 +247,15 @@ impl Pool {
         (self.ops.kill)(store, raw)
     }
 
+    /// An object has something registered on it, or no longer.
+    pub(crate) fn count_watched(&mut self, watched: bool) {
+        if watched {
+            self.watched += 1;
+        } else {
+            self.watched -= 1;
+        }
+    }
+
     /// Runs the destructor of a killed object's value.
     pub(crate) fn drop_slot(&self, store: &mut Store, granule: Granule) {
         (self.ops.drop_slot)(store, granule);
@@ -298,8 +313,9 @@ impl Pool {
 
     /// Ends the life of everything white. Gives how many objects died; those with a destructor are doomed, and
     /// their slots are freed by [`drop_doomed`](Self::drop_doomed).
-    pub(crate) fn sweep(&mut self, store: &mut Store) -> usize {
+    pub(crate) fn sweep(&mut self, store: &mut Store, log: &mut SweepLog) -> usize {
         let mut died = 0;
+        let watched_before = log.watched.len();
         for position in 0..self.pages.len() {
             let page = self.pages[position];
             if self.states[position].state != PageState::Open {
@@ -307,8 +323,8 @@ impl Pool {
             }
             match store.white_len(page) {
                 Some(0) => continue,
-                // Every occupied slot died. (Without destructors and limbo each of them holds an object.)
-                None if !self.info.needs_drop && self.limbo.is_empty() => {
+                // Every occupied slot died, and without limbo each of them holds an object.
+                None if !self.info.needs_drop && self.limbo.is_empty() && self.watched == 0 => {
                     died += store.occupied_len(page) as usize;
                     store.close_page(page);
                     self.states[position].state = PageState::Closed;
@@ -316,16 +332,20 @@ impl Pool {
                 }
                 _ => {}
             }
-            died += (self.ops.sweep_page)(store, page, &mut |granule| self.retired.push(granule));
+            died += (self.ops.sweep_page)(store, page, log);
+            self.retired.append(&mut log.retired);
         }
         self.live -= died;
+        let watched = log.watched.len() - watched_before;
+        self.watched -= watched;
+        self.has_doomed = watched > 0 || (self.info.needs_drop && died > 0);
         self.limbo.retain(|granule| store.is_occupied(*granule));
         died
     }
 
     /// Runs the next destructor; `false` if there is none left. A destructor that panics has run.
     pub(crate) fn drop_doomed(&self, store: &mut Store, cursor: &mut DoomCursor) -> bool {
-        self.info.needs_drop && (self.ops.drop_doomed)(store, &self.pages, cursor)
+        self.has_doomed && (self.ops.drop_doomed)(store, &self.pages, cursor)
     }
 
     /// Finds the pages with free slots anew, when slots were freed.
@@ -367,14 +387,5 @@ impl Pool {
         }
         self.relist(store);
         self.limbo.shrink_to_fit();
-    }
-
-    /// The end of the heap: every object with a destructor is doomed.
-    pub(crate) fn doom_all(&mut self, store: &mut Store) {
-        self.return_claim(store);
-        if self.info.needs_drop {
-            self.whiten(store);
-            self.sweep(store);
-        }
     }
 }

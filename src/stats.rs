@@ -53,3 +53,22 @@ pub struct CollectStats {
     /// Time in callbacks and finalizers.
     pub notify_time: Duration,
 }
+
+impl CollectStats {
+    /// This collection and the one after it, which a callback asked for, as one.
+    pub(crate) fn then(&self, next: &CollectStats) -> CollectStats {
+        CollectStats {
+            marked: next.marked,
+            kept: next.kept,
+            freed: self.freed + next.freed,
+            freed_bytes: self.freed_bytes + next.freed_bytes,
+            pruned: self.pruned + next.pruned,
+            notified: self.notified + next.notified,
+            mark_time: self.mark_time + next.mark_time,
+            prune_time: self.prune_time + next.prune_time,
+            sweep_time: self.sweep_time + next.sweep_time,
+            drop_time: self.drop_time + next.drop_time,
+            notify_time: self.notify_time + next.notify_time,
+        }
+    }
+}

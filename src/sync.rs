@@ -11,3 +11,42 @@ pub(crate) use loom::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
 };
+
+/// A queue that many threads may push to and pop from, first in, first out.
+#[cfg(not(loom))]
+pub(crate) use crossbeam_queue::SegQueue as Queue;
+
+#[cfg(loom)]
+pub(crate) use model::Queue;
+
+/// The same interface for models, which must see every step. crossbeam's own models cover the real one.
+#[cfg(loom)]
+mod model {
+    use alloc::collections::VecDeque;
+    use loom::sync::Mutex;
+
+    #[derive(Debug)]
+    pub(crate) struct Queue<T>(Mutex<VecDeque<T>>);
+
+    impl<T> Queue<T> {
+        pub(crate) fn new() -> Self {
+            Self(Mutex::new(VecDeque::new()))
+        }
+
+        pub(crate) fn push(&self, value: T) {
+            self.0.lock().unwrap().push_back(value);
+        }
+
+        pub(crate) fn pop(&self) -> Option<T> {
+            self.0.lock().unwrap().pop_front()
+        }
+
+        pub(crate) fn len(&self) -> usize {
+            self.0.lock().unwrap().len()
+        }
+
+        pub(crate) fn is_empty(&self) -> bool {
+            self.len() == 0
+        }
+    }
+}

@@ -12,6 +12,8 @@ mod waiting;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
+use bumpalo::Bump;
+
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::page::{Color, Headers, Look, Store};
 use crate::root::Root;
@@ -142,6 +144,9 @@ macro_rules! handles {
 
 handles!(Gc<T>, Weak<T>, &Gc<T>, &Weak<T>, &Root<T>);
 
+/// How many handles ahead a loop over a weak collection asks for their headers.
+const LOOK_AHEAD: usize = 16;
+
 /// What a trace needs besides edges, out of the way of the loop that follows them.
 #[derive(Default)]
 pub(crate) struct Side {
@@ -244,6 +249,21 @@ impl<'a> Tracer<'a> {
         }
     }
 
+    /// An ephemeron for each pair. Where keys were reached already their headers must be looked at, so some are
+    /// asked for ahead.
+    pub(crate) fn ephemerons<'v, K: Trace, V: Trace>(
+        &mut self,
+        entries: impl Iterator<Item = (Weak<K>, &'v V)> + Clone,
+    ) {
+        let mut ahead = entries.clone().skip(LOOK_AHEAD);
+        for (key, value) in entries {
+            if let Some((key, _)) = ahead.next() {
+                self.look.prefetch_near(key.raw().granule());
+            }
+            self.ephemeron(key, value);
+        }
+    }
+
     /// Asks for this object's [`prune`](Trace::prune) in this cycle. In a root source it does nothing.
     #[inline]
     pub fn weak_collection(&mut self) {
@@ -323,14 +343,22 @@ impl core::fmt::Debug for Tracer<'_> {
 /// Which objects are alive, asked by weak collections when marking is done.
 pub struct Liveness<'a> {
     headers: Headers<'a>,
-    building: &'a [RawHandle],
+    /// Objects under construction, during a collection: then what is white is dead. `None` outside of one: then
+    /// what resolves is alive.
+    building: Option<&'a [RawHandle]>,
     pruned: Cell<usize>,
     aside: &'a RefCell<Aside>,
+    scratch: &'a Bump,
 }
 
 impl<'a> Liveness<'a> {
-    pub(crate) fn new(headers: Headers<'a>, building: &'a [RawHandle], aside: &'a RefCell<Aside>) -> Self {
-        Self { headers, building, pruned: Cell::new(0), aside }
+    pub(crate) fn new(
+        headers: Headers<'a>,
+        building: Option<&'a [RawHandle]>,
+        aside: &'a RefCell<Aside>,
+        scratch: &'a Bump,
+    ) -> Self {
+        Self { headers, building, pruned: Cell::new(0), aside, scratch }
     }
 
     /// Whether the object lives on. O(1); touches the object's page.
@@ -343,9 +371,8 @@ impl<'a> Liveness<'a> {
     fn is_live_weak<T: Trace>(&self, weak: Weak<T>) -> bool {
         let raw = weak.raw();
         match self.headers.is_alive::<T>(raw) {
-            // What is white now that marking is done is dead.
-            true => !self.headers.is_white::<T>(raw),
-            false => self.building.contains(&raw),
+            true => self.building.is_none() || !self.headers.is_white::<T>(raw),
+            false => self.building.is_some_and(|building| building.contains(&raw)),
         }
     }
 
@@ -356,8 +383,47 @@ impl<'a> Liveness<'a> {
         self.aside.borrow_mut().push(entry);
     }
 
+    /// Counts removed entries that need not be set aside.
+    pub(crate) fn count_pruned(&self, entries: usize) {
+        self.pruned.set(self.pruned.get() + entries);
+    }
+
+    /// Whether each of these objects lives on, to be asked for in the same order. Judged before the entries are
+    /// touched, so that the headers of the next objects arrive meanwhile.
+    pub(crate) fn verdicts<T: Trace>(&self, handles: impl Iterator<Item = Weak<T>> + Clone) -> Verdicts<'_> {
+        let len = handles.size_hint().0;
+        let mut bits = bumpalo::collections::Vec::with_capacity_in(len.div_ceil(64), self.scratch);
+        let mut ahead = handles.clone().skip(LOOK_AHEAD);
+        for (index, weak) in handles.enumerate() {
+            if let Some(weak) = ahead.next() {
+                self.headers.prefetch(weak.raw());
+            }
+            if index % 64 == 0 {
+                bits.push(0_u64);
+            }
+            bits[index / 64] |= u64::from(self.is_live_weak(weak)) << (index % 64);
+        }
+        Verdicts { bits, next: 0 }
+    }
+
     pub(crate) fn pruned(&self) -> usize {
         self.pruned.get()
+    }
+}
+
+/// Answers of [`Liveness::verdicts`], in the order of its questions.
+pub(crate) struct Verdicts<'a> {
+    bits: bumpalo::collections::Vec<'a, u64>,
+    next: usize,
+}
+
+impl Verdicts<'_> {
+    /// Whether the next object lives on.
+    #[inline]
+    pub(crate) fn next(&mut self) -> bool {
+        let index = self.next;
+        self.next += 1;
+        self.bits[index / 64] >> (index % 64) & 1 != 0
     }
 }
 

@@ -26,6 +26,11 @@ impl Panics {
         }
     }
 
+    /// The first panic.
+    pub(crate) fn into_first(self) -> Option<alloc::boxed::Box<dyn core::any::Any + Send>> {
+        self.first
+    }
+
     /// Raises the first panic again, if there was one.
     pub(crate) fn raise(self) {
         if let Some(payload) = self.first {
@@ -55,6 +60,11 @@ impl Panics {
 
         let mut rest = Rest(next);
         while (rest.0)() {}
+    }
+
+    /// Nothing was kept: the panic is on its way.
+    pub(crate) fn into_first(self) -> Option<alloc::boxed::Box<dyn core::any::Any + Send>> {
+        None
     }
 
     /// Nothing was kept: the panic is on its way.

@@ -18,6 +18,8 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::mem;
 
+use bumpalo::Bump;
+
 use crate::collector::ring::{RING_DEPTH, Ring};
 use crate::handle::{AnyGc, Generation, Geometry, RawHandle};
 use crate::page::{Store, Tenant};
@@ -43,7 +45,7 @@ pub(crate) struct TraceOps {
     /// Traces one object.
     trace: fn(&Store, RawHandle, &mut Tracer<'_>),
     /// Prunes an object's weak collections and gives the number of entries removed.
-    prune: fn(&mut Store, RawHandle, &[RawHandle], &RefCell<Aside>) -> usize,
+    prune: fn(&mut Store, RawHandle, &[RawHandle], &RefCell<Aside>, &Bump) -> usize,
 }
 
 impl TraceOps {
@@ -140,6 +142,13 @@ impl Marker {
         self.marked
     }
 
+    /// Leaves everything white: the end of the heap.
+    pub(crate) fn mark_nothing(&mut self, store: &mut Store, pools: &[Pool]) -> usize {
+        self.reset();
+        pools.iter().for_each(|pool| pool.whiten(store));
+        self.marked
+    }
+
     /// Forgets what an earlier collection left, one that panicked perhaps.
     fn reset(&mut self) {
         self.edges.reset();
@@ -230,9 +239,11 @@ impl Marker {
     pub(crate) fn prune(&mut self, ops: &[TraceOps], store: &mut Store, aside: &RefCell<Aside>) -> usize {
         let Side { weak_owners, building, .. } = &mut self.side;
         let mut pruned = 0;
+        let mut scratch = Bump::new();
         for raw in weak_owners.drain(..) {
             let pool = store.pool_of(raw.granule());
-            pruned += (ops[pool as usize].prune)(store, raw, building, aside);
+            pruned += (ops[pool as usize].prune)(store, raw, building, aside, &scratch);
+            scratch.reset();
         }
         pruned
     }
@@ -309,9 +320,10 @@ fn prune<T: Trace>(
     raw: RawHandle,
     building: &[RawHandle],
     aside: &RefCell<Aside>,
+    scratch: &Bump,
 ) -> usize {
     let pruned = store.with_headers::<T, usize>(raw, |object, headers| {
-        let live = Liveness::new(headers, building, aside);
+        let live = Liveness::new(headers, Some(building), aside, scratch);
         object.prune(&live);
         live.pruned()
     });

@@ -9,6 +9,7 @@ use crate::page::Vacated;
 use crate::pool::Pool;
 use crate::root::Root;
 use crate::trace::{Handle, Trace};
+use crate::unwind::Panics;
 
 impl Heap {
     /// The object, or `None` if it is gone. O(1); touches the object's slot.
@@ -194,7 +195,11 @@ impl Heap {
     ///
     /// Every handle resolves to `None` from here on, also those in strong fields of other objects: code that
     /// uses `destroy` reads with `get`, not `heap[..]`. To let the collector decide is the default; `destroy`
-    /// is for what must die now.
+    /// is for what must die now. Queue tags and callbacks are told before it returns; inside a callback they
+    /// join those that are being told.
+    ///
+    /// # Panics
+    /// If a callback does; the value is then dropped.
     ///
     /// # Examples
     /// ```
@@ -208,15 +213,22 @@ impl Heap {
     /// ```
     pub fn destroy<H: Handle>(&mut self, h: H) -> Option<H::Target> {
         let raw = h.downgrade().raw();
+        let is_watched = self.store.is_watched(raw);
         let (value, vacated) = self.store.take::<H::Target>(raw)?;
-        self.buried(raw, vacated, Geometry::<H::Target>::SLOT_BYTES);
+        self.count_dead(raw, vacated, Geometry::<H::Target>::SLOT_BYTES);
+        if is_watched {
+            let mut panics = Panics::default();
+            self.mourn_destroyed(raw).tell(self, &mut panics);
+            panics.raise();
+        }
         Some(value)
     }
 
-    /// As [`destroy`](Self::destroy) for an object of any type; the value is dropped. `true` if it was alive.
+    /// As [`destroy`](Self::destroy) for an object of any type; the value goes to its graveyard or is dropped.
+    /// `true` if it was alive.
     ///
     /// # Panics
-    /// If the value's destructor does; the object is gone all the same.
+    /// If the value's destructor or a callback does; the object is gone and the rest told all the same.
     ///
     /// # Examples
     /// ```
@@ -231,20 +243,35 @@ impl Heap {
         if !self.is_alive_any(any) {
             return false;
         }
-        let granule = any.raw().granule();
-        let index = self.store.pool_of(granule);
-        let pool = &self.pools[index as usize];
-        let slot_bytes = pool.info().slot_bytes;
-        let Some(vacated) = pool.kill(&mut self.store, any.raw()) else {
+        let raw = any.raw();
+        let index = self.store.pool_of(raw.granule()) as usize;
+        let is_watched = self.store.is_watched(raw);
+        let slot_bytes = self.pools[index].info().slot_bytes;
+        let Some(vacated) = self.pools[index].kill(&mut self.store, raw) else {
             return false;
         };
-        self.buried(any.raw(), vacated, slot_bytes);
-        // Last, so that a panic of the destructor finds the heap consistent.
-        self.pools[index as usize].drop_slot(&mut self.store, granule);
+        self.count_dead(raw, vacated, slot_bytes);
+        let mut mourning = is_watched.then(|| self.mourn_destroyed(raw));
+        if let Some(mourning) = &mut mourning {
+            mourning.bury(self);
+        }
+        // From here on user code runs, and the heap is consistent.
+        let mut panics = Panics::default();
+        let mut dropped = false;
+        panics.run_all(|| {
+            if !core::mem::replace(&mut dropped, true) {
+                self.pools[index].drop_slot(&mut self.store, raw.granule());
+            }
+            false
+        });
+        if let Some(mourning) = mourning {
+            mourning.tell(self, &mut panics);
+        }
+        panics.raise();
         true
     }
 
-    fn buried(&mut self, raw: RawHandle, vacated: Vacated, slot_bytes: usize) {
+    fn count_dead(&mut self, raw: RawHandle, vacated: Vacated, slot_bytes: usize) {
         let pool = self.store.pool_of(raw.granule());
         self.pools[pool as usize].count_dead(&mut self.store, raw.granule(), vacated);
         self.counts.died(1, slot_bytes);

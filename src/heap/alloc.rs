@@ -5,7 +5,6 @@ use core::any::TypeId;
 use crate::config::{AllocError, Limit, Refusal};
 use crate::handle::{Gc, Geometry, RawHandle};
 use crate::heap::{Heap, RECENT};
-use crate::page::Vacated;
 use crate::pool::Pool;
 use crate::root::Root;
 use crate::tag::Tag;
@@ -220,8 +219,11 @@ struct Building<'a, T: Trace> {
 }
 
 impl<T: Trace> Building<'_, T> {
+    #[track_caller]
     fn finish(self, value: T) -> Gc<T> {
-        self.heap.store.fill_reserved(self.reserved, value);
+        if self.heap.store.fill_reserved(self.reserved, value).is_err() {
+            panic!("slotgc: the heap was replaced by another one inside `make` of `alloc_cyclic`");
+        }
         let pool = self.heap.store.pool_of(self.reserved.granule());
         self.heap.pools[pool as usize].count_born();
         self.heap.counts.objects += 1;
@@ -235,9 +237,10 @@ impl<T: Trace> Drop for Building<'_, T> {
         let Heap { store, pools, collector, .. } = &mut *self.heap;
         collector.building().retain(|raw| *raw != self.reserved);
         if !store.is_alive::<T>(self.reserved) {
-            let vacated: Vacated = store.abandon_reserved::<T>(self.reserved);
-            let granule = self.reserved.granule();
-            pools[store.pool_of(granule) as usize].vacate(store, granule, vacated);
+            if let Some(vacated) = store.abandon_reserved::<T>(self.reserved) {
+                let granule = self.reserved.granule();
+                pools[store.pool_of(granule) as usize].vacate(store, granule, vacated);
+            }
         }
     }
 }

@@ -1,16 +1,22 @@
 //! Asking for a collection.
 
-use crate::collector::Parts;
+use crate::clock::Stopwatch;
+use crate::collector::{Parts, Reach};
 use crate::heap::Heap;
+use crate::heap::death::Telling;
 use crate::stats::CollectStats;
 use crate::trace::RootSource;
+use crate::unwind::Panics;
 
 impl Heap {
     /// A full collection: frees everything that no [`Root`](crate::Root) reaches.
     ///
     /// In this order: mark from the roots; prune the weak collections of live objects; all unreached objects
-    /// die at once; then their destructors run. A destructor that panics does not stop the others; the first
-    /// panic is raised again at the end. A panic in a `trace` abandons the collection: nothing is freed.
+    /// die at once, buried values move to their graveyards; destructors run; tags go to their queues, callbacks
+    /// and finalizers run. A panic in a destructor or callback does not stop the others; the first is raised
+    /// again at the end. A panic in a `trace` abandons the collection: nothing is freed.
+    ///
+    /// Inside a callback it returns `CollectStats::default()` at once, and a collection runs after all callbacks.
     ///
     /// Time: what is reachable, plus a bit for each slot, plus a few nanoseconds for each object freed. Values
     /// without a destructor are not read.
@@ -44,12 +50,45 @@ impl Heap {
     /// assert_eq!(heap.len(), 1);
     /// ```
     pub fn collect_with(&mut self, roots: &dyn RootSource) -> CollectStats {
-        let parts = Parts { store: &mut self.store, pools: &mut self.pools, roots: &self.roots };
-        let (stats, panics) = self.collector.collect(parts, roots);
+        if self.telling != Telling::No {
+            self.telling = Telling::CollectAfter;
+            return CollectStats::default();
+        }
+        let mut panics = Panics::default();
+        let stats = self.collect_roots(roots, &mut panics);
+        panics.raise();
+        stats
+    }
+
+    /// Collects, tells of the deaths, and again as long as a callback asked for it. The numbers are of all of
+    /// that together, what is living of the last.
+    pub(super) fn collect_roots(&mut self, roots: &dyn RootSource, panics: &mut Panics) -> CollectStats {
+        let mut total = CollectStats::default();
+        loop {
+            let stats = self.collect_reach(Reach::Roots(roots), panics);
+            total = total.then(&stats);
+            if !self.finish_telling() {
+                return total;
+            }
+        }
+    }
+
+    /// One collection, and what it sets off.
+    pub(super) fn collect_reach(&mut self, reach: Reach<'_>, panics: &mut Panics) -> CollectStats {
+        self.drop_cancelled();
+        let parts = Parts {
+            store: &mut self.store,
+            pools: &mut self.pools,
+            roots: &self.roots,
+            deaths: &mut self.deaths,
+        };
+        let mut stats = self.collector.collect(parts, reach, panics);
         self.counts.died(stats.freed, stats.freed_bytes);
         self.counts.collections += 1;
         self.counts.pauses += 1;
-        panics.raise();
+        let mut watch = Stopwatch::start();
+        stats.notified += self.tell(panics);
+        stats.notify_time = watch.lap();
         stats
     }
 }

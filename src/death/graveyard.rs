@@ -1,0 +1,79 @@
+//! `Graveyard`.
+
+use core::fmt;
+
+use crate::handle::Weak;
+use crate::sync::{Arc, Queue};
+use crate::trace::Trace;
+
+/// Hands out dead values themselves, moved out of the heap, their destructors not run.
+///
+/// `bury` registers an object; when it dies its value moves here instead of being dropped. Handles in the value
+/// to objects that died in the same collection resolve to nothing, those to living ones resolve. The first
+/// graveyard in which an object was registered gets it. A clone is the same graveyard.
+///
+/// # Examples
+/// ```
+/// use slotgc::{Graveyard, Heap};
+///
+/// let mut heap = Heap::new();
+/// let graves = Graveyard::new();
+/// let bear = heap.alloc("Teddy".to_string());
+/// graves.bury(&mut heap, bear).unwrap();
+/// heap.collect();
+/// let (weak, name) = graves.exhume().unwrap();
+/// assert_eq!(name, "Teddy");
+/// assert!(!heap.is_alive(weak));
+/// ```
+pub struct Graveyard<T> {
+    values: Arc<Queue<(Weak<T>, T)>>,
+}
+
+impl<T: Trace> Graveyard<T> {
+    /// An empty graveyard.
+    pub fn new() -> Self {
+        Self { values: Arc::new(Queue::new()) }
+    }
+
+    /// Takes out the value that has been here longest, with the handle that its object had.
+    pub fn exhume(&self) -> Option<(Weak<T>, T)> {
+        self.values.pop()
+    }
+
+    /// Takes out what is here, until it is empty.
+    pub fn drain(&self) -> impl Iterator<Item = (Weak<T>, T)> {
+        core::iter::from_fn(|| self.exhume())
+    }
+
+    /// Values here.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    pub(crate) fn receive(&self, weak: Weak<T>, value: T) {
+        self.values.push((weak, value));
+    }
+}
+
+impl<T: Trace> Default for Graveyard<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Clone for Graveyard<T> {
+    fn clone(&self) -> Self {
+        Self { values: Arc::clone(&self.values) }
+    }
+}
+
+impl<T> fmt::Debug for Graveyard<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Graveyard").field("len", &self.values.len()).finish()
+    }
+}

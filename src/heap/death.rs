@@ -1,0 +1,375 @@
+//! Learning of a death, and the end of a heap.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::any::Any;
+use core::error::Error;
+use core::fmt;
+
+use sync_wrapper::SyncWrapper;
+
+use crate::collector::Reach;
+use crate::config::Dead;
+use crate::death::{Act, Code, DeathQueue, Graveyard, Kind, Mourning, Removed, Watch};
+use crate::handle::{RawHandle, Weak};
+use crate::heap::Heap;
+use crate::heap::finalizer::Finalizer;
+use crate::page::Store;
+use crate::trace::{Handle, Trace};
+use crate::unwind::Panics;
+
+/// How far the heap is with telling of deaths.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Telling {
+    /// No callback runs.
+    No,
+    /// Callbacks run one after the other. Deaths meanwhile join in.
+    Running,
+    /// And one of them asked for a collection, which runs when all are done.
+    CollectAfter,
+}
+
+impl Heap {
+    /// Calls `f` when the object dies, with the heap and a handle that no longer resolves: the callback of
+    /// Python's `weakref.ref(object, callback)`.
+    ///
+    /// It runs once, after the collection (or inside the `destroy`) in which the object died, when the heap is
+    /// in its final state: it may allocate, register, destroy, and ask for a collection, which runs after all
+    /// callbacks. Callbacks and finalizers run in the reverse order of registration, over all objects that died.
+    /// A panic in one does not stop the others. `f` may hold handles of the object without keeping it alive.
+    ///
+    /// # Errors
+    /// [`Dead`] if the object is gone already; `f` is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let log = heap.alloc_root(Vec::new());
+    /// let (bear, log_weak) = (heap.alloc("Teddy"), log.downgrade());
+    /// heap.on_death(bear, move |heap, bear| heap[log_weak].push(format!("{bear} is gone"))).unwrap();
+    /// heap.collect();
+    /// assert_eq!(heap[&log], [format!("{bear} is gone")]);
+    /// ```
+    pub fn on_death<H: Handle>(
+        &mut self,
+        h: H,
+        f: impl FnOnce(&mut Heap, Weak<H::Target>) + Send + 'static,
+    ) -> Result<Watch, Dead> {
+        let weak = h.downgrade();
+        let raw = self.living(weak)?;
+        let code = Code(Box::new(move |heap: &mut Heap| f(heap, weak)));
+        Ok(self.register(raw, Kind::Callback, Act::Run(Box::new(code))))
+    }
+
+    /// Takes a registration back: a callback, a queue watch, a burial. `true` if it was still there; then its
+    /// closure or tag is dropped now. O(registrations on the object).
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let bear = heap.alloc("Teddy");
+    /// let watch = heap.on_death(bear, |_, _| unreachable!()).unwrap();
+    /// assert!(heap.cancel(watch));
+    /// assert!(!heap.cancel(watch));
+    /// ```
+    pub fn cancel(&mut self, watch: Watch) -> bool {
+        self.drop_cancelled();
+        self.unregister(watch).is_some()
+    }
+
+    /// Registers code that runs when the object dies, or when it is called by hand, or at the end of the heap,
+    /// whichever comes first: Python's `weakref.finalize`. Dropping the [`Finalizer`] changes nothing.
+    ///
+    /// # Errors
+    /// [`Dead`] if the object is gone already; `f` is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let file = heap.alloc_root("temporary.txt".to_string());
+    /// let finalizer = heap.finalizer(&file, |_| "removed").unwrap();
+    /// assert_eq!(finalizer.call(&mut heap), Some("removed"));
+    /// assert_eq!(finalizer.call(&mut heap), None);
+    /// ```
+    pub fn finalizer<H: Handle, R: Send + 'static>(
+        &mut self,
+        h: H,
+        f: impl FnOnce(&mut Heap) -> R + Send + 'static,
+    ) -> Result<Finalizer<H::Target, R>, Dead> {
+        let weak = h.downgrade();
+        let raw = self.living(weak)?;
+        let code: Code<Heap, R> = Code(Box::new(f));
+        let watch = self.register(raw, Kind::Finalizer, Act::Run(Box::new(code)));
+        Ok(Finalizer::new(watch, weak))
+    }
+
+    /// Callbacks, finalizers and queue watches on this object; burials do not count. O(their number).
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let bear = heap.alloc("Teddy");
+    /// assert_eq!(heap.watch_count(bear), 0);
+    /// heap.on_death(bear, |_, _| {}).unwrap();
+    /// assert_eq!(heap.watch_count(bear), 1);
+    /// ```
+    pub fn watch_count(&self, h: impl Handle) -> usize {
+        self.deaths.count_on(h.downgrade().raw())
+    }
+
+    /// Ends the heap, and gives the first panic of user code as an error where dropping the heap would raise it.
+    ///
+    /// In this order: at-exit finalizers run, the latest first, those registered meanwhile included, their
+    /// targets readable; every object dies, buried values move to their graveyards, destructors run; tags go to
+    /// their queues and callbacks run, on the emptied heap. Finalizers that are not at-exit are dropped
+    /// uncalled. All of it again while something was allocated.
+    ///
+    /// # Errors
+    /// [`ShutdownError`] with the first panic. Everything else has run all the same.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let bear = heap.alloc("Teddy");
+    /// heap.finalizer(bear, |_| panic!("no honey")).unwrap();
+    /// let error = heap.shutdown().unwrap_err();
+    /// assert_eq!(error.into_payload().downcast_ref(), Some(&"no honey"));
+    /// ```
+    pub fn shutdown(mut self) -> Result<(), ShutdownError> {
+        match self.wind_up().into_first() {
+            None => Ok(()),
+            Some(payload) => Err(ShutdownError::new(payload)),
+        }
+    }
+
+    // ---- Registering
+
+    pub(super) fn living<T: Trace>(&self, weak: Weak<T>) -> Result<RawHandle, Dead> {
+        let raw = weak.raw();
+        if self.alive(weak) { Ok(raw) } else { Err(Dead::new::<T>(raw)) }
+    }
+
+    fn register(&mut self, raw: RawHandle, kind: Kind, act: Act<Heap>) -> Watch {
+        self.drop_cancelled();
+        if self.store.set_watched(raw, true) {
+            self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(true);
+        }
+        self.deaths.register(raw, kind, act)
+    }
+
+    /// Takes a registration out, and the mark off its object when it was the last there.
+    pub(super) fn unregister(&mut self, watch: Watch) -> Option<Removed<Heap>> {
+        let removed = self.deaths.remove(watch)?;
+        self.unwatch(&removed);
+        Some(removed)
+    }
+
+    fn unwatch(&mut self, removed: &Removed<Heap>) {
+        if removed.was_last && self.store.set_watched(removed.target, false) {
+            self.pools[self.store.pool_of(removed.target.granule()) as usize].count_watched(false);
+        }
+    }
+
+    /// Drops what guards cancelled.
+    pub(super) fn drop_cancelled(&mut self) {
+        while let Some(removed) = self.deaths.take_cancelled() {
+            self.unwatch(&removed);
+        }
+    }
+
+    // ---- Telling
+
+    /// Runs the callbacks and finalizers that are due, and those that become due meanwhile; gives how many. Does
+    /// nothing inside of one: what is due then joins the batch that runs.
+    pub(super) fn tell(&mut self, panics: &mut Panics) -> usize {
+        if self.telling != Telling::No {
+            return 0;
+        }
+        self.telling = Telling::Running;
+        let mut count = 0;
+        panics.run_all(|| {
+            self.drop_cancelled();
+            let Some(code) = self.deaths.next_due() else {
+                return false;
+            };
+            count += 1;
+            code.run(self);
+            true
+        });
+        count
+    }
+
+    /// Whether a callback asked for a collection, now that all have run.
+    pub(super) fn finish_telling(&mut self) -> bool {
+        core::mem::replace(&mut self.telling, Telling::No) == Telling::CollectAfter
+    }
+
+    /// An object was destroyed by hand, with something registered on it.
+    pub(super) fn mourn_destroyed(&mut self, raw: RawHandle) -> Destroyed {
+        self.drop_cancelled();
+        self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(false);
+        Destroyed { mourning: self.deaths.mourn([raw], false) }
+    }
+
+    // ---- The end
+
+    /// Everything that `shutdown` promises.
+    pub(super) fn wind_up(&mut self) -> Panics {
+        let mut panics = Panics::default();
+        self.telling = Telling::No;
+        loop {
+            panics.run_all(|| {
+                self.drop_cancelled();
+                let Some(removed) = self.deaths.next_at_exit() else {
+                    return false;
+                };
+                self.unwatch(&removed);
+                if let Act::Run(code) = removed.act {
+                    code.run(self);
+                }
+                true
+            });
+            self.collect_reach(Reach::Nothing, &mut panics);
+            self.finish_telling();
+            if self.is_empty() {
+                return panics;
+            }
+        }
+    }
+}
+
+/// A destroyed object's registrations, to be told of when its value is out of the way.
+pub(super) struct Destroyed {
+    mourning: Mourning<Heap>,
+}
+
+impl Destroyed {
+    /// Moves the value to its graveyard, if it has one.
+    pub(super) fn bury(&mut self, heap: &mut Heap) {
+        self.mourning.bury(&mut heap.store);
+    }
+
+    /// Sends the tags and runs the callbacks; then the collection that one of them asked for.
+    pub(super) fn tell(self, heap: &mut Heap, panics: &mut Panics) {
+        self.mourning.send(panics);
+        if heap.telling != Telling::No {
+            return;
+        }
+        heap.tell(panics);
+        if heap.finish_telling() {
+            heap.collect_roots(&(), panics);
+        }
+    }
+}
+
+impl<Tag: Send + 'static> DeathQueue<Tag> {
+    /// Puts the tag into the queue when the object dies.
+    ///
+    /// # Errors
+    /// [`Dead`] if the object is gone already; the tag is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{DeathQueue, Heap};
+    ///
+    /// let mut heap = Heap::new();
+    /// let unload = DeathQueue::new();
+    /// let texture = heap.alloc("grass.png".to_string());
+    /// unload.watch(&mut heap, texture, 7_u32).unwrap(); // 7: the texture's number on the GPU
+    ///
+    /// heap.collect();
+    /// let renderer = std::thread::spawn(move || unload.drain().collect::<Vec<_>>());
+    /// assert_eq!(renderer.join().unwrap(), [7]);
+    /// ```
+    pub fn watch(&self, heap: &mut Heap, h: impl Handle, tag: Tag) -> Result<Watch, Dead> {
+        let raw = heap.living(h.downgrade())?;
+        Ok(heap.register(raw, Kind::Tag, Act::Send(Box::new(self.sender(tag)))))
+    }
+}
+
+impl<T: Trace> Graveyard<T> {
+    /// Moves the object's value here when the object dies.
+    ///
+    /// A value that is taken by hand, with [`destroy`](Heap::destroy), goes to whoever takes it.
+    ///
+    /// # Errors
+    /// [`Dead`] if the object is gone already.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Graveyard, Heap};
+    ///
+    /// let mut heap = Heap::new();
+    /// let pool: Graveyard<Vec<u8>> = Graveyard::new(); // buffers to use again
+    /// let buffer = heap.alloc(Vec::with_capacity(4096));
+    /// pool.bury(&mut heap, buffer).unwrap();
+    /// heap.collect();
+    /// assert_eq!(pool.exhume().unwrap().1.capacity(), 4096);
+    /// ```
+    pub fn bury(&self, heap: &mut Heap, h: impl Handle<Target = T>) -> Result<Watch, Dead> {
+        let weak = h.downgrade();
+        let raw = heap.living(weak)?;
+        let graves = self.clone();
+        let bury = move |store: &mut Store| {
+            if let Some(value) = store.exhume::<T>(raw) {
+                graves.receive(weak, value);
+            }
+        };
+        Ok(heap.register(raw, Kind::Burial, Act::Bury(Box::new(bury))))
+    }
+}
+
+/// User code panicked while a heap was shut down.
+///
+/// # Examples
+/// ```
+/// use slotgc::Heap;
+///
+/// let mut heap = Heap::new();
+/// let bear = heap.alloc("Teddy");
+/// heap.on_death(bear, |_, _| panic!("oh no")).unwrap();
+/// let error = heap.shutdown().unwrap_err();
+/// assert_eq!(error.to_string(), "user code panicked while the heap was shut down: oh no");
+/// ```
+pub struct ShutdownError {
+    message: String,
+    payload: SyncWrapper<Box<dyn Any + Send>>,
+}
+
+impl ShutdownError {
+    fn new(payload: Box<dyn Any + Send>) -> Self {
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let message = text.unwrap_or("a panic without a text").into();
+        Self { message, payload: SyncWrapper::new(payload) }
+    }
+
+    /// The first panic, as `std::panic::catch_unwind` gives it.
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.payload.into_inner()
+    }
+}
+
+impl fmt::Debug for ShutdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ShutdownError").field(&self.message).finish()
+    }
+}
+
+impl fmt::Display for ShutdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "user code panicked while the heap was shut down: {}", self.message)
+    }
+}
+
+impl Error for ShutdownError {}

@@ -1,0 +1,273 @@
+//! What weak collections do together with the heap: canonicalising, interning, pruning by hand.
+
+use alloc::borrow::ToOwned;
+use core::borrow::Borrow;
+use core::cell::RefCell;
+use core::hash::{BuildHasher, Hash};
+
+use bumpalo::Bump;
+
+use crate::config::AllocError;
+use crate::handle::{Gc, Weak};
+use crate::heap::Heap;
+use crate::heap::access::dead;
+use crate::trace::{Aside, Handle, Liveness, Trace};
+use crate::weak::{Interner, WeakKeyMap, WeakSet, WeakValueMap};
+
+impl Heap {
+    /// The object that the map has for this key, made by `make` and put into the map if there is none alive: a
+    /// canonicalising cache.
+    ///
+    /// `make` may do anything with the heap, collecting included. If the map dies meanwhile, the object is
+    /// returned uncached; if `make` inserts another object for the key, the one made wins.
+    ///
+    /// # Panics
+    /// With the text of [`Dead`](crate::Dead) if the map is gone; as [`alloc`](Self::alloc) if a limit is
+    /// reached. If `make` panics, the map is as `make` left it.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Heap, WeakValueMap};
+    ///
+    /// let mut heap = Heap::new();
+    /// let textures = heap.alloc_root(WeakValueMap::new());
+    /// let a = heap.get_or_alloc(&textures, "grass.png", |_, path| format!("pixels of {path}"));
+    /// let b = heap.get_or_alloc(&textures, "grass.png", |_, _| unreachable!("it is in the cache"));
+    /// assert_eq!(a, b);
+    /// ```
+    #[track_caller]
+    pub fn get_or_alloc<K, V, S>(
+        &mut self,
+        map: impl Handle<Target = WeakValueMap<K, V, S>>,
+        key: K,
+        make: impl FnOnce(&mut Heap, &K) -> V,
+    ) -> Gc<V>
+    where
+        K: Trace + Eq + Hash,
+        V: Trace,
+        S: BuildHasher + Send + Sync + 'static,
+    {
+        let map = map.downgrade();
+        if let Some(found) = self.cached(map, &key) {
+            return found;
+        }
+        let value = make(self, &key);
+        let gc = self.alloc(value);
+        if let Some(map) = self.get_mut(map) {
+            map.insert(key, gc);
+        }
+        gc
+    }
+
+    /// As [`get_or_alloc`](Self::get_or_alloc) for a `make` that can fail and allocates by itself.
+    ///
+    /// # Errors
+    /// What `make` gives; the map is then as it was.
+    ///
+    /// # Panics
+    /// With the text of [`Dead`](crate::Dead) if the map is gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Heap, WeakValueMap};
+    ///
+    /// let mut heap = Heap::new();
+    /// let numbers = heap.alloc_root(WeakValueMap::<String, i32>::new());
+    /// let mut parse = |text: &str| heap.get_or_try_alloc(&numbers, text, |heap| text.parse().map(|n| heap.alloc(n)));
+    /// assert!(parse("7").is_ok());
+    /// assert!(parse("seven").is_err());
+    /// ```
+    #[track_caller]
+    pub fn get_or_try_alloc<K, V, S, Q, E>(
+        &mut self,
+        map: impl Handle<Target = WeakValueMap<K, V, S>>,
+        key: &Q,
+        make: impl FnOnce(&mut Heap) -> Result<Gc<V>, E>,
+    ) -> Result<Gc<V>, E>
+    where
+        K: Trace + Eq + Hash + Borrow<Q>,
+        V: Trace,
+        S: BuildHasher + Send + Sync + 'static,
+        Q: ?Sized + Eq + Hash + ToOwned<Owned = K>,
+    {
+        let map = map.downgrade();
+        if let Some(found) = self.cached(map, key) {
+            return Ok(found);
+        }
+        let gc = make(self)?;
+        if let Some(map) = self.get_mut(map) {
+            map.insert(key.to_owned(), gc);
+        }
+        Ok(gc)
+    }
+
+    /// The living object that the map has for this key.
+    #[track_caller]
+    fn cached<K, V, S, Q>(&self, map: Weak<WeakValueMap<K, V, S>>, key: &Q) -> Option<Gc<V>>
+    where
+        K: Trace + Eq + Hash + Borrow<Q>,
+        V: Trace,
+        S: BuildHasher + Send + Sync + 'static,
+        Q: ?Sized + Eq + Hash,
+    {
+        self.upgrade(self[map].get(key)?)
+    }
+
+    /// The one object of the table that is equal to `value`, which becomes it if there is none.
+    ///
+    /// # Panics
+    /// With the text of [`Dead`](crate::Dead) if the table is gone; as [`alloc`](Self::alloc) if a limit is
+    /// reached.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Heap, Interner};
+    ///
+    /// let mut heap = Heap::new();
+    /// let names = heap.alloc_root(Interner::new());
+    /// assert_eq!(heap.intern(&names, "x".to_string()), heap.intern(&names, "x".to_string()));
+    /// assert_ne!(heap.intern(&names, "x".to_string()), heap.intern(&names, "y".to_string()));
+    /// ```
+    #[track_caller]
+    pub fn intern<T, S>(&mut self, table: impl Handle<Target = Interner<T, S>>, value: T) -> Gc<T>
+    where
+        T: Trace + Eq + Hash,
+        S: BuildHasher + Send + Sync + 'static,
+    {
+        match self.try_intern(table, value) {
+            Ok(gc) => gc,
+            Err(refused) => panic!("slotgc: {}", refused.refusal()),
+        }
+    }
+
+    /// As [`intern`](Self::intern), but gives the value back when a limit is reached.
+    ///
+    /// # Errors
+    /// [`AllocError`] with the value in it.
+    ///
+    /// # Panics
+    /// With the text of [`Dead`](crate::Dead) if the table is gone.
+    #[track_caller]
+    pub fn try_intern<T, S>(
+        &mut self,
+        table: impl Handle<Target = Interner<T, S>>,
+        value: T,
+    ) -> Result<Gc<T>, AllocError<T>>
+    where
+        T: Trace + Eq + Hash,
+        S: BuildHasher + Send + Sync + 'static,
+    {
+        let table = table.downgrade();
+        let hash = self[table].hasher().hash_one(&value);
+        if let Some(found) = self.find_interned(table, hash, &value) {
+            return Ok(found);
+        }
+        let gc = self.try_alloc(value)?;
+        self[table].file(hash, gc.downgrade());
+        Ok(gc)
+    }
+
+    /// The one object of the table that is equal to `value`, made by `make` if there is none: nothing is made
+    /// on a hit. If what `make` makes is not equal to `value`, it is filed under its own hash (and an equal one
+    /// that is in the table is returned instead).
+    ///
+    /// # Panics
+    /// As [`intern`](Self::intern).
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Heap, Interner};
+    ///
+    /// let mut heap = Heap::new();
+    /// let names = heap.alloc_root(Interner::<String>::new());
+    /// let a = heap.intern_with(&names, "Teddy", str::to_string);
+    /// let b = heap.intern_with(&names, "Teddy", |_| unreachable!("nothing is made on a hit"));
+    /// assert_eq!(a, b);
+    /// ```
+    #[track_caller]
+    pub fn intern_with<T, S, Q>(
+        &mut self,
+        table: impl Handle<Target = Interner<T, S>>,
+        value: &Q,
+        make: impl FnOnce(&Q) -> T,
+    ) -> Gc<T>
+    where
+        T: Trace + Eq + Hash + Borrow<Q>,
+        S: BuildHasher + Send + Sync + 'static,
+        Q: ?Sized + Eq + Hash,
+    {
+        match self.interned(table, value) {
+            Some(found) => found,
+            None => self.intern(table, make(value)),
+        }
+    }
+
+    /// The one object of the table that is equal to `value`, if there is one.
+    ///
+    /// # Panics
+    /// With the text of [`Dead`](crate::Dead) if the table is gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Heap, Interner};
+    ///
+    /// let mut heap = Heap::new();
+    /// let names = heap.alloc_root(Interner::new());
+    /// let teddy = heap.intern(&names, "Teddy".to_string());
+    /// assert_eq!(heap.interned(&names, "Teddy"), Some(teddy));
+    /// assert_eq!(heap.interned(&names, "Mike"), None);
+    /// ```
+    #[track_caller]
+    pub fn interned<T, S, Q>(&self, table: impl Handle<Target = Interner<T, S>>, value: &Q) -> Option<Gc<T>>
+    where
+        T: Trace + Eq + Hash + Borrow<Q>,
+        S: BuildHasher + Send + Sync + 'static,
+        Q: ?Sized + Eq + Hash,
+    {
+        let table = table.downgrade();
+        let hash = self[table].hasher().hash_one(value);
+        self.find_interned(table, hash, value)
+    }
+
+    #[track_caller]
+    fn find_interned<T, S, Q>(&self, table: Weak<Interner<T, S>>, hash: u64, value: &Q) -> Option<Gc<T>>
+    where
+        T: Trace + Eq + Hash + Borrow<Q>,
+        S: Send + Sync + 'static,
+        Q: ?Sized + Eq,
+    {
+        let Some(interner) = self.get(table) else {
+            dead::<Interner<T, S>>(table.raw());
+        };
+        let is_equal = |weak: Weak<T>| self.get(weak).is_some_and(|known: &T| known.borrow() == value);
+        self.upgrade(interner.find(hash, is_equal)?)
+    }
+
+    /// Prunes a weak collection by what is alive right now, and drops what was removed.
+    fn prune_now(&self, prune: impl FnOnce(&Liveness<'_>)) {
+        let aside = RefCell::new(Aside::default());
+        let scratch = Bump::new();
+        prune(&Liveness::new(self.store.headers(), None, &aside, &scratch));
+        while aside.borrow_mut().drop_first() {}
+    }
+}
+
+/// For collections that no collection of the heap reaches.
+macro_rules! prune_dead {
+    ($([$($generics:tt)*] $ty:ty),* $(,)?) => {$(
+        impl<$($generics)*> $ty {
+            /// Removes the entries that are dead in `heap`: for a collection that is kept outside of it. One
+            /// inside the heap is pruned by every collection that reaches it. O(capacity).
+            pub fn prune_dead(&mut self, heap: &Heap) {
+                heap.prune_now(|live| self.prune_by(live));
+            }
+        }
+    )*};
+}
+
+prune_dead! {
+    [T: Trace] WeakSet<T>,
+    [K: Send + 'static, V: Trace, S] WeakValueMap<K, V, S>,
+    [K: Trace, V: Send + 'static] WeakKeyMap<K, V>,
+    [T: Trace, S] Interner<T, S>,
+}

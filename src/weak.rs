@@ -1,0 +1,51 @@
+//! Weak collections: tables that do not keep what they name alive.
+//!
+//! They are plain values that live in a field of an object, or in a slot of their own, and are pruned by every
+//! collection that finds them reachable, after marking and before any user code runs. Their tables are
+//! hashbrown's; handles are hashed by identity.
+//!
+//! Invariant: no method here runs user code while a collection is under way, and none knows a heap. What needs
+//! one (`prune_dead`, canonicalising, interning) is in `heap/weak.rs`.
+
+mod entry;
+mod interner;
+mod key_map;
+mod set;
+mod value_map;
+
+use core::hash::BuildHasherDefault;
+
+use crate::hash::HandleHasher;
+
+pub use entry::{Entry, OccupiedEntry, VacantEntry};
+pub use interner::Interner;
+pub use key_map::WeakKeyMap;
+pub use set::WeakSet;
+pub use value_map::WeakValueMap;
+
+/// The default hasher: fast, and the same in every run.
+pub(crate) type Fixed = BuildHasherDefault<HandleHasher>;
+
+/// Whether a table should give memory back at its next insertion: entries were pruned since it last looked,
+/// and few are left. Not done while pruning, which allocates nothing.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Slack {
+    pruned: bool,
+}
+
+impl Slack {
+    pub(crate) fn note_pruned(&mut self, entries: usize) {
+        self.pruned |= entries > 0;
+    }
+
+    /// The capacity to shrink to, if the table is worth it.
+    #[inline]
+    pub(crate) fn check(&mut self, len: usize, capacity: usize) -> Option<usize> {
+        const LEAST: usize = 32;
+        if !self.pruned {
+            return None;
+        }
+        self.pruned = false;
+        (capacity > LEAST && len < capacity / 4).then_some((len + 1) * 2)
+    }
+}

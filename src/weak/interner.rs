@@ -1,0 +1,137 @@
+//! `Interner`.
+
+use core::fmt;
+
+use hashbrown::HashTable;
+
+use crate::handle::Weak;
+use crate::trace::{Liveness, Trace, Tracer};
+use crate::weak::{Fixed, Slack};
+
+/// Equal values share one object, for as long as somebody else refers to it.
+///
+/// The table of [`Heap::intern`](crate::Heap::intern): the values themselves live in the heap, the table holds
+/// their hashes and weak handles. Give it a slot of its own, or put it in a field of an object. An interned
+/// value must not be changed so that it hashes or compares differently.
+///
+/// # Examples
+/// ```
+/// use slotgc::{Heap, Interner};
+///
+/// let mut heap = Heap::new();
+/// let names = heap.alloc_root(Interner::new());
+/// let a = heap.intern(&names, "Teddy".to_string());
+/// let b = heap.intern(&names, "Teddy".to_string());
+/// assert_eq!(a, b);
+///
+/// heap.collect(); // nobody refers to it
+/// assert!(heap[&names].is_empty());
+/// ```
+pub struct Interner<T, S = Fixed> {
+    table: HashTable<Interned<T>>,
+    hasher: S,
+    slack: Slack,
+}
+
+/// An entry: the value's hash, so that growing needs no heap, and where the value is.
+pub(crate) struct Interned<T> {
+    pub(crate) hash: u64,
+    pub(crate) weak: Weak<T>,
+}
+
+impl<T> Clone for Interned<T> {
+    fn clone(&self) -> Self {
+        Self { hash: self.hash, weak: self.weak }
+    }
+}
+
+impl<T> Interner<T> {
+    /// An empty table, without memory.
+    pub fn new() -> Self {
+        Self::with_hasher(Fixed::default())
+    }
+}
+
+impl<T, S> Interner<T, S> {
+    /// An empty table that hashes values with this hasher.
+    pub fn with_hasher(hasher: S) -> Self {
+        Self { table: HashTable::new(), hasher, slack: Slack::default() }
+    }
+
+    /// The hasher.
+    pub fn hasher(&self) -> &S {
+        &self.hasher
+    }
+
+    /// Values; right after a collection exactly those alive.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Values for which there is room.
+    pub fn capacity(&self) -> usize {
+        self.table.capacity()
+    }
+
+    /// The objects.
+    pub fn iter(&self) -> impl Iterator<Item = Weak<T>> {
+        self.table.iter().map(|entry| entry.weak)
+    }
+
+    /// The object whose hash this is and of which `is_equal` says so.
+    pub(crate) fn find(&self, hash: u64, mut is_equal: impl FnMut(Weak<T>) -> bool) -> Option<Weak<T>> {
+        self.table.find(hash, |entry| entry.hash == hash && is_equal(entry.weak)).map(|entry| entry.weak)
+    }
+
+    /// Files an object under the hash of its value.
+    pub(crate) fn file(&mut self, hash: u64, weak: Weak<T>) {
+        if let Some(capacity) = self.slack.check(self.table.len(), self.table.capacity()) {
+            self.table.shrink_to(capacity, |entry| entry.hash);
+        }
+        self.table.insert_unique(hash, Interned { hash, weak }, |entry| entry.hash);
+    }
+}
+
+impl<T: Trace, S> Interner<T, S> {
+    /// Removes the values that are not alive.
+    pub(crate) fn prune_by(&mut self, live: &Liveness<'_>) {
+        let before = self.table.len();
+        let mut verdicts = live.verdicts(self.table.iter().map(|entry| entry.weak));
+        self.table.retain(|_| verdicts.next());
+        live.count_pruned(before - self.table.len());
+        self.slack.note_pruned(before - self.table.len());
+    }
+}
+
+impl<T: Trace, S: Send + Sync + 'static> Trace for Interner<T, S> {
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        tracer.weak_collection();
+    }
+
+    fn prune(&mut self, live: &Liveness<'_>) {
+        self.prune_by(live);
+    }
+}
+
+impl<T, S: Default> Default for Interner<T, S> {
+    fn default() -> Self {
+        Self::with_hasher(S::default())
+    }
+}
+
+impl<T, S: Clone> Clone for Interner<T, S> {
+    fn clone(&self) -> Self {
+        Self { table: self.table.clone(), hasher: self.hasher.clone(), slack: self.slack }
+    }
+}
+
+impl<T, S> fmt::Debug for Interner<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
