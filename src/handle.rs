@@ -451,7 +451,7 @@ macro_rules! typed_handle {
             ///
             /// # Examples
             /// ```
-            #[doc = concat!("use slotgc::{Gc, Heap, ", stringify!($handle), "};")]
+            #[doc = concat!("use slotgc::{Heap, ", stringify!($handle), "};")]
             ///
             /// let mut heap = Heap::new();
             #[doc = concat!("let handle: ", stringify!($handle), "<u32> = heap.alloc(5).into();")]

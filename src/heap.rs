@@ -104,9 +104,9 @@ impl Heap {
     /// ```
     /// use slotgc::{Heap, HeapConfig};
     ///
-    /// let mut heap = Heap::with_config(HeapConfig::default().max_bytes(1 << 20));
-    /// let refused = heap.try_alloc([0_u8; 2 << 20]).unwrap_err();
-    /// assert!(refused.to_string().contains("max_bytes of 1048576 bytes"));
+    /// let mut heap = Heap::with_config(HeapConfig::default().max_bytes(1 << 12));
+    /// let refused = heap.try_alloc([0_u8; 1 << 13]).unwrap_err();
+    /// assert!(refused.to_string().contains("max_bytes of 4096 bytes"));
     /// ```
     pub fn with_config(config: HeapConfig) -> Self {
         Self {

@@ -5,24 +5,30 @@ extern crate alloc;
 // So that derived code, which says `::slotgc`, works inside this crate too.
 extern crate self as slotgc;
 
-mod bitmap;
-mod clock;
-mod collector;
-mod config;
-mod death;
+mod sync;
 mod handle;
 mod hash;
-mod heap;
-mod page;
-mod pool;
-mod root;
-mod space;
+mod config;
 mod stats;
-mod sync;
-mod tag;
-mod trace;
+mod clock;
 mod unwind;
+mod tag;
+mod bitmap;
+mod space;
+mod page;
+mod root;
+mod trace;
 mod weak;
+mod death;
+mod pool;
+mod collector;
+mod heap;
+
+/// What derived code uses; no part of the interface.
+#[doc(hidden)]
+pub mod __derive {
+    pub use crate::trace::field::{HasField, MayHold, Object, Objects, SharedData, SharedMutability};
+}
 
 pub use config::{AllocError, Dead, HeapConfig};
 pub use death::{DeathQueue, Graveyard, Watch, WatchGuard};

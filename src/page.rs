@@ -35,6 +35,8 @@ const _: () = assert!(size_of::<Header>() == HEADER_BYTES && align_of::<Header>(
 const DOOMED: u32 = 1;
 /// Something is registered on the slot's object, to be told of its death.
 const WATCHED: u32 = 2;
+/// The rest of the flags is a number: of what waits for the object to be marked, zero if nothing does.
+const WAITER_SHIFT: u32 = 3;
 
 /// What is known of a page besides its tag. Eight bytes, so that one line describes eight pages.
 #[derive(Clone, Copy)]
@@ -224,6 +226,14 @@ impl<'a> Look<'a> {
         Some(unsafe { slot.value().as_ref() })
     }
 
+    /// The object, and whether something waits for it to be marked.
+    #[inline(always)]
+    pub(crate) fn get_awaited<T: 'static>(self, raw: RawHandle) -> Option<(&'a T, bool)> {
+        let slot = self.find::<T>(raw)?;
+        // SAFETY: as in `get`.
+        Some((unsafe { slot.value().as_ref() }, slot.flags() >> WAITER_SHIFT != 0))
+    }
+
     #[inline(always)]
     pub(crate) fn is_alive<T: 'static>(self, raw: RawHandle) -> bool {
         self.find::<T>(raw).is_some()
@@ -371,10 +381,29 @@ impl Store {
     /// How far the collection has come with the object of this handle.
     pub(crate) fn color_any(&self, raw: RawHandle) -> Color {
         match self.bit(Bits::White, raw.granule()) {
-            Some((word, mask)) if load(word) & mask != 0 => Color::White,
-            _ if self.is_alive_any(raw) => Color::Reached,
+            Some((word, mask)) if self.is_alive_any(raw) => {
+                if load(word) & mask != 0 {
+                    Color::White
+                } else {
+                    Color::Reached
+                }
+            }
             _ => Color::Dead,
         }
+    }
+
+    /// The largest number that a slot can keep for what waits for its object.
+    pub(crate) const MAX_WAITER: u32 = u32::MAX >> WAITER_SHIFT;
+
+    /// Sets what waits for a living object to be marked, and gives what did before.
+    pub(crate) fn replace_waiter(&self, raw: RawHandle, waiter: u32) -> u32 {
+        debug_assert!(waiter <= Self::MAX_WAITER);
+        let slot = self.untyped(raw.granule()).filter(|slot| slot.generation() == raw.generation());
+        slot.map_or(0, |slot| {
+            let flags = slot.flags();
+            slot.set_flags(flags & !(u32::MAX << WAITER_SHIFT) | waiter << WAITER_SHIFT);
+            flags >> WAITER_SHIFT
+        })
     }
 
     /// Whether no slot of the page is occupied.

@@ -6,6 +6,7 @@
 
 mod aside;
 mod edges;
+pub(crate) mod field;
 mod impls;
 mod waiting;
 
@@ -287,7 +288,7 @@ impl<'a> Tracer<'a> {
         let gathering = core::mem::replace(&mut self.side.gathering, true);
         let record = self.side.waiting.begin(key);
         value.trace(self);
-        self.side.waiting.end(record, &self.side.gathered[start..]);
+        self.side.waiting.end(self.store, record, &self.side.gathered[start..]);
         self.side.gathered.truncate(start);
         self.side.gathering = gathering;
         self.edges = edges;
@@ -295,23 +296,22 @@ impl<'a> Tracer<'a> {
 
     /// Lets go what waits for this object.
     pub(crate) fn release(&mut self, key: RawHandle) {
-        let Some(first) = self.side.waiting.take(key) else {
-            return;
-        };
-        let mut next = Some(first);
+        let mut next = self.side.waiting.take(self.store, key);
         while let Some(record) = next {
-            for index in self.side.waiting.edges_of(record) {
+            let (first_edge, more_edges, mut nested) = self.side.waiting.release(record);
+            if let Some(edge) = first_edge {
+                self.edge_any(AnyGc::from_raw(edge));
+            }
+            for index in more_edges {
                 let edge = self.side.waiting.edge(index);
                 self.edge_any(AnyGc::from_raw(edge));
             }
-            let mut nested = self.side.waiting.first_nested(record);
             while let Some(inner) = nested {
                 nested = self.side.waiting.next(inner);
-                let color = self.color_of_key(self.side.waiting.key(inner));
-                match color {
+                match self.color_of_key(self.side.waiting.key(inner)) {
                     // Its turn comes right after this record's.
                     Color::Reached => self.side.waiting.link_after(record, inner),
-                    Color::White => self.side.waiting.file(inner),
+                    Color::White => self.side.waiting.file(self.store, inner),
                     Color::Dead => {}
                 }
             }

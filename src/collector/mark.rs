@@ -124,7 +124,7 @@ impl Marker {
     ) -> usize {
         let mut mode = if self.expect_tenants { Mode::Exact } else { Mode::Fast };
         loop {
-            self.reset();
+            self.reset(store);
             pools.iter().for_each(|pool| pool.whiten(store));
             self.side.building.iter().for_each(|raw| store.spare(raw.granule()));
             self.side.gathering = mode == Mode::Exact;
@@ -138,25 +138,27 @@ impl Marker {
             }
             mode = Mode::Exact;
         }
+        // What still waits has a dead key.
+        self.side.waiting.reset(store);
         self.expect_tenants = self.met_tenant;
         self.marked
     }
 
     /// Leaves everything white: the end of the heap.
     pub(crate) fn mark_nothing(&mut self, store: &mut Store, pools: &[Pool]) -> usize {
-        self.reset();
+        self.reset(store);
         pools.iter().for_each(|pool| pool.whiten(store));
         self.marked
     }
 
     /// Forgets what an earlier collection left, one that panicked perhaps.
-    fn reset(&mut self) {
+    fn reset(&mut self, store: &Store) {
         self.edges.reset();
         self.rings.iter_mut().for_each(|ring| ring.ring.get_or_insert_with(Ring::new).clear());
         self.active.clear();
         self.side.gathered.clear();
         self.side.weak_owners.clear();
-        self.side.waiting.reset();
+        self.side.waiting.reset(store);
         self.marked = 0;
         self.met_tenant = false;
     }
@@ -280,7 +282,7 @@ fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
         }
         let Some(raw) = ring.pop() else { break };
         look.prefetch_near(ring.near().granule());
-        let Some(object) = look.get::<T>(raw) else {
+        let Some((object, is_awaited)) = look.get_awaited::<T>(raw) else {
             // An empty slot is not handed out again as long as this edge is there.
             *met_tenant |= look.generation::<T>(raw.granule()).is_some_and(Generation::is_occupied);
             continue;
@@ -290,7 +292,7 @@ fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
             tracer.current = raw;
             object.trace(&mut tracer);
         }
-        if !tracer.side.waiting.is_empty() {
+        if is_awaited {
             tracer = release(tracer, raw);
         }
     }

@@ -1,31 +1,39 @@
 //! Ephemerons whose key has not been reached: the edges of each value, filed under the key.
 //!
-//! Invariant: a record that is filed has a white key. The marker asks for what waits for an object when it
-//! takes the object up, so every record is released at most once, and marking stays linear in whatever order
-//! keys, values and tables are reached.
+//! What waits for a key is named in the header of the key's slot, which the marker has at hand when it takes the
+//! key up: so it costs other objects nothing, needs no hash table, and every record is released at most once.
+//! Marking stays linear in whatever order keys, values and tables are reached.
+//!
+//! Invariant: a record that is filed has a living white key, whose slot names the record or one that leads to it.
 
 use alloc::vec::Vec;
-use core::hash::Hasher;
+use core::num::NonZeroU32;
 use core::ops::Range;
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
-
 use crate::handle::RawHandle;
-use crate::hash::HandleHasher;
+use crate::page::Store;
 
-/// The number of a record.
+/// The number of a record, from one on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct RecordIndex(u32);
+pub(crate) struct RecordIndex(NonZeroU32);
+
+impl RecordIndex {
+    fn place(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
 
 /// The value of one ephemeron: its edges, and the ephemerons nested in it.
 struct Record {
+    /// Null once the record was released.
     key: RawHandle,
-    edges: Range<u32>,
+    /// The first edge of the value, for most values the only one.
+    first_edge: Option<RawHandle>,
+    more_edges: Range<u32>,
     /// The next record filed under the same key, or nested in the same record.
     next: Option<RecordIndex>,
     first_nested: Option<RecordIndex>,
-    /// The record in which this one is nested, while it is being taken down.
+    /// The record in which this one is nested.
     outer: Option<RecordIndex>,
 }
 
@@ -34,46 +42,40 @@ struct Record {
 pub(crate) struct Waiting {
     records: Vec<Record>,
     edges: Vec<RawHandle>,
-    /// The first record of each key.
-    by_key: HashTable<RecordIndex>,
     /// The record being taken down, if any: what is found meanwhile is nested in it.
     open: Option<RecordIndex>,
 }
 
-fn hash(key: RawHandle) -> u64 {
-    let mut hasher = HandleHasher::default();
-    hasher.write_u64(key.to_bits());
-    hasher.finish()
-}
-
 impl Waiting {
-    #[inline(always)]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.by_key.is_empty()
-    }
-
     fn record(&mut self, index: RecordIndex) -> &mut Record {
-        &mut self.records[index.0 as usize]
+        &mut self.records[index.place()]
     }
 
     /// Begins to take down the value of an ephemeron.
     pub(crate) fn begin(&mut self, key: RawHandle) -> RecordIndex {
-        let index =
-            u32::try_from(self.records.len()).expect("slotgc: more than 2^32 ephemerons wait for their keys");
-        let index = RecordIndex(index);
+        let number = self.records.len() + 1;
+        assert!(
+            number <= Store::MAX_WAITER as usize,
+            "slotgc: more than {} ephemerons wait",
+            Store::MAX_WAITER
+        );
+        let index = RecordIndex(NonZeroU32::new(number as u32).expect("numbers begin with one"));
         let outer = self.open.replace(index);
-        self.records.push(Record { key, edges: 0..0, next: None, first_nested: None, outer });
+        let (first_edge, more_edges) = (None, 0..0);
+        self.records.push(Record { key, first_edge, more_edges, next: None, first_nested: None, outer });
         index
     }
 
     /// Ends it: these are the edges of the value. The record waits for its key, or for the record around it.
-    pub(crate) fn end(&mut self, index: RecordIndex, edges: &[RawHandle]) {
-        let end = |len: usize| u32::try_from(len).expect("slotgc: more than 2^32 edges wait for their keys");
-        let start = end(self.edges.len());
-        self.edges.extend_from_slice(edges);
-        let range = start..end(self.edges.len());
+    pub(crate) fn end(&mut self, store: &Store, index: RecordIndex, edges: &[RawHandle]) {
+        let number =
+            |len: usize| u32::try_from(len).expect("slotgc: more than 2^32 edges wait for their keys");
+        let start = number(self.edges.len());
+        self.edges.extend(edges.iter().skip(1));
+        let more_edges = start..number(self.edges.len());
         let record = self.record(index);
-        record.edges = range;
+        record.first_edge = edges.first().copied();
+        record.more_edges = more_edges;
         let outer = record.outer;
         self.open = outer;
         match outer {
@@ -81,51 +83,43 @@ impl Waiting {
                 let first = self.record(outer).first_nested.replace(index);
                 self.record(index).next = first;
             }
-            None => self.file(index),
+            None => self.file(store, index),
         }
     }
 
     /// Files a record under its key.
-    pub(crate) fn file(&mut self, index: RecordIndex) {
-        let Self { records, by_key, .. } = self;
-        let key = records[index.0 as usize].key;
-        let same_key = |other: &RecordIndex| records[other.0 as usize].key == key;
-        let rehash = |other: &RecordIndex| hash(records[other.0 as usize].key);
-        let next = match by_key.entry(hash(key), same_key, rehash) {
-            Entry::Occupied(mut first) => Some(core::mem::replace(first.get_mut(), index)),
-            Entry::Vacant(place) => {
-                place.insert(index);
-                None
-            }
-        };
-        self.record(index).next = next;
+    pub(crate) fn file(&mut self, store: &Store, index: RecordIndex) {
+        let key = self.record(index).key;
+        let first = store.replace_waiter(key, index.0.get());
+        self.record(index).next = NonZeroU32::new(first).map(RecordIndex);
     }
 
     /// Takes what is filed under a key: the first record of a chain.
-    pub(crate) fn take(&mut self, key: RawHandle) -> Option<RecordIndex> {
-        let Self { records, by_key, .. } = self;
-        let found = by_key.find_entry(hash(key), |other| records[other.0 as usize].key == key);
-        Some(found.ok()?.remove().0)
+    pub(crate) fn take(&mut self, store: &Store, key: RawHandle) -> Option<RecordIndex> {
+        NonZeroU32::new(store.replace_waiter(key, 0)).map(RecordIndex)
     }
 
-    pub(crate) fn key(&self, index: RecordIndex) -> RawHandle {
-        self.records[index.0 as usize].key
-    }
-
-    pub(crate) fn edges_of(&self, index: RecordIndex) -> Range<u32> {
-        self.records[index.0 as usize].edges.clone()
+    /// Marks a record as released; gives its first edge, where its other edges are, and the first record nested
+    /// in it.
+    pub(crate) fn release(
+        &mut self,
+        index: RecordIndex,
+    ) -> (Option<RawHandle>, Range<u32>, Option<RecordIndex>) {
+        let record = self.record(index);
+        record.key = RawHandle::NULL;
+        (record.first_edge, record.more_edges.clone(), record.first_nested)
     }
 
     pub(crate) fn edge(&self, index: u32) -> RawHandle {
         self.edges[index as usize]
     }
 
-    pub(crate) fn first_nested(&self, index: RecordIndex) -> Option<RecordIndex> {
-        self.records[index.0 as usize].first_nested
+    pub(crate) fn key(&self, index: RecordIndex) -> RawHandle {
+        self.records[index.place()].key
     }
 
     pub(crate) fn next(&self, index: RecordIndex) -> Option<RecordIndex> {
-        self.records[index.0 as usize].next
+        self.records[index.place()].next
     }
 
     /// Makes `inner` the one that comes after `record`.
@@ -135,14 +129,16 @@ impl Waiting {
     }
 
     /// Forgets everything; what still waits has a dead key. Keeps a little memory for the next time.
-    pub(crate) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self, store: &Store) {
         const KEEP: usize = 4096;
         self.open = None;
-        self.records.clear();
+        for record in self.records.drain(..) {
+            if !record.key.is_null() {
+                store.replace_waiter(record.key, 0);
+            }
+        }
         self.edges.clear();
-        self.by_key.clear();
         self.records.shrink_to(KEEP);
         self.edges.shrink_to(KEEP);
-        self.by_key.shrink_to(KEEP, |_| unreachable!("the table is empty"));
     }
 }

@@ -1,0 +1,100 @@
+//! The `#[trace(..)]` attributes.
+
+use syn::meta::ParseNestedMeta;
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Error, LitStr, Path, Result, Token, WherePredicate, parse_quote};
+
+/// What the attributes of the type say.
+pub(crate) struct TypeAttrs {
+    /// Where the core is found: `::slotgc`, or `#[trace(crate = "..")]`.
+    pub(crate) krate: Path,
+    /// `#[trace(bound = "..")]`: these instead of the bounds that the derive would add.
+    pub(crate) bound: Option<Vec<WherePredicate>>,
+    /// `#[trace(recursive)]`: the type contains itself in a way that a macro cannot see.
+    pub(crate) recursive: bool,
+}
+
+impl TypeAttrs {
+    pub(crate) fn parse(attrs: &[Attribute]) -> Result<Self> {
+        let mut krate = None;
+        let mut bound = None;
+        let mut recursive = None;
+        for attr in attrs_of_ours(attrs) {
+            attr.parse_nested_meta(|meta| {
+                if meta.path.is_ident("crate") {
+                    set_once(&mut krate, &meta, "crate", |meta| {
+                        meta.value()?.parse::<LitStr>()?.parse_with(Path::parse_mod_style)
+                    })
+                } else if meta.path.is_ident("bound") {
+                    set_once(&mut bound, &meta, "bound", |meta| {
+                        let predicates = meta
+                            .value()?
+                            .parse::<LitStr>()?
+                            .parse_with(Punctuated::<WherePredicate, Token![,]>::parse_terminated)?;
+                        Ok(predicates.into_iter().collect())
+                    })
+                } else if meta.path.is_ident("recursive") {
+                    set_once(&mut recursive, &meta, "recursive", flag)
+                } else if meta.path.is_ident("skip") {
+                    Err(meta.error("`skip` is for fields and for variants, not for the whole type"))
+                } else {
+                    Err(unknown(&meta, "`crate`, `bound` or `recursive`"))
+                }
+            })?;
+        }
+        let krate = krate.unwrap_or_else(|| parse_quote!(::slotgc));
+        Ok(Self { krate, bound, recursive: recursive.is_some() })
+    }
+}
+
+/// Whether a field or a variant is `#[trace(skip)]`.
+pub(crate) fn is_skipped(attrs: &[Attribute]) -> Result<bool> {
+    let mut skip = None;
+    for attr in attrs_of_ours(attrs) {
+        attr.parse_nested_meta(|meta| {
+            let of_type = ["crate", "bound", "recursive"].into_iter().find(|name| meta.path.is_ident(name));
+            if meta.path.is_ident("skip") {
+                set_once(&mut skip, &meta, "skip", flag)
+            } else if let Some(name) = of_type {
+                Err(meta.error(format!("`{name}` is for the whole type; expected `skip`")))
+            } else {
+                Err(unknown(&meta, "`skip`"))
+            }
+        })?;
+    }
+    Ok(skip.is_some())
+}
+
+fn attrs_of_ours(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
+    attrs.iter().filter(|attr| attr.path().is_ident("trace"))
+}
+
+/// Reads an attribute that may be given once.
+fn set_once<T>(
+    to: &mut Option<T>,
+    meta: &ParseNestedMeta<'_>,
+    name: &str,
+    read: impl FnOnce(&ParseNestedMeta<'_>) -> Result<T>,
+) -> Result<()> {
+    if to.is_some() {
+        return Err(meta.error(format!("duplicate trace attribute `{name}`")));
+    }
+    *to = Some(read(meta)?);
+    Ok(())
+}
+
+/// Reads nothing: the attribute's presence is all it says.
+fn flag(meta: &ParseNestedMeta<'_>) -> Result<()> {
+    if meta.input.is_empty() || meta.input.peek(Token![,]) {
+        return Ok(());
+    }
+    let path = &meta.path;
+    let name = quote::quote!(#path).to_string();
+    Err(meta.input.error(format!("`{name}` takes no value")))
+}
+
+fn unknown(meta: &ParseNestedMeta<'_>, expected: &str) -> Error {
+    let path = &meta.path;
+    let name = quote::quote!(#path).to_string();
+    meta.error(format!("unknown trace attribute `{name}`; expected {expected}"))
+}

@@ -1,0 +1,85 @@
+//! The where clause of the generated impl.
+
+use proc_macro2::Ident;
+use quote::{ToTokens, quote};
+use syn::{DeriveInput, Generics, Path, Type, TypePath, WhereClause, WherePredicate, parse_quote};
+
+use crate::attr::TypeAttrs;
+use crate::types::{is_named, mentions, walk};
+
+/// What the type's own where clause says, and what the impl needs besides.
+pub(crate) fn where_clause(input: &DeriveInput, attrs: &TypeAttrs, traced: &[&Type]) -> Option<WhereClause> {
+    let added = match &attrs.bound {
+        Some(bound) => bound.clone(),
+        None => inferred(input, &attrs.krate, traced),
+    };
+    let mut generics = input.generics.clone();
+    if !added.is_empty() {
+        generics.make_where_clause().predicates.extend(added);
+    }
+    generics.where_clause
+}
+
+/// `T: Trace` for every type parameter of which a traced field holds values, and for what is named through a
+/// parameter (`T::Item`); for the other parameters what `Trace` asks of the whole type.
+fn inferred(input: &DeriveInput, krate: &Path, traced: &[&Type]) -> Vec<WherePredicate> {
+    let generics = &input.generics;
+    let whole = whole(input);
+    let mut held: Vec<&Ident> = Vec::new();
+    let mut projections: Vec<&Type> = Vec::new();
+    for ty in traced {
+        walk(ty, &mut |part| {
+            match part {
+                Type::Path(path) if is_named(path, &["PhantomData"]) => return false,
+                // The bounds are those that it is about to get.
+                Type::Path(path) if path.to_token_stream().to_string() == whole => return false,
+                Type::Path(path) => match parameter_of(path, generics) {
+                    Some(_) if path.path.segments.len() > 1 => {
+                        projections.push(part);
+                        return false;
+                    }
+                    Some(param) => held.push(param),
+                    None => {}
+                },
+                // What is in there is known to nobody; see to it that every parameter in it may be used.
+                Type::Macro(_) | Type::Verbatim(_) => held.extend(
+                    generics
+                        .type_params()
+                        .map(|param| &param.ident)
+                        .filter(|param| mentions(part.to_token_stream(), &[(*param).clone()])),
+                ),
+                _ => {}
+            }
+            true
+        });
+    }
+    let of_parameters = generics.type_params().map(|param| {
+        let ident = &param.ident;
+        if held.contains(&ident) {
+            parse_quote!(#ident: #krate::Trace)
+        } else {
+            parse_quote!(#ident: ::core::marker::Send + ::core::marker::Sync + 'static)
+        }
+    });
+    let of_projections = projections.iter().map(|ty| parse_quote!(#ty: #krate::Trace));
+    of_parameters.chain(of_projections).collect()
+}
+
+/// The type as it is written in its own fields: `Name<T, N>`.
+fn whole(input: &DeriveInput) -> String {
+    let name = &input.ident;
+    let (_, arguments, _) = input.generics.split_for_impl();
+    quote!(#name #arguments).to_string()
+}
+
+/// The type parameter that a path is, or starts with: `T`, `T::Item`, `<T as Iterator>::Item`.
+fn parameter_of<'a>(path: &'a TypePath, generics: &'a Generics) -> Option<&'a Ident> {
+    let first = match &path.qself {
+        None => path.path.segments.first().map(|segment| &segment.ident),
+        Some(qself) => match &*qself.ty {
+            Type::Path(own) => own.path.get_ident(),
+            _ => None,
+        },
+    };
+    generics.type_params().map(|param| &param.ident).find(|ident| first == Some(*ident))
+}
