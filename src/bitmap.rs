@@ -10,13 +10,10 @@
 use crate::handle::{Geometry, Granule, PAGE_GRANULES};
 
 /// The largest class: its pages have one word.
-const LAST_CLASS: u32 = 7;
+pub(crate) const LAST_CLASS: u32 = 7;
 
 /// Words that a page of the first class has; no page has more.
 pub(crate) const MAX_PAGE_WORDS: usize = Class(1).page_words();
-
-/// How many classes there are, counting the one that no slot is small enough for.
-pub(crate) const CLASSES: usize = LAST_CLASS as usize + 1;
 
 const _: () = assert!(Class(LAST_CLASS).page_words() == 1);
 

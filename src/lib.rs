@@ -23,6 +23,7 @@ mod death;
 mod pool;
 mod collector;
 mod heap;
+pub mod docs;
 
 /// What derived code uses; no part of the interface.
 #[doc(hidden)]

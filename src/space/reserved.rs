@@ -19,7 +19,7 @@ use core::ptr::NonNull;
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
-use crate::bitmap::{Bits, CLASSES, Class};
+use crate::bitmap::{Bits, Class, LAST_CLASS};
 use crate::config::Limit;
 use crate::handle::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
 use crate::sync::AtomicU64;
@@ -36,6 +36,9 @@ const LEAST_PAGES: u32 = 8 * STEP_PAGES;
 const SIDE_STEP_BYTES: usize = 64 << 10;
 
 const TAGS_BYTES: usize = MAX_PAGES as usize * size_of::<Tag>();
+
+/// Classes, counting the one that no slot is small enough for.
+const CLASSES: usize = LAST_CLASS as usize + 1;
 
 /// Bytes of one class's bits for all pages.
 const fn class_bytes(class: u32) -> usize {

@@ -30,7 +30,7 @@ plain! {
     NonZero<u8>, NonZero<u16>, NonZero<u32>, NonZero<u64>, NonZero<u128>, NonZero<usize>,
     NonZero<i8>, NonZero<i16>, NonZero<i32>, NonZero<i64>, NonZero<i128>, NonZero<isize>,
     String, Box<str>, Arc<str>, &'static str, Cow<'static, str>, CString,
-    core::any::TypeId, core::time::Duration, core::alloc::Layout, Ordering, slotmap::KeyData, slotmap::DefaultKey,
+    core::convert::Infallible, core::any::TypeId, core::time::Duration, core::alloc::Layout, Ordering, slotmap::KeyData, slotmap::DefaultKey,
     IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr,
     atomic::AtomicBool, atomic::AtomicU8, atomic::AtomicU16, atomic::AtomicU32, atomic::AtomicUsize,
     atomic::AtomicI8, atomic::AtomicI16, atomic::AtomicI32, atomic::AtomicIsize,
