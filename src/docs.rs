@@ -57,10 +57,12 @@
 /// let weak = bear.downgrade();
 /// assert_eq!(heap.get(weak).map(String::as_str), Some("Teddy")); // r()
 /// heap[weak].push('!'); // a proxy
+/// let seen = std::collections::HashSet::from([weak]);
 ///
 /// drop(bear);
 /// heap.collect();
 /// assert_eq!(heap.get(weak), None);
+/// assert!(seen.contains(&weak)); // it is still equal to itself, with the same hash
 /// let dead = heap.try_get(weak).unwrap_err(); // ReferenceError
 /// assert!(dead.to_string().starts_with("weakly-referenced object no longer exists"));
 /// ```

@@ -138,8 +138,10 @@ impl Marker {
             }
             mode = Mode::Exact;
         }
-        // What still waits has a dead key.
+        // What still waits has a dead key. The memory of a large graph's stack goes back now.
         self.side.waiting.reset(store);
+        self.edges.reset();
+        self.side.gathered.shrink_to(EdgeStack::KEEP);
         self.expect_tenants = self.met_tenant;
         self.marked
     }

@@ -267,14 +267,15 @@ impl<'a> View<'a> {
     /// Its page must be open: have a tag, or be the caller's own since `open` or `reopen`.
     #[inline(always)]
     pub(crate) unsafe fn slot_ptr(self, granule: Granule) -> NonNull<u8> {
+        // Counted in granules and not in bytes: the processor's addressing does the multiplication.
         // SAFETY: an open page lies in the mapping.
-        unsafe { self.base.add(granule.0 as usize * GRANULE_BYTES) }
+        unsafe { self.base.cast::<[u8; GRANULE_BYTES]>().add(granule.0 as usize) }.cast()
     }
 
     /// The address of a granule to prefetch, whatever is there.
     #[inline(always)]
     pub(crate) fn hint_ptr(self, granule: Granule) -> *const u8 {
-        self.base.as_ptr().wrapping_add(granule.0 as usize * GRANULE_BYTES)
+        self.base.as_ptr().cast::<[u8; GRANULE_BYTES]>().wrapping_add(granule.0 as usize).cast()
     }
 
     /// The word with the bit of the slot at `granule`.

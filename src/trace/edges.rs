@@ -21,6 +21,9 @@ pub(crate) struct EdgeStack {
 }
 
 impl EdgeStack {
+    /// Entries of room that are kept from one collection to the next: 128 KiB.
+    pub(crate) const KEEP: usize = 16 * 1024;
+
     /// Pushes the handle without a branch on `condition`; `false` if there is no room.
     #[inline(always)]
     pub(crate) fn try_push(&mut self, handle: RawHandle, condition: bool) -> bool {
@@ -49,10 +52,9 @@ impl EdgeStack {
 
     /// Empties the stack, and gives its memory back if it grew beyond what a usual collection needs.
     pub(crate) fn reset(&mut self) {
-        const KEEP: usize = 64 * 1024;
         self.len = 0;
-        if self.room.len() > KEEP {
-            self.room = vec![RawHandle::NULL; KEEP].into_boxed_slice();
+        if self.room.len() > Self::KEEP {
+            self.room = vec![RawHandle::NULL; Self::KEEP].into_boxed_slice();
         }
     }
 }

@@ -124,7 +124,8 @@ fn methods(krate: &Path, variants: &[Variant<'_>]) -> TokenStream {
     let trace = each_field(krate, variants, &quote!(trace), &quote!(tracer));
     let prune = each_field(krate, variants, &quote!(prune), &quote!(live));
     quote! {
-        #[inline]
+        // Always: into the marker's loop, which then keeps the tracer in registers.
+        #[inline(always)]
         fn trace(&self, tracer: &mut #krate::Tracer<'_>) {
             #trace
         }
