@@ -60,7 +60,7 @@ pub(crate) enum Act<H> {
     /// Puts the tag into its queue.
     Send(Box<dyn FnOnce() + Send>),
     /// Takes the value out of the store, which keeps it for this moment, and puts it into its graveyard.
-    Bury(Box<dyn FnOnce(&mut Store) + Send>),
+    Bury(Box<dyn FnMut(&mut Store) + Send>),
 }
 
 /// What a registration is. Kept beside its act, which only its one user may look at.
@@ -134,7 +134,7 @@ impl<H: 'static> Deaths<H> {
         let key =
             self.registrations.insert(Registration { number, target, earlier, is_due: false, kind, act });
         self.by_target.insert(target, key);
-        self.due.reserve(self.registrations.len() - self.due.len());
+        self.due.reserve(self.registrations.len().saturating_sub(self.due.len()));
         cell.make_room(key);
         if kind == Kind::Finalizer {
             self.at_exit.insert(number, key);
@@ -233,15 +233,21 @@ impl<H: 'static> Deaths<H> {
                 match registration.kind {
                     Kind::Finalizer if is_end => mourning.dropped.push(self.remove_key(key).act),
                     Kind::Callback | Kind::Finalizer => self.due.push(Due { number, key }),
-                    Kind::Burial => mourning.burials.push((number, self.remove_key(key).act)),
-                    Kind::Tag => mourning.tags.push((number, self.remove_key(key).act)),
+                    Kind::Burial => mourning.burials.push((Due { number, key }, self.remove_key(key).act)),
+                    Kind::Tag => mourning.tags.push((Due { number, key }, self.remove_key(key).act)),
                 }
             }
         }
         // Latest first, to be taken from the end.
-        mourning.burials.sort_unstable_by_key(|(number, _)| core::cmp::Reverse(*number));
-        mourning.tags.sort_unstable_by_key(|(number, _)| core::cmp::Reverse(*number));
+        mourning.burials.sort_unstable_by_key(|(due, _)| core::cmp::Reverse(*due));
+        mourning.tags.sort_unstable_by_key(|(due, _)| core::cmp::Reverse(*due));
+        mourning.cell = self.cell;
         mourning
+    }
+
+    /// Whether a callback or finalizer waits for its turn.
+    pub(crate) fn has_due(&self) -> bool {
+        !self.due.is_empty()
     }
 
     /// Takes out the callback or finalizer whose turn it is.
@@ -264,39 +270,59 @@ impl<H: 'static> Deaths<H> {
     }
 }
 
-/// What is to be done at once about objects that died.
+/// What is to be done at once about objects that died. Acts are dropped by [`send`](Self::send) only, when the
+/// heap is in its final state: that runs code of the user.
 pub(crate) struct Mourning<H> {
-    /// By number, the first last.
-    burials: Vec<(u64, Act<H>)>,
-    /// By number, the first last.
-    tags: Vec<(u64, Act<H>)>,
+    /// The first last.
+    burials: Vec<(Due, Act<H>)>,
+    /// The first last.
+    tags: Vec<(Due, Act<H>)>,
     dropped: Vec<Act<H>>,
+    cell: Option<&'static CancelCell>,
 }
 
 impl<H> Default for Mourning<H> {
     fn default() -> Self {
-        Self { burials: Vec::new(), tags: Vec::new(), dropped: Vec::new() }
+        Self { burials: Vec::new(), tags: Vec::new(), dropped: Vec::new(), cell: None }
     }
 }
 
 impl<H> Mourning<H> {
+    /// Whether a guard cancelled this meanwhile; one that a destructor dropped, say.
+    fn is_cancelled(&self, due: Due) -> bool {
+        self.cell.is_some_and(|cell| cell.is_cancelled(due.key, due.number))
+    }
+
     /// Moves buried values to their graveyards, in the order of registration.
     pub(crate) fn bury(&mut self, store: &mut Store) {
-        while let Some((_, act)) = self.burials.pop() {
-            if let Act::Bury(bury) = act {
-                bury(store);
+        while let Some((due, mut act)) = self.burials.pop() {
+            match &mut act {
+                Act::Bury(bury) if !self.is_cancelled(due) => bury(store),
+                _ => {}
             }
+            self.dropped.push(act);
         }
     }
 
-    /// Puts tags into their queues, in the order of registration; gives how many. Drops what is to be dropped.
+    /// Puts tags into their queues, in the order of registration; gives how many. Then drops what is left.
     pub(crate) fn send(mut self, panics: &mut Panics) -> usize {
-        let count = self.tags.len();
-        while let Some((_, act)) = self.tags.pop() {
-            if let Act::Send(send) = act {
-                send();
+        let mut count = 0;
+        panics.run_all(|| {
+            let Some((due, act)) = self.tags.pop() else {
+                return false;
+            };
+            match act {
+                Act::Send(send) if !self.is_cancelled(due) => {
+                    count += 1;
+                    send();
+                }
+                // Cancelled: the tag is dropped.
+                _ => {}
             }
-        }
+            true
+        });
+        // Burials that came to nothing: the value went to whoever destroyed the object.
+        self.dropped.extend(self.burials.drain(..).map(|(_, act)| act));
         panics.run_all(|| self.dropped.pop().is_some());
         count
     }

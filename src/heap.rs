@@ -24,8 +24,8 @@ use crate::stats::HeapStats;
 use crate::sync::Arc;
 use crate::tag::Tag;
 
+use death::Batch;
 pub use death::ShutdownError;
-use death::Telling;
 pub use finalizer::Finalizer;
 pub use others::Others;
 
@@ -66,7 +66,10 @@ pub struct Heap {
     roots: Arc<RootTable>,
     collector: Collector,
     deaths: Deaths<Heap>,
-    telling: Telling,
+    /// The callbacks being run, or those run last.
+    batch: Option<Batch>,
+    /// Tags sent since the batch began, by deaths that joined it.
+    joined_tags: usize,
     counts: Counts,
     config: HeapConfig,
 }
@@ -116,7 +119,8 @@ impl Heap {
             roots: Arc::new(RootTable::new()),
             collector: Collector::default(),
             deaths: Deaths::new(),
-            telling: Telling::No,
+            batch: None,
+            joined_tags: 0,
             counts: Counts::default(),
             config,
         }

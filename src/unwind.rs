@@ -26,6 +26,14 @@ impl Panics {
         }
     }
 
+    /// Calls `f`, which may keep panics of its own here first.
+    pub(crate) fn run_once(&mut self, f: impl FnOnce(&mut Self)) {
+        // As above.
+        if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| f(self))) {
+            self.first.get_or_insert(payload);
+        }
+    }
+
     /// The first panic.
     pub(crate) fn into_first(self) -> Option<alloc::boxed::Box<dyn core::any::Any + Send>> {
         self.first
@@ -60,6 +68,11 @@ impl Panics {
 
         let mut rest = Rest(next);
         while (rest.0)() {}
+    }
+
+    /// Calls `f`.
+    pub(crate) fn run_once(&mut self, f: impl FnOnce(&mut Self)) {
+        f(self);
     }
 
     /// Nothing was kept: the panic is on its way.

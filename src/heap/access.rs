@@ -196,7 +196,7 @@ impl Heap {
     /// Every handle resolves to `None` from here on, also those in strong fields of other objects: code that
     /// uses `destroy` reads with `get`, not `heap[..]`. To let the collector decide is the default; `destroy`
     /// is for what must die now. Queue tags and callbacks are told before it returns; inside a callback they
-    /// join those that are being told.
+    /// join those that are being told. A collection that a callback asks for starts from the `Root`s alone.
     ///
     /// # Panics
     /// If a callback does; the value is then dropped.

@@ -68,7 +68,7 @@ impl Heap {
     /// Makes an object; at a limit collects once and tries again. What the value refers to is kept alive (its
     /// weak collections are first pruned by the next collection).
     ///
-    /// If the collection panics, the value is dropped.
+    /// Inside a callback it does not collect. If the collection panics, the value is dropped.
     ///
     /// # Errors
     /// [`AllocError`] with the value in it, when the collection freed too little.
@@ -89,6 +89,9 @@ impl Heap {
         roots: &dyn RootSource,
     ) -> Result<Gc<T>, AllocError<T>> {
         self.try_alloc(value).or_else(|refused| {
+            if self.is_telling() {
+                return Err(refused);
+            }
             let value = refused.into_inner();
             let edges = |tracer: &mut Tracer<'_>| value.trace(tracer);
             self.collect_with(&(&edges as &dyn RootSource, roots));

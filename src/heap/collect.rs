@@ -3,7 +3,6 @@
 use crate::clock::Stopwatch;
 use crate::collector::{Parts, Reach};
 use crate::heap::Heap;
-use crate::heap::death::Telling;
 use crate::stats::CollectStats;
 use crate::trace::RootSource;
 use crate::unwind::Panics;
@@ -50,8 +49,7 @@ impl Heap {
     /// assert_eq!(heap.len(), 1);
     /// ```
     pub fn collect_with(&mut self, roots: &dyn RootSource) -> CollectStats {
-        if self.telling != Telling::No {
-            self.telling = Telling::CollectAfter;
+        if self.collect_later() {
             return CollectStats::default();
         }
         let mut panics = Panics::default();
@@ -63,19 +61,22 @@ impl Heap {
     /// Collects, tells of the deaths, and again as long as a callback asked for it. The numbers are of all of
     /// that together, what is living of the last.
     pub(super) fn collect_roots(&mut self, roots: &dyn RootSource, panics: &mut Panics) -> CollectStats {
-        let mut total = CollectStats::default();
-        loop {
-            let stats = self.collect_reach(Reach::Roots(roots), panics);
-            total = total.then(&stats);
-            if !self.finish_telling() {
-                return total;
-            }
+        let (mut total, mut again) = self.collect_reach(Reach::Roots(roots), panics);
+        while again {
+            again = false;
+            // A panic in a `trace` here is not to hide one from a callback before.
+            panics.run_once(|panics| {
+                let (stats, wants_another) = self.collect_reach(Reach::Roots(roots), panics);
+                total = total.then(&stats);
+                again = wants_another;
+            });
         }
+        total
     }
 
-    /// One collection, and what it sets off.
-    pub(super) fn collect_reach(&mut self, reach: Reach<'_>, panics: &mut Panics) -> CollectStats {
-        self.drop_cancelled();
+    /// One collection and what it sets off, and whether a callback asked for another.
+    pub(super) fn collect_reach(&mut self, reach: Reach<'_>, panics: &mut Panics) -> (CollectStats, bool) {
+        panics.run_once(|_| self.drop_cancelled());
         let parts = Parts {
             store: &mut self.store,
             pools: &mut self.pools,
@@ -87,8 +88,9 @@ impl Heap {
         self.counts.collections += 1;
         self.counts.pauses += 1;
         let mut watch = Stopwatch::start();
-        stats.notified += self.tell(panics);
+        let told = self.tell(panics);
+        stats.notified += told.count;
         stats.notify_time = watch.lap();
-        stats
+        (stats, told.wants_collection)
     }
 }

@@ -15,18 +15,43 @@ use crate::handle::{RawHandle, Weak};
 use crate::heap::Heap;
 use crate::heap::finalizer::Finalizer;
 use crate::page::Store;
+use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::trace::{Handle, Trace};
 use crate::unwind::Panics;
 
-/// How far the heap is with telling of deaths.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Telling {
-    /// No callback runs.
-    No,
-    /// Callbacks run one after the other. Deaths meanwhile join in.
-    Running,
-    /// And one of them asked for a collection, which runs when all are done.
-    CollectAfter,
+/// A run of callbacks, one after the other. Deaths meanwhile join in.
+///
+/// Held by the call that runs it and by the heap, which may be another one afterwards: a callback can replace or
+/// swap the heap it is given. So the heap is in a batch as long as somebody else holds it, too.
+#[derive(Clone)]
+pub(super) struct Batch(Arc<AtomicBool>);
+
+impl Batch {
+    fn new() -> Self {
+        Self(Arc::new(AtomicBool::new(false)))
+    }
+
+    fn is_running(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// Relaxed, here and below: set and read by whoever has the heap in hand.
+    fn ask_for_collection(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn wants_collection(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What came of telling.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Told {
+    /// Callbacks and finalizers run, and tags that joined.
+    pub(super) count: usize,
+    /// Whether a callback asked for a collection.
+    pub(super) wants_collection: bool,
 }
 
 impl Heap {
@@ -189,13 +214,15 @@ impl Heap {
 
     // ---- Telling
 
-    /// Runs the callbacks and finalizers that are due, and those that become due meanwhile; gives how many. Does
-    /// nothing inside of one: what is due then joins the batch that runs.
-    pub(super) fn tell(&mut self, panics: &mut Panics) -> usize {
-        if self.telling != Telling::No {
-            return 0;
+    /// Runs the callbacks and finalizers that are due, and those that become due meanwhile. Does nothing inside
+    /// of one: what is due then joins the batch that runs.
+    pub(super) fn tell(&mut self, panics: &mut Panics) -> Told {
+        if self.is_telling() || !self.deaths.has_due() {
+            return Told::default();
         }
-        self.telling = Telling::Running;
+        let batch = Batch::new();
+        self.batch = Some(batch.clone());
+        self.joined_tags = 0;
         let mut count = 0;
         panics.run_all(|| {
             self.drop_cancelled();
@@ -206,17 +233,22 @@ impl Heap {
             code.run(self);
             true
         });
-        count
+        Told { count: count + self.joined_tags, wants_collection: batch.wants_collection() }
     }
 
-    /// Whether a callback asked for a collection, now that all have run.
-    pub(super) fn finish_telling(&mut self) -> bool {
-        core::mem::replace(&mut self.telling, Telling::No) == Telling::CollectAfter
+    /// Whether callbacks are being run.
+    pub(super) fn is_telling(&self) -> bool {
+        self.batch.as_ref().is_some_and(Batch::is_running)
+    }
+
+    /// Asks for a collection after the callbacks, if any are being run.
+    pub(super) fn collect_later(&self) -> bool {
+        let running = self.batch.as_ref().filter(|batch| batch.is_running());
+        running.inspect(|batch| batch.ask_for_collection()).is_some()
     }
 
     /// An object was destroyed by hand, with something registered on it.
     pub(super) fn mourn_destroyed(&mut self, raw: RawHandle) -> Destroyed {
-        self.drop_cancelled();
         self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(false);
         Destroyed { mourning: self.deaths.mourn([raw], false) }
     }
@@ -226,7 +258,7 @@ impl Heap {
     /// Everything that `shutdown` promises.
     pub(super) fn wind_up(&mut self) -> Panics {
         let mut panics = Panics::default();
-        self.telling = Telling::No;
+        self.batch = None;
         loop {
             panics.run_all(|| {
                 self.drop_cancelled();
@@ -240,7 +272,6 @@ impl Heap {
                 true
             });
             self.collect_reach(Reach::Nothing, &mut panics);
-            self.finish_telling();
             if self.is_empty() {
                 return panics;
             }
@@ -261,12 +292,10 @@ impl Destroyed {
 
     /// Sends the tags and runs the callbacks; then the collection that one of them asked for.
     pub(super) fn tell(self, heap: &mut Heap, panics: &mut Panics) {
-        self.mourning.send(panics);
-        if heap.telling != Telling::No {
-            return;
-        }
-        heap.tell(panics);
-        if heap.finish_telling() {
+        let tags = self.mourning.send(panics);
+        if heap.is_telling() {
+            heap.joined_tags += tags;
+        } else if heap.tell(panics).wants_collection {
             heap.collect_roots(&(), panics);
         }
     }
