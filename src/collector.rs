@@ -72,9 +72,13 @@ impl Collector {
         self.marker.add_type::<T>();
     }
 
-    /// The handle of an object under construction: alive though it does not resolve.
-    pub(crate) fn building(&mut self) -> &mut Vec<RawHandle> {
+    /// The handles of objects under construction: alive though they do not resolve.
+    pub(crate) fn building(&self) -> &[RawHandle] {
         self.marker.building()
+    }
+
+    pub(crate) fn building_mut(&mut self) -> &mut Vec<RawHandle> {
+        self.marker.building_mut()
     }
 
     /// A full collection, from the first phase to the last. The panics of destructors go to `panics`, to be

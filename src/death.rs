@@ -76,8 +76,9 @@ pub(crate) enum Kind {
 struct Registration<H> {
     number: u64,
     target: RawHandle,
-    /// The registration made before this one on the same object.
+    /// The registrations made before and after this one on the same object.
     earlier: Option<DefaultKey>,
+    later: Option<DefaultKey>,
     /// Whether the target died and this waits for its turn.
     is_due: bool,
     kind: Kind,
@@ -131,8 +132,12 @@ impl<H: 'static> Deaths<H> {
         let number = cell.next_number();
         let earlier = self.by_target.get(&target).copied();
         let act = SyncWrapper::new(act);
+        let (later, is_due) = (None, false);
         let key =
-            self.registrations.insert(Registration { number, target, earlier, is_due: false, kind, act });
+            self.registrations.insert(Registration { number, target, earlier, later, is_due, kind, act });
+        if let Some(earlier) = earlier {
+            self.registrations[earlier].later = Some(key);
+        }
         self.by_target.insert(target, key);
         self.due.reserve(self.registrations.len().saturating_sub(self.due.len()));
         cell.make_room(key);
@@ -172,26 +177,21 @@ impl<H: 'static> Deaths<H> {
     fn remove_key(&mut self, key: DefaultKey) -> Removed<H> {
         let removed = self.registrations.remove(key).expect("a registration that is there");
         self.at_exit.remove(&removed.number);
-        let was_last = !removed.is_due && self.unlink(key, removed.target, removed.earlier);
+        let was_last = !removed.is_due && self.unlink(&removed);
         Removed { target: removed.target, was_last, act: removed.act.into_inner() }
     }
 
     /// Takes a registration out of its target's chain; whether the chain is empty then.
-    fn unlink(&mut self, key: DefaultKey, target: RawHandle, earlier: Option<DefaultKey>) -> bool {
-        let latest = self.by_target.get_mut(&target).expect("a target with registrations");
-        if *latest != key {
-            let mut later = *latest;
-            while self.registrations[later].earlier != Some(key) {
-                later = self.registrations[later].earlier.expect("the registration is in its target's chain");
-            }
-            self.registrations[later].earlier = earlier;
-            return false;
+    fn unlink(&mut self, removed: &Registration<H>) -> bool {
+        if let Some(earlier) = removed.earlier {
+            self.registrations[earlier].later = removed.later;
         }
-        match earlier {
-            Some(earlier) => *latest = earlier,
-            None => drop(self.by_target.remove(&target)),
+        match (removed.later, removed.earlier) {
+            (Some(later), earlier) => self.registrations[later].earlier = earlier,
+            (None, Some(earlier)) => drop(self.by_target.insert(removed.target, earlier)),
+            (None, None) => drop(self.by_target.remove(&removed.target)),
         }
-        earlier.is_none()
+        removed.later.is_none() && removed.earlier.is_none()
     }
 
     /// Registrations on a living object that are no burials and not cancelled by a guard.

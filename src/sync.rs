@@ -12,6 +12,9 @@ pub(crate) use loom::sync::{
     atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
 };
 
+/// Owners of queues. Not modelled: the counting is std's, and a model is about what is counted.
+pub(crate) use alloc::sync::{Arc as QueueArc, Weak as QueueWeak};
+
 /// A queue that many threads may push to and pop from, first in, first out.
 #[cfg(not(loom))]
 pub(crate) use crossbeam_queue::SegQueue as Queue;

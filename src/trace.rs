@@ -340,12 +340,22 @@ impl core::fmt::Debug for Tracer<'_> {
     }
 }
 
+/// When liveness is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum During {
+    /// In a collection, marking done: what is white is dead.
+    Collection,
+    /// Outside of one: what resolves is alive.
+    Mutation,
+}
+
 /// Which objects are alive, asked by weak collections when marking is done.
 pub struct Liveness<'a> {
     headers: Headers<'a>,
-    /// Objects under construction, during a collection: then what is white is dead. `None` outside of one: then
-    /// what resolves is alive.
-    building: Option<&'a [RawHandle]>,
+    /// When it is asked.
+    during: During,
+    /// Objects under construction.
+    building: &'a [RawHandle],
     pruned: Cell<usize>,
     aside: &'a RefCell<Aside>,
     scratch: &'a Bump,
@@ -354,11 +364,12 @@ pub struct Liveness<'a> {
 impl<'a> Liveness<'a> {
     pub(crate) fn new(
         headers: Headers<'a>,
-        building: Option<&'a [RawHandle]>,
+        during: During,
+        building: &'a [RawHandle],
         aside: &'a RefCell<Aside>,
         scratch: &'a Bump,
     ) -> Self {
-        Self { headers, building, pruned: Cell::new(0), aside, scratch }
+        Self { headers, during, building, pruned: Cell::new(0), aside, scratch }
     }
 
     /// Whether the object lives on. O(1); touches the object's page.
@@ -371,8 +382,8 @@ impl<'a> Liveness<'a> {
     fn is_live_weak<T: Trace>(&self, weak: Weak<T>) -> bool {
         let raw = weak.raw();
         match self.headers.is_alive::<T>(raw) {
-            true => self.building.is_none() || !self.headers.is_white::<T>(raw),
-            false => self.building.is_some_and(|building| building.contains(&raw)),
+            true => self.during == During::Mutation || !self.headers.is_white::<T>(raw),
+            false => self.building.contains(&raw),
         }
     }
 

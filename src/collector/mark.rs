@@ -25,7 +25,7 @@ use crate::handle::{AnyGc, Generation, Geometry, RawHandle};
 use crate::page::{Store, Tenant};
 use crate::pool::Pool;
 use crate::root::RootTable;
-use crate::trace::{Aside, EdgeStack, Liveness, RootSource, Side, Trace, Tracer};
+use crate::trace::{Aside, During, EdgeStack, Liveness, RootSource, Side, Trace, Tracer};
 
 /// When an object's white bit is cleared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,7 +109,11 @@ impl Marker {
         self.rings.push(TypeRing { ring: None, lines: lines_of::<T>() });
     }
 
-    pub(crate) fn building(&mut self) -> &mut Vec<RawHandle> {
+    pub(crate) fn building(&self) -> &[RawHandle] {
+        &self.side.building
+    }
+
+    pub(crate) fn building_mut(&mut self) -> &mut Vec<RawHandle> {
         &mut self.side.building
     }
 
@@ -128,6 +132,10 @@ impl Marker {
             pools.iter().for_each(|pool| pool.whiten(store));
             self.side.building.iter().for_each(|raw| store.spare(raw.granule()));
             self.side.gathering = mode == Mode::Exact;
+            if mode == Mode::Exact {
+                // Without room every edge is gathered.
+                self.edges = EdgeStack::default();
+            }
             self.trace_roots(store, roots, source);
             let complete = match mode {
                 Mode::Fast => self.follow(ops, store),
@@ -327,7 +335,7 @@ fn prune<T: Trace>(
     scratch: &Bump,
 ) -> usize {
     let pruned = store.with_headers::<T, usize>(raw, |object, headers| {
-        let live = Liveness::new(headers, Some(building), aside, scratch);
+        let live = Liveness::new(headers, During::Collection, building, aside, scratch);
         object.prune(&live);
         live.pruned()
     });

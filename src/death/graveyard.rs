@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::handle::Weak;
-use crate::sync::{Arc, Queue};
+use crate::sync::{Queue, QueueArc, QueueWeak};
 use crate::trace::Trace;
 
 /// Hands out dead values themselves, moved out of the heap, their destructors not run.
@@ -26,13 +26,13 @@ use crate::trace::Trace;
 /// assert!(!heap.is_alive(weak));
 /// ```
 pub struct Graveyard<T> {
-    values: Arc<Queue<(Weak<T>, T)>>,
+    values: QueueArc<Queue<(Weak<T>, T)>>,
 }
 
 impl<T: Trace> Graveyard<T> {
     /// An empty graveyard.
     pub fn new() -> Self {
-        Self { values: Arc::new(Queue::new()) }
+        Self { values: QueueArc::new(Queue::new()) }
     }
 
     /// Takes out the value that has been here longest, with the handle that its object had.
@@ -55,8 +55,21 @@ impl<T: Trace> Graveyard<T> {
         self.values.is_empty()
     }
 
-    pub(crate) fn receive(&self, weak: Weak<T>, value: T) {
-        self.values.push((weak, value));
+    /// What a registration does when its object dies: moves the value here, from wherever `take` has it. If nobody
+    /// has the graveyard any more, it leaves the value where it is.
+    pub(crate) fn receiver<S>(
+        &self,
+        weak: Weak<T>,
+        take: impl Fn(&mut S) -> Option<T> + Send + 'static,
+    ) -> impl FnMut(&mut S) + Send + 'static {
+        let values: QueueWeak<Queue<(Weak<T>, T)>> = QueueArc::downgrade(&self.values);
+        move |store| {
+            if let Some(values) = values.upgrade() {
+                if let Some(value) = take(store) {
+                    values.push((weak, value));
+                }
+            }
+        }
     }
 }
 
@@ -68,7 +81,7 @@ impl<T: Trace> Default for Graveyard<T> {
 
 impl<T> Clone for Graveyard<T> {
     fn clone(&self) -> Self {
-        Self { values: Arc::clone(&self.values) }
+        Self { values: QueueArc::clone(&self.values) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::sync::{Arc, Queue};
+use crate::sync::{Queue, QueueArc, QueueWeak};
 
 /// Tags of objects that died, to be polled from any thread.
 ///
@@ -26,13 +26,13 @@ use crate::sync::{Arc, Queue};
 /// assert_eq!(dead.poll(), None);
 /// ```
 pub struct DeathQueue<Tag> {
-    tags: Arc<Queue<Tag>>,
+    tags: QueueArc<Queue<Tag>>,
 }
 
 impl<Tag: Send + 'static> DeathQueue<Tag> {
     /// An empty queue.
     pub fn new() -> Self {
-        Self { tags: Arc::new(Queue::new()) }
+        Self { tags: QueueArc::new(Queue::new()) }
     }
 
     /// Takes the tag of the next death out; `None` if there is none yet. Never waits.
@@ -55,10 +55,14 @@ impl<Tag: Send + 'static> DeathQueue<Tag> {
         self.tags.is_empty()
     }
 
-    /// What a registration does with its tag.
+    /// What a registration does with its tag. If nobody has the queue any more, the tag is dropped.
     pub(crate) fn sender(&self, tag: Tag) -> impl FnOnce() + Send + 'static {
-        let tags = Arc::clone(&self.tags);
-        move || tags.push(tag)
+        let tags: QueueWeak<Queue<Tag>> = QueueArc::downgrade(&self.tags);
+        move || {
+            if let Some(tags) = tags.upgrade() {
+                tags.push(tag);
+            }
+        }
     }
 }
 
@@ -70,7 +74,7 @@ impl<Tag: Send + 'static> Default for DeathQueue<Tag> {
 
 impl<Tag> Clone for DeathQueue<Tag> {
     fn clone(&self) -> Self {
-        Self { tags: Arc::clone(&self.tags) }
+        Self { tags: QueueArc::clone(&self.tags) }
     }
 }
 

@@ -201,7 +201,7 @@ impl Heap {
 
     fn reserve<T: Trace>(&mut self, pool: u16) -> RawHandle {
         let raw = self.store.reserve::<T>(self.pools[pool as usize].ready_claim());
-        self.collector.building().push(raw);
+        self.collector.building_mut().push(raw);
         raw
     }
 }
@@ -238,7 +238,7 @@ impl<T: Trace> Building<'_, T> {
 impl<T: Trace> Drop for Building<'_, T> {
     fn drop(&mut self) {
         let Heap { store, pools, collector, .. } = &mut *self.heap;
-        collector.building().retain(|raw| *raw != self.reserved);
+        collector.building_mut().retain(|raw| *raw != self.reserved);
         if !store.is_alive::<T>(self.reserved) {
             if let Some(vacated) = store.abandon_reserved::<T>(self.reserved) {
                 let granule = self.reserved.granule();

@@ -258,10 +258,17 @@ impl Heap {
     /// Everything that `shutdown` promises.
     pub(super) fn wind_up(&mut self) -> Panics {
         let mut panics = Panics::default();
-        self.batch = None;
         loop {
+            // A batch, so that what a finalizer destroys is told of here, and no collection comes between: targets
+            // are readable.
+            let batch = Batch::new();
+            self.batch = Some(batch.clone());
             panics.run_all(|| {
                 self.drop_cancelled();
+                if let Some(code) = self.deaths.next_due() {
+                    code.run(self);
+                    return true;
+                }
                 let Some(removed) = self.deaths.next_at_exit() else {
                     return false;
                 };
@@ -271,6 +278,7 @@ impl Heap {
                 }
                 true
             });
+            drop(batch);
             self.collect_reach(Reach::Nothing, &mut panics);
             if self.is_empty() {
                 return panics;
@@ -348,12 +356,7 @@ impl<T: Trace> Graveyard<T> {
     pub fn bury(&self, heap: &mut Heap, h: impl Handle<Target = T>) -> Result<Watch, Dead> {
         let weak = h.downgrade();
         let raw = heap.living(weak)?;
-        let graves = self.clone();
-        let bury = move |store: &mut Store| {
-            if let Some(value) = store.exhume::<T>(raw) {
-                graves.receive(weak, value);
-            }
-        };
+        let bury = self.receiver(weak, move |store: &mut Store| store.exhume::<T>(raw));
         Ok(heap.register(raw, Kind::Burial, Act::Bury(Box::new(bury))))
     }
 }

@@ -11,7 +11,7 @@ use crate::config::AllocError;
 use crate::handle::{Gc, Weak};
 use crate::heap::Heap;
 use crate::heap::access::dead;
-use crate::trace::{Aside, Handle, Liveness, Trace};
+use crate::trace::{Aside, During, Handle, Liveness, Trace};
 use crate::weak::{Interner, WeakKeyMap, WeakSet, WeakValueMap};
 
 impl Heap {
@@ -247,7 +247,13 @@ impl Heap {
     fn prune_now(&self, prune: impl FnOnce(&Liveness<'_>)) {
         let aside = RefCell::new(Aside::default());
         let scratch = Bump::new();
-        prune(&Liveness::new(self.store.headers(), None, &aside, &scratch));
+        prune(&Liveness::new(
+            self.store.headers(),
+            During::Mutation,
+            self.collector.building(),
+            &aside,
+            &scratch,
+        ));
         while aside.borrow_mut().drop_first() {}
     }
 }

@@ -15,7 +15,7 @@ macro_rules! sequences {
         impl<T: Trace, $($generics)*> Trace for $ty {
             const NEEDS_TRACE: bool = T::NEEDS_TRACE;
 
-            #[inline(always)]
+            #[inline]
             fn trace(&self, tracer: &mut Tracer<'_>) {
                 if T::NEEDS_TRACE {
                     self.iter().for_each(|item| item.trace(tracer));
@@ -43,7 +43,7 @@ macro_rules! sets {
         impl<T: Trace, $($generics)*> Trace for $ty {
             const NEEDS_TRACE: bool = T::NEEDS_TRACE;
 
-            #[inline(always)]
+            #[inline]
             fn trace(&self, tracer: &mut Tracer<'_>) {
                 if T::NEEDS_TRACE {
                     self.iter().for_each(|item| item.trace(tracer));
@@ -66,7 +66,7 @@ macro_rules! maps {
         impl<K: Trace, V: Trace, $($generics)*> Trace for $ty {
             const NEEDS_TRACE: bool = K::NEEDS_TRACE || V::NEEDS_TRACE;
 
-            #[inline(always)]
+            #[inline]
             fn trace(&self, tracer: &mut Tracer<'_>) {
                 if K::NEEDS_TRACE || V::NEEDS_TRACE {
                     self.iter().for_each(|(key, value)| {
@@ -97,7 +97,7 @@ macro_rules! slot_maps {
         impl<K: slotmap::Key + Send + Sync + 'static, V: Trace, $($generics)*> Trace for $ty {
             const NEEDS_TRACE: bool = V::NEEDS_TRACE;
 
-            #[inline(always)]
+            #[inline]
             fn trace(&self, tracer: &mut Tracer<'_>) {
                 if V::NEEDS_TRACE {
                     self.values().for_each(|value| value.trace(tracer));
@@ -126,7 +126,7 @@ slot_maps! {
 impl<T: Trace> Trace for Box<T> {
     const NEEDS_TRACE: bool = T::NEEDS_TRACE;
 
-    #[inline(always)]
+    #[inline]
     fn trace(&self, tracer: &mut Tracer<'_>) {
         (**self).trace(tracer);
     }
@@ -143,7 +143,7 @@ macro_rules! structs {
         impl<T: Trace> Trace for $ty<T> {
             const NEEDS_TRACE: bool = T::NEEDS_TRACE;
 
-            #[inline(always)]
+            #[inline]
             fn trace(&self, tracer: &mut Tracer<'_>) {
                 $(self.$field.trace(tracer);)*
             }
@@ -163,7 +163,7 @@ structs! {
 impl<T: Trace> Trace for RangeInclusive<T> {
     const NEEDS_TRACE: bool = T::NEEDS_TRACE;
 
-    #[inline(always)]
+    #[inline]
     fn trace(&self, tracer: &mut Tracer<'_>) {
         self.start().trace(tracer);
         self.end().trace(tracer);
@@ -173,7 +173,7 @@ impl<T: Trace> Trace for RangeInclusive<T> {
 impl<T: Trace> Trace for Bound<T> {
     const NEEDS_TRACE: bool = T::NEEDS_TRACE;
 
-    #[inline(always)]
+    #[inline]
     fn trace(&self, tracer: &mut Tracer<'_>) {
         if let Bound::Included(bound) | Bound::Excluded(bound) = self {
             bound.trace(tracer);
@@ -194,7 +194,7 @@ macro_rules! either {
         impl<A: Trace, B: Trace> Trace for $ty<A, B> {
             const NEEDS_TRACE: bool = A::NEEDS_TRACE || B::NEEDS_TRACE;
 
-            #[inline(always)]
+            #[inline]
             fn trace(&self, tracer: &mut Tracer<'_>) {
                 match self {
                     $ty::$first(value) => value.trace(tracer),
@@ -267,7 +267,7 @@ macro_rules! tuples {
         impl<$($name: Trace),*> Trace for ($($name,)*) {
             const NEEDS_TRACE: bool = false $(|| $name::NEEDS_TRACE)*;
 
-            #[inline(always)]
+            #[inline]
             fn trace(&self, tracer: &mut Tracer<'_>) {
                 #[expect(non_snake_case, reason = "fields are named after their types")]
                 let ($($name,)*) = self;
