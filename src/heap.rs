@@ -82,6 +82,9 @@ const RECENT: usize = 32;
 struct Counts {
     objects: usize,
     bytes: usize,
+    /// Objects being made by `alloc_cyclic`, which have their places already.
+    making: usize,
+    making_bytes: usize,
     freed: u64,
     collections: u64,
     pauses: u64,
@@ -215,5 +218,5 @@ impl Drop for Heap {
 const _: () = {
     const fn is_send_and_sync<T: Send + Sync>() {}
     is_send_and_sync::<Heap>();
-    is_send_and_sync::<crate::Root<u8>>();
+    is_send_and_sync::<crate::root::Root<u8>>();
 };

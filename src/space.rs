@@ -77,7 +77,7 @@ mod tests {
     fn fill(space: &mut Space, page: u32, byte: u8) -> u8 {
         let start = start_of(space, page);
         // SAFETY: the page is open, see the module's invariant.
-        let old = unsafe { start.add(PAGE_BYTES - 1).read() };
+        let old = unsafe { start.wrapping_add(PAGE_BYTES - 1).read() };
         // SAFETY: as above.
         unsafe { start.write_bytes(byte, PAGE_BYTES) };
         old

@@ -243,7 +243,12 @@ impl<'a> Tracer<'a> {
         if !V::NEEDS_TRACE {
             return;
         }
-        match self.color_of_key(key.raw()) {
+        // A key of made-up bits may name an object of another type: no key of this table.
+        let color = match self.look.is_page_of::<K>(key.raw().granule()) {
+            true => self.color_of_key(key.raw()),
+            false => Color::Dead,
+        };
+        match color {
             Color::Reached => value.trace(self),
             Color::White => self.wait_for(key.raw(), value),
             Color::Dead => {}

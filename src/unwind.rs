@@ -3,11 +3,14 @@
 //! Without std a panic cannot be caught. There the rest runs while the panic unwinds, and a second panic
 //! aborts the program, as a panic in a destructor during unwinding always does.
 
+/// What a panic carries.
+pub(crate) type Payload = alloc::boxed::Box<dyn core::any::Any + Send>;
+
 /// Runs user code piece by piece and keeps the first panic.
 #[derive(Default)]
 pub(crate) struct Panics {
     #[cfg(feature = "std")]
-    first: Option<alloc::boxed::Box<dyn core::any::Any + Send>>,
+    first: Option<Payload>,
 }
 
 #[cfg(feature = "std")]
@@ -19,9 +22,7 @@ impl Panics {
             let all = std::panic::AssertUnwindSafe(|| while next() {});
             match std::panic::catch_unwind(all) {
                 Ok(()) => return,
-                Err(payload) => {
-                    self.first.get_or_insert(payload);
-                }
+                Err(payload) => self.keep(payload),
             }
         }
     }
@@ -30,12 +31,22 @@ impl Panics {
     pub(crate) fn run_once(&mut self, f: impl FnOnce(&mut Self)) {
         // As above.
         if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| f(self))) {
-            self.first.get_or_insert(payload);
+            self.keep(payload);
+        }
+    }
+
+    /// Keeps the payload if it is the first. One that panics when it is dropped stops nothing either.
+    fn keep(&mut self, payload: Payload) {
+        if self.first.is_none() {
+            self.first = Some(payload);
+        } else if let Err(another) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(payload)))
+        {
+            core::mem::forget(another);
         }
     }
 
     /// The first panic.
-    pub(crate) fn into_first(self) -> Option<alloc::boxed::Box<dyn core::any::Any + Send>> {
+    pub(crate) fn into_first(self) -> Option<Payload> {
         self.first
     }
 
@@ -76,7 +87,7 @@ impl Panics {
     }
 
     /// Nothing was kept: the panic is on its way.
-    pub(crate) fn into_first(self) -> Option<alloc::boxed::Box<dyn core::any::Any + Send>> {
+    pub(crate) fn into_first(self) -> Option<Payload> {
         None
     }
 

@@ -155,11 +155,12 @@ impl Heap {
     /// The pool of `T`, ready to take one more object.
     #[inline(always)]
     fn prepare<T: Trace>(&mut self) -> Result<u16, Limit> {
-        if self.counts.objects >= self.config.objects_limit() {
+        if self.counts.objects + self.counts.making >= self.config.objects_limit() {
             return Err(Limit::Objects(self.config.objects_limit()));
         }
         // Two steps that cannot overflow: slots are smaller than the largest limit.
-        let bytes_left = self.config.bytes_limit().saturating_sub(self.counts.bytes);
+        let bytes = self.counts.bytes + self.counts.making_bytes;
+        let bytes_left = self.config.bytes_limit().saturating_sub(bytes);
         if Geometry::<T>::SLOT_BYTES > bytes_left {
             return Err(Limit::Bytes(self.config.bytes_limit()));
         }
@@ -202,6 +203,8 @@ impl Heap {
     fn reserve<T: Trace>(&mut self, pool: u16) -> RawHandle {
         let raw = self.store.reserve::<T>(self.pools[pool as usize].ready_claim());
         self.collector.building_mut().push(raw);
+        self.counts.making += 1;
+        self.counts.making_bytes += Geometry::<T>::SLOT_BYTES;
         raw
     }
 }
@@ -237,8 +240,13 @@ impl<T: Trace> Building<'_, T> {
 
 impl<T: Trace> Drop for Building<'_, T> {
     fn drop(&mut self) {
-        let Heap { store, pools, collector, .. } = &mut *self.heap;
-        collector.building_mut().retain(|raw| *raw != self.reserved);
+        let Heap { store, pools, collector, counts, .. } = &mut *self.heap;
+        let building = collector.building_mut();
+        if let Some(index) = building.iter().rposition(|raw| *raw == self.reserved) {
+            building.remove(index);
+            counts.making -= 1;
+            counts.making_bytes -= Geometry::<T>::SLOT_BYTES;
+        }
         if !store.is_alive::<T>(self.reserved) {
             if let Some(vacated) = store.abandon_reserved::<T>(self.reserved) {
                 let granule = self.reserved.granule();

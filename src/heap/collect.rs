@@ -90,7 +90,9 @@ impl Heap {
         let mut watch = Stopwatch::start();
         let told = self.tell(panics);
         stats.notified += told.count;
-        stats.notify_time = watch.lap();
+        if told.count > 0 {
+            stats.notify_time = watch.lap();
+        }
         (stats, told.wants_collection)
     }
 }

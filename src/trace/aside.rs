@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use core::any::Any;
 use core::mem::needs_drop;
 
+use crate::unwind::Panics;
+
 /// Values of any types, grouped in runs of one type so that an entry costs no allocation of its own.
 #[derive(Default)]
 pub(crate) struct Aside {
@@ -51,6 +53,15 @@ impl Aside {
             self.runs.pop_front();
         }
         false
+    }
+}
+
+impl Drop for Aside {
+    /// Only when the collection is abandoned, by a panic in `prune`: entries are dropped with care all the same.
+    fn drop(&mut self) {
+        let mut panics = Panics::default();
+        panics.run_all(|| self.drop_first());
+        core::mem::forget(panics.into_first());
     }
 }
 

@@ -1,0 +1,82 @@
+//! What the operations of a heap cost. `README.md` says how to measure, and holds the numbers.
+//!
+//! A file is a question, a case in it an answer. All objects are of exactly 64 bytes with four edges, and there
+//! are 100 thousand of them (7 MB, which a last-level cache holds) and a million (72 MB, which it does not). A
+//! case checks its own result in every round, and times nothing but its work: setting up is done before the
+//! clock starts. Comparisons with other crates are in `crates/versus`.
+
+mod access;
+mod alloc;
+mod heaps;
+mod mark;
+mod sweep;
+
+use std::env;
+use std::time::{Duration, Instant};
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput};
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3))
+        .configure_from_args();
+    let questions: [(&str, Ask); 4] =
+        [("alloc", alloc::ask), ("access", access::ask), ("mark", mark::ask), ("sweep", sweep::ask)];
+    for (name, ask) in questions {
+        let mut group = criterion.benchmark_group(name);
+        group.sampling_mode(SamplingMode::Flat);
+        let mut question = Question { group, objects: 0 };
+        for objects in sizes() {
+            question.objects = *objects;
+            ask(&mut question);
+        }
+        question.group.finish();
+    }
+    criterion.final_summary();
+}
+
+/// How many objects a heap has. One size is enough for a test.
+fn sizes() -> &'static [usize] {
+    let has = |flag| env::args().any(|arg| arg == flag);
+    // As Criterion tells a test from a measurement.
+    if has("--test") || !has("--bench") { &[100_000] } else { &[100_000, 1_000_000] }
+}
+
+/// Runs the cases of a question.
+type Ask = fn(&mut Question<'_>);
+
+/// The cases of one question, for one number of objects.
+struct Question<'a> {
+    group: BenchmarkGroup<'a, WallTime>,
+    objects: usize,
+}
+
+impl Question<'_> {
+    /// A case that works on `items` objects a round. `make` gives what it works on: called once, and only if
+    /// the case was asked for. `run` is one round; it gives the part of its time that counts.
+    fn case<S>(
+        &mut self,
+        name: &str,
+        items: usize,
+        make: impl FnOnce() -> S,
+        mut run: impl FnMut(&mut S) -> Duration,
+    ) {
+        self.group.throughput(Throughput::Elements(items as u64));
+        let (mut make, mut made) = (Some(make), None);
+        self.group.bench_function(BenchmarkId::new(name, self.objects), |bencher| {
+            // Criterion calls this once a sample.
+            let state = made.get_or_insert_with(|| make.take().expect("made only once")());
+            bencher.iter_custom(|rounds| (0..rounds).map(|_| run(state)).sum());
+        });
+    }
+}
+
+/// How long `work` takes, and what it gives.
+fn timed<R>(work: impl FnOnce() -> R) -> (Duration, R) {
+    let start = Instant::now();
+    let result = work();
+    (start.elapsed(), result)
+}

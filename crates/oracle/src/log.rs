@@ -1,0 +1,127 @@
+//! Which destructors ran, in what order, and the panics that objects raise on purpose.
+//!
+//! A run is single-threaded, so the log is the thread's. Invariant: an event is written before the panic that
+//! may come with it, so a destructor that panicked is in the log all the same.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+/// The number of an object in a run, in all heaps together: the identity that does not depend on handles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ObjectId(pub(crate) u32);
+
+/// What user code inside a heap reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Event {
+    /// The destructor of this object ran.
+    Dropped(ObjectId),
+    /// The destructor of an entry ran that this object's weak collection had set aside.
+    EntryDropped(ObjectId),
+}
+
+thread_local! {
+    static LOG: RefCell<Vec<Event>> = const { RefCell::new(Vec::new()) };
+    static QUIET: Cell<u32> = const { Cell::new(0) };
+}
+
+/// What an armed object panics with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Injected(pub(crate) ObjectId);
+
+impl Injected {
+    /// Unwinds past the panic hook: the panic is part of the program.
+    pub(crate) fn raise(self) -> ! {
+        panic::resume_unwind(Box::new(self))
+    }
+}
+
+/// Takes the events since the last call.
+pub(crate) fn take() -> Vec<Event> {
+    LOG.with(RefCell::take)
+}
+
+pub(crate) fn write(event: Event) {
+    // A heap that the thread's end destroys finds the log gone: nobody will ask.
+    let _ = LOG.try_with(|log| log.borrow_mut().push(event));
+}
+
+/// Its drop is an object's destructor.
+#[derive(Debug)]
+pub(crate) struct Token {
+    pub(crate) id: ObjectId,
+    /// Whether the destructor panics.
+    pub(crate) armed: bool,
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        write(Event::Dropped(self.id));
+        if self.armed && !std::thread::panicking() {
+            Injected(self.id).raise();
+        }
+    }
+}
+
+/// An entry that a weak collection set aside.
+#[derive(Debug)]
+pub(crate) struct AsideToken(pub(crate) ObjectId);
+
+impl Drop for AsideToken {
+    fn drop(&mut self) {
+        write(Event::EntryDropped(self.0));
+    }
+}
+
+/// How a call ended that did not return.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Thrown {
+    /// An armed object panicked.
+    Injected(ObjectId),
+    /// The heap said no, with this text.
+    Text(String),
+}
+
+impl Thrown {
+    pub(crate) fn of(payload: Box<dyn Any + Send>) -> Self {
+        match payload.downcast::<Injected>() {
+            Ok(injected) => Thrown::Injected(injected.0),
+            Err(payload) => Thrown::Text(text_of(&*payload)),
+        }
+    }
+}
+
+/// The text of a panic.
+pub(crate) fn text_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string));
+    text.unwrap_or_else(|| "a panic without a text".to_string())
+}
+
+/// Calls `f`, whose panic is an outcome like others: it is given back, and not printed.
+pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Thrown> {
+    caught(f).map_err(Thrown::of)
+}
+
+/// As [`catch`], with the payload.
+pub(crate) fn caught<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
+    silence_expected();
+    QUIET.set(QUIET.get() + 1);
+    let result = panic::catch_unwind(AssertUnwindSafe(f));
+    QUIET.set(QUIET.get() - 1);
+    result
+}
+
+/// Puts a panic hook before the present one (a fuzzer's aborts) that lets panics pass which are expected.
+fn silence_expected() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if QUIET.try_with(Cell::get).unwrap_or(0) == 0 {
+                hook(info);
+            }
+        }));
+    });
+}

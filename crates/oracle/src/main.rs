@@ -1,0 +1,83 @@
+//! Runs programs outside of a fuzzer: random ones for a time, or the one in a file, made short if it fails.
+//!
+//! ```text
+//! slotgc-oracle soak SECONDS [BYTES] [SEED]   random programs of BYTES bytes (2000), from SEED on (0)
+//! slotgc-oracle replay FILE...                the programs in these files (a fuzzer's artifacts or corpus)
+//! ```
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use slotgc_oracle::{Op, Report, check, from_bytes, random_program, shrink};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |place: usize, default: u64| {
+        arguments.get(place).map_or(default, |text| text.parse().expect("a number"))
+    };
+    let fine = match arguments.first().map(String::as_str) {
+        Some("soak") => soak(Duration::from_secs(number(1, 10)), number(2, 2000) as usize, number(3, 0)),
+        Some("replay") => arguments[1..].iter().all(|path| replay(path)),
+        _ => {
+            eprintln!("usage: slotgc-oracle soak SECONDS [BYTES] [SEED] | replay FILE...");
+            false
+        }
+    };
+    if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Random programs until the time is up.
+fn soak(time: Duration, bytes: usize, first_seed: u64) -> bool {
+    let start = Instant::now();
+    let mut total = Report::default();
+    let mut programs = 0;
+    while start.elapsed() < time {
+        let seed = first_seed + programs;
+        let Some(report) = try_program(&format!("seed {seed}"), random_program(seed, bytes)) else {
+            return false;
+        };
+        total.ops += report.ops;
+        total.objects += report.objects;
+        total.collections += report.collections;
+        total.freed += report.freed;
+        programs += 1;
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let Report { ops, objects, collections, freed, .. } = total;
+    println!(
+        "{programs} programs of {bytes} bytes, {ops} ops, {objects} objects, {collections} collections, {freed} freed"
+    );
+    println!("{:.0} ops/s", ops as f64 / seconds);
+    true
+}
+
+fn replay(path: &str) -> bool {
+    match std::fs::read(path) {
+        Ok(bytes) => try_program(path, from_bytes(&bytes)).is_some(),
+        Err(error) => {
+            eprintln!("{path}: {error}");
+            false
+        }
+    }
+}
+
+/// Runs a program twice: the second run must do the same. A failing one is made short and printed.
+fn try_program(name: &str, ops: Vec<Op>) -> Option<Report> {
+    let failure = match check(&ops) {
+        Ok(report) => {
+            let again = check(&ops);
+            if again.as_ref() == Ok(&report) {
+                return Some(report);
+            }
+            eprintln!("{name}: two runs differ: {report:?}, {again:?}");
+            return None;
+        }
+        Err(failure) => failure,
+    };
+    eprintln!("{name}, op {} of {}: {}", failure.at, ops.len(), failure.what);
+    let short = shrink(ops, &mut |ops| check(ops).is_err());
+    if let Err(failure) = check(&short) {
+        eprintln!("shortened:\n{failure}");
+    }
+    None
+}

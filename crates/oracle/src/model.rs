@@ -1,0 +1,278 @@
+//! The model: what a heap must do, said so naively that it is obviously right.
+//!
+//! A list of all objects ever made, and a map from handles to objects. A handle that was given out once is
+//! never given out again, so the map never forgets, and a link resolves if its object is alive and of the
+//! type that the link says. Reachability is a search from the roots, repeated until no ephemeron adds to it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use slotgc::{Heap, HeapConfig};
+
+use crate::kinds::{Fuse, Kind, Object as _, of_kind};
+use crate::link::{Contents, Link};
+use crate::log::ObjectId;
+use crate::ops::{First, Setup};
+
+/// The place of an object in the model's list.
+pub(crate) type Index = usize;
+
+/// How far an object's life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// `alloc_cyclic` gave its handle out and has not finished.
+    Building,
+    Alive,
+    Dead,
+}
+
+/// An object that was made.
+#[derive(Debug)]
+pub(crate) struct Object {
+    pub(crate) id: ObjectId,
+    pub(crate) kind: Kind,
+    pub(crate) bits: u64,
+    pub(crate) life: Life,
+    pub(crate) contents: Contents,
+    pub(crate) fuses: [bool; 2],
+}
+
+impl Object {
+    pub(crate) fn link(&self) -> Link {
+        Link { bits: self.bits, kind: Some(self.kind) }
+    }
+
+    /// Whether its destructor, or its next `trace`, panics.
+    pub(crate) fn is_armed(&self, fuse: Fuse) -> bool {
+        self.fuses[fuse as usize]
+    }
+}
+
+/// What a heap holds.
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    limits: Limits,
+    pub(crate) objects: Vec<Object>,
+    by_bits: HashMap<u64, Index>,
+    pub(crate) alive: BTreeSet<Index>,
+    building: Vec<Index>,
+    /// The object of every `Root`, as often as it has one.
+    pub(crate) roots: Vec<Index>,
+    pub(crate) bytes: usize,
+    pub(crate) collections: u64,
+    pub(crate) allocated: u64,
+}
+
+/// The limits of a heap.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    objects: usize,
+    bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { objects: usize::MAX, bytes: usize::MAX }
+    }
+}
+
+impl Setup {
+    /// The settings for the heap of this number.
+    pub(crate) fn config(self, heap: u8) -> (HeapConfig, Limits) {
+        let first = match self.first {
+            First::One => 1,
+            First::Apart => 1 + 1000 * u32::from(heap),
+            First::BeforeLast(rest) => HeapConfig::MAX_GENERATION - u32::from(rest) % 8,
+        };
+        let mut limits = Limits::default();
+        let mut config = HeapConfig::default().first_generation(first);
+        if let Some(objects) = self.max_objects {
+            limits.objects = usize::from(objects) * 16 + 1;
+            config = config.max_objects(limits.objects);
+        }
+        if let Some(kib) = self.max_bytes {
+            limits.bytes = (usize::from(kib) + 1) << 10;
+            config = config.max_bytes(limits.bytes);
+        }
+        (config, limits)
+    }
+}
+
+/// What a collection is to do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    reached: BTreeSet<Index>,
+    /// Reached objects whose `trace` panics, so that nothing else happens.
+    pub(crate) armed: Vec<ObjectId>,
+}
+
+/// What a collection did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Collected {
+    pub(crate) marked: usize,
+    pub(crate) kept: usize,
+    pub(crate) freed: usize,
+    pub(crate) freed_bytes: usize,
+    pub(crate) pruned: usize,
+}
+
+impl Model {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// The object that a link names, if it is alive and of the link's type.
+    pub(crate) fn resolve(&self, link: Link) -> Option<Index> {
+        let index = self.by_bits.get(&link.bits).copied()?;
+        let object = &self.objects[index];
+        let fits = link.kind.is_none_or(|kind| kind == object.kind);
+        (object.life == Life::Alive && fits).then_some(index)
+    }
+
+    /// The object made so many before the last, round and round.
+    pub(crate) fn nth_last(&self, back: usize) -> Option<&Object> {
+        self.objects.iter().rev().nth(back % self.objects.len().max(1))
+    }
+
+    /// Whether the object lives or is being made: an ephemeron's key may be either.
+    fn resolve_key(&self, link: Link) -> Option<Index> {
+        let being_made = |index: &Index| self.objects[*index].life == Life::Building;
+        self.resolve(link).or_else(|| self.by_bits.get(&link.bits).copied().filter(being_made))
+    }
+
+    /// Why an object of this kind cannot be made, if so: a part of the text.
+    pub(crate) fn refusal(&self, kind: Kind) -> Option<String> {
+        let being_made: usize = self.building.iter().map(|index| slot_bytes(self.objects[*index].kind)).sum();
+        let Limits { objects, bytes } = self.limits;
+        if self.alive.len() + self.building.len() >= objects {
+            return Some(format!("max_objects of {objects} objects reached"));
+        }
+        let too_large = self.bytes + being_made + slot_bytes(kind) > bytes;
+        too_large.then(|| format!("max_bytes of {bytes} bytes reached"))
+    }
+
+    /// A handle was given out. Gives the object's place.
+    pub(crate) fn give_out(&mut self, id: ObjectId, kind: Kind, bits: u64, life: Life) -> Index {
+        let index = self.objects.len();
+        let before = self.by_bits.insert(bits, index);
+        assert_eq!(before, None, "the handle {bits:#x} was given out before");
+        self.objects.push(Object { id, kind, bits, life, contents: Contents::default(), fuses: [false; 2] });
+        if life == Life::Building {
+            self.building.push(index);
+        }
+        index
+    }
+
+    /// The object is there, with these contents.
+    pub(crate) fn born(&mut self, index: Index, contents: Contents) {
+        self.building.retain(|other| *other != index);
+        let object = &mut self.objects[index];
+        object.life = Life::Alive;
+        object.contents = contents;
+        self.alive.insert(index);
+        self.allocated += 1;
+        self.bytes += slot_bytes(object.kind);
+    }
+
+    /// The object under construction will never be there.
+    pub(crate) fn abandoned(&mut self, index: Index) {
+        self.building.retain(|other| *other != index);
+        self.objects[index].life = Life::Dead;
+    }
+
+    pub(crate) fn is_building(&self) -> bool {
+        !self.building.is_empty()
+    }
+
+    pub(crate) fn kill(&mut self, index: Index) {
+        let object = &mut self.objects[index];
+        object.life = Life::Dead;
+        object.contents = Contents::default();
+        assert!(self.alive.remove(&index), "an object dies once");
+        self.bytes -= slot_bytes(object.kind);
+    }
+
+    /// The living objects of a kind in the order of their slots, which is that of their handles.
+    pub(crate) fn of_kind(&self, kind: Kind) -> Vec<&Object> {
+        let mut objects: Vec<_> = self.alive.iter().map(|index| &self.objects[*index]).collect();
+        objects.retain(|object| object.kind == kind);
+        objects.sort_by_key(|object| object.bits);
+        objects
+    }
+
+    /// Everything reachable from the roots, and from what `extra` holds.
+    pub(crate) fn plan(&self, extra: &Contents) -> Plan {
+        let mut reached = HashSet::new();
+        let mut found: Vec<Index> = self.roots.clone();
+        found.extend(extra.edges.iter().filter_map(|link| self.resolve(*link)));
+        loop {
+            while let Some(index) = found.pop() {
+                if self.objects[index].life == Life::Alive && reached.insert(index) {
+                    let edges = &self.objects[index].contents.edges;
+                    found.extend(edges.iter().filter_map(|link| self.resolve(*link)));
+                }
+            }
+            let tables = reached.iter().map(|index| &self.objects[*index].contents).chain([extra]);
+            for entry in tables.flat_map(|contents| &contents.entries) {
+                let is_marked = |key| self.resolve_key(key).is_some_and(|key| self.counts(key, &reached));
+                let value = self.resolve(entry.value).filter(|value| !reached.contains(value));
+                found.extend(value.filter(|_| entry.keys().all(is_marked)));
+            }
+            if found.is_empty() {
+                break;
+            }
+        }
+        let armed = reached.iter().map(|index| &self.objects[*index]);
+        let armed = armed.filter(|object| object.is_armed(Fuse::Trace)).map(|object| object.id).collect();
+        Plan { reached: reached.into_iter().collect(), armed }
+    }
+
+    /// Whether an object counts as live: an object under construction does.
+    fn counts(&self, index: Index, reached: &HashSet<Index>) -> bool {
+        self.objects[index].life == Life::Building || reached.contains(&index)
+    }
+
+    /// Carries the plan out. Gives what happened, and the ids of the dead.
+    pub(crate) fn carry_out(&mut self, plan: &Plan) -> (Collected, Vec<Index>) {
+        let is_live = |model: &Self, link| {
+            let key = model.resolve_key(link);
+            key.is_some_and(|key| model.objects[key].life == Life::Building || plan.reached.contains(&key))
+        };
+        let mut pruned = 0;
+        for index in &plan.reached {
+            let mut contents = std::mem::take(&mut self.objects[*index].contents);
+            pruned += contents.prune(|link| is_live(self, link));
+            self.objects[*index].contents = contents;
+        }
+        let dead: Vec<Index> = self.alive.difference(&plan.reached).copied().collect();
+        let bytes = self.bytes;
+        dead.iter().for_each(|index| self.kill(*index));
+        self.collections += 1;
+        let collected = Collected {
+            marked: plan.reached.len(),
+            kept: self.alive.len(),
+            freed: dead.len(),
+            freed_bytes: bytes - self.bytes,
+            pruned,
+        };
+        (collected, dead)
+    }
+}
+
+/// The bytes that an object of this kind counts, measured.
+pub(crate) fn slot_bytes(kind: Kind) -> usize {
+    static BYTES: std::sync::OnceLock<[usize; Kind::ALL.len()]> = std::sync::OnceLock::new();
+    let measure = |kind| {
+        let mut heap = Heap::new();
+        let contents = Contents::default();
+        of_kind!(kind, T => { heap.alloc(T::make(ObjectId(0), &contents)); });
+        let bytes = heap.stats().bytes;
+        assert!(bytes >= of_kind!(kind, T => size_of::<T>()), "an object counts at least its size");
+        bytes
+    };
+    BYTES.get_or_init(|| {
+        let bytes = Kind::ALL.map(measure);
+        // What the scratch heaps dropped is no part of a run.
+        crate::log::take();
+        bytes
+    })[kind as usize]
+}

@@ -1,0 +1,66 @@
+//! Random programs, and how to make a failing one short.
+
+use crate::ops::{Block, Op, from_bytes};
+
+/// A random program of about so many bytes. The same seed gives the same program.
+pub fn random_program(seed: u64, bytes: usize) -> Vec<Op> {
+    let mut state = seed;
+    // SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ mixed >> 31).to_le_bytes()
+    };
+    let bytes: Vec<u8> = (0..bytes.div_ceil(8)).flat_map(|_| next()).collect();
+    from_bytes(&bytes)
+}
+
+/// Leaves out ops as long as the program still `fails`: first many at once, then single ones, then ops inside
+/// of others (Zeller's delta debugging, naive).
+pub fn shrink(mut ops: Vec<Op>, fails: &mut dyn FnMut(&[Op]) -> bool) -> Vec<Op> {
+    let mut piece = ops.len().div_ceil(2);
+    while piece > 0 {
+        let mut start = 0;
+        while start < ops.len() {
+            let mut fewer = ops.clone();
+            fewer.drain(start..(start + piece).min(ops.len()));
+            if fails(&fewer) {
+                ops = fewer;
+            } else {
+                start += piece;
+            }
+        }
+        piece /= 2;
+    }
+    for index in 0..ops.len() {
+        let Op::Cyclic { inside: Block(inside), .. } = &ops[index] else { continue };
+        let with = |inside: &[Op]| {
+            let mut ops = ops.clone();
+            if let Op::Cyclic { inside: block, .. } = &mut ops[index] {
+                *block = Block(inside.to_vec());
+            }
+            ops
+        };
+        let inside = shrink(inside.clone(), &mut |inside| fails(&with(inside)));
+        ops = with(&inside);
+    }
+    ops
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shrinking_leaves_what_is_needed() {
+        let ops = random_program(1, 4000);
+        let needed = |op: &Op| matches!(op, Op::Collect { heap: 0 } | Op::Shrink { heap: 0 });
+        let mut fails = |ops: &[Op]| {
+            ops.iter().any(|op| matches!(op, Op::Collect { .. }))
+                && ops.iter().any(|op| matches!(op, Op::Shrink { .. }))
+        };
+        assert!(ops.len() > 100 && fails(&ops) && ops.iter().any(needed));
+        assert_eq!(shrink(ops, &mut fails).len(), 2);
+    }
+}

@@ -1,0 +1,151 @@
+//! The comparison of heap and model.
+//!
+//! Small heaps are compared whole after every op. Of large ones the counts are, and a sample of handles; all
+//! of them every now and then, and at the end.
+
+use slotgc::Heap;
+
+use crate::calls;
+use crate::kinds::{Kind, View};
+use crate::link::Link;
+use crate::model::{Index, Model};
+use crate::ops::Pick;
+use crate::runner::{Runner, World};
+
+/// Up to so many handles, all are compared after every op.
+const SMALL: usize = 160;
+/// Else so many of them, and all every `WHOLE` ops.
+const SAMPLE: usize = 32;
+const WHOLE: u64 = 64;
+
+impl Runner {
+    /// The comparison after an op.
+    pub(super) fn compare(&mut self) {
+        let handles: usize = self.worlds.iter().map(|world| world.model.objects.len()).sum();
+        if handles <= SMALL || self.report.ops % WHOLE == 0 {
+            self.compare_all();
+            return;
+        }
+        for heap in [0, 1] {
+            self.compare_counts(heap);
+            for _ in 0..SAMPLE {
+                let len = self.model(heap).objects.len();
+                if len > 0 {
+                    let index = self.random() as usize % len;
+                    self.compare_object(heap, index);
+                }
+            }
+        }
+    }
+
+    fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        self.random >> 33
+    }
+
+    /// Everything.
+    pub(super) fn compare_all(&self) {
+        for heap in [0, 1] {
+            self.compare_counts(heap);
+            self.compare_kinds(heap);
+            for index in 0..self.model(heap).objects.len() {
+                self.compare_object(heap, index);
+            }
+        }
+        for held in &self.held {
+            let World { heap, model, .. } = &self.worlds[held.heap];
+            let found = model.resolve(held.link);
+            compare_view(model, found, held.root.view(heap), held.link);
+        }
+    }
+
+    fn compare_counts(&self, heap: usize) {
+        let World { heap, model, .. } = &self.worlds[heap];
+        let stats = heap.stats();
+        assert_eq!((heap.len(), stats.objects), (model.alive.len(), model.alive.len()), "len");
+        assert_eq!(heap.is_empty(), model.alive.is_empty(), "is_empty");
+        assert_eq!(stats.roots, model.roots.len(), "roots");
+        assert_eq!(stats.collections, model.collections, "collections");
+        let allocated = model.allocated;
+        assert_eq!((heap.allocated(), stats.allocated), (allocated, allocated), "allocated");
+        assert_eq!(stats.freed, allocated - model.alive.len() as u64, "freed");
+        if !model.is_building() {
+            assert_eq!(stats.bytes, model.bytes, "bytes");
+        }
+    }
+
+    /// Iteration and counts by type.
+    fn compare_kinds(&self, heap: usize) {
+        let World { heap, model, .. } = &self.worlds[heap];
+        let mut living: Vec<_> = model.alive.iter().map(|index| &model.objects[*index]).collect();
+        living.sort_by_key(|object| (object.kind, object.bits));
+        let mut living = &living[..];
+        for kind in Kind::ALL {
+            let len = living.iter().take_while(|object| object.kind == kind).count();
+            let (of_kind, rest) = living.split_at(len);
+            living = rest;
+            let mut expected = of_kind.iter();
+            let len_of = calls::for_each(heap, kind, &mut |bits, object| {
+                let next = expected.next().unwrap_or_else(|| panic!("iter gives a dead {kind:?}"));
+                assert_eq!(bits, next.bits, "iter gives the {kind:?}s in slot order");
+                assert!(object.holds(next.id, &next.contents), "iter gives {next:?}");
+            });
+            assert!(expected.next().is_none(), "iter gives all {kind:?}s");
+            assert_eq!(len_of, len, "living {kind:?}s");
+        }
+    }
+
+    /// A handle that one heap gave out, seen by both.
+    fn compare_object(&self, heap: usize, index: Index) {
+        let object = &self.model(heap).objects[index];
+        for World { heap, model, .. } in &self.worlds {
+            compare_link(heap, model, object.kind, object.link());
+        }
+    }
+
+    pub(super) fn downcast(&mut self, heap: usize, target: Pick, kind: Kind) {
+        let link = self.erased_link(heap, target);
+        let World { heap, model, .. } = &self.worlds[heap];
+        let found = model.resolve(link);
+        assert_eq!(heap.is_alive_any(link.any()), found.is_some(), "is_alive_any of {link:?}");
+        for kind in [Some(kind), found.map(|index| model.objects[index].kind)].into_iter().flatten() {
+            let fits = found.is_some_and(|index| model.objects[index].kind == kind);
+            let cast = calls::downcast(heap, kind, link.any());
+            assert_eq!(cast, fits.then_some(link.bits), "{link:?} downcast to {kind:?}");
+        }
+    }
+
+    pub(super) fn compare_two(&mut self, heap: usize, targets: [Pick; 2]) {
+        let [(kind, a), (_, b)] = targets.map(|pick| self.link(heap, pick));
+        let b = Link::typed(kind, b.bits);
+        assert_eq!(calls::are_equal(kind, a, b), [a.bits == b.bits; 5], "{a:?} and {b:?} are equal");
+    }
+}
+
+/// All that can be asked of a handle.
+fn compare_link(heap: &Heap, model: &Model, kind: Kind, link: Link) {
+    let found = model.resolve(link);
+    let alive = found.map(|_| link.bits);
+    let asked = calls::ask(heap, kind, link);
+    compare_view(model, found, asked.view, link);
+    assert_eq!(asked.is_alive, found.is_some(), "is_alive of {link:?}");
+    assert_eq!(asked.upgrades_to, alive, "upgrade of {link:?}");
+    assert_eq!(asked.downcasts_to, alive, "downcast of {link:?}");
+    assert_eq!(
+        asked.is_alive_any,
+        model.resolve(Link::erased(link.bits)).is_some(),
+        "is_alive_any of {link:?}"
+    );
+}
+
+fn compare_view(model: &Model, found: Option<Index>, view: Option<&dyn View>, link: Link) {
+    match (found, view) {
+        (Some(index), Some(object)) => {
+            let expected = &model.objects[index];
+            assert!(object.holds(expected.id, &expected.contents), "the heap has another {expected:?}");
+        }
+        (None, None) => {}
+        (Some(index), None) => panic!("{link:?} is lost: {:?}", model.objects[index]),
+        (None, Some(_)) => panic!("{link:?} resolves, and must not"),
+    }
+}

@@ -1,0 +1,133 @@
+//! Rounds: each runs every case once, the peers of a work one right after the other in an order drawn anew.
+//!
+//! The ratio of two peers is that of two neighbours in time, one ratio a round; the median of those is reported. A
+//! machine that slows down for a while changes both sides of most ratios.
+
+use std::io::{IsTerminal, Write};
+
+use crate::malloc;
+use crate::options::Options;
+use crate::shape::Random;
+use crate::work::{Absent, Note, Target, Work};
+
+/// The peer whose times are divided by the others'.
+pub(crate) const OURS: &str = "slotgc";
+
+/// A work with the times of its cases.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    /// The work's name.
+    pub(crate) name: String,
+    /// What was timed.
+    pub(crate) about: String,
+    /// The peers in the order of their registration.
+    pub(crate) peers: Vec<Times>,
+    /// Those that took no part.
+    pub(crate) absent: Vec<Absent>,
+    /// What slotgc is to reach.
+    pub(crate) targets: Vec<Target>,
+    /// Footnotes.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// A peer's nanoseconds an object, one for each round.
+#[derive(Clone, Debug)]
+pub(crate) struct Times {
+    /// The peer.
+    pub(crate) peer: &'static str,
+    /// By round.
+    pub(crate) ns: Vec<f64>,
+}
+
+impl Times {
+    /// The least, the median and the most.
+    pub(crate) fn spread(&self) -> [f64; 3] {
+        let sorted = sorted(self.ns.clone());
+        [sorted[0], median(self.ns.clone()), sorted[sorted.len() - 1]]
+    }
+}
+
+impl Measured {
+    /// The median over the rounds of slotgc's time divided by the peer's.
+    pub(crate) fn ratio(&self, peer: &str) -> Option<f64> {
+        let of = |name: &str| self.peers.iter().find(|times| times.peer == name);
+        let (ours, theirs) = (of(OURS)?, of(peer)?);
+        Some(median(ours.ns.iter().zip(&theirs.ns).map(|(ours, theirs)| ours / theirs).collect()))
+    }
+}
+
+fn sorted(mut numbers: Vec<f64>) -> Vec<f64> {
+    numbers.sort_by(f64::total_cmp);
+    numbers
+}
+
+/// The middle one, or the mean of the two in the middle.
+fn median(numbers: Vec<f64>) -> f64 {
+    let sorted = sorted(numbers);
+    let middle = sorted.len() / 2;
+    if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
+}
+
+/// Runs all rounds.
+pub(crate) fn run(works: Vec<Work>, options: &Options) -> Vec<Measured> {
+    let mut random = Random::new(4);
+    let mut times: Vec<Vec<Vec<f64>>> =
+        works.iter().map(|work| work.cases.iter().map(|_| Vec::new()).collect()).collect();
+    let uncounted = usize::from(options.warm_up);
+    for round in 0..uncounted + options.rounds {
+        for (work, times) in works.iter().zip(&mut times) {
+            for case in random.order(work.cases.len()) {
+                progress(&format!("round {round}: {} {}", work.name, work.cases[case as usize].peer));
+                malloc::trim();
+                let ns = (work.cases[case as usize].run)();
+                if round >= uncounted {
+                    times[case as usize].push(ns);
+                }
+            }
+        }
+    }
+    progress("");
+    works.into_iter().zip(times).map(|(work, times)| measured(work, times)).collect()
+}
+
+fn measured(work: Work, times: Vec<Vec<f64>>) -> Measured {
+    let peers = work.cases.iter().zip(times).map(|(case, ns)| Times { peer: case.peer, ns }).collect();
+    let Work { name, about, absent, targets, notes, .. } = work;
+    Measured { name, about, peers, absent, targets, notes }
+}
+
+/// A line on a terminal that the next one replaces.
+fn progress(text: &str) {
+    let mut stderr = std::io::stderr();
+    if stderr.is_terminal() {
+        let _ = write!(stderr, "\r\x1b[K{text}");
+        let _ = stderr.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_are_taken_round_by_round() {
+        let times = |peer, ns: &[f64]| Times { peer, ns: ns.to_vec() };
+        let peers = vec![times(OURS, &[1.0, 10.0, 3.0]), times("peer", &[2.0, 20.0, 2.0])];
+        let measured = Measured {
+            name: String::new(),
+            about: String::new(),
+            peers,
+            absent: Vec::new(),
+            targets: Vec::new(),
+            notes: Vec::new(),
+        };
+        assert_eq!(measured.ratio("peer"), Some(0.5));
+        assert_eq!(measured.ratio("nobody"), None);
+        assert_eq!(measured.peers[0].spread(), [1.0, 3.0, 10.0]);
+    }
+
+    #[test]
+    fn median_of_an_even_number_lies_between() {
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
+}

@@ -1,0 +1,90 @@
+//! slotgc and its peers on the same work, in one interleaved run on one core. See README.md.
+//!
+//! Reading order: [`shape`] makes the inputs, [`work`] says what is measured and checks the answers, [`peers`]
+//! and [`limits`] do it, [`harness`] runs rounds, [`report`] prints.
+
+mod clock;
+mod harness;
+mod limits;
+mod machine;
+mod malloc;
+mod options;
+mod peers;
+mod probe;
+mod report;
+mod shape;
+mod work;
+
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use options::{Child, Options};
+use shape::Inputs;
+use work::Work;
+use work::memory::Contents;
+
+fn main() -> ExitCode {
+    let options = match Options::from_args(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(message) => {
+            eprintln!("{message}\n\n{}", options::USAGE);
+            return ExitCode::FAILURE;
+        }
+    };
+    match &options.child {
+        Some(Child::Memory { peer, contents }) => {
+            println!("{}", work::memory::child(peer, contents, options.objects));
+            ExitCode::SUCCESS
+        }
+        Some(Child::Stack { work, peer }) => probe::child(work, peer, options.objects),
+        None if options.list => {
+            list(&selected(&options));
+            ExitCode::SUCCESS
+        }
+        None => run(&options),
+    }
+}
+
+/// The works that the command line asks for, with the peers that it asks for.
+fn selected(options: &Options) -> Vec<Work> {
+    let mut works = work::all(&Rc::new(Inputs::new(options.objects)));
+    works.retain(|work| options.wants_work(&work.name));
+    for work in &mut works {
+        work.cases.retain(|case| options.wants_peer(case.peer));
+        work.targets.retain(|_| options.has_targets());
+        work.absent.retain(|absent| options.wants_peer(absent.peer));
+        work.notes.iter_mut().for_each(|note| note.peers.retain(|peer| options.wants_peer(peer)));
+    }
+    works
+}
+
+fn list(works: &[Work]) {
+    for work in works {
+        println!("{:<20} {}", work.name, work.about);
+        let peers: Vec<_> = work.cases.iter().map(|case| case.peer).collect();
+        println!("{:<20} {}", "", peers.join(", "));
+    }
+    for contents in Contents::ALL {
+        println!("{:<20} {}", format!("memory/{}", contents.name()), contents.about());
+    }
+}
+
+fn run(options: &Options) -> ExitCode {
+    machine::grow_stack();
+    malloc::one_arena();
+    let pinned = machine::pin(options.core);
+    report::heading(options, pinned);
+
+    let mut works = selected(options);
+    if options.probe {
+        probe::check_stacks(&mut works, options);
+    }
+    let results = harness::run(works, options);
+    for result in &results {
+        report::work(result, options);
+    }
+    let memory = work::memory::measure(options);
+    report::memory(&memory, options);
+    report::targets(&results, &memory, options);
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,57 @@
+//! thunderdome: `Arena`, grown as needed.
+
+use thunderdome::{Arena, Index};
+
+use crate::peers::{Field, Free, Handles, NODE_BYTES};
+use crate::shape::DEGREE;
+use crate::work::memory::Meter;
+
+#[derive(Debug)]
+#[repr(C)]
+struct Node {
+    id: u64,
+    edges: [Option<Index>; DEGREE],
+    fill: [u64; 2],
+    tail: u64,
+}
+
+const _: () = assert!(size_of::<Node>() == NODE_BYTES);
+
+/// An arena.
+#[derive(Debug)]
+pub(crate) struct Thunderdome {
+    arena: Arena<Node>,
+}
+
+impl Handles for Thunderdome {
+    type Handle = Index;
+
+    fn new(_: usize) -> Self {
+        Self { arena: Arena::new() }
+    }
+
+    #[inline(always)]
+    fn alloc(&mut self, id: u64) -> Index {
+        self.arena.insert(Node { id, edges: [None; DEGREE], fill: [0; 2], tail: id + 1 })
+    }
+
+    #[inline(always)]
+    fn read<F: Field>(&self, handle: &Index) -> u64 {
+        let node = self.arena.get(*handle).expect("a living object");
+        F::pick(&node.id, &node.tail)
+    }
+}
+
+impl Free for Thunderdome {
+    fn free(&mut self, dead: Vec<Index>, _: &[Index]) {
+        dead.into_iter().for_each(|index| assert!(self.arena.remove(index).is_some()));
+    }
+}
+
+/// See [`crate::work::memory`].
+pub(crate) fn memory<const WORDS: usize>(meter: &mut Meter) {
+    let mut arena = Arena::new();
+    meter.fill(|id| {
+        arena.insert([id; WORDS]);
+    });
+}

@@ -1,0 +1,181 @@
+//! Tables, as text or Markdown.
+
+use crate::harness::{Measured, OURS};
+use crate::machine;
+use crate::options::Options;
+use crate::work::memory::{AT_MOST, Contents, Overhead};
+
+/// The machine, the versions and the method.
+pub(crate) fn heading(options: &Options, pinned: Option<usize>) {
+    let end = if options.markdown { "  " } else { "" };
+    println!("{}{end}", machine::describe());
+    println!("{}{end}", machine::versions());
+    let core = pinned.map_or("not pinned".to_owned(), |core| format!("pinned to core {core}"));
+    println!(
+        "{} objects of 64 bytes with 4 edges, {} rounds, {core}; nanoseconds an object; the ratio is the median \
+         over the rounds of {OURS}'s time divided by the peer's (below 1: {OURS} is faster)\n",
+        options.objects, options.rounds
+    );
+}
+
+/// A table, column by column aligned: the first to the left, the others to the right.
+struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    fn new(heads: &[&str]) -> Self {
+        Self { rows: vec![heads.iter().map(|head| (*head).to_owned()).collect()] }
+    }
+
+    fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    fn print(&self, markdown: bool) {
+        let columns = self.rows[0].len();
+        let width =
+            |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for (number, row) in self.rows.iter().enumerate() {
+            let cells: Vec<_> = row
+                .iter()
+                .zip(&widths)
+                .enumerate()
+                .map(
+                    |(column, (cell, width))| {
+                        if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+                    },
+                )
+                .collect();
+            if markdown {
+                println!("| {} |", cells.join(" | "));
+                if number == 0 {
+                    println!("|:---{}|", "|---:".repeat(columns - 1));
+                }
+            } else {
+                println!("  {}", cells.join("  ").trim_end());
+            }
+        }
+        println!();
+    }
+}
+
+fn title(name: &str, about: &str, markdown: bool) {
+    if markdown { println!("**{name}**: {about}\n") } else { println!("{name}: {about}") }
+}
+
+/// Digits that mean something.
+fn ns(value: f64) -> String {
+    match value {
+        value if value < 10.0 => format!("{value:.2}"),
+        value if value < 100.0 => format!("{value:.1}"),
+        value => format!("{value:.0}"),
+    }
+}
+
+fn ratio(value: f64) -> String {
+    if value < 0.1 { format!("{value:.3}") } else { format!("{value:.2}") }
+}
+
+/// One work.
+pub(crate) fn work(work: &Measured, options: &Options) {
+    if work.peers.is_empty() {
+        return;
+    }
+    title(&work.name, &work.about, options.markdown);
+    let mut table = Table::new(&["peer", "min", "median", "max", "slotgc/peer", "target"]);
+    for times in &work.peers {
+        let [least, median, most] = times.spread();
+        let against = work.ratio(times.peer).filter(|_| times.peer != OURS);
+        let target = work.targets.iter().find(|target| target.peer == times.peer);
+        let target = target.zip(against).map(|(target, ratio)| verdict(ratio, target.at_most));
+        table.row(vec![
+            times.peer.to_owned(),
+            ns(least),
+            ns(median),
+            ns(most),
+            against.map(ratio).unwrap_or_default(),
+            target.unwrap_or_default(),
+        ]);
+    }
+    table.print(options.markdown);
+    let absent = grouped(work.absent.iter().map(|absent| (absent.peer, absent.reason.as_str())));
+    let notes =
+        grouped(work.notes.iter().flat_map(|note| note.peers.iter().map(|peer| (*peer, note.text.as_str()))));
+    let bullet = if options.markdown { "-" } else { "  *" };
+    absent.iter().for_each(|remark| println!("{bullet} not here: {remark}"));
+    notes.iter().for_each(|remark| println!("{bullet} {remark}"));
+    if absent.len() + notes.len() > 0 {
+        println!();
+    }
+}
+
+fn verdict(value: f64, at_most: f64) -> String {
+    format!("<= {at_most:.2} {}", if value <= at_most { "yes" } else { "NO" })
+}
+
+/// Remarks on peers, those with the same remark together.
+fn grouped<'a>(remarks: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (peer, remark) in remarks {
+        match groups.iter_mut().find(|group| group.0 == remark) {
+            Some(group) => group.1.push(peer),
+            None => groups.push((remark, vec![peer])),
+        }
+    }
+    groups.into_iter().map(|(remark, peers)| format!("{}: {remark}", peers.join(", "))).collect()
+}
+
+/// The tables of memory.
+pub(crate) fn memory(overheads: &[Overhead], options: &Options) {
+    for contents in Contents::ALL {
+        let rows: Vec<_> = overheads.iter().filter(|overhead| overhead.contents == contents).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let about = format!("{}; {} objects, a process a peer", contents.about(), options.objects);
+        title(&format!("memory/{}", contents.name()), &about, options.markdown);
+        let [first, second] = contents.columns();
+        let mut table = Table::new(&["peer", first, second, "target"]);
+        for overhead in rows {
+            let target = has_target(overhead, options).then(|| verdict(overhead.bytes[1], AT_MOST));
+            let [first, second] = overhead.bytes.map(|bytes| format!("{bytes:.1}"));
+            table.row(vec![overhead.peer.to_owned(), first, second, target.unwrap_or_default()]);
+        }
+        table.print(options.markdown);
+    }
+}
+
+fn has_target(overhead: &Overhead, options: &Options) -> bool {
+    options.has_targets() && overhead.peer == OURS && overhead.contents != Contents::Graph
+}
+
+/// All targets at a glance.
+pub(crate) fn targets(works: &[Measured], overheads: &[Overhead], options: &Options) {
+    let mut table = Table::new(&["target", "against", "at most", "measured", "reached"]);
+    let mut add = |name: &str, against: &str, at_most: f64, value: f64| {
+        let reached = if value <= at_most { "yes" } else { "NO" };
+        table.row(vec![
+            name.to_owned(),
+            against.to_owned(),
+            format!("{at_most:.2}"),
+            ratio(value),
+            reached.to_owned(),
+        ]);
+    };
+    for work in works {
+        for target in &work.targets {
+            if let Some(value) = work.ratio(target.peer) {
+                add(&work.name, target.peer, target.at_most, value);
+            }
+        }
+    }
+    for overhead in overheads.iter().filter(|overhead| has_target(overhead, options)) {
+        add(&format!("memory/{}", overhead.contents.name()), "bytes an object", AT_MOST, overhead.bytes[1]);
+    }
+    if table.rows.len() > 1 {
+        title("targets", "what the issue asks for", options.markdown);
+        table.print(options.markdown);
+    }
+}

@@ -1,0 +1,156 @@
+//! What is measured: a work is a question, and its cases are the answers of the peers.
+//!
+//! A case builds what it needs, times only the work, checks the answer, and takes everything down again. It
+//! gives nanoseconds an object. A wrong answer ends the run with a panic.
+//!
+//! A new work is a file here with a trait for what it needs of a peer, an implementation of that trait for each
+//! peer that has it, and a line in [`all`].
+
+pub(crate) mod alloc;
+pub(crate) mod collect;
+pub(crate) mod get;
+pub(crate) mod memory;
+
+use std::mem::MaybeUninit;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::shape::Inputs;
+
+/// A question.
+pub(crate) struct Work {
+    /// Its name on the command line.
+    pub(crate) name: String,
+    /// What is timed.
+    pub(crate) about: String,
+    /// The peers that answer it.
+    pub(crate) cases: Vec<Case>,
+    /// The peers that do not.
+    pub(crate) absent: Vec<Absent>,
+    /// What slotgc is to reach.
+    pub(crate) targets: Vec<Target>,
+    /// Footnotes.
+    pub(crate) notes: Vec<Note>,
+    /// What to do about a peer that overflows a stack of the usual size here.
+    pub(crate) on_overflow: OnOverflow,
+}
+
+/// A peer at a work.
+pub(crate) struct Case {
+    /// Its name.
+    pub(crate) peer: &'static str,
+    /// Runs it once and gives nanoseconds an object.
+    pub(crate) run: Box<dyn Fn() -> f64>,
+}
+
+/// A peer that takes no part, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Absent {
+    /// Its name.
+    pub(crate) peer: &'static str,
+    /// Why.
+    pub(crate) reason: String,
+}
+
+/// A remark on some peers.
+#[derive(Clone, Debug)]
+pub(crate) struct Note {
+    /// Their names.
+    pub(crate) peers: Vec<&'static str>,
+    /// What there is to say.
+    pub(crate) text: String,
+}
+
+/// slotgc's time may be at most this many times that of a peer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    /// The peer.
+    pub(crate) peer: &'static str,
+    /// The most that slotgc's time divided by the peer's may be.
+    pub(crate) at_most: f64,
+}
+
+/// Whether a case that overflows an 8 MiB stack is measured all the same, on a larger one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OnOverflow {
+    /// It cannot happen: nothing here depends on the shape of a graph.
+    Never,
+    /// Measured on the large stack, with a note.
+    Note,
+    /// Left out, with a note, unless `--deep` is given.
+    LeaveOut,
+}
+
+impl Work {
+    /// A work without cases.
+    pub(crate) fn new(name: impl Into<String>, about: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            about: about.into(),
+            cases: Vec::new(),
+            absent: Vec::new(),
+            targets: Vec::new(),
+            notes: Vec::new(),
+            on_overflow: OnOverflow::Never,
+        }
+    }
+
+    /// Adds a peer.
+    pub(crate) fn case(mut self, peer: &'static str, run: impl Fn() -> f64 + 'static) -> Self {
+        self.cases.push(Case { peer, run: Box::new(run) });
+        self
+    }
+
+    /// Names peers that take no part.
+    pub(crate) fn absent(mut self, peers: &[&'static str], reason: &str) -> Self {
+        self.absent.extend(peers.iter().map(|peer| Absent { peer, reason: reason.to_owned() }));
+        self
+    }
+
+    /// Sets a target against a peer.
+    pub(crate) fn target(mut self, peer: &'static str, at_most: f64) -> Self {
+        self.targets.push(Target { peer, at_most });
+        self
+    }
+
+    /// Adds a footnote on some peers.
+    pub(crate) fn note(mut self, peers: &[&'static str], text: &str) -> Self {
+        self.notes.push(Note { peers: peers.to_vec(), text: text.to_owned() });
+        self
+    }
+}
+
+/// All works but memory, which is measured in processes of its own.
+pub(crate) fn all(inputs: &Rc<Inputs>) -> Vec<Work> {
+    let mut works = get::works(inputs);
+    works.extend(alloc::works(inputs));
+    works.extend(collect::works(inputs));
+    works
+}
+
+/// 1000000 as `1M`.
+pub(crate) fn size_name(n: usize) -> String {
+    match n {
+        n if n >= 1_000_000 && n.is_multiple_of(1_000_000) => format!("{}M", n / 1_000_000),
+        n if n >= 1_000 && n.is_multiple_of(1_000) => format!("{}k", n / 1_000),
+        n => n.to_string(),
+    }
+}
+
+/// Nanoseconds an object.
+pub(crate) fn per_object(time: Duration, objects: usize) -> f64 {
+    time.as_secs_f64() * 1e9 / objects as f64
+}
+
+/// An empty vector with room, its memory already touched, so that filling it costs every peer the same.
+pub(crate) fn touched<T>(room: usize) -> Vec<T> {
+    let mut vec = Vec::with_capacity(room);
+    vec.spare_capacity_mut().iter_mut().for_each(|place| *place = MaybeUninit::zeroed());
+    vec
+}
+
+/// The sum of the numbers less than `n`: of all ids.
+pub(crate) fn sum_of_ids(n: usize) -> u64 {
+    let n = n as u64;
+    n * (n - 1) / 2
+}

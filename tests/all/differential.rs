@@ -1,0 +1,113 @@
+//! Random programs on heaps and on a model of them, compared after every op: see `crates/oracle`.
+//!
+//! A failing program shrinks and is printed as a Rust test; paste it below.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use slotgc_oracle::prelude::*;
+use slotgc_oracle::{Failure, Report};
+
+/// Operations as proptest shrinks them: whole ones are left out first, then their numbers become small.
+fn ops(len: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Op>> {
+    let op = vec(any::<u8>(), 48).prop_map(|bytes| slotgc_oracle::op_from_bytes(&bytes));
+    vec(op, len).prop_map(|ops| if cfg!(feature = "std") { ops } else { with_one_fuse(ops) })
+}
+
+/// Without std nobody catches a panic, and a second one while the first unwinds ends the process: one object
+/// with a destructor that panics is as many as there may be.
+fn with_one_fuse(mut ops: Vec<Op>) -> Vec<Op> {
+    let mut fuses = 0;
+    ops.retain_mut(|op| {
+        if let Cyclic { inside, .. } = op {
+            *inside = block(&[]);
+        }
+        fuses += usize::from(matches!(op, Arm { fuse: Fuse::Drop, .. }));
+        fuses < 2 || !matches!(op, Arm { fuse: Fuse::Drop, .. })
+    });
+    ops
+}
+
+/// Runs a program twice: the heap agrees with the model, and the second run does the same as the first.
+fn agree(ops: &[Op]) -> Result<Report, TestCaseError> {
+    let fail = |failure: Failure| TestCaseError::fail(failure.to_string());
+    let report = check_on_large_stack(ops).map_err(fail)?;
+    let again = check_on_large_stack(ops).map_err(fail)?;
+    prop_assert_eq!(again, report, "the same program gives the same handles and drops");
+    Ok(report)
+}
+
+/// Without optimisation the largest objects are copied from call to call: more than a test's stack has room for.
+fn check_on_large_stack(ops: &[Op]) -> Result<Report, Failure> {
+    std::thread::scope(|scope| {
+        let large = std::thread::Builder::new().stack_size(256 << 20);
+        let checking = large.spawn_scoped(scope, || check(ops)).expect("a thread");
+        checking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn heap_and_model_agree_on_short_programs(ops in ops(1..60)) {
+        agree(&ops)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn heap_and_model_agree_on_long_programs(ops in ops(200..600)) {
+        agree(&ops)?;
+    }
+}
+
+#[test]
+fn slots_that_a_live_object_still_names_are_reused_and_keep_nothing_alive() {
+    let make = |kind| Make { kind, value: 0, edges: [Rooted(0), Rooted(0)] };
+    let report = run(&[
+        Alloc { heap: 0, make: make(Node), how: AtRoot },
+        Burst { heap: 0, kind: Node, size: 255, shape: Fan(Rooted(0)), rooted: false },
+        // More than wait in limbo: the oldest go back, the root still names them.
+        DestroyMany { heap: 0, kind: Node, size: 255, newest: true },
+        Burst { heap: 0, kind: Node, size: 255, shape: Chain, rooted: false },
+        Collect { heap: 0 },
+        Burst { heap: 0, kind: Node, size: 255, shape: Chain, rooted: true },
+        Collect { heap: 0 },
+        Collect { heap: 0 },
+    ]);
+    assert_eq!(report.freed, 1280, "the chain of the slots' next tenants");
+}
+
+#[test]
+fn generations_run_out_page_by_page() {
+    let burst = Burst { heap: 0, kind: Plain, size: 200, shape: Chain, rooted: false };
+    let page = Burst { heap: 0, kind: Chunk, size: 200, shape: Loose, rooted: false };
+    let mut ops = vec![Fresh { heap: 0, setup: Setup { first: BeforeLast(5), ..Setup::default() } }];
+    for _ in 0..8 {
+        ops.extend([burst.clone(), page.clone(), Collect { heap: 0 }, Shrink { heap: 0 }]);
+    }
+    run(&ops);
+}
+
+#[test]
+fn a_collection_inside_alloc_cyclic_counts_the_object_as_a_live_key() {
+    let make = |kind| Make { kind, value: 0, edges: [Recent(0), Recent(1)] };
+    let change = |edit| Change { heap: 0, target: Rooted(0), by: ByGc, edit };
+    run(&[
+        Alloc { heap: 0, make: make(Node), how: AtRoot },
+        Cyclic {
+            heap: 0,
+            make: make(Wide),
+            inside: block(&[
+                Alloc { heap: 0, make: make(Kind::Block), how: Unrooted },
+                change(Entry { key: Recent(1), value: Recent(0) }),
+                change(Listen(Recent(1))),
+                Collect { heap: 0 },
+            ]),
+            ending: Panics,
+        },
+        Collect { heap: 0 },
+    ]);
+}

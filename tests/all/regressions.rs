@@ -1,0 +1,1 @@
+//! A found bug leaves a test behind: programs that once went wrong.

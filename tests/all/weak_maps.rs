@@ -1,0 +1,533 @@
+//! `WeakValueMap`: an entry lives as long as its value's object. Caches made of one are in `caches.rs`.
+
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use slotgc::{Entry, Gc, HandleHasher, Heap, Root, Trace, Tracer, Weak, WeakValueMap};
+
+use crate::objects::{Log, Node, Noisy, on_small_stack, traced};
+
+type Names = WeakValueMap<u32, Node>;
+
+/// A rooted map of the numbers from 0 to `len` to rooted objects of these values.
+fn ten(heap: &mut Heap, len: u32) -> (Root<Names>, Vec<Root<Node>>) {
+    let values: Vec<_> = (0..len).map(|n| heap.alloc_root(Node::leaf(n.into()))).collect();
+    let map = (0..len).zip(&values).collect::<Names>();
+    (heap.alloc_root(map), values)
+}
+
+fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<T> = items.into_iter().collect();
+    items.sort();
+    items
+}
+
+#[test]
+fn an_entry_goes_with_its_value() {
+    // weak-cases 41
+    let mut heap = Heap::new();
+    let (map, mut values) = ten(&mut heap, 10);
+    assert_eq!((heap.collect().pruned, heap[&map].len()), (0, 10));
+    values.remove(3);
+    let stats = heap.collect();
+    assert_eq!((stats.freed, stats.pruned, heap[&map].len()), (1, 1, 9));
+    assert_eq!(heap[&map].get(&3), None);
+    assert!(!heap[&map].contains_key(&3));
+    for root in &values {
+        let key = heap[root].value as u32;
+        assert_eq!(heap[&map].get(&key), Some(root.downgrade()));
+    }
+    values.clear();
+    assert_eq!((heap.collect().pruned, heap[&map].len(), heap[&map].is_empty()), (9, 0, true));
+}
+
+#[test]
+fn an_overwritten_value_takes_nothing_with_it() {
+    // weak-cases 42
+    let mut heap = Heap::new();
+    let map = heap.alloc_root(WeakValueMap::new());
+    let (a, b) = (heap.alloc_root(1), heap.alloc_root(2));
+    assert_eq!(heap[&map].insert("key", &a), None);
+    assert_eq!(heap[&map].insert("key", &b), Some(a.downgrade()));
+    drop(a);
+    let stats = heap.collect();
+    assert_eq!((stats.freed, stats.pruned), (1, 0));
+    assert_eq!((heap[&map].get("key"), heap[&map].len()), (Some(b.downgrade()), 1));
+}
+
+#[test]
+fn a_late_callback_for_an_old_value_leaves_the_new_ones_entry() {
+    let mut heap = Heap::new();
+    let map = heap.alloc_root(WeakValueMap::new());
+    let (old, new) = (heap.alloc("old"), heap.alloc_root("new"));
+    heap[&map].insert(1, old);
+    let (weak, new_weak) = (map.downgrade(), new.downgrade());
+    heap.on_death(old, move |heap, old| {
+        assert_eq!(heap[weak].get(&1), None);
+        heap[weak].insert(1, new_weak);
+        heap.collect();
+        assert_ne!(heap[weak].get(&1), Some(old));
+    })
+    .unwrap();
+    heap.collect();
+    assert_eq!(heap[&map].iter().collect::<Vec<_>>(), [(&1, new.downgrade())]);
+}
+
+/// A key that owns a root: a `Trace` by hand can hide one.
+struct Holding(u32, #[expect(dead_code, reason = "held, not used")] Root<Node>);
+
+impl Trace for Holding {
+    const NEEDS_TRACE: bool = false;
+
+    fn trace(&self, _: &mut Tracer<'_>) {}
+}
+
+impl PartialEq for Holding {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Holding {}
+
+impl Hash for Holding {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+#[test]
+fn a_key_that_owns_a_root_is_dropped_with_its_entry_and_its_object_freed_by_the_next_collection() {
+    // weak-cases 43
+    let mut heap = Heap::new();
+    let map = heap.alloc_root(WeakValueMap::new());
+    let held = heap.alloc_root(Node::leaf(1));
+    let (weak, value) = (held.downgrade(), heap.alloc(2));
+    heap[&map].insert(Holding(7, held), value);
+    let stats = heap.collect();
+    assert_eq!((stats.pruned, stats.freed, heap[&map].len()), (1, 1, 0));
+    assert!(heap.is_alive(weak), "it was reachable when the collection began");
+    assert_eq!(heap.stats().roots, 1);
+    assert_eq!(heap.collect().freed, 1);
+    assert!(!heap.is_alive(weak));
+}
+
+#[test]
+fn a_clone_is_a_map_of_its_own() {
+    // weak-cases 45
+    let mut heap = Heap::new();
+    let (map, mut values) = ten(&mut heap, 3);
+    let copy = heap[&map].clone();
+    let copy = heap.alloc_root(copy);
+    heap[&copy].insert(99, &values[1]);
+    assert_eq!((heap[&map].get(&99), heap[&copy].len()), (None, 4));
+    values.remove(0);
+    assert_eq!(heap.collect().pruned, 2);
+    assert_eq!(sorted(heap[&map].keys().copied()), [1, 2]);
+    assert_eq!(sorted(heap[&copy].keys().copied()), [1, 2, 99]);
+    let other = heap.alloc_root(Node::leaf(50));
+    heap[&copy].extend([(1, &other), (5, &other)]);
+    assert_eq!(
+        (heap[&copy].get(&1), heap[&copy].get(&5)),
+        (Some(other.downgrade()), Some(other.downgrade()))
+    );
+    assert_eq!(heap[&map].get(&1), Some(values[0].downgrade()));
+}
+
+#[test]
+fn a_map_that_lost_nearly_all_gives_its_memory_back_at_the_next_insertion() {
+    // weak-cases 46
+    let mut heap = Heap::new();
+    let map = heap.alloc_root(WeakValueMap::new());
+    for key in 0..100_000 {
+        let value = heap.alloc(key);
+        heap[&map].insert(key, value);
+    }
+    let kept = heap.alloc_root(1);
+    assert_eq!(heap.collect().pruned, 100_000);
+    for way in 0..2 {
+        match way {
+            0 => drop(heap[&map].insert(0, &kept)),
+            _ => drop(heap[&map].entry(1).or_insert(kept.downgrade())),
+        }
+        assert!(heap[&map].capacity() <= 4 * 4, "{} places", heap[&map].capacity());
+    }
+}
+
+#[test]
+fn room_asked_for_is_there() {
+    let mut map = WeakValueMap::<u32, Node>::with_capacity(1000);
+    let room = map.capacity();
+    assert!(room >= 1000);
+    map.extend((0..1000).map(|key| (key, Weak::dangling())));
+    assert_eq!((map.capacity(), map.len()), (room, 1000));
+    map.clear();
+    assert_eq!((map.capacity(), map.len(), map.is_empty()), (room, 0, true));
+    map.shrink_to_fit();
+    assert_eq!(map.capacity(), 0);
+    assert_eq!(Names::new().capacity(), 0);
+}
+
+#[test]
+fn handles_in_keys_are_strong_edges_for_as_long_as_the_entry_is_there() {
+    let mut heap = Heap::new();
+    let map = heap.alloc_root(WeakValueMap::new());
+    let (in_key, value) = (heap.alloc(Node::leaf(1)), heap.alloc_root(2));
+    heap[&map].insert(in_key, &value);
+    assert_eq!(heap.collect().freed, 0);
+    drop(value);
+    // The entry goes in this collection; its key was reached when it began.
+    assert_eq!((heap.collect().freed, heap[&map].len()), (1, 0));
+    assert_eq!((heap.collect().freed, heap.is_alive(in_key)), (1, false));
+}
+
+#[test]
+fn a_key_that_is_its_own_value_stays() {
+    let mut heap = Heap::new();
+    let map = heap.alloc_root(WeakValueMap::new());
+    let object = heap.alloc(Node::leaf(1));
+    heap[&map].insert(object, object);
+    assert_eq!((heap.collect().freed, heap[&map].len()), (0, 1));
+}
+
+#[test]
+fn the_methods_of_a_std_map() {
+    let mut heap = Heap::new();
+    let (map, values) = ten(&mut heap, 4);
+    let weak: Vec<Weak<Node>> = values.iter().map(Root::downgrade).collect();
+    let map = &mut heap[&map];
+    assert_eq!(sorted(map.keys().copied()), [0, 1, 2, 3]);
+    assert_eq!(sorted(map.values()), sorted(weak.clone()));
+    assert_eq!(sorted(map.iter().map(|(key, value)| (*key, value))), sorted((0..).zip(weak.clone())));
+    assert_eq!((map.remove(&2), map.remove(&2)), (Some(weak[2]), None));
+    *map.get_mut(&0).unwrap() = weak[3];
+    assert_eq!((map.get(&0), map.get_mut(&9)), (Some(weak[3]), None));
+    map.retain(|key, value| *key != 1 && value == weak[3]);
+    assert_eq!(sorted(map.keys().copied()), [0, 3]);
+    assert_eq!(sorted(map.clone()), [(0, weak[3]), (3, weak[3])]);
+}
+
+#[test]
+fn a_key_may_be_asked_for_by_what_it_borrows_as() {
+    let mut map = WeakValueMap::<String, Node>::default();
+    map.insert("Teddy".to_string(), Weak::dangling());
+    assert!(map.contains_key("Teddy") && map.get("Mike").is_none());
+    assert_eq!(map.remove("Teddy"), Some(Weak::dangling()));
+}
+
+#[test]
+fn an_entry_is_looked_at_and_filled() {
+    let mut heap = Heap::new();
+    let (a, b) = (heap.alloc_root(1), heap.alloc_root(2));
+    let mut map = WeakValueMap::new();
+    assert_eq!(*map.entry("x").or_insert(a.downgrade()), a.downgrade());
+    assert_eq!(*map.entry("x").or_insert_with(|| unreachable!()), a.downgrade());
+    assert_eq!(*map.entry("x").and_modify(|weak| *weak = b.downgrade()).or_default(), b.downgrade());
+    assert_eq!(*map.entry("y").and_modify(|_| unreachable!()).or_default(), Weak::dangling());
+    assert_eq!((*map.entry("y").key(), *map.entry("z").key(), map.len()), ("y", "z", 2));
+    let Entry::Occupied(mut entry) = map.entry("x") else { panic!("x is there") };
+    assert_eq!((*entry.key(), *entry.get()), ("x", b.downgrade()));
+    *entry.get_mut() = a.downgrade();
+    assert_eq!(entry.insert(b.downgrade()), a.downgrade());
+    assert_eq!(entry.remove(), b.downgrade());
+    let Entry::Vacant(entry) = map.entry("x") else { panic!("x is gone") };
+    assert_eq!(*entry.key(), "x");
+    *entry.insert(Weak::dangling()) = a.downgrade();
+    assert_eq!(map.get("x"), Some(a.downgrade()));
+    let Entry::Occupied(entry) = map.entry("x") else { panic!("x is there") };
+    assert_eq!(entry.remove_entry(), ("x", a.downgrade()));
+    let Entry::Vacant(entry) = map.entry("w") else { panic!("w is not there") };
+    assert_eq!((entry.into_key(), map.len()), ("w", 1));
+}
+
+#[test]
+fn a_half_consumed_drain_empties_the_map() {
+    // weak-cases 67
+    let mut heap = Heap::new();
+    let (map, _values) = ten(&mut heap, 100);
+    let before = sorted(heap[&map].iter().map(|(key, value)| (*key, value)));
+    let mut half: Vec<_> = heap[&map].drain().take(50).collect();
+    assert!(heap[&map].is_empty() && heap[&map].iter().next().is_none());
+    half.sort();
+    half.dedup();
+    assert_eq!(half.len(), 50);
+    assert!(half.iter().all(|entry| before.contains(entry)));
+    assert_eq!((heap.collect().pruned, heap[&map].drain().count()), (0, 0));
+}
+
+#[test]
+fn values_are_given_as_any_kind_of_handle() {
+    let mut heap = Heap::new();
+    let root = heap.alloc_root(Node::leaf(1));
+    let (gc, weak) = (root.gc(), root.downgrade());
+    let mut map: WeakValueMap<_, _> = WeakValueMap::from_iter([(1, gc)]);
+    map.extend([(2, weak)]);
+    map.extend([(3, &root)]);
+    map.extend([(4, &gc)]);
+    map.extend([(5, &weak)]);
+    map.insert(6, gc);
+    map.insert(7, weak);
+    map.insert(8, &root);
+    assert_eq!(sorted(map.keys().copied()), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert!(map.values().all(|value| value == weak));
+}
+
+#[test]
+fn debug_shows_keys_and_handles_without_asking_anything_of_the_values() {
+    let mut heap = Heap::new();
+    struct Plain;
+    traced!(Plain {});
+    let value = heap.alloc(Plain);
+    let map: WeakValueMap<_, _> = WeakValueMap::from_iter([("key", value)]);
+    assert_eq!(format!("{map:?}"), format!("{{\"key\": Weak<Plain>({value})}}"));
+}
+
+/// A hasher that sends everything to one place.
+#[derive(Clone, Default)]
+struct Worst(u32);
+
+impl BuildHasher for Worst {
+    type Hasher = Same;
+
+    fn build_hasher(&self) -> Same {
+        Same
+    }
+}
+
+struct Same;
+
+impl Hasher for Same {
+    fn write(&mut self, _: &[u8]) {}
+
+    fn finish(&self) -> u64 {
+        7
+    }
+}
+
+fn loses_its_dead<S: BuildHasher + Send + Sync + 'static>(map: WeakValueMap<u64, Node, S>) {
+    let mut heap = Heap::new();
+    let map = heap.alloc_root(map);
+    let mut roots = Vec::new();
+    for key in 0..200 {
+        let root = heap.alloc_root(Node::leaf(key));
+        heap[&map].insert(key, &root);
+        if key % 3 == 0 {
+            roots.push(root);
+        }
+    }
+    assert_eq!(heap.collect().pruned, 200 - roots.len());
+    assert_eq!(heap[&map].len(), roots.len());
+    for root in roots {
+        assert_eq!(heap[&map].get(&heap[&root].value), Some(root.downgrade()));
+    }
+}
+
+#[test]
+fn the_hasher_is_the_users_choice() {
+    loses_its_dead(WeakValueMap::with_hasher(RandomState::new()));
+    loses_its_dead(WeakValueMap::with_hasher(Worst::default()));
+    loses_its_dead(WeakValueMap::<_, _, RandomState>::default());
+    loses_its_dead(WeakValueMap::<_, _, Worst>::from_iter([(1, Weak::dangling())]));
+    loses_its_dead(WeakValueMap::with_capacity_and_hasher(50, BuildHasherDefault::<HandleHasher>::default()));
+    let map = WeakValueMap::<u64, Node, _>::with_hasher(Worst(5));
+    assert_eq!((map.hasher().0, map.clone().hasher().0), (5, 5));
+}
+
+#[test]
+fn the_order_of_iteration_is_the_programs() {
+    let run = || {
+        let mut heap = Heap::new();
+        let (map, mut values) = ten(&mut heap, 500);
+        values.retain(|root| heap[root].value % 7 != 0);
+        heap.collect();
+        heap[&map].keys().copied().collect::<Vec<_>>()
+    };
+    assert_eq!(run(), run());
+}
+
+static MAY_RUN: AtomicBool = AtomicBool::new(true);
+
+/// A key that panics where user code has no business.
+struct Touchy(u32, #[expect(dead_code, reason = "dropped with it")] Noisy);
+
+impl Touchy {
+    fn touch(&self) {
+        assert!(MAY_RUN.load(Ordering::Relaxed), "a collection calls Eq or Hash of key {}", self.0);
+    }
+}
+
+impl Trace for Touchy {
+    const NEEDS_TRACE: bool = false;
+
+    fn trace(&self, _: &mut Tracer<'_>) {}
+}
+
+impl PartialEq for Touchy {
+    fn eq(&self, other: &Self) -> bool {
+        self.touch();
+        self.0 == other.0
+    }
+}
+
+impl Eq for Touchy {}
+
+impl Hash for Touchy {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.touch();
+        self.0.hash(state);
+    }
+}
+
+#[test]
+fn pruning_calls_no_eq_and_no_hash_and_destructors_of_keys_come_last() {
+    let log = Log::default();
+    let mut heap = Heap::new();
+    let map = heap.alloc_root(WeakValueMap::new());
+    for number in 0..1000 {
+        let value = heap.alloc(Noisy::new(number + 1000, &log));
+        heap[&map].insert(Touchy(number, Noisy::new(number, &log)), value);
+    }
+    MAY_RUN.store(false, Ordering::Relaxed);
+    assert_eq!(heap.collect().pruned, 1000);
+    MAY_RUN.store(true, Ordering::Relaxed);
+    let dropped = log.take();
+    assert_eq!(dropped.len(), 2000);
+    assert!(dropped[..1000].iter().all(|number| *number >= 1000), "objects first, then what was set aside");
+    assert_eq!(sorted(dropped), (0..2000).collect::<Vec<_>>());
+}
+
+/// A map beside other fields, in a container, twice in one object.
+struct Owner {
+    strong: Option<Gc<Node>>,
+    first: Names,
+    more: Vec<Option<Names>>,
+}
+
+traced!(Owner { strong, first, more });
+
+#[test]
+fn maps_in_fields_and_in_containers_are_pruned_like_those_with_a_slot_of_their_own() {
+    let mut heap = Heap::new();
+    let (kept, lost) = (heap.alloc_root(Node::leaf(1)), heap.alloc(Node::leaf(2)));
+    let made = || Names::from_iter([(1, kept.downgrade()), (2, lost.downgrade())]);
+    let strong = Some(heap.alloc(Node::leaf(3)));
+    let owner = Owner { strong, first: made(), more: vec![Some(made()), None, Some(made())] };
+    let owner = heap.alloc_root(owner);
+    let stats = heap.collect();
+    assert_eq!((stats.pruned, stats.freed, stats.kept), (3, 1, 3));
+    let Owner { strong, first, more } = &heap[&owner];
+    assert!(heap.is_alive(strong.unwrap()) && heap.is_alive(&kept));
+    assert_eq!((first.len(), more.iter().flatten().map(WeakValueMap::len).sum::<usize>()), (1, 2));
+}
+
+#[test]
+fn a_map_that_dies_is_freed_with_all_its_entries() {
+    let log = Log::default();
+    let mut heap = Heap::new();
+    let value = heap.alloc_root(1);
+    let map: WeakValueMap<_, _> = WeakValueMap::from_iter([(Touchy(1, Noisy::new(1, &log)), &value)]);
+    heap.alloc(map);
+    let stats = heap.collect();
+    assert_eq!((stats.freed, stats.pruned, log.take()), (1, 0, vec![1]));
+}
+
+#[test]
+fn a_value_that_refers_to_the_maps_owner_keeps_nothing() {
+    let mut heap = Heap::new();
+    struct Ring {
+        map: WeakValueMap<u32, Ring>,
+        other: Option<Gc<Ring>>,
+    }
+    traced!(Ring { map, other });
+    let owner = heap.alloc(Ring { map: WeakValueMap::new(), other: None });
+    let value = heap.alloc(Ring { map: WeakValueMap::new(), other: Some(owner) });
+    heap[owner].map.insert(1, value);
+    heap[owner].map.insert(2, owner);
+    let root = heap.root(value).unwrap();
+    assert_eq!((heap.collect().freed, heap[owner].map.len()), (0, 2));
+    drop(root);
+    assert_eq!(heap.collect().freed, 2);
+}
+
+#[test]
+fn a_dead_handle_stays_until_the_next_collection_and_resolves_to_nothing() {
+    let mut heap = Heap::new();
+    let map = heap.alloc_root(WeakValueMap::new());
+    let (value, stranger) = (heap.alloc_root(1), Heap::new().alloc(2));
+    heap[&map].insert("destroyed", &value);
+    heap[&map].insert("never", Weak::dangling());
+    let destroyed = heap[&map].get("destroyed").unwrap();
+    heap[&map].insert("kept", destroyed);
+    assert_eq!((heap.destroy(&value), heap[&map].len()), (Some(1), 3));
+    assert!(heap[&map].values().all(|value| heap.get(value).is_none()));
+    let reborn = heap.alloc_root(7);
+    assert_ne!(reborn.gc(), value.gc());
+    assert_eq!((heap.collect().pruned, heap[&map].len()), (3, 0));
+    // From another heap: it resolves to nothing, or to what happens to live in its slot.
+    heap[&map].insert("stranger", stranger);
+    heap.collect();
+    assert_eq!(heap[&map].contains_key("stranger"), heap.is_alive(stranger));
+}
+
+#[test]
+fn a_map_outside_of_the_heap_is_pruned_by_hand() {
+    let log = Log::default();
+    let mut heap = Heap::new();
+    let mut map = WeakValueMap::new();
+    let roots: Vec<_> = (0..10_u64).map(|n| heap.alloc_root(n)).collect();
+    map.extend((0..).zip(&roots).map(|(n, root)| (Touchy(n, Noisy::new(n, &log)), root)));
+    map.prune_dead(&heap);
+    assert_eq!(map.len(), 10);
+    heap.destroy(&roots[4]);
+    heap.destroy(&roots[7]);
+    let unreachable = heap.alloc(99);
+    map.insert(Touchy(99, Noisy::new(99, &log)), unreachable);
+    map.prune_dead(&heap);
+    // What no collection found dead yet is alive.
+    assert_eq!((map.len(), sorted(log.take())), (9, vec![4, 7]));
+    assert_eq!(heap.collect().pruned, 0);
+    map.prune_dead(&heap);
+    assert_eq!((map.len(), log.take()), (8, vec![99]));
+    drop(roots);
+    heap.collect();
+    map.prune_dead(&heap);
+    assert!(map.is_empty());
+    map.insert(Touchy(1, Noisy::new(1, &log)), unreachable);
+    map.prune_dead(&Heap::new());
+    assert!(map.is_empty());
+}
+
+#[test]
+fn a_value_dies_in_one_collection_however_deep_it_lies_behind_maps() {
+    on_small_stack(|| {
+        let mut heap = Heap::new();
+        // Each map is a value of the one before: weakly, so all go at once.
+        struct Level(WeakValueMap<u32, Level>);
+        traced!(Level { 0 });
+        let mut inner = heap.alloc(Level(WeakValueMap::new()));
+        for _ in 0..10_000 {
+            inner = heap.alloc(Level(WeakValueMap::from_iter([(1, inner)])));
+        }
+        let root = heap.root(inner).unwrap();
+        let stats = heap.collect();
+        assert_eq!((stats.freed, stats.pruned, heap[&root].0.len()), (10_000, 1, 0));
+    });
+}
+
+#[test]
+fn a_map_moves_between_threads_with_its_heap() {
+    let mut heap = Heap::new();
+    let (map, values) = ten(&mut heap, 10);
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&dropped);
+    let (heap, map) = std::thread::spawn(move || {
+        seen.fetch_add(values.len(), Ordering::Relaxed);
+        drop(values);
+        heap.collect();
+        (heap, map)
+    })
+    .join()
+    .unwrap();
+    assert_eq!((heap[&map].len(), dropped.load(Ordering::Relaxed)), (0, 10));
+}

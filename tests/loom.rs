@@ -1,0 +1,174 @@
+//! Models of the root set: every interleaving of a few operations on tiny heaps, and every value that a load
+//! may see under the C11 memory model, explored by loom.
+//!
+//! ```text
+//! RUSTFLAGS="--cfg loom" cargo test --release --test loom
+//! ```
+//!
+//! What is shared between threads is the table of roots: `Root`s are cloned and dropped anywhere, also while a
+//! collection reads the table, and made by any thread that has a `&Heap`. A collection needs `&mut Heap`, so
+//! it never runs beside the making of a root.
+//!
+//! Each model states its claim. Which of them fail when an ordering in `root.rs` is weakened is listed at the end.
+#![cfg(loom)]
+
+use loom::sync::Arc;
+use loom::thread;
+use slotgc::{Gc, Heap, Root};
+
+/// Explores a model with up to three preemptions, which finds all that is known to be findable here, in
+/// seconds instead of hours.
+fn model(f: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound.get_or_insert(3);
+    builder.check(f);
+}
+
+/// A heap with one root for each number below `len`.
+fn heap_with_roots(len: u32) -> (Heap, Vec<Root<u32>>) {
+    let mut heap = Heap::new();
+    let roots = (0..len).map(|number| heap.alloc_root(number)).collect();
+    (heap, roots)
+}
+
+/// The heap back from its threads, which have ended.
+fn take_back(heap: Arc<Heap>) -> Heap {
+    Arc::try_unwrap(heap).expect("the threads that shared the heap have ended")
+}
+
+/// Claim: an object that has a `Root` at every moment survives, though the root it has changes while the
+/// collection reads the table; without a `Root` it is gone after the next collection.
+#[test]
+fn a_root_passed_on_during_a_collection_keeps_its_object() {
+    model(|| {
+        let (mut heap, mut roots) = heap_with_roots(1);
+        let root = roots.remove(0);
+        let gc = root.gc();
+        let passing_on = thread::spawn(move || {
+            let clone = root.clone();
+            drop(root);
+            clone
+        });
+        heap.collect();
+        assert!(heap.is_alive(gc));
+        let clone = passing_on.join().unwrap();
+        heap.collect();
+        assert_eq!(heap.get(&clone), Some(&0));
+        drop(clone);
+        assert_eq!(heap.collect().freed, 1);
+        assert_eq!(heap.stats().roots, 0);
+    });
+}
+
+/// Claim: a root dropped while a collection runs is noticed by that collection or by the next one, and the
+/// roots beside it are kept by both.
+#[test]
+fn a_root_dropped_during_a_collection_is_noticed_by_the_next() {
+    model(|| {
+        let (mut heap, mut roots) = heap_with_roots(2);
+        let dropped = roots.remove(0);
+        let kept = roots.remove(0);
+        let gc = dropped.gc();
+        let dropping = thread::spawn(move || drop(dropped));
+        let first = heap.collect().freed;
+        dropping.join().unwrap();
+        let second = heap.collect().freed;
+        assert_eq!(first + second, 1);
+        assert!(!heap.is_alive(gc));
+        assert_eq!(heap.get(&kept), Some(&1));
+    });
+}
+
+/// Claim: of two threads that drop the last two clones of a root, exactly one gives the entry back, and the
+/// entry's next root is like any other.
+#[test]
+fn the_last_of_two_clones_gives_the_entry_back_once() {
+    model(|| {
+        let (mut heap, mut roots) = heap_with_roots(1);
+        let root = roots.remove(0);
+        let clone = root.clone();
+        let dropping = thread::spawn(move || drop(clone));
+        drop(root);
+        dropping.join().unwrap();
+        let new = [heap.alloc_root(10), heap.alloc_root(11)];
+        assert_eq!(heap.collect().freed, 1);
+        assert_eq!(new.map(|root| heap[&root]), [10, 11]);
+    });
+}
+
+/// Claim: roots made through `&Heap` while others are dropped never share an entry: each keeps its own object.
+#[test]
+fn a_root_made_while_others_are_dropped_has_an_entry_of_its_own() {
+    model(|| {
+        let (mut heap, mut roots) = heap_with_roots(2);
+        let gcs: Vec<Gc<u32>> = (10..13).map(|number| heap.alloc(number)).collect();
+        // The free list is used once before, so that its entries hold the links of that time.
+        roots.iter_mut().for_each(|root| *root = heap.root(gcs[2]).unwrap());
+        let (first, second) = (roots.remove(0), roots.remove(0));
+        let heap = Arc::new(heap);
+        let dropping = thread::spawn(move || {
+            drop(first);
+            drop(second);
+        });
+        let made = [heap.root(gcs[0]).unwrap(), heap.root(gcs[1]).unwrap()];
+        dropping.join().unwrap();
+        let mut heap = take_back(heap);
+        heap.collect();
+        assert_eq!(made.map(|root| heap.get(&root).copied()), [Some(10), Some(11)]);
+        assert_eq!(heap.len(), 2);
+    });
+}
+
+/// Claim: the same for a thread that takes an entry which the other one put back with an older link in it.
+#[test]
+fn an_entry_put_back_during_the_taking_of_another_is_not_given_out_twice() {
+    model(|| {
+        let (mut heap, roots) = heap_with_roots(2);
+        let gcs: Vec<Gc<u32>> = (10..14).map(|number| heap.alloc(number)).collect();
+        // Entry 1 comes first in the list and links to entry 0.
+        roots.into_iter().for_each(drop);
+        let heap = Arc::new(heap);
+        let other = {
+            let (heap, gcs) = (Arc::clone(&heap), gcs.clone());
+            thread::spawn(move || {
+                let first = heap.root(gcs[0]).unwrap();
+                let second = heap.root(gcs[1]).unwrap();
+                drop(first);
+                second
+            })
+        };
+        let mine = [heap.root(gcs[2]).unwrap(), heap.root(gcs[3]).unwrap()];
+        let second = other.join().unwrap();
+        let mut heap = take_back(heap);
+        heap.collect();
+        assert_eq!(heap.get(&second), Some(&11));
+        assert_eq!(mine.map(|root| heap.get(&root).copied()), [Some(12), Some(13)]);
+        assert_eq!(heap.len(), 3);
+    });
+}
+
+/// Claim: two threads that root the same object and drop it again leave the table empty and usable.
+#[test]
+fn two_threads_that_root_and_unroot_leave_no_root_behind() {
+    model(|| {
+        let (mut heap, _) = heap_with_roots(1);
+        let gc = heap.alloc(7);
+        let heap = Arc::new(heap);
+        let other = {
+            let heap = Arc::clone(&heap);
+            thread::spawn(move || drop(heap.root(gc)))
+        };
+        let root = heap.root(gc).unwrap();
+        let clone = root.clone();
+        drop(root);
+        other.join().unwrap();
+        let mut heap = take_back(heap);
+        assert_eq!(heap.stats().roots, 1);
+        assert!(heap.is_alive(gc));
+        heap.collect();
+        assert_eq!(heap[&clone], 7);
+        drop(clone);
+        heap.collect();
+        assert!(heap.is_empty());
+    });
+}
