@@ -19,7 +19,7 @@ use crate::bitmap::{Bits, Class, Valid, ones};
 use crate::config::Limit;
 use crate::handle::{GRANULE_BYTES, Generation, Geometry, Granule, HEADER_BYTES, PAGE_GRANULES, RawHandle};
 use crate::space::{Space, View, prefetch_far, prefetch_near};
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{BitsWord, Ordering};
 use crate::tag::Tag;
 
 /// What stands before each value.
@@ -190,13 +190,13 @@ pub(crate) enum Vacated {
 }
 
 #[inline(always)]
-fn load(word: &AtomicU64) -> u64 {
+fn load(word: &BitsWord) -> u64 {
     // Relaxed: see `Store`.
     word.load(Ordering::Relaxed)
 }
 
 #[inline(always)]
-fn store(word: &AtomicU64, bits: u64) {
+fn store(word: &BitsWord, bits: u64) {
     // Relaxed: see `Store`.
     word.store(bits, Ordering::Relaxed);
 }
@@ -345,7 +345,7 @@ impl Store {
 
     /// The words of a page's slots.
     #[inline]
-    fn words(&self, bits: Bits, page: u32) -> &[AtomicU64] {
+    fn words(&self, bits: Bits, page: u32) -> &[BitsWord] {
         let class = Class::of_slots(self.pages[page as usize].slot_granules.into());
         // SAFETY: the page was opened for slots of this size.
         unsafe { self.space.view().words(bits, class, page) }
@@ -353,7 +353,7 @@ impl Store {
 
     /// The word and the bit in it of the slot that begins at `granule`, if one does and its page is accessible.
     #[inline]
-    fn bit(&self, bits: Bits, granule: Granule) -> Option<(&AtomicU64, u64)> {
+    fn bit(&self, bits: Bits, granule: Granule) -> Option<(&BitsWord, u64)> {
         self.untyped(granule)?;
         let class = Class::of_slots(self.pages[granule.page() as usize].slot_granules.into());
         // SAFETY: the page was opened for slots of this size.

@@ -12,6 +12,10 @@ pub(crate) use loom::sync::{
     atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
 };
 
+/// A word of a bitmap. Not modelled: it is an atomic only so that marking can change it through a shared
+/// reference; whoever does has the heap to itself.
+pub(crate) type BitsWord = core::sync::atomic::AtomicU64;
+
 /// Owners of queues. Not modelled: the counting is std's, and a model is about what is counted.
 pub(crate) use alloc::sync::{Arc as QueueArc, Weak as QueueWeak};
 

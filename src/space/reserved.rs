@@ -22,7 +22,7 @@ use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anony
 use crate::bitmap::{Bits, Class, LAST_CLASS};
 use crate::config::Limit;
 use crate::handle::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
-use crate::sync::AtomicU64;
+use crate::sync::BitsWord;
 use crate::tag::Tag;
 
 /// The size of a huge page: memory is opened in steps of it, on its boundaries.
@@ -283,9 +283,9 @@ impl<'a> View<'a> {
     /// # Safety
     /// The page must have been opened for slots of this class.
     #[inline(always)]
-    pub(crate) unsafe fn word(self, bits: Bits, class: Class, granule: Granule) -> &'a AtomicU64 {
+    pub(crate) unsafe fn word(self, bits: Bits, class: Class, granule: Granule) -> &'a BitsWord {
         // SAFETY: before the base lie the bitmaps, in the same mapping since a page was opened.
-        let words = unsafe { self.base.sub(bits_offset(bits, class)) }.cast::<AtomicU64>();
+        let words = unsafe { self.base.sub(bits_offset(bits, class)) }.cast::<BitsWord>();
         // SAFETY: each class has a bit for every granule that can be named.
         let word = unsafe { words.add(class.word(granule)) };
         // SAFETY: the words of a page opened for the class are accessible, aligned, and atomics for as long as
@@ -298,7 +298,7 @@ impl<'a> View<'a> {
     /// # Safety
     /// As for `word`.
     #[inline(always)]
-    pub(crate) unsafe fn words(self, bits: Bits, class: Class, page: u32) -> &'a [AtomicU64] {
+    pub(crate) unsafe fn words(self, bits: Bits, class: Class, page: u32) -> &'a [BitsWord] {
         // SAFETY: as the caller promises.
         let first = unsafe { self.word(bits, class, Granule::new(page, 0)) };
         // SAFETY: the words of a page are contiguous.

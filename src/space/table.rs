@@ -12,7 +12,7 @@ use core::ptr::{NonNull, null, null_mut};
 use crate::bitmap::{Bits, Class};
 use crate::config::Limit;
 use crate::handle::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
-use crate::sync::AtomicU64;
+use crate::sync::BitsWord;
 use crate::tag::Tag;
 
 /// The pages of a heap.
@@ -28,7 +28,7 @@ struct Run {
     pages: u32,
     tag: Tag,
     /// In the order of [`Bits`].
-    bits: [Box<[AtomicU64]>; 2],
+    bits: [Box<[BitsWord]>; 2],
 }
 
 // SAFETY: a `Run` owns its memory as a box does, and `&Run` only tells its address.
@@ -38,7 +38,7 @@ unsafe impl Sync for Run {}
 
 impl Run {
     fn new(pages: u32, class: Class) -> Result<Self, Limit> {
-        let bits = [(); 2].map(|()| (0..class.page_words()).map(|_| AtomicU64::new(0)).collect());
+        let bits = [(); 2].map(|()| (0..class.page_words()).map(|_| BitsWord::new(0)).collect());
         let mut run = Self { start: None, pages, tag: Tag::NONE, bits };
         run.take_again()?;
         Ok(run)
@@ -162,7 +162,7 @@ impl<'a> View<'a> {
     /// None here: a page that is not open panics. The other backend asks that the page have been opened for
     /// slots of this class.
     #[inline(always)]
-    pub(crate) unsafe fn word(self, bits: Bits, class: Class, granule: Granule) -> &'a AtomicU64 {
+    pub(crate) unsafe fn word(self, bits: Bits, class: Class, granule: Granule) -> &'a BitsWord {
         // SAFETY: as the caller promises.
         let words = unsafe { self.words(bits, class, granule.page()) };
         &words[class.word(granule) % class.page_words()]
@@ -173,7 +173,7 @@ impl<'a> View<'a> {
     /// # Safety
     /// As for `word`.
     #[inline(always)]
-    pub(crate) unsafe fn words(self, bits: Bits, _class: Class, page: u32) -> &'a [AtomicU64] {
+    pub(crate) unsafe fn words(self, bits: Bits, _class: Class, page: u32) -> &'a [BitsWord] {
         let run = self.space.pages[page as usize].as_ref().expect("an open page");
         &run.bits[bits as usize]
     }
