@@ -54,10 +54,10 @@ impl RootTable {
             return u32::try_from(index).ok().filter(|i| *i != NONE).expect("slotgc: more than 2^32 roots");
         };
         let entry = &self.entries[index as usize];
-        // Relaxed: published by the store to `count` below.
+        // Relaxed, both: a `Root` of the entry reaches another thread only by means that order what came before,
+        // and a collection, which reads the handle, has `&mut Heap` where this has `&Heap`.
         entry.handle.store(handle.to_bits(), Ordering::Relaxed);
-        // Release: whoever sees the count (a collection on another thread) sees the handle that goes with it.
-        entry.count.store(1, Ordering::Release);
+        entry.count.store(1, Ordering::Relaxed);
         index
     }
 
@@ -132,9 +132,9 @@ impl RootTable {
     /// clone and drop `Root`s, not while they make new ones.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(RawHandle)) {
         for (_, entry) in &self.entries {
-            // Acquire: pairs with the store in `insert`, so the handle read next belongs to this count.
-            if entry.count.load(Ordering::Acquire) != 0 {
-                // Relaxed: see above.
+            // Relaxed, both: no root is made meanwhile, see `insert`; a count that is just dropping to zero may be
+            // seen either way.
+            if entry.count.load(Ordering::Relaxed) != 0 {
                 visit(RawHandle::from_bits(entry.handle.load(Ordering::Relaxed)));
             }
         }

@@ -111,8 +111,7 @@ mod tests {
             for bits in [Bits::Occupied, Bits::White] {
                 for word in words(bits, *page) {
                     // Relaxed: one thread.
-                    let old =
-                        word.swap(number as u64 * 2 + bits as u64 + 1, Ordering::Relaxed);
+                    let old = word.swap(number as u64 * 2 + bits as u64 + 1, Ordering::Relaxed);
                     assert_eq!(old, 0, "the words of page {number} are its own");
                 }
             }

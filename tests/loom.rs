@@ -14,7 +14,7 @@
 
 use loom::sync::Arc;
 use loom::thread;
-use slotgc::{Gc, Heap, Root};
+use slotgc::{DeathQueue, Gc, Heap, Root};
 
 /// Explores a model with up to three preemptions, which finds all that is known to be findable here, in
 /// seconds instead of hours.
@@ -172,3 +172,33 @@ fn two_threads_that_root_and_unroot_leave_no_root_behind() {
         assert!(heap.is_empty());
     });
 }
+
+/// Claim: a tag polled on another thread while a collection sends it comes out there or later, once.
+#[test]
+fn a_tag_comes_out_of_its_queue_once_whoever_polls_and_when() {
+    model(|| {
+        let mut heap = Heap::new();
+        let queue = DeathQueue::new();
+        let gc = heap.alloc(1);
+        queue.watch(&mut heap, gc, 7).unwrap();
+        let polling = {
+            let queue = queue.clone();
+            thread::spawn(move || queue.poll())
+        };
+        heap.collect();
+        let early = polling.join().unwrap();
+        let late = queue.poll();
+        assert!(early.xor(late) == Some(7), "{early:?} and {late:?}");
+        assert_eq!(queue.poll(), None);
+    });
+}
+
+// Which models fail when `root.rs` is weakened by hand:
+//
+// | in    | weakened                                   | models that fail                                        |
+// |---|---|---|
+// | `release`   | the exchange `Relaxed`               | `an_entry_put_back..`, `a_root_made..`, `two_threads..` |
+// | `release`   | gives the entry back at every drop   | `the_last_of_two..`, `two_threads..`                    |
+// | `take_free` | load and exchange of `free` `Relaxed`| `an_entry_put_back..`, `a_root_made..`, `two_threads..` |
+// | `take_free` | several takers at once               | `an_entry_put_back..`                                   |
+// | `take_free` | `taking` `Relaxed`                   | `an_entry_put_back..`                                   |
