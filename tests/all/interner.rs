@@ -229,8 +229,10 @@ fn shares<S: BuildHasher + Send + Sync + 'static>(table: Interner<String, S>) {
         assert_eq!(heap.intern_with(&table, text.as_str(), |_| unreachable!()), root.gc());
         assert_eq!(heap.intern(&table, text), root.gc());
     }
-    drop(roots.into_iter().step_by(2).collect::<Vec<_>>());
-    assert_eq!((heap.collect().pruned, heap[&table].len()), (200, 0));
+    let kept: Vec<_> = roots.iter().step_by(2).cloned().collect();
+    drop(roots);
+    assert_eq!((heap.collect().pruned, heap[&table].len()), (100, 100));
+    assert!(kept.iter().all(|root| heap.interned(&table, &heap[root]) == Some(root.gc())));
 }
 
 #[test]

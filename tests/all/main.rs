@@ -6,6 +6,7 @@
 mod caches;
 mod child;
 mod collect;
+mod deaths;
 mod derive;
 mod differential;
 mod ephemerons;
