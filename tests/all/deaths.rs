@@ -1,413 +1,421 @@
-//! Learning of a death: callbacks, queues, finalizers, graveyards, and the end of a heap.
+//! Callbacks: `on_death`. What they may do to the heap while they run is in `deaths/inside.rs`, taking them back in
+//! `deaths/guards.rs`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+mod guards;
+mod inside;
 
-use slotgc::{CollectStats, DeathQueue, Gc, Graveyard, Heap, Trace, Tracer, Watch, WatchGuard, WeakSet};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::objects::{Bomb, Log, Node, Noisy, on_small_stack, panic_text};
+use slotgc::{AnyGc, CollectStats, Gc, Heap, Weak, WeakKeyMap, WeakSet, WeakValueMap};
 
-/// Registers callbacks with these numbers.
-fn watch(heap: &mut Heap, gc: Gc<Node>, ran: &Log, numbers: impl IntoIterator<Item = u32>) -> Vec<Watch> {
-    let register = |number| {
-        let ran = ran.clone();
-        heap.on_death(gc, move |_, _| ran.write(number)).unwrap()
-    };
-    numbers.into_iter().map(register).collect()
+use crate::objects::{Bomb, Dice, Log, Node, Noisy, on_small_stack, panic_text};
+
+/// Registers a callback that writes this number.
+fn note(heap: &mut Heap, gc: Gc<Node>, number: u32, log: &Log) -> slotgc::Watch {
+    let log = log.clone();
+    heap.on_death(gc, move |_, _| log.write(number)).unwrap()
 }
 
 #[test]
-fn a_callback_runs_once_with_a_handle_that_resolves_to_nothing() {
-    // weak-cases 20, 23
+fn a_callback_runs_once_with_a_handle_that_no_longer_resolves() {
+    // weak-cases 20
+    let (runs, seen) = (Arc::new(AtomicUsize::new(0)), Arc::default());
     let mut heap = Heap::new();
-    let ran = Log::default();
-    let gc = heap.alloc(Node::leaf(1));
-    let noted = ran.clone();
-    let _: Watch = heap
-        .on_death(gc, move |heap, weak| {
-            assert!(weak == gc && heap.get(weak).is_none());
-            noted.write(1);
-        })
-        .unwrap();
+    let root = heap.alloc_root(Node::leaf(1));
+    let weak = root.downgrade();
+    let (count, seen_inside): (_, Arc<AtomicUsize>) = (Arc::clone(&runs), Arc::clone(&seen));
+    heap.on_death(&root, move |heap, dead| {
+        count.fetch_add(1, Ordering::Relaxed);
+        seen_inside.fetch_add(usize::from(dead == weak && heap.get(dead).is_none()), Ordering::Relaxed);
+    })
+    .unwrap();
+    assert_eq!(heap.collect().notified, 0);
+    drop(root);
     let notified: Vec<usize> = (0..3).map(|_| heap.collect().notified).collect();
-    assert_eq!((ran.take(), notified), (vec![1], vec![1, 0, 0]));
+    assert_eq!((notified, runs.load(Ordering::Relaxed), seen.load(Ordering::Relaxed)), (vec![1, 0, 0], 1, 1));
 }
 
 #[test]
-fn callbacks_run_latest_first_over_all_objects_however_they_died() {
+fn callbacks_of_one_object_run_latest_first() {
     // weak-cases 21
-    for way in 0..3 {
-        let mut heap = Heap::new();
-        let ran = Log::default();
-        let objects: Vec<_> = (0..5).map(|n| heap.alloc(Node::leaf(n))).collect();
-        for (number, object) in [3, 0, 4, 1, 2, 0].into_iter().enumerate() {
-            watch(&mut heap, objects[object], &ran, [number as u32]);
-        }
-        match way {
-            0 => {
+    let log = Log::default();
+    let mut heap = Heap::new();
+    let object = heap.alloc(Node::leaf(1));
+    for number in 0..5 {
+        note(&mut heap, object, number, &log);
+    }
+    heap.collect();
+    assert_eq!(log.take(), [4, 3, 2, 1, 0]);
+}
+
+/// The ways to die.
+#[derive(Clone, Copy, Debug)]
+enum Death {
+    Collect,
+    Destroy,
+    DestroyAny,
+}
+
+fn kill(heap: &mut Heap, objects: &[Gc<Node>], death: Death) {
+    match death {
+        Death::Collect => drop(heap.collect()),
+        Death::Destroy => objects.iter().for_each(|gc| drop(heap.destroy(gc))),
+        Death::DestroyAny => objects.iter().for_each(|gc| assert!(heap.destroy_any(gc.erase()))),
+    }
+}
+
+const WAYS: [Death; 3] = [Death::Collect, Death::Destroy, Death::DestroyAny];
+
+#[test]
+fn the_order_is_that_of_registration_whatever_slots_the_objects_have_and_however_they_die() {
+    let mut dice = Dice::new(2);
+    for round in 0..30 {
+        for death in WAYS {
+            let log = Log::default();
+            let mut heap = Heap::new();
+            // Holes of an earlier life, so that slots are handed out in no order.
+            let mut old: Vec<_> = (0..200).map(|n| heap.alloc(Node::leaf(n))).collect();
+            dice.shuffle(&mut old);
+            old[..100].iter().for_each(|gc| drop(heap.destroy(gc)));
+            let _kept: Vec<_> = old[100..].iter().map(|gc| heap.root(gc)).collect();
+            heap.collect();
+            let mut objects: Vec<_> = (0..150).map(|n| heap.alloc(Node::leaf(n))).collect();
+            dice.shuffle(&mut objects);
+            for number in 0..300 {
+                let target = objects[dice.below(objects.len())];
+                match dice.below(2) {
+                    0 => drop(note(&mut heap, target, number, &log)),
+                    _ => {
+                        let log = log.clone();
+                        heap.finalizer(target, move |_| log.write(number)).unwrap();
+                    }
+                }
+            }
+            // The first callback to run kills the others, which join its batch.
+            dice.shuffle(&mut objects);
+            let trigger = heap.alloc(Node::leaf(0));
+            if !matches!(death, Death::Collect) {
+                let objects = objects.clone();
+                heap.on_death(trigger, move |heap, _| kill(heap, &objects, death)).unwrap();
+            }
+            heap.destroy(trigger);
+            if matches!(death, Death::Collect) {
                 heap.collect();
-                assert_eq!(ran.take(), [5, 4, 3, 2, 1, 0]);
             }
-            1 => {
-                heap.destroy(objects[0]);
-                assert_eq!(ran.take(), [5, 1]);
-            }
-            _ => {
-                assert!(heap.destroy_any(objects[0].erase()));
-                assert_eq!(ran.take(), [5, 1]);
-            }
+            assert!(log.take().into_iter().eq((0..300).rev()), "round {round}, {death:?}");
+            assert!(objects.iter().all(|gc| !heap.is_alive(gc)));
         }
     }
 }
 
 #[test]
-fn a_cancelled_callback_does_not_run_and_is_cancelled_once() {
-    // weak-cases 22, 32
-    let mut heap = Heap::new();
-    let ran = Log::default();
-    let gc = heap.alloc(Node::leaf(1));
-    let watches = watch(&mut heap, gc, &ran, 0..4);
-    assert!(heap.cancel(watches[1]) && !heap.cancel(watches[1]));
-    assert_eq!(heap.watch_count(gc), 3);
-    heap.collect();
-    assert_eq!(ran.take(), [3, 2, 0]);
-    assert!(watches.iter().all(|watch| !heap.cancel(*watch)));
-    assert!(!Heap::new().cancel(watches[0]));
+fn death_by_hand_tells_before_it_returns() {
+    let log = Log::default();
+    for death in [Death::Destroy, Death::DestroyAny] {
+        let mut heap = Heap::new();
+        let root = heap.alloc_root(Node::leaf(1));
+        for number in 0..3 {
+            note(&mut heap, root.gc(), number, &log);
+        }
+        kill(&mut heap, &[root.gc()], death);
+        assert_eq!(log.take(), [2, 1, 0]);
+        drop(root);
+        assert_eq!((heap.collect().notified, log.take()), (0, vec![]));
+    }
 }
 
 #[test]
-fn callbacks_allocate_register_and_see_pruned_collections() {
-    // weak-cases 24, 25, 26
+fn a_watch_may_be_forgotten() {
+    // weak-cases 23
+    let log = Log::default();
     let mut heap = Heap::new();
-    let ran = Log::default();
-    let set = heap.alloc_root(WeakSet::new());
-    let keeper = heap.alloc_root(Node::leaf(0));
-    let (gc, living) = (heap.alloc(Node::leaf(1)), keeper.gc());
-    heap[&set].insert(gc);
-    let kept = Arc::new(Mutex::new(None));
-    let (noted, keeping, set_weak) = (ran.clone(), kept.clone(), set.downgrade());
-    heap.on_death(gc, move |heap, weak| {
-        assert!(heap[set_weak].is_empty() && !heap[set_weak].contains(weak));
-        let made: Vec<_> = (0..1000).map(|n| heap.alloc(Node::leaf(n))).collect();
-        *keeping.lock().unwrap() = heap.root(made[500]);
-        for (number, target) in [(1, living), (2, made[0])] {
-            let noted = noted.clone();
-            heap.on_death(target, move |_, _| noted.write(number)).unwrap();
-        }
+    let object = heap.alloc(Node::leaf(1));
+    {
+        let watch = note(&mut heap, object, 1, &log);
+        let copy = watch;
+        assert_eq!(watch, copy);
+    }
+    heap.collect();
+    assert_eq!(log.take(), [1]);
+}
+
+#[test]
+fn any_kind_of_handle_may_be_watched() {
+    let log = Log::default();
+    let mut heap = Heap::new();
+    let root = heap.alloc_root(Node::leaf(1));
+    let (gc, weak, log_of) = (root.gc(), root.downgrade(), |_| log.clone());
+    let logs: Vec<Log> = (0..5).map(log_of).collect();
+    let [a, b, c, d, e] = <[Log; 5]>::try_from(logs).unwrap();
+    heap.on_death(gc, move |_, _| a.write(1)).unwrap();
+    heap.on_death(weak, move |_, _| b.write(2)).unwrap();
+    heap.on_death(&root, move |_, _| c.write(3)).unwrap();
+    heap.on_death(&gc, move |_, _| d.write(4)).unwrap();
+    heap.on_death(&weak, move |_, _| e.write(5)).unwrap();
+    assert_eq!(heap.watch_count(&root), 5);
+    drop(root);
+    heap.collect();
+    assert_eq!(log.take(), [5, 4, 3, 2, 1]);
+}
+
+#[test]
+fn a_closure_that_mentions_its_own_target_keeps_nothing_alive() {
+    let mut heap = Heap::new();
+    let target = heap.alloc(Node::leaf(1));
+    let weak = target.downgrade();
+    heap.on_death(target, move |heap, dead| {
+        assert!(dead == target && dead == weak && heap.get(target).is_none() && heap.get(weak).is_none());
     })
     .unwrap();
-    heap.collect();
-    assert_eq!((ran.take(), heap.len()), (vec![], 1002));
-    heap.collect();
-    assert_eq!((ran.take(), heap.len()), (vec![2], 3));
-    assert_eq!(heap[kept.lock().unwrap().as_ref().unwrap()].value, 500);
-    drop(keeper);
-    heap.collect();
-    assert_eq!(ran.take(), [1]);
+    let stats = heap.collect();
+    assert_eq!((stats.freed, stats.notified), (1, 1));
 }
 
 #[test]
-fn a_panic_in_a_callback_stops_no_other_and_comes_out_once() {
-    // weak-cases 27
+fn a_closure_need_not_be_sync() {
+    let (ran, cell) = (Arc::new(AtomicUsize::new(0)), Cell::new(1));
     let mut heap = Heap::new();
-    let ran = Log::default();
-    let gc = heap.alloc(Node::leaf(1));
-    watch(&mut heap, gc, &ran, [1]);
-    heap.on_death(gc, |_, _| panic!("two")).unwrap();
-    watch(&mut heap, gc, &ran, [3]);
-    assert_eq!(panic_text(|| heap.collect()), "two");
-    assert_eq!((ran.take(), heap.len()), (vec![3, 1], 0));
-    assert_eq!((heap.collect().notified, ran.take()), (0, vec![]));
+    let target = heap.alloc(1);
+    let count = Arc::clone(&ran);
+    heap.on_death(target, move |_, _| {
+        cell.set(cell.get() + 1);
+        count.store(cell.get(), Ordering::Relaxed);
+    })
+    .unwrap();
+    std::thread::spawn(move || heap.collect()).join().unwrap();
+    assert_eq!(ran.load(Ordering::Relaxed), 2);
 }
 
 #[test]
-fn a_chain_of_callbacks_that_destroy_the_next_object_does_not_recurse() {
-    // weak-cases 28
-    on_small_stack(|| {
+fn a_callback_sees_the_heap_in_its_final_state() {
+    // weak-cases 26
+    let mut heap = Heap::new();
+    let dying: Vec<_> = (0..500).map(|n| heap.alloc(Node::leaf(n))).collect();
+    let kept: Vec<_> = (0..20).map(|n| heap.alloc_root(Node::leaf(n))).collect();
+    let all = || dying.iter().copied().chain(kept.iter().map(|root| root.gc()));
+    let set = heap.alloc_root(WeakSet::from_iter(all()));
+    let names = heap.alloc_root((0_u32..).zip(all()).collect::<WeakValueMap<_, _>>());
+    let notes = heap.alloc_root(all().zip(0_u32..).collect::<WeakKeyMap<_, _>>());
+    let ran = Arc::new(AtomicUsize::new(0));
+    for target in &dying {
+        let (dying, ran) = (dying.clone(), Arc::clone(&ran));
+        let (set, names, notes) = (set.downgrade(), names.downgrade(), notes.downgrade());
+        heap.on_death(target, move |heap, _| {
+            assert!(dying.iter().all(|gc| heap.get(gc).is_none()), "they die in the same step");
+            assert_eq!((heap[set].len(), heap[names].len(), heap[notes].len()), (20, 20, 20));
+            assert!(heap[set].iter().all(|weak| heap.is_alive(weak)));
+            assert!(heap[names].values().all(|weak| heap.is_alive(weak)));
+            assert!(heap[notes].keys().all(|weak| heap.is_alive(weak)));
+            assert_eq!((heap.len(), heap.len_of::<Node>()), (23, 20));
+            assert!(dying.iter().all(|gc| !heap[set].contains(gc) && !heap[notes].contains_key(gc)));
+            ran.fetch_add(1, Ordering::Relaxed);
+        })
+        .unwrap();
+    }
+    let stats = heap.collect();
+    assert_eq!((stats.notified, stats.pruned, ran.load(Ordering::Relaxed)), (500, 1500, 500));
+}
+
+#[test]
+fn all_destructors_have_run_before_the_first_callback() {
+    let log = Log::default();
+    let mut heap = Heap::new();
+    for number in 0..50 {
+        let object = heap.alloc(Noisy::new(number, &log));
+        let log = log.clone();
+        heap.on_death(object, move |_, _| log.write(100 + number)).unwrap();
+    }
+    let map = heap.alloc_root(WeakKeyMap::new());
+    let key = heap.alloc(1);
+    heap[&map].insert(key, Noisy::new(50, &log));
+    heap.collect();
+    let written = log.take();
+    assert_eq!(written.len(), 101);
+    assert!(written[..51].iter().all(|number| *number <= 50));
+    assert!(written[51..].iter().copied().eq((100..150).rev()));
+}
+
+#[test]
+fn a_panic_in_a_callback_stops_no_other_and_is_raised_once() {
+    // weak-cases 27
+    let log = Log::default();
+    let mut heap = Heap::new();
+    let object = heap.alloc(Node::leaf(1));
+    let other = heap.alloc(Node::leaf(2));
+    note(&mut heap, object, 1, &log);
+    heap.on_death(other, |_, _| panic!("c2")).unwrap();
+    note(&mut heap, object, 3, &log);
+    heap.on_death(object, |_, _| panic!("the first to run")).unwrap();
+    let kept = heap.alloc_root(Node::leaf(3));
+    assert_eq!(panic_text(|| heap.collect()), "the first to run");
+    assert_eq!((log.take(), heap.len()), (vec![3, 1], 1));
+    note(&mut heap, kept.gc(), 4, &log);
+    assert_eq!(heap.collect(), CollectStats { marked: 1, kept: 1, ..times(heap.collect()) });
+    drop(kept);
+    assert_eq!((heap.collect().notified, log.take(), heap.len()), (1, vec![4], 0));
+}
+
+/// These numbers with nothing but the times.
+fn times(stats: CollectStats) -> CollectStats {
+    let mut times = stats;
+    (times.marked, times.kept, times.freed, times.freed_bytes, times.pruned, times.notified) = (0, 0, 0, 0, 0, 0);
+    times
+}
+
+#[test]
+fn a_panic_in_a_callback_reaches_whoever_destroyed_the_object() {
+    let log = Log::default();
+    for death in [Death::Destroy, Death::DestroyAny] {
         let mut heap = Heap::new();
-        let ran = Log::default();
-        let objects: Vec<_> = (0..100_000).map(|n| heap.alloc_root(Node::leaf(n))).collect();
-        for (number, pair) in objects.windows(2).enumerate() {
-            let (next, noted) = (pair[1].gc(), ran.clone());
-            heap.on_death(&pair[0], move |heap, _| {
-                noted.write(number as u32);
-                assert!(heap.destroy(next).is_some());
-            })
-            .unwrap();
+        let object = heap.alloc(Noisy::new(9, &log));
+        let inner = log.clone();
+        heap.on_death(object, move |_, _| inner.write(1)).unwrap();
+        heap.on_death(object, |_, _| panic!("oh no")).unwrap();
+        let text = panic_text(|| match death {
+            Death::Destroy => heap.destroy(object).is_some(),
+            _ => heap.destroy_any(object.erase()),
+        });
+        let mut written = log.take();
+        written.sort_unstable();
+        assert_eq!((text.as_str(), written, heap.is_alive(object)), ("oh no", vec![1, 9], false));
+        assert_eq!((heap.len(), heap.collect().notified), (0, 0));
+    }
+}
+
+#[test]
+fn what_a_closure_owns_may_panic_when_it_goes() {
+    let log = Log::default();
+    let mut heap = Heap::new();
+    let object = heap.alloc(Node::leaf(1));
+    for number in 0..3 {
+        let (bomb, log) = (Bomb(Noisy::new(number, &log)), log.clone());
+        heap.on_death(object, move |_, _| log.write(10 + bomb.0.number)).unwrap();
+    }
+    assert_eq!(panic_text(|| heap.collect()), "bomb 2");
+    assert_eq!((log.take(), heap.len()), (vec![12, 2, 11, 1, 10, 0], 0));
+}
+
+#[test]
+fn a_panic_in_a_destructor_stops_no_callback() {
+    let log = Log::default();
+    let mut heap = Heap::new();
+    for number in 0..3 {
+        let bomb = heap.alloc(Bomb(Noisy::new(number, &log)));
+        let log = log.clone();
+        heap.on_death(bomb, move |_, _| log.write(10 + number)).unwrap();
+    }
+    let text = panic_text(|| heap.collect());
+    let written = log.take();
+    assert_eq!((text, &written[3..]), (format!("bomb {}", written[0]), &[12, 11, 10][..]));
+    let bomb = heap.alloc(Bomb(Noisy::new(7, &log)));
+    let inner = log.clone();
+    heap.on_death(bomb, move |_, _| inner.write(8)).unwrap();
+    assert_eq!(panic_text(|| heap.destroy_any(bomb.erase())), "bomb 7");
+    assert_eq!((log.take(), heap.len()), (vec![7, 8], 0));
+}
+
+#[test]
+fn registering_on_the_dead_is_refused_and_drops_what_was_given() {
+    // weak-cases 29
+    let log = Log::default();
+    let mut heap = Heap::new();
+    let (collected, destroyed) = (heap.alloc(Node::leaf(1)), heap.alloc_root(Node::leaf(2)));
+    heap.destroy(&destroyed);
+    heap.collect();
+    for handle in [collected.downgrade(), destroyed.downgrade(), Weak::dangling()] {
+        let noisy = Noisy::new(1, &log);
+        let refused = heap.on_death(handle, move |_, _| drop(noisy)).unwrap_err();
+        let text = refused.to_string();
+        assert!(text.starts_with("weakly-referenced object no longer exists: Node("), "{text}");
+        assert!(text.ends_with(&format!("({handle})")), "{text}");
+        let noisy = Noisy::new(2, &log);
+        assert_eq!(heap.finalizer(handle, move |_| drop(noisy)).unwrap_err(), refused);
+        let queue = slotgc::DeathQueue::new();
+        assert_eq!(queue.watch(&mut heap, handle, Noisy::new(3, &log)).unwrap_err(), refused);
+        assert_eq!(slotgc::Graveyard::new().bury(&mut heap, handle).unwrap_err(), refused);
+        assert_eq!((log.take(), heap.watch_count(handle)), (vec![1, 2, 3], 0));
+    }
+    assert_eq!(heap.collect().notified, 0);
+    assert_eq!((heap.shutdown().is_ok(), log.take()), (true, vec![]));
+}
+
+#[test]
+fn an_object_under_construction_cannot_be_watched_yet() {
+    let mut heap = Heap::new();
+    heap.alloc_cyclic(|heap, me: Gc<Node>| {
+        assert!(heap.on_death(me, |_, _| unreachable!()).is_err());
+        Node::leaf(1)
+    });
+    assert_eq!(heap.collect().notified, 0);
+}
+
+#[test]
+fn a_hundred_thousand_callbacks_each_destroy_the_next_on_a_small_stack() {
+    // weak-cases 28
+    const LEN: usize = 100_000;
+    on_small_stack(|| {
+        let ran = Arc::new(AtomicUsize::new(0));
+        // Registered along the chain and against it; destroyed with their type and without it.
+        for backwards in [false, true] {
+            let mut heap = Heap::new();
+            let objects: Vec<_> = (0..LEN as u64).map(|n| heap.alloc(n)).collect();
+            let all: Vec<_> = objects.iter().map(|gc| heap.root(gc)).collect();
+            let mut order: Vec<usize> = (0..LEN).collect();
+            if backwards {
+                order.reverse();
+            }
+            for index in order {
+                let (next, ran) = (objects.get(index + 1).copied(), Arc::clone(&ran));
+                heap.on_death(objects[index], move |heap, _| {
+                    ran.fetch_add(1, Ordering::Relaxed);
+                    match next {
+                        Some(next) if index % 2 == 0 => drop(heap.destroy(next)),
+                        Some(next) => drop(heap.destroy_any(next.erase())),
+                        None => {}
+                    }
+                })
+                .unwrap();
+            }
+            heap.destroy(objects[0]);
+            assert_eq!((ran.swap(0, Ordering::Relaxed), heap.len()), (LEN, 0));
+            drop(all);
         }
-        heap.destroy(&objects[0]);
-        assert!(ran.take().into_iter().eq(0..99_999));
-        assert!(heap.is_empty());
     });
 }
 
 #[test]
-fn nothing_is_registered_on_a_dead_object() {
-    // weak-cases 29
+fn many_callbacks_on_one_object_and_one_on_each_of_many() {
+    let ran = Arc::new(AtomicUsize::new(0));
     let mut heap = Heap::new();
-    let log = Log::default();
-    let gc = heap.alloc(Node::leaf(1));
-    heap.collect();
-    assert!(heap.on_death(gc, |_, _| unreachable!()).is_err());
-    assert!(heap.finalizer(gc, |_| unreachable!()).is_err());
-    assert!(DeathQueue::new().watch(&mut heap, gc, Noisy::new(1, &log)).is_err());
-    assert!(Graveyard::new().bury(&mut heap, gc).is_err());
-    assert_eq!((log.take(), heap.watch_count(gc)), (vec![1], 0));
-    heap.shutdown().unwrap();
-}
-
-#[test]
-fn a_collection_asked_for_in_a_callback_runs_after_all_of_them() {
-    let mut heap = Heap::new();
-    let ran = Log::default();
-    let held = [heap.alloc(Node::leaf(7))];
-    let (gc, other) = (heap.alloc(Node::leaf(1)), heap.alloc_root(Node::leaf(2)));
-    watch(&mut heap, gc, &ran, [0]);
-    let (noted, target) = (ran.clone(), other.gc());
-    let other = Arc::new(Mutex::new(Some(other)));
-    heap.on_death(gc, move |heap, _| {
-        noted.write(1);
-        drop(other.lock().unwrap().take());
-        assert_eq!(heap.collect(), CollectStats::default());
-        assert!(heap.is_alive(target));
-    })
-    .unwrap();
-    watch(&mut heap, target, &ran, [9]);
-    let stats = heap.collect_with(&held);
-    assert_eq!((ran.take(), stats.freed, stats.kept), (vec![1, 0, 9], 2, 1));
-    assert!(heap.is_alive(held[0]), "the root source is asked again");
-}
-
-#[test]
-fn queue_tags_come_in_the_order_of_registration_once() {
-    // weak-cases 30, 33, 34
-    let mut heap = Heap::new();
-    let log = Log::default();
-    let queue = DeathQueue::new();
-    let objects: Vec<_> = (0..4).map(|n| heap.alloc(Node::leaf(n))).collect();
-    for object in [2, 0, 3, 1] {
-        queue.watch(&mut heap, objects[object], objects[object]).unwrap();
+    let one = heap.alloc(0_u64);
+    for _ in 0..50_000 {
+        let (ran, many) = (Arc::clone(&ran), Arc::clone(&ran));
+        heap.on_death(one, move |_, _| drop(ran.fetch_add(1, Ordering::Relaxed))).unwrap();
+        let other = heap.alloc(1_u64);
+        heap.on_death(other, move |_, _| drop(many.fetch_add(1, Ordering::Relaxed))).unwrap();
     }
-    assert_eq!(queue.poll(), None);
-    assert_eq!(heap.collect().notified, 4);
-    let tags: Vec<_> = queue.drain().collect();
-    assert_eq!(tags, [2, 0, 3, 1].map(|n| objects[n]));
-    assert!(tags.iter().all(|tag| !heap.is_alive(tag)) && queue.is_empty());
+    assert_eq!(heap.watch_count(one), 50_000);
+    assert_eq!((heap.collect().notified, ran.load(Ordering::Relaxed)), (100_000, 100_000));
+}
 
-    let gone = DeathQueue::new();
-    let gc = heap.alloc(Node::leaf(1));
-    for number in 0..3 {
-        gone.watch(&mut heap, gc, Bomb(Noisy::new(number, &log))).unwrap();
+#[test]
+fn an_object_without_watchers_dies_in_silence_in_any_page() {
+    // Pages of watched, once watched and never watched objects without destructors.
+    let ran = Arc::new(AtomicUsize::new(0));
+    let mut heap = Heap::new();
+    let all: Vec<Gc<u64>> = (0..20_000).map(|n| heap.alloc(n)).collect();
+    let mut watches = Vec::new();
+    for gc in all.iter().step_by(500) {
+        let ran = Arc::clone(&ran);
+        watches.push(heap.on_death(gc, move |_, _| drop(ran.fetch_add(1, Ordering::Relaxed))).unwrap());
     }
-    watch(&mut heap, gc, &log, [9]);
-    drop(gone);
-    assert_eq!(panic_text(|| heap.collect()), "bomb 0");
-    assert_eq!((log.take(), heap.len()), (vec![0, 1, 2, 9], 0));
-}
-
-#[test]
-fn a_tag_that_owns_a_root_keeps_its_object_until_it_is_polled() {
-    // weak-cases 31
-    let mut heap = Heap::new();
-    let queue = DeathQueue::new();
-    let (gc, kept) = (heap.alloc(Node::leaf(1)), heap.alloc_root(Node::leaf(2)));
-    let weak = kept.downgrade();
-    queue.watch(&mut heap, gc, kept).unwrap();
-    for _ in 0..3 {
-        heap.collect();
-        assert!(heap.is_alive(weak));
-    }
-    drop(queue.poll());
-    heap.collect();
-    assert!(!heap.is_alive(weak));
-}
-
-#[test]
-fn guards_cancel_wherever_they_are_dropped() {
-    let mut heap = Heap::new();
-    let ran = Log::default();
-    let gc = heap.alloc_root(Node::leaf(1));
-    let watches = watch(&mut heap, gc.gc(), &ran, 0..4);
-    drop(WatchGuard::from(watches[0]));
-    let twice = watches[1];
-    std::thread::spawn(move || drop((WatchGuard::from(twice), WatchGuard::from(twice)))).join().unwrap();
-    assert_eq!(heap.watch_count(&gc), 2);
-    assert_eq!(WatchGuard::from(watches[2]).keep(), watches[2]);
-
-    // One that dies with its guard's owner: the tag is not sent.
-    struct Owner(#[expect(dead_code, reason = "dropped with it")] WatchGuard);
-    impl Trace for Owner {
-        fn trace(&self, _: &mut Tracer<'_>) {}
-    }
-    let queue = DeathQueue::new();
-    let guard = queue.watch(&mut heap, &gc, 5).unwrap().into();
-    heap.alloc(Owner(guard));
-    drop(gc);
-    heap.collect();
-    assert_eq!((ran.take(), queue.poll()), (vec![3, 2], None));
-
-    // One that outlived its heap cancels nothing in the heap that uses its cell again.
-    let late = WatchGuard::from(watches[3]);
-    drop(heap);
-    let mut heap = Heap::new();
-    let gc = heap.alloc(Node::leaf(1));
-    watch(&mut heap, gc, &ran, 0..4);
-    drop(late);
-    assert_eq!(heap.watch_count(gc), 4);
-}
-
-#[test]
-fn finalizers_run_once_by_hand_or_by_death() {
-    // weak-cases 35, 36, 37
-    let mut heap = Heap::new();
-    let ran = Log::default();
-    let gc = heap.alloc_root(Node::leaf(1));
-    let mut make = |number: u32| {
-        let ran = ran.clone();
-        let code = move |_: &mut Heap| {
-            ran.write(number);
-            number
-        };
-        heap.finalizer(&gc, code).unwrap()
-    };
-    let [f1, f2, f3, f4, f5] = [1, 2, 3, 4, 5].map(&mut make);
-    drop((f1, f4));
-    assert_eq!((f5.detach(&mut heap), f5.call(&mut heap), f5.peek(&heap)), (Some(gc.gc()), None, None));
-    assert_eq!((f3.peek(&heap), f3.call(&mut heap), f3.call(&mut heap)), (Some(gc.gc()), Some(3), None));
-    assert!(!f3.is_alive(&heap) && f2.is_alive(&heap) && f3.detach(&mut heap).is_none());
-    drop(gc);
-    assert_eq!(heap.collect().notified, 3);
-    assert_eq!(ran.take(), [3, 4, 2, 1]);
-    assert!(!f2.is_alive(&heap));
-}
-
-#[test]
-fn at_exit_finalizers_run_latest_first_with_targets_readable() {
-    // weak-cases 38, 39
-    let mut heap = Heap::new();
-    let ran = Log::default();
-    let gc = heap.alloc_root(Node::leaf(70));
-    let finalizers: Vec<_> = (1..5)
-        .map(|number| {
-            let (ran, gc) = (ran.clone(), gc.gc());
-            let code = move |heap: &mut Heap| {
-                ran.write(number + heap[gc].value as u32);
-                let made = heap.alloc(Noisy::new(1000 + number, &ran));
-                heap.collect();
-                assert!(heap.is_alive(made));
-            };
-            heap.finalizer(&gc, code).unwrap()
-        })
-        .collect();
-    finalizers[1].set_at_exit(&mut heap, false);
-    heap.shutdown().unwrap();
-    assert_eq!(ran.take(), [74, 73, 71, 1004, 1003, 1001]);
-}
-
-#[test]
-fn a_buried_value_moves_out_whole() {
-    // weak-cases 40
-    let mut heap = Heap::new();
-    let log = Log::default();
-    let (graves, late) = (Graveyard::new(), Graveyard::new());
-    let gcs: Vec<_> = (0..3).map(|n| heap.alloc(Noisy::new(n, &log))).collect();
-    for gc in &gcs {
-        graves.bury(&mut heap, gc).unwrap();
-        late.bury(&mut heap, gc).unwrap();
-        assert_eq!(heap.watch_count(gc), 0);
-    }
-    assert!(heap.destroy(gcs[0]).is_some());
-    assert_eq!((log.take(), graves.len()), (vec![0], 0));
-    assert!(heap.destroy_any(gcs[1].erase()));
-    heap.collect();
-    assert_eq!((log.take(), graves.len(), late.len(), heap.len()), (vec![], 2, 0, 0));
-    let (weak, value) = graves.exhume().unwrap();
-    assert!(weak == gcs[1] && heap.get(weak).is_none());
-    drop(value);
-    drop(graves);
-    assert_eq!(log.take(), [1, 2]);
-
-    let plain: Graveyard<u64> = Graveyard::new();
-    let gc = heap.alloc(7);
-    plain.bury(&mut heap, gc).unwrap();
-    heap.collect();
-    assert_eq!(plain.exhume().map(|(_, value)| value), Some(7));
-    let again = heap.alloc(8);
-    assert!(heap.get(gc).is_none() && heap.get(again) == Some(&8));
-}
-
-#[test]
-fn watches_are_counted_without_burials() {
-    // weak-cases 65
-    let mut heap = Heap::new();
-    let gc = heap.alloc(Node::leaf(1));
-    let set = heap.alloc_root(WeakSet::new());
-    heap[&set].insert(gc);
-    assert_eq!(heap.watch_count(gc), 0);
-    let watches = watch(&mut heap, gc, &Log::default(), 0..2);
-    heap.finalizer(gc, |_| ()).unwrap();
-    DeathQueue::new().watch(&mut heap, gc, ()).unwrap();
-    Graveyard::new().bury(&mut heap, gc).unwrap();
-    assert_eq!(heap.watch_count(gc), 4);
-    assert!(heap.cancel(watches[0]));
-    assert_eq!(heap.watch_count(gc), 3);
-}
-
-#[test]
-fn shutting_down_tells_of_every_death_and_keeps_the_first_panic() {
-    let mut heap = Heap::new();
-    let ran = Log::default();
-    let queue = DeathQueue::new();
-    let gc = heap.alloc_root(Node::leaf(1));
-    let noted = ran.clone();
-    heap.on_death(&gc, move |heap, _| {
-        assert!(heap.is_empty());
-        noted.write(1);
-        let again = heap.alloc(Node::leaf(2));
-        watch(heap, again, &noted, [2]);
-    })
-    .unwrap();
-    heap.on_death(&gc, |_, _| panic!("first")).unwrap();
-    queue.watch(&mut heap, &gc, "tag").unwrap();
-    let error = heap.shutdown().unwrap_err();
-    assert_eq!(error.into_payload().downcast_ref(), Some(&"first"));
-    assert_eq!((ran.take(), queue.poll()), (vec![1, 2], Some("tag")));
-}
-
-#[test]
-fn a_callback_may_put_another_heap_in_the_place_of_its_own() {
-    let other: Arc<Mutex<Heap>> = Arc::default();
-    let mut heap = Heap::new();
-    let ran = Log::default();
-    let gc = heap.alloc(Node::leaf(1));
-    watch(&mut heap, gc, &ran, [1]);
-    let swapped = other.clone();
-    heap.on_death(gc, move |heap, _| std::mem::swap(heap, &mut swapped.lock().unwrap())).unwrap();
-    heap.collect();
-    heap.alloc(Node::leaf(5));
-    assert_eq!(heap.collect().freed, 1);
-    let mut old = other.lock().unwrap();
-    old.alloc(Node::leaf(7));
-    assert_eq!((old.collect().freed, ran.take(), old.len()), (1, vec![1], 0));
-}
-
-#[test]
-fn a_panic_in_the_collection_a_callback_asked_for_does_not_hide_the_callbacks() {
-    struct Armed(bool);
-    impl Trace for Armed {
-        fn trace(&self, _: &mut Tracer<'_>) {
-            assert!(!self.0, "second");
-        }
-    }
-    let mut heap = Heap::new();
-    let armed = heap.alloc_root(Armed(false));
-    let (gc, target) = (heap.alloc(1), armed.gc());
-    heap.on_death(gc, move |heap, _| {
-        heap[target].0 = true;
-        heap.collect();
-        panic!("first")
-    })
-    .unwrap();
-    let payload = catch_unwind(AssertUnwindSafe(|| heap.collect())).unwrap_err();
-    assert_eq!(payload.downcast_ref(), Some(&"first"));
+    watches.iter().step_by(2).for_each(|watch| assert!(heap.cancel(*watch)));
+    let stats = heap.collect();
+    assert_eq!((stats.freed, stats.notified, ran.load(Ordering::Relaxed)), (20_000, 20, 20));
+    assert!(all.iter().all(|gc| !heap.is_alive(gc) && heap.watch_count(gc) == 0));
+    let again: Vec<AnyGc> = (0..20_000_u64).map(|n| heap.alloc(n).erase()).collect();
+    assert_eq!(heap.collect().notified, 0);
+    assert!(again.iter().all(|any| !heap.is_alive_any(*any)));
 }
