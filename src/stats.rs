@@ -4,7 +4,6 @@ use core::time::Duration;
 
 /// What a heap holds and has done so far, from [`Heap::stats`](crate::Heap::stats).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct HeapStats {
     /// Objects alive, those that no collection has found dead yet included.
     pub objects: usize,
@@ -28,7 +27,6 @@ pub struct HeapStats {
 ///
 /// The times are zero where there is no clock (without the feature `std`, and on bare WebAssembly).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct CollectStats {
     /// Objects reached from the roots.
     pub marked: usize,

@@ -6,7 +6,6 @@
 mod caches;
 mod child;
 mod collect;
-mod deaths;
 mod derive;
 mod differential;
 mod ephemerons;
@@ -17,6 +16,7 @@ mod key_chains;
 mod key_maps;
 mod layers;
 mod lies;
+mod notices;
 mod objects;
 mod panics;
 mod regressions;
