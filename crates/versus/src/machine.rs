@@ -52,9 +52,12 @@ pub(crate) fn describe() -> String {
     let kernel = first_line("/proc/sys/kernel/osrelease");
     let huge = first_line("/sys/kernel/mm/transparent_hugepage/enabled");
     let huge = huge.split(['[', ']']).nth(1).unwrap_or("none");
+    // Decides whether the C allocator's memory is on huge pages.
+    let tunables = std::env::var("GLIBC_TUNABLES").map(|text| format!(", GLIBC_TUNABLES={text}"));
+    let tunables = tunables.unwrap_or_default();
     let [family, number] = numbers;
     format!(
-        "{model} (family {family} model {number}), {cores} cores, transparent huge pages: {huge}, Linux {kernel}"
+        "{model} (family {family} model {number}), {cores} cores, transparent huge pages: {huge}, Linux {kernel}{tunables}"
     )
 }
 
