@@ -10,6 +10,7 @@ mod alloc;
 mod heaps;
 mod mark;
 mod sweep;
+mod weak;
 
 use std::env;
 use std::time::{Duration, Instant};
@@ -23,8 +24,13 @@ fn main() {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3))
         .configure_from_args();
-    let questions: [(&str, Ask); 4] =
-        [("alloc", alloc::ask), ("access", access::ask), ("mark", mark::ask), ("sweep", sweep::ask)];
+    let questions: [(&str, Ask); 5] = [
+        ("alloc", alloc::ask),
+        ("access", access::ask),
+        ("mark", mark::ask),
+        ("sweep", sweep::ask),
+        ("weak", weak::ask),
+    ];
     for (name, ask) in questions {
         let mut group = criterion.benchmark_group(name);
         group.sampling_mode(SamplingMode::Flat);

@@ -1,36 +1,48 @@
-//! One collection: mark, prune, sweep, drop.
+//! A cycle of collection: mark, prune, sweep, drop, notify; in one go or in slices.
 //!
-//! The collector owns what must outlive a phase and nothing that a program can see. A cycle is driven by
-//! [`Phase`]; between two phases the heap is consistent, and user code (root sources, `trace`, `prune`,
-//! destructors) runs only where a phase says so:
+//! The collector owns what must outlive a slice and nothing that a program can see. A cycle is driven by [`Phase`];
+//! between two slices the heap is consistent and the program may do anything to it, and user code (root sources,
+//! `trace`, `prune`, destructors) runs only where a phase says so:
 //!
-//! 1. `Mark`: everything is white; what a root reaches loses its white bit. `trace` runs.
-//! 2. `Prune`: live objects that hold weak collections drop their dead entries. `prune` runs.
-//! 3. `Sweep`: what is still white dies, all at once; buried values move to their graveyards. No user code.
-//! 4. `Drop`: the heap is in its final state; destructors run.
+//! 1. `Mark`: at the start of a full cycle everything is white, at that of a minor one what was made since the last
+//!    collection. What a root reaches loses its white bit. What the program makes, roots or changes meanwhile is
+//!    traced before the phase ends (re-graying; Steele's variant of the incremental-update barrier, CACM 1975). `trace` runs.
+//! 2. `Prune`: everything white is dead, all at once: it resolves no longer. Live objects that hold weak collections
+//!    drop their dead entries. `prune` runs.
+//! 3. `Sweep`: the slots of the dead are freed; buried values move to their graveyards. No user code.
+//! 4. `Drop`: destructors run. Then the pages with free slots are found anew.
+//! 5. `Notify`: nothing of the collector's is left to do; the heap sends tags and runs callbacks.
 //!
-//! Then tags are in their queues, and the heap runs the callbacks that are due. A panic in 1 or 2 abandons the
-//! collection: nothing was freed, and the next one starts afresh.
+//! A panic in 1 abandons the cycle: nothing was freed, and the next one starts afresh. From 2 on there is no way
+//! back, and a panic stops nothing.
+//!
+//! Invariant: while no cycle is under way, an object that is not white holds no handle of a white one unless it is on the
+//! write barrier's list or in `unguarded`. So a minor collection need not look at what is old (sticky mark bits:
+//! Demers et al., POPL 1990).
 
 mod mark;
+mod meter;
 mod ring;
 
-use core::cell::RefCell;
-
 use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::mem;
 
-use crate::clock::Stopwatch;
-use crate::death::{Deaths, Mourning};
+use sync_wrapper::SyncWrapper;
+
+use crate::clock::{Clock, Stopwatch};
+use crate::death::Deaths;
 use crate::handle::RawHandle;
-use crate::page::{DoomCursor, Store, SweepLog};
-use crate::pool::Pool;
+use crate::page::{Store, SweepLog};
+use crate::pool::{Making, Pool, Scope};
 use crate::root::RootTable;
-use crate::stats::CollectStats;
+use crate::stats::{CollectStats, Phase};
 use crate::trace::{Aside, RootSource, Trace};
 use crate::unwind::Panics;
 
 pub(crate) use mark::Marker;
 use mark::TraceOps;
+pub(crate) use meter::Meter;
 
 /// What a collection works on. `H` is what callbacks get.
 pub(crate) struct Parts<'a, H> {
@@ -38,31 +50,69 @@ pub(crate) struct Parts<'a, H> {
     pub(crate) pools: &'a mut [Pool],
     pub(crate) roots: &'a RootTable,
     pub(crate) deaths: &'a mut Deaths<H>,
+    pub(crate) clock: &'a Clock,
 }
 
-/// What a collection starts from.
-pub(crate) enum Reach<'a> {
-    /// Roots and a root source; the rest is garbage.
-    Roots(&'a dyn RootSource),
-    /// Nothing: the end of the heap.
-    Nothing,
+/// What a cycle starts from, and how far it looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// Roots and root sources; all objects.
+    Major,
+    /// The same, and all old objects; those made since the last collection.
+    Minor,
+    /// Nothing; all objects: the end of the heap.
+    Last,
 }
 
-/// Where a cycle is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Phase {
-    Mark,
-    Prune,
-    Sweep,
-    Drop,
-    Done,
+impl Kind {
+    fn scope(self) -> Scope {
+        if self == Kind::Minor { Scope::Minor } else { Scope::Major }
+    }
 }
 
-/// Marks, and remembers between collections what helps the next one.
-#[derive(Default)]
+/// What died in a slice.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Freed {
+    pub(crate) objects: usize,
+    pub(crate) bytes: usize,
+}
+
+/// Marks, and remembers between slices how far it has come.
 pub(crate) struct Collector {
     ops: Vec<TraceOps>,
     marker: Marker,
+    phase: Phase,
+    kind: Kind,
+    /// Whether the dead were made to resolve no longer before their sweep.
+    condemned: bool,
+    /// Whether a cycle was abandoned, so that the white bits mean nothing until a full one was completed.
+    needs_major: bool,
+    /// The pool that the phase has come to.
+    pool: usize,
+    /// Pools whose pages with free slots were found.
+    listed_pools: usize,
+    log: SweepLog,
+    aside: SyncWrapper<Aside>,
+    /// Of the cycle under way.
+    stats: CollectStats,
+}
+
+impl Default for Collector {
+    fn default() -> Self {
+        Self {
+            ops: Vec::new(),
+            marker: Marker::default(),
+            phase: Phase::Idle,
+            kind: Kind::Major,
+            condemned: false,
+            needs_major: false,
+            pool: 0,
+            listed_pools: 0,
+            log: SweepLog::default(),
+            aside: SyncWrapper::new(Aside::default()),
+            stats: CollectStats::default(),
+        }
+    }
 }
 
 impl Collector {
@@ -81,63 +131,279 @@ impl Collector {
         self.marker.building_mut()
     }
 
-    /// A full collection, from the first phase to the last. The panics of destructors go to `panics`, to be
-    /// raised when the caller's books are in order.
-    pub(crate) fn collect<H: 'static>(
-        &mut self,
-        parts: Parts<'_, H>,
-        reach: Reach<'_>,
-        panics: &mut Panics,
-    ) -> CollectStats {
-        let Parts { store, pools, roots, deaths } = parts;
-        let mut stats = CollectStats::default();
-        let mut watch = Stopwatch::start();
-        let aside = RefCell::new(Aside::default());
-        let mut mourning = Mourning::default();
-        let mut phase = Phase::Mark;
-        while phase != Phase::Done {
-            phase = match phase {
-                Phase::Mark => {
-                    pools.iter_mut().for_each(|pool| pool.return_claim(store));
-                    stats.marked = match reach {
-                        Reach::Roots(source) => self.marker.mark(&self.ops, store, pools, roots, source),
-                        Reach::Nothing => self.marker.mark_nothing(store, pools),
-                    };
-                    stats.mark_time = watch.lap();
-                    Phase::Prune
-                }
-                Phase::Prune => {
-                    stats.pruned = self.marker.prune(&self.ops, store, &aside);
-                    stats.prune_time = watch.lap();
-                    Phase::Sweep
-                }
-                Phase::Sweep => {
-                    let mut log = SweepLog::default();
-                    for pool in &mut *pools {
-                        let died = pool.sweep(store, &mut log);
-                        stats.freed += died;
-                        stats.freed_bytes += died * pool.info().slot_bytes;
-                        stats.kept += pool.live();
-                    }
-                    mourning = deaths.mourn(log.watched, matches!(reach, Reach::Nothing));
-                    mourning.bury(store);
-                    stats.sweep_time = watch.lap();
-                    Phase::Drop
-                }
-                Phase::Drop => {
-                    for pool in &*pools {
-                        let mut cursor = DoomCursor::default();
-                        panics.run_all(|| pool.drop_doomed(store, &mut cursor));
-                    }
-                    panics.run_all(|| aside.borrow_mut().drop_first());
-                    pools.iter_mut().for_each(|pool| pool.relist(store));
-                    stats.drop_time = watch.lap();
-                    Phase::Done
-                }
-                Phase::Done => Phase::Done,
-            };
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Whether a cycle is past the point from which it cannot be abandoned.
+    pub(crate) fn is_committed(&self) -> bool {
+        self.phase > Phase::Mark
+    }
+
+    /// Whether there are dead objects that are counted and not swept yet.
+    pub(crate) fn has_condemned(&self) -> bool {
+        self.condemned && matches!(self.phase, Phase::Prune | Phase::Sweep)
+    }
+
+    /// What becomes of objects that are made now.
+    pub(crate) fn making(&self) -> Making {
+        match self.phase {
+            Phase::Mark => Making::Traced,
+            Phase::Prune | Phase::Sweep | Phase::Drop => Making::Old,
+            Phase::Idle | Phase::Notify => Making::Young,
         }
-        stats.notified = mourning.send(panics);
-        stats
+    }
+
+    /// Whether a minor collection can tell young from old.
+    pub(crate) fn can_do_minor(&self) -> bool {
+        !self.needs_major
+    }
+
+    /// Begins a cycle, and abandons one that is marking.
+    pub(crate) fn begin<H>(&mut self, parts: &mut Parts<'_, H>, kind: Kind) {
+        assert!(!self.is_committed(), "a cycle that is past marking is finished before the next one begins");
+        let Parts { store, pools, roots, clock, .. } = parts;
+        let mut watch = Stopwatch::start(clock);
+        self.kind = kind;
+        self.stats = CollectStats::default();
+        self.pool = 0;
+        self.listed_pools = 0;
+        self.condemned = false;
+        self.needs_major = true;
+        pools.iter_mut().for_each(|pool| pool.set_making(store, Making::Traced));
+        match kind {
+            Kind::Major => self.marker.begin_major(store, pools, roots),
+            Kind::Minor => {
+                self.marker.begin_minor(store);
+                pools.iter_mut().for_each(Pool::begin_minor);
+            }
+            Kind::Last => self.marker.mark_nothing(store, pools, roots),
+        }
+        self.phase = Phase::Mark;
+        self.stats.mark_time += watch.lap();
+    }
+
+    /// Goes on with the cycle until the budget is spent or it comes to phase `until`. Panics of `prune` and of
+    /// destructors go to `panics`; one of `trace` or of a root source comes out of here, and abandons the cycle.
+    /// Gives what died.
+    pub(crate) fn advance<H: 'static>(
+        &mut self,
+        parts: &mut Parts<'_, H>,
+        source: &dyn RootSource,
+        until: Phase,
+        in_slices: bool,
+        meter: &mut Meter<'_>,
+        panics: &mut Panics,
+    ) -> Freed {
+        let mut freed = Freed::default();
+        let mut watch = Stopwatch::start(parts.clock);
+        while self.phase != Phase::Idle && self.phase < until {
+            let phase = self.phase;
+            let is_done = match phase {
+                Phase::Mark => self.mark(parts, source, in_slices, meter),
+                Phase::Prune => self.prune(parts, meter, panics),
+                Phase::Sweep => self.sweep(parts, meter, &mut freed),
+                _ => self.drop_doomed(parts, meter, panics),
+            };
+            let time = watch.lap();
+            match phase {
+                Phase::Mark => self.stats.mark_time += time,
+                Phase::Prune => self.stats.prune_time += time,
+                Phase::Sweep => self.stats.sweep_time += time,
+                _ => self.stats.drop_time += time,
+            }
+            if is_done {
+                self.pool = 0;
+                meter.begin_phase();
+            }
+            if !is_done || meter.is_spent() {
+                break;
+            }
+        }
+        freed
+    }
+
+    fn mark<H>(
+        &mut self,
+        parts: &mut Parts<'_, H>,
+        source: &dyn RootSource,
+        in_slices: bool,
+        meter: &mut Meter<'_>,
+    ) -> bool {
+        if self.kind != Kind::Last {
+            // Until it returns: a panic has abandoned the cycle.
+            self.phase = Phase::Idle;
+            let mut attempt = Attempt { store: parts.store, pools: parts.pools, succeeded: false };
+            let Attempt { store, pools, .. } = &mut attempt;
+            let is_done = self.marker.mark(&self.ops, store, pools, parts.roots, source, meter);
+            attempt.succeeded = true;
+            self.phase = Phase::Mark;
+            if !is_done {
+                return false;
+            }
+        }
+        self.stats.marked = self.marker.marked();
+        self.condemned = in_slices;
+        for pool in &mut *parts.pools {
+            pool.set_making(parts.store, Making::Old);
+            pool.begin_sweep(self.kind.scope());
+            if in_slices {
+                pool.condemn(parts.store);
+            }
+        }
+        self.phase = Phase::Prune;
+        true
+    }
+
+    fn prune<H>(&mut self, parts: &mut Parts<'_, H>, meter: &mut Meter<'_>, panics: &mut Panics) -> bool {
+        let Self { marker, ops, aside, stats, .. } = self;
+        let set_aside = RefCell::new(mem::take(aside.get_mut()));
+        let mut is_done = false;
+        // One owner at a time: what one pruned before its panic is not counted.
+        panics.run_all(|| {
+            if meter.is_spent() {
+                return false;
+            }
+            match marker.prune(ops, parts.store, &set_aside) {
+                Some(pruned) => {
+                    stats.pruned += pruned;
+                    meter.spend(1 + pruned);
+                }
+                None => is_done = true,
+            }
+            !is_done
+        });
+        *aside.get_mut() = set_aside.into_inner();
+        if is_done {
+            self.phase = Phase::Sweep;
+        }
+        is_done
+    }
+
+    fn sweep<H: 'static>(
+        &mut self,
+        parts: &mut Parts<'_, H>,
+        meter: &mut Meter<'_>,
+        freed: &mut Freed,
+    ) -> bool {
+        while let Some(pool) = parts.pools.get_mut(self.pool) {
+            if meter.is_spent() {
+                return false;
+            }
+            let slot_bytes = pool.info().slot_bytes;
+            match pool.sweep(parts.store, self.kind.scope(), meter.quota(), &mut self.log) {
+                Some(swept) => {
+                    freed.objects += swept.died;
+                    freed.bytes += swept.died * slot_bytes;
+                    self.stats.freed += swept.died;
+                    self.stats.freed_bytes += swept.died * slot_bytes;
+                    meter.spend(swept.work);
+                }
+                None => self.pool += 1,
+            }
+        }
+        while let Some(raw) = self.log.watched.pop() {
+            parts.deaths.mourn(raw, self.kind == Kind::Last);
+            meter.spend(1);
+            if meter.is_spent() {
+                return false;
+            }
+        }
+        while parts.deaths.bury_next(parts.store) {
+            meter.spend(1);
+            if meter.is_spent() {
+                return false;
+            }
+        }
+        self.log.watched = Vec::new();
+        self.phase = Phase::Drop;
+        true
+    }
+
+    fn drop_doomed<H>(
+        &mut self,
+        parts: &mut Parts<'_, H>,
+        meter: &mut Meter<'_>,
+        panics: &mut Panics,
+    ) -> bool {
+        let scope = self.kind.scope();
+        while let Some(pool) = parts.pools.get_mut(self.pool) {
+            let mut is_done = false;
+            panics.run_all(|| {
+                if meter.is_spent() {
+                    return false;
+                }
+                is_done = !pool.drop_doomed(parts.store, scope);
+                meter.spend(usize::from(!is_done));
+                !is_done
+            });
+            if !is_done {
+                return false;
+            }
+            self.pool += 1;
+        }
+        let aside = self.aside.get_mut();
+        let mut is_done = false;
+        panics.run_all(|| {
+            if meter.is_spent() {
+                return false;
+            }
+            is_done = !aside.drop_first();
+            meter.spend(usize::from(!is_done));
+            !is_done
+        });
+        if !is_done {
+            return false;
+        }
+        while let Some(pool) = parts.pools.get_mut(self.listed_pools) {
+            if meter.is_spent() {
+                return false;
+            }
+            match pool.relist(parts.store, scope, meter.quota().saturating_mul(4)) {
+                true => meter.spend(meter.quota()),
+                false => self.listed_pools += 1,
+            }
+        }
+        self.end(parts);
+        true
+    }
+
+    /// The heap is in its final state.
+    fn end<H>(&mut self, parts: &mut Parts<'_, H>) {
+        for pool in &mut *parts.pools {
+            pool.set_making(parts.store, Making::Young);
+            self.stats.kept += pool.live();
+        }
+        self.needs_major = false;
+        self.phase = Phase::Notify;
+    }
+
+    /// Counts notifications, and the time that they took.
+    pub(crate) fn count_notified(&mut self, count: usize, time: core::time::Duration) {
+        self.stats.notified += count;
+        if count > 0 {
+            self.stats.notify_time += time;
+        }
+    }
+
+    /// Ends the cycle, all notifications told; gives what it did.
+    pub(crate) fn finish(&mut self) -> (Kind, CollectStats) {
+        self.phase = Phase::Idle;
+        (self.kind, self.stats)
+    }
+}
+
+/// Marking under way. Dropped before it succeeded, by a panic, it leaves the pools as between two cycles.
+struct Attempt<'a> {
+    store: &'a mut Store,
+    pools: &'a mut [Pool],
+    succeeded: bool,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.succeeded {
+            self.pools.iter_mut().for_each(|pool| pool.set_making(self.store, Making::Young));
+        }
     }
 }

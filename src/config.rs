@@ -2,7 +2,9 @@
 
 use core::error::Error;
 use core::fmt;
+use core::time::Duration;
 
+use crate::clock::Clock;
 use crate::handle::{Generation, RawHandle, ShortName};
 
 /// Settings of a [`Heap`](crate::Heap). Builder methods take and give it by value.
@@ -20,11 +22,25 @@ pub struct HeapConfig {
     max_objects: usize,
     max_bytes: usize,
     first_generation: u32,
+    nursery_bytes: usize,
+    growth: f32,
+    ceiling_bytes: Option<usize>,
+    stress: bool,
+    clock: Clock,
 }
 
 impl Default for HeapConfig {
     fn default() -> Self {
-        Self { max_objects: usize::MAX, max_bytes: usize::MAX, first_generation: 1 }
+        Self {
+            max_objects: usize::MAX,
+            max_bytes: usize::MAX,
+            first_generation: 1,
+            nursery_bytes: 256 << 10,
+            growth: 0.5,
+            ceiling_bytes: None,
+            stress: false,
+            clock: Clock::default(),
+        }
     }
 }
 
@@ -57,6 +73,95 @@ impl HeapConfig {
         self
     }
 
+    /// How many bytes of new objects make a minor collection worth its while for [`pace`](crate::Heap::pace).
+    /// Default: 256 KiB. Below that `pace` does nothing, so a tiny heap is left alone.
+    #[must_use]
+    pub fn nursery_bytes(mut self, bytes: usize) -> Self {
+        self.nursery_bytes = bytes;
+        self
+    }
+
+    /// By which part a heap grows, counted from what the last full cycle left alive, before
+    /// [`pace`](crate::Heap::pace) begins another one. Default: 0.5. Less means less memory and more work.
+    ///
+    /// # Panics
+    /// If it is negative or not a number.
+    #[must_use]
+    pub fn growth(mut self, part: f32) -> Self {
+        assert!(part >= 0.0, "slotgc: the growth of a heap is a part of it, not {part}");
+        self.growth = part;
+        self
+    }
+
+    /// How many bytes a heap grows at most, counted from what the last full cycle left alive, before
+    /// [`pace`](crate::Heap::pace) finishes the cycle whatever its budget, and though the heap is
+    /// [paused](crate::Heap::pause). Default: as many as are alive, and 32 MiB at least.
+    ///
+    /// So between two calls of `pace` a heap has no more bytes than were alive, the ceiling, and what the program
+    /// allocates between the two.
+    #[must_use]
+    pub fn ceiling_bytes(mut self, bytes: usize) -> Self {
+        self.ceiling_bytes = Some(bytes);
+        self
+    }
+
+    /// Every [`pace`](crate::Heap::pace) is a full collection whatever its budget, and
+    /// [`is_due`](crate::Heap::is_due) is always true: finds handles that nothing keeps alive. Default: `false`.
+    #[must_use]
+    pub fn stress(mut self, stress: bool) -> Self {
+        self.stress = stress;
+        self
+    }
+
+    /// Where budgets of time and the times in reports come from: a function that gives the time since some
+    /// moment. Default: the system's clock. Without one (the feature `std` off, bare WebAssembly) and without this,
+    /// times are zero and a budget of time counts as one object for each 50 ns.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use std::time::Duration;
+    /// use slotgc::{Budget, Heap, HeapConfig};
+    ///
+    /// static MICROS: AtomicU64 = AtomicU64::new(0);
+    ///
+    /// // A clock that moves on by a microsecond whenever it is read.
+    /// let now = || Duration::from_micros(MICROS.fetch_add(1, Ordering::Relaxed));
+    /// let mut heap = Heap::with_config(HeapConfig::default().clock(now));
+    /// let report = heap.step(Budget::Time(Duration::from_millis(1)));
+    /// assert!(report.time > Duration::ZERO);
+    /// ```
+    #[must_use]
+    pub fn clock(mut self, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        self.clock = Clock::supplied(now);
+        self
+    }
+
+    pub(crate) fn clock_in_use(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn is_stress(&self) -> bool {
+        self.stress
+    }
+
+    pub(crate) fn nursery(&self) -> usize {
+        self.nursery_bytes
+    }
+
+    /// Bytes by which a heap of so many live ones may grow before a cycle begins.
+    pub(crate) fn growth_bytes(&self, live: usize) -> usize {
+        // As large as the conversion makes it: a growth past all memory is none.
+        let growth = (live as f64 * f64::from(self.growth)) as usize;
+        growth.max(4 * self.nursery_bytes).min(self.ceiling(live) / 2)
+    }
+
+    /// Bytes by which a heap of so many live ones may grow at all.
+    pub(crate) fn ceiling(&self, live: usize) -> usize {
+        const LEAST: usize = 32 << 20;
+        self.ceiling_bytes.unwrap_or(live.max(LEAST))
+    }
+
     pub(crate) fn objects_limit(&self) -> usize {
         self.max_objects
     }
@@ -68,6 +173,32 @@ impl HeapConfig {
     pub(crate) fn fresh_generation(&self) -> Generation {
         Generation(self.first_generation)
     }
+}
+
+/// How much one call may do: [`Heap::step`](crate::Heap::step), [`Heap::pace`](crate::Heap::pace).
+///
+/// With budgets in objects a run is reproducible to the last handle, on every machine: what lockstep and
+/// rollback need. With budgets of time it is not, since nobody knows how far a step will come.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use slotgc::{Budget, Heap};
+///
+/// let mut heap = Heap::new();
+/// heap.step(Budget::Time(Duration::from_millis(1)));
+/// heap.step(Budget::Objects(10_000));
+/// assert!(heap.step(Budget::Unlimited).finished.is_some());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Budget {
+    /// So much time. Kept to within some microseconds, unless one piece of the program's own code takes longer: a
+    /// destructor, a callback, a root source, or the `trace` of one object with very many edges.
+    Time(Duration),
+    /// So many units of work: an object traced, freed or dropped, an entry pruned, a callback run.
+    Objects(usize),
+    /// To the end.
+    Unlimited,
 }
 
 /// Why an allocation was refused.

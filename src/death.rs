@@ -5,7 +5,7 @@
 //! finalizers wait for their turn, the latest registered first, whatever object they are on.
 //!
 //! Invariant: every registration is taken out before any of its code runs, and code of a user runs only where
-//! the heap calls [`Deaths::next_due`]. So nothing runs twice, and user code may register, cancel and destroy.
+//! the heap calls [`Deaths::next_turn`]. So nothing runs twice, and user code may register, cancel and destroy.
 //!
 //! This module does not know the heap: `H` is what callbacks get.
 
@@ -17,6 +17,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BinaryHeap};
 use alloc::vec::Vec;
 use core::any::Any;
+use core::cmp::Reverse;
 
 use hashbrown::HashMap;
 use slotmap::{DefaultKey, SlotMap};
@@ -25,7 +26,6 @@ use sync_wrapper::SyncWrapper;
 use crate::handle::RawHandle;
 use crate::hash::HandleHasher;
 use crate::page::Store;
-use crate::unwind::Panics;
 
 pub use graveyard::Graveyard;
 pub(crate) use guard::CancelCell;
@@ -86,11 +86,42 @@ struct Registration<H> {
     act: SyncWrapper<Act<H>>,
 }
 
-/// A callback or finalizer that waits for its turn; the largest number comes first.
+/// A registration that waits for its turn.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Due {
     number: u64,
     key: DefaultKey,
+}
+
+/// What is to be done about objects that died, each in its order. Taken out of a heap piece by piece, so that no
+/// piece takes long.
+#[derive(Default)]
+pub(crate) struct Dues {
+    /// The first registered comes first.
+    burials: BinaryHeap<Reverse<Due>>,
+    /// The first registered comes first.
+    tags: BinaryHeap<Reverse<Due>>,
+    /// The latest registered comes first: callbacks and finalizers.
+    calls: BinaryHeap<Due>,
+    /// To be dropped uncalled.
+    dropped: Vec<Due>,
+}
+
+impl Dues {
+    /// Whether anything is left but burials.
+    fn has_news(&self) -> bool {
+        !(self.tags.is_empty() && self.calls.is_empty() && self.dropped.is_empty())
+    }
+}
+
+/// What comes of a registration whose turn it is. Dropping it runs code of the user.
+pub(crate) enum Turn<H> {
+    /// A tag goes to its queue.
+    Send(Box<dyn FnOnce() + Send>),
+    /// A callback or finalizer runs.
+    Run(Box<dyn Last<H>>),
+    /// Nothing, but for dropping what was registered.
+    Drop(Act<H>),
 }
 
 type Targets = HashMap<RawHandle, DefaultKey, core::hash::BuildHasherDefault<HandleHasher>>;
@@ -98,9 +129,11 @@ type Targets = HashMap<RawHandle, DefaultKey, core::hash::BuildHasherDefault<Han
 /// All registrations of a heap.
 pub(crate) struct Deaths<H> {
     registrations: SlotMap<DefaultKey, Registration<H>>,
+    /// How many there are of each kind.
+    kinds: [usize; 4],
     /// The latest registration on each living object that has one.
     by_target: Targets,
-    due: BinaryHeap<Due>,
+    dues: Dues,
     /// The finalizers to run at the end of the heap, by their numbers.
     at_exit: BTreeMap<u64, DefaultKey>,
     /// Where guards on any thread leave word; taken when something is first registered.
@@ -119,8 +152,9 @@ impl<H: 'static> Deaths<H> {
     pub(crate) fn new() -> Self {
         Self {
             registrations: SlotMap::new(),
+            kinds: [0; 4],
             by_target: Targets::default(),
-            due: BinaryHeap::new(),
+            dues: Dues::default(),
             at_exit: BTreeMap::new(),
             cell: None,
         }
@@ -139,12 +173,27 @@ impl<H: 'static> Deaths<H> {
             self.registrations[earlier].later = Some(key);
         }
         self.by_target.insert(target, key);
-        self.due.reserve(self.registrations.len().saturating_sub(self.due.len()));
+        self.make_room(kind);
         cell.make_room(key);
         if kind == Kind::Finalizer {
             self.at_exit.insert(number, key);
         }
         Watch { cell, number, key }
+    }
+
+    fn make_room(&mut self, kind: Kind) {
+        fn reserve<T: Ord>(heap: &mut BinaryHeap<T>, most: usize) {
+            heap.reserve(most.saturating_sub(heap.len()));
+        }
+        self.kinds[kind as usize] += 1;
+        let most = |kinds: &[Kind]| kinds.iter().map(|kind| self.kinds[*kind as usize]).sum();
+        match kind {
+            Kind::Callback | Kind::Finalizer => {
+                reserve(&mut self.dues.calls, most(&[Kind::Callback, Kind::Finalizer]));
+            }
+            Kind::Tag => reserve(&mut self.dues.tags, most(&[Kind::Tag])),
+            Kind::Burial => reserve(&mut self.dues.burials, most(&[Kind::Burial])),
+        }
     }
 
     fn get(&self, watch: Watch) -> Option<&Registration<H>> {
@@ -177,6 +226,7 @@ impl<H: 'static> Deaths<H> {
     fn remove_key(&mut self, key: DefaultKey) -> Removed<H> {
         let removed = self.registrations.remove(key).expect("a registration that is there");
         self.at_exit.remove(&removed.number);
+        self.kinds[removed.kind as usize] -= 1;
         let was_last = !removed.is_due && self.unlink(&removed);
         Removed { target: removed.target, was_last, act: removed.act.into_inner() }
     }
@@ -219,112 +269,106 @@ impl<H: 'static> Deaths<H> {
         None
     }
 
-    /// These objects died: their callbacks and finalizers become due. Gives what is to be done at once. At the
-    /// end of the heap finalizers are dropped uncalled: those to run then have run before.
-    pub(crate) fn mourn(&mut self, dead: impl IntoIterator<Item = RawHandle>, is_end: bool) -> Mourning<H> {
-        let mut mourning = Mourning::default();
-        for target in dead {
-            let mut next = self.by_target.remove(&target);
-            while let Some(key) = next {
-                let registration = &mut self.registrations[key];
-                next = registration.earlier.take();
-                registration.is_due = true;
-                let number = registration.number;
-                match registration.kind {
-                    Kind::Finalizer if is_end => mourning.dropped.push(self.remove_key(key).act),
-                    Kind::Callback | Kind::Finalizer => self.due.push(Due { number, key }),
-                    Kind::Burial => mourning.burials.push((Due { number, key }, self.remove_key(key).act)),
-                    Kind::Tag => mourning.tags.push((Due { number, key }, self.remove_key(key).act)),
-                }
+    /// This object died: what is registered on it becomes due. At the end of the heap finalizers are dropped
+    /// uncalled: those to run then have run before.
+    pub(crate) fn mourn(&mut self, dead: RawHandle, is_end: bool) {
+        let mut next = self.by_target.remove(&dead);
+        while let Some(key) = next {
+            let registration = &mut self.registrations[key];
+            next = registration.earlier.take();
+            registration.is_due = true;
+            let due = Due { number: registration.number, key };
+            match registration.kind {
+                Kind::Finalizer if is_end => self.dues.dropped.push(due),
+                Kind::Callback | Kind::Finalizer => self.dues.calls.push(due),
+                Kind::Burial => self.dues.burials.push(Reverse(due)),
+                Kind::Tag => self.dues.tags.push(Reverse(due)),
             }
         }
-        // Latest first, to be taken from the end.
-        mourning.burials.sort_unstable_by_key(|(due, _)| core::cmp::Reverse(*due));
-        mourning.tags.sort_unstable_by_key(|(due, _)| core::cmp::Reverse(*due));
-        mourning.cell = self.cell;
-        mourning
     }
 
-    /// Whether a callback or finalizer waits for its turn.
+    /// Takes everything due out of the way, of what dies meanwhile; to be put back.
+    pub(crate) fn put_off(&mut self) -> Dues {
+        core::mem::take(&mut self.dues)
+    }
+
+    /// Undoes `put_off`.
+    pub(crate) fn take_up(&mut self, mut dues: Dues) {
+        self.dues.burials.append(&mut dues.burials);
+        self.dues.tags.append(&mut dues.tags);
+        self.dues.calls.append(&mut dues.calls);
+        self.dues.dropped.append(&mut dues.dropped);
+    }
+
+    /// Whether a tag, callback or finalizer waits for its turn, or something is to be dropped.
     pub(crate) fn has_due(&self) -> bool {
-        !self.due.is_empty()
+        self.dues.has_news()
     }
 
-    /// Takes out the callback or finalizer whose turn it is.
-    pub(crate) fn next_due(&mut self) -> Option<Box<dyn Last<H>>> {
-        while let Some(Due { number, key }) = self.due.pop() {
-            let waits = self.registrations.get(key).is_some_and(|known| known.number == number);
-            if waits {
-                if let Act::Run(code) = self.remove_key(key).act {
-                    return Some(code);
-                }
+    /// Takes out what waits for its turn, unless it was taken back meanwhile. What a guard cancelled is dropped.
+    fn take_due(&mut self, due: Due) -> Option<(Act<H>, bool)> {
+        let registration = self.registrations.get(due.key)?;
+        (registration.is_due && registration.number == due.number).then(|| {
+            let is_cancelled = self.cell.is_some_and(|cell| cell.is_cancelled(due.key, due.number));
+            (self.remove_key(due.key).act, is_cancelled)
+        })
+    }
+
+    /// Moves a value whose object died to its graveyard, the first registered first; `false` if there is none left.
+    /// Runs no code of the user.
+    pub(crate) fn bury_next(&mut self, store: &mut Store) -> bool {
+        let Some(Reverse(due)) = self.dues.burials.pop() else {
+            return false;
+        };
+        if let Some((Act::Bury(mut bury), false)) = self.take_due(due) {
+            bury(store);
+        }
+        true
+    }
+
+    /// Gives up the burials that are due: the values went to whoever destroyed the objects.
+    pub(crate) fn bury_nothing(&mut self) {
+        while let Some(Reverse(due)) = self.dues.burials.pop() {
+            drop(self.take_due(due));
+        }
+    }
+
+    /// What comes next, taken out: tags in the order of registration, then what is dropped uncalled, then callbacks
+    /// and finalizers, the latest first.
+    pub(crate) fn next_turn(&mut self) -> Option<Turn<H>> {
+        loop {
+            let Dues { tags, dropped, calls, .. } = &mut self.dues;
+            let dropped = match tags.is_empty() {
+                true => dropped.pop(),
+                false => None,
+            };
+            let is_called = dropped.is_none();
+            let next = dropped.or_else(|| tags.pop().map(|Reverse(due)| due)).or_else(|| calls.pop());
+            match self.take_due(next?) {
+                None => {}
+                Some((Act::Send(send), false)) if is_called => return Some(Turn::Send(send)),
+                Some((Act::Run(code), false)) if is_called => return Some(Turn::Run(code)),
+                Some((act, _)) => return Some(Turn::Drop(act)),
             }
         }
-        None
+    }
+
+    /// The next tag, taken out.
+    pub(crate) fn next_tag(&mut self) -> Option<Turn<H>> {
+        loop {
+            let Reverse(due) = self.dues.tags.pop()?;
+            match self.take_due(due) {
+                None => {}
+                Some((Act::Send(send), false)) => return Some(Turn::Send(send)),
+                Some((act, _)) => return Some(Turn::Drop(act)),
+            }
+        }
     }
 
     /// The latest finalizer that is to run at the end of the heap, taken out.
     pub(crate) fn next_at_exit(&mut self) -> Option<Removed<H>> {
         let (_, key) = self.at_exit.pop_last()?;
         Some(self.remove_key(key))
-    }
-}
-
-/// What is to be done at once about objects that died. Acts are dropped by [`send`](Self::send) only, when the
-/// heap is in its final state: that runs code of the user.
-pub(crate) struct Mourning<H> {
-    /// The first last.
-    burials: Vec<(Due, Act<H>)>,
-    /// The first last.
-    tags: Vec<(Due, Act<H>)>,
-    dropped: Vec<Act<H>>,
-    cell: Option<&'static CancelCell>,
-}
-
-impl<H> Default for Mourning<H> {
-    fn default() -> Self {
-        Self { burials: Vec::new(), tags: Vec::new(), dropped: Vec::new(), cell: None }
-    }
-}
-
-impl<H> Mourning<H> {
-    /// Whether a guard cancelled this meanwhile; one that a destructor dropped, say.
-    fn is_cancelled(&self, due: Due) -> bool {
-        self.cell.is_some_and(|cell| cell.is_cancelled(due.key, due.number))
-    }
-
-    /// Moves buried values to their graveyards, in the order of registration.
-    pub(crate) fn bury(&mut self, store: &mut Store) {
-        while let Some((due, mut act)) = self.burials.pop() {
-            match &mut act {
-                Act::Bury(bury) if !self.is_cancelled(due) => bury(store),
-                _ => {}
-            }
-            self.dropped.push(act);
-        }
-    }
-
-    /// Puts tags into their queues, in the order of registration; gives how many. Then drops what is left.
-    pub(crate) fn send(mut self, panics: &mut Panics) -> usize {
-        let mut count = 0;
-        panics.run_all(|| {
-            let Some((due, act)) = self.tags.pop() else {
-                return false;
-            };
-            match act {
-                Act::Send(send) if !self.is_cancelled(due) => {
-                    count += 1;
-                    send();
-                }
-                // Cancelled: the tag is dropped.
-                _ => {}
-            }
-            true
-        });
-        // Burials that came to nothing: the value went to whoever destroyed the object.
-        self.dropped.extend(self.burials.drain(..).map(|(_, act)| act));
-        panics.run_all(|| self.dropped.pop().is_some());
-        count
     }
 }
 

@@ -8,6 +8,9 @@ mod collect;
 mod death;
 mod finalizer;
 mod others;
+mod pacer;
+mod step;
+mod telemetry;
 mod weak;
 
 use ::alloc::vec::Vec;
@@ -20,7 +23,7 @@ use crate::death::Deaths;
 use crate::page::Store;
 use crate::pool::Pool;
 use crate::root::RootTable;
-use crate::stats::HeapStats;
+use crate::stats::{HeapStats, TypeCensus};
 use crate::sync::Arc;
 use crate::tag::Tag;
 
@@ -28,6 +31,8 @@ use death::Batch;
 pub use death::ShutdownError;
 pub use finalizer::Finalizer;
 pub use others::Others;
+use pacer::Pacer;
+use telemetry::Telemetry;
 
 /// A heap of objects of any number of types, whose garbage is found by tracing.
 ///
@@ -70,6 +75,10 @@ pub struct Heap {
     batch: Option<Batch>,
     /// Tags sent since the batch began, by deaths that joined it.
     joined_tags: usize,
+    /// Whether a callback of the cycle under way asked for a collection.
+    wants_collection: bool,
+    pacer: Pacer,
+    telemetry: Telemetry,
     counts: Counts,
     config: HeapConfig,
 }
@@ -86,8 +95,8 @@ struct Counts {
     making: usize,
     making_bytes: usize,
     freed: u64,
+    freed_bytes: u64,
     collections: u64,
-    pauses: u64,
 }
 
 impl Counts {
@@ -95,6 +104,7 @@ impl Counts {
         self.objects -= objects;
         self.bytes -= bytes;
         self.freed += objects as u64;
+        self.freed_bytes += bytes as u64;
     }
 }
 
@@ -124,14 +134,21 @@ impl Heap {
             deaths: Deaths::new(),
             batch: None,
             joined_tags: 0,
+            wants_collection: false,
+            pacer: Pacer::new(&config),
+            telemetry: Telemetry::default(),
             counts: Counts::default(),
             config,
         }
     }
 
-    /// How many objects are alive, those that no collection has found dead yet included. O(1).
+    /// How many objects are alive, those that no collection has found dead yet included. O(1); while a cycle in
+    /// steps frees its dead, O(pages).
     pub fn len(&self) -> usize {
-        self.counts.objects
+        match self.collector.has_condemned() {
+            false => self.counts.objects,
+            true => self.counts.objects - self.condemned().map(|(_, objects)| objects).sum::<usize>(),
+        }
     }
 
     /// Whether no object is alive.
@@ -139,9 +156,32 @@ impl Heap {
         self.len() == 0
     }
 
-    /// How many objects of type `T` are alive. O(number of types).
+    /// How many objects of type `T` are alive. O(number of types); while a cycle in steps frees its dead, O(pages).
     pub fn len_of<T: 'static>(&self) -> usize {
-        self.pool_of::<T>().map_or(0, Pool::live)
+        self.pool_of::<T>().map_or(0, |pool| self.living_in(pool))
+    }
+
+    fn living_in(&self, pool: &Pool) -> usize {
+        match self.collector.has_condemned() {
+            false => pool.live(),
+            true => pool.live() - pool.condemned(&self.store),
+        }
+    }
+
+    /// The dead that are not swept yet.
+    fn condemned(&self) -> impl Iterator<Item = (&Pool, usize)> {
+        self.pools.iter().map(|pool| (pool, pool.condemned(&self.store)))
+    }
+
+    /// Bytes in the slots of what is alive.
+    fn bytes(&self) -> usize {
+        match self.collector.has_condemned() {
+            false => self.counts.bytes,
+            true => {
+                let dead = self.condemned().map(|(pool, objects)| objects * pool.info().slot_bytes);
+                self.counts.bytes - dead.sum::<usize>()
+            }
+        }
     }
 
     /// Objects ever allocated: not those whose `make` panicked or that met a limit. O(1).
@@ -151,16 +191,64 @@ impl Heap {
 
     /// What the heap holds and has done so far. O(pages + roots).
     pub fn stats(&self) -> HeapStats {
+        let telemetry = &self.telemetry;
+        let (objects, bytes) = (self.len(), self.bytes());
         HeapStats {
-            objects: self.counts.objects,
-            bytes: self.counts.bytes,
+            objects,
+            bytes,
+            peak_objects: telemetry.peak_objects.max(self.counts.objects),
+            peak_bytes: telemetry.peak_bytes.max(self.counts.bytes),
+            live_bytes: self.pacer.live_bytes(),
+            debt_bytes: self.pacer.debt_bytes(self.counts.bytes),
             pages: self.pools.iter().map(Pool::pages_in_memory).sum(),
             roots: self.roots.len(),
             collections: self.counts.collections,
             allocated: self.allocated(),
-            freed: self.counts.freed,
-            pauses: self.counts.pauses,
+            freed: self.allocated() - objects as u64,
+            freed_bytes: self.counts.freed_bytes + (self.counts.bytes - bytes) as u64,
+            phase: self.collector.phase(),
+            pauses: telemetry.pauses,
+            pause_p50: telemetry.quantile(500),
+            pause_p99: telemetry.quantile(990),
+            pause_p999: telemetry.quantile(999),
+            pause_max: telemetry.worst,
+            steps: telemetry.steps,
+            overshoots: telemetry.overshoots,
+            overshoot_max: telemetry.worst_overshoot,
+            cycle_steps: telemetry.cycle_steps,
+            times: telemetry.times,
         }
+    }
+
+    /// The objects of each type, in the order in which the types came into the heap. O(pages).
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// heap.alloc(1_u64);
+    /// heap.alloc(2_u64);
+    /// heap.alloc("Teddy".to_string());
+    /// let census: Vec<_> = heap.census().map(|of| (of.type_name, of.objects, of.bytes)).collect();
+    /// assert_eq!(census, [("u64", 2, 32), ("alloc::string::String", 1, 32)]);
+    /// ```
+    pub fn census(&self) -> impl Iterator<Item = TypeCensus> {
+        self.pools.iter().map(|pool| {
+            let objects = self.living_in(pool);
+            TypeCensus {
+                type_name: pool.info().name,
+                objects,
+                bytes: objects * pool.info().slot_bytes,
+                pages: pool.pages_in_memory(),
+            }
+        })
+    }
+
+    /// The heap is about to shrink.
+    fn note_peak(&mut self) {
+        self.telemetry.peak_objects = self.telemetry.peak_objects.max(self.counts.objects);
+        self.telemetry.peak_bytes = self.telemetry.peak_bytes.max(self.counts.bytes);
     }
 
     /// Gives the memory of wholly empty pages back to the system. Their slots, when they are made again, never

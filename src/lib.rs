@@ -31,13 +31,13 @@ pub mod __derive {
     pub use crate::trace::field::{HasField, MayHold, Object, Objects, SharedData, SharedMutability};
 }
 
-pub use config::{AllocError, Dead, HeapConfig};
+pub use config::{AllocError, Budget, Dead, HeapConfig};
 pub use death::{DeathQueue, Graveyard, Watch, WatchGuard};
 pub use handle::{AnyGc, Gc, Weak};
 pub use hash::{GcMap, GcSet, HandleHasher};
 pub use heap::{Finalizer, Heap, Others, ShutdownError};
 pub use root::Root;
 pub use slotgc_derive::Trace;
-pub use stats::{CollectStats, HeapStats};
+pub use stats::{CollectStats, HeapStats, Phase, PhaseTimes, Rule, StepReport, TypeCensus};
 pub use trace::{Handle, Liveness, RootSource, Trace, Tracer, Untraced, roots};
 pub use weak::{Entry, Interner, OccupiedEntry, VacantEntry, WeakKeyMap, WeakSet, WeakValueMap};

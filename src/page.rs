@@ -35,8 +35,13 @@ const _: () = assert!(size_of::<Header>() == HEADER_BYTES && align_of::<Header>(
 const DOOMED: u32 = 1;
 /// Something is registered on the slot's object, to be told of its death.
 const WATCHED: u32 = 2;
+/// The object was changed since it was last traced, and the collector knows or will see for itself: the handle is
+/// in `dirty`, or the slot is white.
+const LOGGED: u32 = 4;
+/// The object asked for its `prune` in the collection under way.
+const WEAK_OWNER: u32 = 8;
 /// The rest of the flags is a number: of what waits for the object to be marked, zero if nothing does.
-const WAITER_SHIFT: u32 = 3;
+const WAITER_SHIFT: u32 = 4;
 
 /// What is known of a page besides its tag. Eight bytes, so that one line describes eight pages.
 #[derive(Clone, Copy)]
@@ -117,16 +122,37 @@ impl<T> Slot<T> {
     }
 }
 
+/// Whether a change of an object is taken note of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Barrier {
+    /// It may hold handles: the collector is to trace it again.
+    Log,
+    /// It holds none.
+    None,
+}
+
+impl Barrier {
+    #[inline(always)]
+    pub(crate) const fn of(needs_trace: bool) -> Self {
+        if needs_trace { Barrier::Log } else { Barrier::None }
+    }
+}
+
 /// All storage of a heap: the pages and what is in them.
 ///
 /// Two bits accompany each slot. `Occupied`: the slot is not to be handed out, since an object lives there, its
 /// destructor is yet to run, a handle to the destroyed object may still be stored somewhere (limbo), it is
-/// retired, or a [`Claim`] has it. `White`: occupied, and not reached by the collection under way. The bits are
-/// atomics so that marking can change them while it reads the objects; only whoever has the heap to itself
+/// retired, or a [`Claim`] has it. `White`: occupied, and not reached by the collection under way; between
+/// collections, made since the last one. The bits are atomics so that marking can change them while it reads the objects; only whoever has the heap to itself
 /// does change them, so all their orderings are relaxed.
+///
+/// When marking is complete, everything white is dead at that moment. Until a sweep in slices has come by, the
+/// pages with dead objects are *veiled*: their tag is another one, so that access takes a path that asks the white bit.
 pub(crate) struct Store {
     space: Space,
     pages: Vec<PageMeta>,
+    /// The write barrier's list: objects that were changed after they had been traced, each once.
+    dirty: Vec<RawHandle>,
 }
 
 /// The storage, to look at: one address or two, which a loop can keep in registers.
@@ -176,8 +202,28 @@ pub(crate) struct SweepLog {
 pub(crate) struct Claim {
     page: u32,
     word: usize,
+    /// Slots not handed out yet.
     free: u64,
+    /// Slots of the claim.
+    all: u64,
     first: Generation,
+}
+
+/// Slots of a word in which objects were made.
+#[derive(Clone, Copy)]
+pub(crate) struct Made {
+    pub(crate) page: u32,
+    pub(crate) word: usize,
+    pub(crate) bits: u64,
+}
+
+/// Whether what is allocated may be freed by the next minor collection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Age {
+    /// White: it dies unless it is reached.
+    Young,
+    /// Not white: it outlives the collection under way.
+    Old,
 }
 
 /// What became of a slot whose object died.
@@ -202,10 +248,40 @@ fn store(word: &BitsWord, bits: u64) {
 }
 
 impl<'a> Look<'a> {
-    /// The slot that `raw`, a handle of a `T`, lies at: its page is one of `T`'s.
+    /// The slot at a slot boundary of `T`, if its page is one of `T`'s and the slot is not that of a dead object
+    /// that awaits its sweep.
     #[inline(always)]
     fn slot<T: 'static>(self, granule: Granule) -> Option<Slot<T>> {
-        (self.view.tag(granule.page()) == Tag::of::<T>()).then(|| {
+        if self.view.tag(granule.page()) == Tag::of::<T>() {
+            // SAFETY: the page has a tag, so it is open.
+            let start = unsafe { self.view.slot_ptr(granule) };
+            Some(Slot { start: start.cast(), target: PhantomData })
+        } else {
+            self.slot_behind_veil(granule)
+        }
+    }
+
+    /// As `slot`, for a page that is not open to everybody.
+    #[cold]
+    #[inline(never)]
+    fn slot_behind_veil<T: 'static>(self, granule: Granule) -> Option<Slot<T>> {
+        let class = Class::of::<T>();
+        if self.view.tag(granule.page()) != Tag::of::<T>().veiled() {
+            return None;
+        }
+        // SAFETY: the page is one of `T`'s, so it was opened for slots of this class.
+        let word = unsafe { self.view.word(Bits::White, class, granule) };
+        if load(word) & class.mask(granule) != 0 {
+            return None;
+        }
+        // SAFETY: the page has a tag, so it is open.
+        let start = unsafe { self.view.slot_ptr(granule) };
+        Some(Slot { start: start.cast(), target: PhantomData })
+    }
+
+    /// As `slot`, dead or not.
+    fn slot_to_sweep<T: 'static>(self, granule: Granule) -> Option<Slot<T>> {
+        (self.view.tag(granule.page()).unveiled() == Tag::of::<T>()).then(|| {
             // SAFETY: the page has a tag, so it is open.
             let start = unsafe { self.view.slot_ptr(granule) };
             Slot { start: start.cast(), target: PhantomData }
@@ -226,12 +302,17 @@ impl<'a> Look<'a> {
         Some(unsafe { slot.value().as_ref() })
     }
 
-    /// The object, and whether something waits for it to be marked.
+    /// The object, about to be traced, and whether something waits for that. From here on changes of it are news
+    /// again.
     #[inline(always)]
-    pub(crate) fn get_awaited<T: 'static>(self, raw: RawHandle) -> Option<(&'a T, bool)> {
+    pub(crate) fn get_to_trace<T: 'static>(self, raw: RawHandle) -> Option<(&'a T, bool)> {
         let slot = self.find::<T>(raw)?;
+        let flags = slot.flags();
+        if flags & LOGGED != 0 {
+            slot.set_flags(flags & !LOGGED);
+        }
         // SAFETY: as in `get`.
-        Some((unsafe { slot.value().as_ref() }, slot.flags() >> WAITER_SHIFT != 0))
+        Some((unsafe { slot.value().as_ref() }, flags >> WAITER_SHIFT != 0))
     }
 
     #[inline(always)]
@@ -245,7 +326,19 @@ impl<'a> Look<'a> {
         self.slot::<T>(granule).map(Slot::generation)
     }
 
-    /// Whether `granule` lies in a page of `T`.
+    /// Whether the slot at a slot boundary of `T` is white; `false` for one in a page of another type or behind a
+    /// veil.
+    #[inline(always)]
+    fn is_white<T: 'static>(self, granule: Granule) -> bool {
+        self.is_page_of::<T>(granule) && {
+            let class = Class::of::<T>();
+            // SAFETY: the page is one of `T`'s, so it was opened for slots of this class.
+            let word = unsafe { self.view.word(Bits::White, class, granule) };
+            load(word) & class.mask(granule) != 0
+        }
+    }
+
+    /// Whether `granule` lies in a page of `T` that is open to everybody.
     #[inline(always)]
     pub(crate) fn is_page_of<T: 'static>(self, granule: Granule) -> bool {
         self.view.tag(granule.page()) == Tag::of::<T>()
@@ -284,7 +377,7 @@ impl<'a> Look<'a> {
 
 impl Store {
     pub(crate) fn new() -> Self {
-        Self { space: Space::new(), pages: Vec::new() }
+        Self { space: Space::new(), pages: Vec::new(), dirty: Vec::new() }
     }
 
     // ---- Looking
@@ -327,9 +420,26 @@ impl Store {
         Some(Slot { start: start.cast(), target: PhantomData })
     }
 
+    /// The slot of a living object of unknown type.
+    #[inline]
+    fn living_any(&self, raw: RawHandle) -> Option<Slot<()>> {
+        let slot = self.untyped(raw.granule()).filter(|slot| slot.generation() == raw.generation())?;
+        let is_veiled = self.space.view().tag(raw.granule().page()).is_veiled();
+        (!is_veiled || !self.is_white_any(raw.granule())).then_some(slot)
+    }
+
     #[inline]
     pub(crate) fn is_alive_any(&self, raw: RawHandle) -> bool {
-        self.untyped(raw.granule()).is_some_and(|slot| slot.generation() == raw.generation())
+        self.living_any(raw).is_some()
+    }
+
+    /// Whether a living object was not reached so far.
+    pub(crate) fn is_white_handle(&self, raw: RawHandle) -> bool {
+        self.color_any(raw) == Color::White
+    }
+
+    fn is_white_any(&self, granule: Granule) -> bool {
+        self.bit(Bits::White, granule).is_some_and(|(word, mask)| load(word) & mask != 0)
     }
 
     /// Who lives in the slot that a handle of unknown type names.
@@ -346,9 +456,7 @@ impl Store {
     /// The words of a page's slots.
     #[inline]
     fn words(&self, bits: Bits, page: u32) -> &[BitsWord] {
-        let class = Class::of_slots(self.pages[page as usize].slot_granules.into());
-        // SAFETY: the page was opened for slots of this size.
-        unsafe { self.space.view().words(bits, class, page) }
+        words(&self.space, &self.pages, bits, page)
     }
 
     /// The word and the bit in it of the slot that begins at `granule`, if one does and its page is accessible.
@@ -394,6 +502,16 @@ impl Store {
 
     /// The largest number that a slot can keep for what waits for its object.
     pub(crate) const MAX_WAITER: u32 = u32::MAX >> WAITER_SHIFT;
+
+    /// Notes that a living object asked for its `prune`, or that it was done; `true` if that is news.
+    pub(crate) fn set_weak_owner(&self, raw: RawHandle, asked: bool) -> bool {
+        let slot = self.untyped(raw.granule()).filter(|slot| slot.generation() == raw.generation());
+        slot.is_some_and(|slot| {
+            let old = slot.flags();
+            slot.set_flags(if asked { old | WEAK_OWNER } else { old & !WEAK_OWNER });
+            old != slot.flags()
+        })
+    }
 
     /// Sets what waits for a living object to be marked, and gives what did before.
     pub(crate) fn replace_waiter(&self, raw: RawHandle, waiter: u32) -> u32 {
@@ -504,8 +622,9 @@ impl Store {
 
     // ---- Allocation
 
-    /// Claims the free slots of the next word of a page of `T` from `word` on; `None` if there is none.
-    pub(crate) fn claim<T: 'static>(&mut self, page: u32, word: usize) -> Option<Claim> {
+    /// Claims the free slots of the next word of a page of `T` from `word` on; `None` if there is none, or if the
+    /// page is still to be swept.
+    pub(crate) fn claim<T: 'static>(&mut self, page: u32, word: usize, age: Age) -> Option<Claim> {
         if !self.look().is_page_of::<T>(Granule::new(page, 0)) {
             return None;
         }
@@ -514,7 +633,12 @@ impl Store {
             let free = !load(occupied) & Valid::<T>::bits(word);
             if free != 0 {
                 store(occupied, load(occupied) | free);
-                return Some(Claim { page, word, free, first: self.pages[page as usize].first });
+                if age == Age::Young {
+                    let white = &self.words(Bits::White, page)[word];
+                    store(white, load(white) | free);
+                }
+                let first = self.pages[page as usize].first;
+                return Some(Claim { page, word, free, all: free, first });
             }
         }
         None
@@ -522,8 +646,27 @@ impl Store {
 
     /// Frees the slots of a claim that were not used.
     pub(crate) fn unclaim(&mut self, claim: Claim) {
-        let occupied = &self.words(Bits::Occupied, claim.page)[claim.word];
-        store(occupied, load(occupied) & !claim.free);
+        for bits in [Bits::Occupied, Bits::White] {
+            let word = &self.words(bits, claim.page)[claim.word];
+            store(word, load(word) & !claim.free);
+        }
+    }
+
+    /// The handles of the objects in these slots of a page of `T`.
+    pub(crate) fn each_of<T: 'static>(
+        &self,
+        page: u32,
+        word: usize,
+        bits: u64,
+        visit: &mut dyn FnMut(RawHandle),
+    ) {
+        for bit in ones(bits) {
+            let granule = Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
+            let generation = self.slot::<T>(granule).map(Slot::generation);
+            if let Some(generation) = generation.filter(|generation| generation.is_occupied()) {
+                visit(RawHandle::new(granule, generation));
+            }
+        }
     }
 
     fn set_occupied(&self, granule: Granule) {
@@ -565,13 +708,20 @@ impl Store {
     }
 
     /// Puts the value into a reserved slot. Gives it back if the slot is not in this store.
-    pub(crate) fn fill_reserved<T: 'static>(&mut self, raw: RawHandle, value: T) -> Result<(), T> {
+    pub(crate) fn fill_reserved<T: 'static>(
+        &mut self,
+        raw: RawHandle,
+        value: T,
+        barrier: Barrier,
+    ) -> Result<(), T> {
         let Some(slot) = self.reserved::<T>(raw) else {
             return Err(value);
         };
         // SAFETY: the slot is one of `T`'s and its generation even, so no value is there; room for a `T` is.
         unsafe { slot.value().write(value) };
         slot.set_header(raw.generation());
+        // A collection may have passed over the slot while it was empty.
+        self.note_change(slot, raw, barrier);
         Ok(())
     }
 
@@ -601,14 +751,58 @@ impl Store {
         if let Some(slot) = self.untyped(granule) {
             assert!(!slot.generation().is_occupied(), "only a dead object's slot is freed");
             self.clear(Bits::Occupied, granule);
+            self.clear(Bits::White, granule);
         }
     }
 
     // ---- Access
 
+    /// The write barrier: whoever gets a `&mut T` passes here. One test of the header, which is at hand.
     #[inline(always)]
-    pub(crate) fn get_mut<T: 'static>(&mut self, raw: RawHandle) -> Option<&mut T> {
+    fn note_change<T: 'static>(&mut self, slot: Slot<T>, raw: RawHandle, barrier: Barrier) {
+        if barrier == Barrier::Log && slot.flags() & LOGGED == 0 {
+            self.log::<T>(slot, raw);
+        }
+    }
+
+    /// The first change of an object since it was traced. One that is white needs no entry in the list: it has not
+    /// been traced, and will be if it is reached.
+    #[cold]
+    #[inline(never)]
+    fn log<T: 'static>(&mut self, slot: Slot<T>, raw: RawHandle) {
+        slot.set_flags(slot.flags() | LOGGED);
+        if !self.headers().is_white::<T>(raw) {
+            self.dirty.push(raw);
+        }
+    }
+
+    /// How many objects were changed since they were last traced.
+    pub(crate) fn dirty_len(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// The next object that was changed since it was last traced; the latest first.
+    pub(crate) fn next_dirty(&mut self) -> Option<RawHandle> {
+        self.dirty.pop()
+    }
+
+    /// Asks for the headers of the next so many.
+    pub(crate) fn prefetch_dirty(&self, len: usize) {
+        let next = self.dirty.iter().rev().take(len);
+        next.for_each(|raw| self.look().prefetch_near(raw.granule()));
+    }
+
+    /// Everything is white, so that all that is reached will be traced.
+    pub(crate) fn forget_dirty(&mut self) {
+        const KEEP: usize = 64 * 1024;
+        self.dirty.clear();
+        self.dirty.shrink_to(KEEP);
+    }
+
+    #[inline(always)]
+    pub(crate) fn get_mut<T: 'static>(&mut self, raw: RawHandle, barrier: Barrier) -> Option<&mut T> {
         let slot = self.find::<T>(raw)?;
+        self.note_change(slot, raw, barrier);
         // SAFETY: `find` saw the tag of `T` and an odd generation, so the value is an initialised `T`;
         // `&mut self` keeps everybody else away.
         Some(unsafe { slot.value().as_mut() })
@@ -619,8 +813,13 @@ impl Store {
     /// # Safety
     /// While the reference lives the store may be used, but this object's value must not be accessed by any
     /// other way, nor the object be killed or dropped.
-    pub(crate) unsafe fn get_mut_apart<'a, T: 'static>(&mut self, raw: RawHandle) -> Option<&'a mut T> {
+    pub(crate) unsafe fn get_mut_apart<'a, T: 'static>(
+        &mut self,
+        raw: RawHandle,
+        barrier: Barrier,
+    ) -> Option<&'a mut T> {
         let slot = self.find::<T>(raw)?;
+        self.note_change(slot, raw, barrier);
         // SAFETY: `find` saw the tag of `T` and an odd generation, so the value is an initialised `T`; the
         // caller keeps everybody else away. Pages never move.
         Some(unsafe { slot.value().as_mut() })
@@ -630,11 +829,16 @@ impl Store {
     pub(crate) fn get_disjoint_mut<T: 'static, const N: usize>(
         &mut self,
         handles: [RawHandle; N],
+        barrier: Barrier,
     ) -> Option<[&mut T; N]> {
         for (index, handle) in handles.iter().enumerate() {
             if !self.is_alive::<T>(*handle) || handles[..index].contains(handle) {
                 return None;
             }
+        }
+        for raw in handles {
+            let slot = self.find::<T>(raw).expect("seen alive just now");
+            self.note_change(slot, raw, barrier);
         }
         Some(handles.map(|raw| {
             let slot = self.find::<T>(raw).expect("seen alive just now");
@@ -647,13 +851,16 @@ impl Store {
     /// Two objects at once; `None` if one is dead or the two are the same.
     pub(crate) fn get_pair_mut<A: 'static, B: 'static>(
         &mut self,
-        a: RawHandle,
-        b: RawHandle,
+        (a, a_barrier): (RawHandle, Barrier),
+        (b, b_barrier): (RawHandle, Barrier),
     ) -> Option<(&mut A, &mut B)> {
         if a.granule() == b.granule() {
             return None;
         }
-        let (a, b) = (self.find::<A>(a)?, self.find::<B>(b)?);
+        let (a_slot, b_slot) = (self.find::<A>(a)?, self.find::<B>(b)?);
+        self.note_change(a_slot, a, a_barrier);
+        self.note_change(b_slot, b, b_barrier);
+        let (a, b) = (a_slot, b_slot);
         // SAFETY: `find` saw an initialised `A`, and `&mut self` keeps everybody else away.
         let a = unsafe { a.value().as_mut() };
         // SAFETY: likewise; the granules differ, so it is another slot than `a`'s.
@@ -661,7 +868,8 @@ impl Store {
         Some((a, b))
     }
 
-    /// Calls `change` with an object and what may be read beside it: generations and white bits.
+    /// Calls `change`, which adds no edges, with an object and what may be read beside it: generations and white
+    /// bits.
     pub(crate) fn with_headers<T: 'static, R>(
         &mut self,
         raw: RawHandle,
@@ -684,7 +892,7 @@ impl Store {
         &'a self,
         pages: &'a [u32],
     ) -> impl Iterator<Item = (RawHandle, &'a T)> {
-        self.living::<T>(pages).map(|(raw, slot)| {
+        living::<T>(&self.space, &self.pages, pages).map(|(raw, slot)| {
             // SAFETY: `living` saw the tag of `T` and an odd generation, so the value is an initialised `T`;
             // the store is borrowed for as long as the reference.
             (raw, unsafe { slot.value().as_ref() })
@@ -695,26 +903,20 @@ impl Store {
     pub(crate) fn iter_mut<'a, T: 'static>(
         &'a mut self,
         pages: &'a [u32],
+        barrier: Barrier,
     ) -> impl Iterator<Item = (RawHandle, &'a mut T)> {
-        let store: &'a Self = self;
-        store.living::<T>(pages).map(|(raw, slot)| {
+        let Self { space, pages: metas, dirty } = self;
+        let space: &'a Space = space;
+        living::<T>(space, metas, pages).map(move |(raw, slot)| {
+            if barrier == Barrier::Log && slot.flags() & LOGGED == 0 {
+                slot.set_flags(slot.flags() | LOGGED);
+                if !(Look { view: space.view() }).is_white::<T>(raw.granule()) {
+                    dirty.push(raw);
+                }
+            }
             // SAFETY: `living` saw an initialised `T` and gives each slot once; the store is borrowed mutably
             // for as long as the reference, and the iterator reads headers and bitmaps only.
             (raw, unsafe { slot.value().as_mut() })
-        })
-    }
-
-    fn living<'a, T: 'static>(&'a self, pages: &'a [u32]) -> impl Iterator<Item = (RawHandle, Slot<T>)> {
-        pages.iter().flat_map(move |page| {
-            let words = self.words(Bits::Occupied, *page).iter().enumerate();
-            words.flat_map(move |(word, occupied)| {
-                ones(load(occupied)).filter_map(move |bit| {
-                    let granule = Granule::of_slot::<T>(*page, Class::of::<T>().slot::<T>(word, bit));
-                    let slot = self.slot::<T>(granule)?;
-                    let generation = slot.generation();
-                    generation.is_occupied().then(|| (RawHandle::new(granule, generation), slot))
-                })
-            })
         })
     }
 
@@ -792,38 +994,98 @@ impl Store {
         self.clear(Bits::White, granule);
     }
 
-    /// Ends the life of every white object in a page: their generations move on, in memory order. Gives how
-    /// many died, and notes which slots are retired and which objects were watched.
+    /// Makes everything white in a page dead at once; its sweep comes later. Nothing happens to a page without.
+    pub(crate) fn veil(&mut self, page: u32) {
+        let tag = self.space.view().tag(page);
+        if tag != Tag::NONE && self.words(Bits::White, page).iter().any(|word| load(word) != 0) {
+            self.space.set_tag(page, tag.veiled());
+        }
+    }
+
+    /// Words of bits that the page has.
+    pub(crate) fn page_words(&self, page: u32) -> usize {
+        Class::of_slots(self.pages[page as usize].slot_granules.into()).page_words()
+    }
+
+    /// Opens a page again, whose dead were swept.
+    pub(crate) fn unveil(&mut self, page: u32) {
+        let tag = self.space.view().tag(page);
+        if tag.is_veiled() {
+            self.space.set_tag(page, tag.unveiled());
+        }
+    }
+
+    /// Whether the page has dead objects that resolve no longer and are not swept yet.
+    pub(crate) fn is_veiled(&self, page: u32) -> bool {
+        self.space.view().tag(page).is_veiled()
+    }
+
+    /// White slots of the page.
+    pub(crate) fn white_slots_len(&self, page: u32) -> usize {
+        self.words(Bits::White, page).iter().map(|word| load(word).count_ones() as usize).sum()
+    }
+
+    /// Whether the slot at a slot boundary is white and its page veiled.
+    pub(crate) fn is_condemned(&self, granule: Granule) -> bool {
+        self.is_veiled(granule.page()) && self.is_white_any(granule)
+    }
+
+    /// The dead objects of a veiled page that its sweep has not come to. Looks at each.
+    pub(crate) fn condemned_len<T: 'static>(&self, page: u32) -> usize {
+        let white = self.words(Bits::White, page).iter().enumerate();
+        let slots = white.flat_map(|(word, white)| ones(load(white)).map(move |bit| (word, bit)));
+        let is_object = |(word, bit): (usize, u32)| {
+            let granule = Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
+            self.look().slot_to_sweep::<T>(granule).is_some_and(|slot| slot.generation().is_occupied())
+        };
+        slots.filter(|slot| is_object(*slot)).count()
+    }
+
+    /// Ends the lives of white objects in a page, from `cursor` on and at most `quota` of them: their generations move
+    /// on, in memory order. Gives how many died, and notes which slots are retired and which objects were
+    /// watched. The page is done when the cursor is past its last word.
     ///
     /// Without destructors the slots are free at once; with them, and where an object was watched, they stay
     /// occupied and white until [`drop_doomed`](Self::drop_doomed). White slots without an object (limbo) are
     /// freed.
-    pub(crate) fn sweep_page<T: 'static>(&mut self, page: u32, log: &mut SweepLog) -> usize {
+    pub(crate) fn sweep_page<T: 'static>(
+        &mut self,
+        page: u32,
+        cursor: &mut usize,
+        quota: usize,
+        log: &mut SweepLog,
+    ) -> usize {
+        let look = self.look();
         let (white, occupied) = (self.words(Bits::White, page), self.words(Bits::Occupied, page));
         let granule_of = |word, bit| Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
         let mut died_len = 0;
-        for (word, (white_word, occupied)) in white.iter().zip(occupied).enumerate() {
+        for (word, (white_word, occupied)) in white.iter().zip(occupied).enumerate().skip(*cursor) {
             // The next word's headers arrive while this one's are changed.
             if let Some(next) = white.get(word + 1) {
-                ones(load(next)).for_each(|bit| self.look().prefetch_near(granule_of(word + 1, bit)));
+                ones(load(next)).for_each(|bit| look.prefetch_near(granule_of(word + 1, bit)));
             }
+            *cursor = word;
             let white_bits = load(white_word);
-            if white_bits == 0 {
-                continue;
-            }
-            let (mut died, mut doomed, mut retired) = (0, 0, 0);
+            let (mut swept, mut doomed, mut retired) = (0_u64, 0, 0);
             for bit in ones(white_bits) {
                 let granule = granule_of(word, bit);
-                let Some(slot) = self.slot::<T>(granule) else { continue };
-                let generation = slot.generation();
+                let Some(slot) = look.slot_to_sweep::<T>(granule) else { continue };
+                let (generation, flags) = (slot.generation(), slot.flags());
                 if !generation.is_occupied() {
+                    // Doomed when this word was begun, or in limbo.
+                    doomed |= u64::from(flags & DOOMED != 0) << bit;
+                    swept |= 1_u64 << bit;
                     continue;
                 }
-                died |= 1_u64 << bit;
-                if slot.flags() & WATCHED != 0 {
+                if died_len == quota {
+                    break;
+                }
+                died_len += 1;
+                swept |= 1_u64 << bit;
+                if flags & WATCHED != 0 {
                     log.watched.push(RawHandle::new(granule, generation));
                 }
-                if needs_drop::<T>() || slot.flags() & WATCHED != 0 {
+                if needs_drop::<T>() || flags & WATCHED != 0 {
                     doomed |= 1_u64 << bit;
                     slot.set_flags(DOOMED);
                 }
@@ -833,10 +1095,16 @@ impl Store {
                     log.retired.push(granule);
                 }
             }
-            store(occupied, load(occupied) & !white_bits | doomed | retired);
-            store(white_word, doomed);
-            died_len += died.count_ones() as usize;
+            if white_bits == 0 {
+                continue;
+            }
+            store(occupied, load(occupied) & !swept | doomed | retired);
+            store(white_word, white_bits & !swept | doomed);
+            if swept != white_bits {
+                return died_len;
+            }
         }
+        *cursor = white.len();
         died_len
     }
 
@@ -880,14 +1148,36 @@ impl Headers<'_> {
     /// Whether the slot of a handle of a `T` is white.
     #[inline(always)]
     pub(crate) fn is_white<T: 'static>(self, raw: RawHandle) -> bool {
-        let granule = raw.granule();
-        self.0.look().is_page_of::<T>(granule) && {
-            let class = Class::of::<T>();
-            // SAFETY: the page is one of `T`'s, so it was opened for slots of this class.
-            let word = unsafe { self.0.space.view().word(Bits::White, class, granule) };
-            load(word) & class.mask(granule) != 0
-        }
+        self.0.look().is_white::<T>(raw.granule())
     }
+}
+
+/// The slots of all living objects in these pages, in order.
+fn living<'a, T: 'static>(
+    space: &'a Space,
+    metas: &'a [PageMeta],
+    pages: &'a [u32],
+) -> impl Iterator<Item = (RawHandle, Slot<T>)> + 'a {
+    let look = Look { view: space.view() };
+    pages.iter().flat_map(move |page| {
+        let words = words(space, metas, Bits::Occupied, *page).iter().enumerate();
+        words.flat_map(move |(word, occupied)| {
+            ones(load(occupied)).filter_map(move |bit| {
+                let granule = Granule::of_slot::<T>(*page, Class::of::<T>().slot::<T>(word, bit));
+                let slot = look.slot::<T>(granule)?;
+                let generation = slot.generation();
+                generation.is_occupied().then(|| (RawHandle::new(granule, generation), slot))
+            })
+        })
+    })
+}
+
+/// The words of a page's slots.
+#[inline]
+fn words<'a>(space: &'a Space, metas: &[PageMeta], bits: Bits, page: u32) -> &'a [BitsWord] {
+    let class = Class::of_slots(metas[page as usize].slot_granules.into());
+    // SAFETY: the page was opened for slots of this size.
+    unsafe { space.view().words(bits, class, page) }
 }
 
 /// Where [`Store::drop_doomed`] goes on: an index into the pages, and a word.
@@ -899,7 +1189,7 @@ pub(crate) struct DoomCursor {
 
 impl Claim {
     /// A claim without slots.
-    pub(crate) const EMPTY: Claim = Claim { page: 0, word: 0, free: 0, first: Generation::ZERO };
+    pub(crate) const EMPTY: Claim = Claim { page: 0, word: 0, free: 0, all: 0, first: Generation::ZERO };
 
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
@@ -909,5 +1199,10 @@ impl Claim {
     /// The word of the claim in its page.
     pub(crate) fn word(&self) -> usize {
         self.word
+    }
+
+    /// The slots that were handed out.
+    pub(crate) fn handed_out(&self) -> Made {
+        Made { page: self.page, word: self.word, bits: self.all & !self.free }
     }
 }

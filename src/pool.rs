@@ -13,18 +13,20 @@ use core::mem::needs_drop;
 
 use crate::config::Limit;
 use crate::handle::{Generation, Geometry, Granule, RawHandle};
-use crate::page::{Claim, DoomCursor, Store, SweepLog, Vacated};
+use crate::page::{Age, Barrier, Claim, DoomCursor, Made, Store, SweepLog, Vacated};
 use crate::tag;
 
 /// What a pool does that depends on its type.
 pub(crate) struct PoolOps {
     open: fn(&mut Store, u16, Generation) -> Result<u32, Limit>,
-    claim: fn(&mut Store, u32, usize) -> Option<Claim>,
+    claim: fn(&mut Store, u32, usize, Age) -> Option<Claim>,
     reopen_closed: fn(&mut Store, u32, &mut dyn FnMut(Granule)),
     release: fn(&mut Store, u32),
     reopen_released: fn(&mut Store, u32) -> Result<bool, Limit>,
     drop_doomed: fn(&mut Store, &[u32], &mut DoomCursor) -> bool,
-    sweep_page: fn(&mut Store, u32, &mut SweepLog) -> usize,
+    sweep_page: fn(&mut Store, u32, &mut usize, usize, &mut SweepLog) -> usize,
+    condemned_len: fn(&Store, u32) -> usize,
+    each_of: fn(&Store, u32, usize, u64, &mut dyn FnMut(RawHandle)),
     kill: fn(&mut Store, RawHandle) -> Option<Vacated>,
     drop_slot: fn(&mut Store, Granule),
 }
@@ -37,6 +39,7 @@ pub(crate) struct TypeInfo {
     pub(crate) page_slots: u32,
     pub(crate) run_pages: u32,
     pub(crate) needs_drop: bool,
+    pub(crate) name: &'static str,
 }
 
 /// In what state a page waits to be used.
@@ -55,14 +58,54 @@ enum PageState {
 /// A page of the pool.
 struct PoolPage {
     state: PageState,
-    /// Whether it is in `partial`.
+    /// Whether it is in `partial`; an entry there of a page that is not listed is void.
     listed: bool,
+    /// Whether it is in `young`.
+    is_young: bool,
+}
+
+/// What becomes of the objects that are made now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Making {
+    /// No collection is under way: the next one decides, a minor one too.
+    Young,
+    /// Marking is under way: they outlive it, and are traced before it ends.
+    Traced,
+    /// Marking is over: they are old from the start.
+    Old,
+}
+
+/// Which pages a collection sweeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Scope {
+    /// All.
+    Major,
+    /// Those in which objects were made since the last one.
+    Minor,
+}
+
+/// How far the sweep of a pool has come.
+#[derive(Default)]
+struct Progress {
+    /// Pages swept.
+    pages: usize,
+    /// Words swept of the next one.
+    words: usize,
+    dropping: DoomCursor,
+    /// Slots of limbo to look at.
+    limbo: usize,
+    /// Pages listed.
+    listed: usize,
+    vacant: Vec<usize>,
+    partial: VecDeque<usize>,
+    released: Vec<usize>,
 }
 
 /// All pages of one type.
 pub(crate) struct Pool {
     index: u16,
     info: TypeInfo,
+    barrier: Barrier,
     ops: PoolOps,
     first: Generation,
     /// The pages' numbers in the heap, ascending.
@@ -86,10 +129,18 @@ pub(crate) struct Pool {
     watched: usize,
     /// Whether values wait for [`drop_doomed`](Self::drop_doomed).
     has_doomed: bool,
+    making: Making,
+    /// Where objects were made that are to be traced.
+    made: Vec<Made>,
+    /// Pages in which objects were made since the last collection, by position.
+    young: Vec<usize>,
+    /// Their numbers, while a minor collection is under way.
+    young_pages: Vec<u32>,
+    progress: Progress,
 }
 
 impl Pool {
-    pub(crate) fn new<T: 'static>(index: u16, first: Generation) -> Self {
+    pub(crate) fn new<T: 'static>(index: u16, first: Generation, barrier: Barrier) -> Self {
         tag::register::<T>();
         let info = TypeInfo {
             id: TypeId::of::<T>(),
@@ -97,6 +148,7 @@ impl Pool {
             page_slots: Geometry::<T>::PAGE_SLOTS,
             run_pages: Geometry::<T>::RUN_PAGES,
             needs_drop: needs_drop::<T>(),
+            name: core::any::type_name::<T>(),
         };
         let ops = PoolOps {
             open: Store::open_page::<T>,
@@ -106,12 +158,15 @@ impl Pool {
             reopen_released: Store::reopen_released::<T>,
             drop_doomed: Store::drop_doomed::<T>,
             sweep_page: Store::sweep_page::<T>,
+            condemned_len: Store::condemned_len::<T>,
+            each_of: Store::each_of::<T>,
             kill: Store::kill::<T>,
             drop_slot: Store::drop_slot::<T>,
         };
         Self {
             index,
             info,
+            barrier,
             ops,
             first,
             pages: Vec::new(),
@@ -125,6 +180,11 @@ impl Pool {
             live: 0,
             watched: 0,
             has_doomed: false,
+            making: Making::Young,
+            made: Vec::new(),
+            young: Vec::new(),
+            young_pages: Vec::new(),
+            progress: Progress::default(),
         }
     }
 
@@ -175,16 +235,30 @@ impl Pool {
     /// allocated together lie together), of one with holes, of a new one.
     #[inline(never)]
     fn refill(&mut self, store: &mut Store) -> Result<(), Limit> {
+        self.note_made();
+        let age = if self.making == Making::Young { Age::Young } else { Age::Old };
         let mut word = self.claim.word() + 1;
         loop {
             if let Some(position) = self.current {
-                if let Some(claim) = (self.ops.claim)(store, self.pages[position], word) {
+                if let Some(claim) = (self.ops.claim)(store, self.pages[position], word, age) {
                     self.claim = claim;
+                    if age == Age::Young && !self.states[position].is_young {
+                        self.states[position].is_young = true;
+                        self.young.push(position);
+                    }
                     return Ok(());
                 }
             }
             self.current = Some(self.next_page(store)?);
             word = 0;
+        }
+    }
+
+    /// Notes where the claim's objects are, if they are to be traced.
+    fn note_made(&mut self) {
+        let made = self.claim.handed_out();
+        if self.making == Making::Traced && self.barrier == Barrier::Log && made.bits != 0 {
+            self.made.push(made);
         }
     }
 
@@ -207,9 +281,10 @@ impl Pool {
                 return Ok(position);
             }
         }
-        if let Some(position) = self.partial.pop_front() {
-            self.states[position].listed = false;
-            return Ok(position);
+        while let Some(position) = self.partial.pop_front() {
+            if core::mem::take(&mut self.states[position].listed) {
+                return Ok(position);
+            }
         }
         let page = (self.ops.open)(store, self.index, self.first)?;
         debug_assert!(
@@ -217,12 +292,13 @@ impl Pool {
             "positions are in the order of addresses"
         );
         self.pages.push(page);
-        self.states.push(PoolPage { state: PageState::Open, listed: false });
+        self.states.push(PoolPage { state: PageState::Open, listed: false, is_young: false });
         Ok(self.pages.len() - 1)
     }
 
     /// Frees the slots that were set aside for allocation, so that `occupied` is exact.
     pub(crate) fn return_claim(&mut self, store: &mut Store) {
+        self.note_made();
         if !self.claim.is_empty() {
             store.unclaim(self.claim);
         }
@@ -269,6 +345,8 @@ impl Pool {
 
     /// A slot without an object is in limbo until a collection finds no edge to it, or retired.
     pub(crate) fn vacate(&mut self, store: &mut Store, granule: Granule, vacated: Vacated) {
+        // Only a full collection finds out that nothing names the slot.
+        store.spare(granule);
         match vacated {
             Vacated::Retired => self.retired.push(granule),
             Vacated::Reusable => {
@@ -285,6 +363,7 @@ impl Pool {
         if self.limbo.len() <= LEAST.max(self.live / 4) {
             return;
         }
+        self.progress.limbo = self.progress.limbo.saturating_sub(LEAST / 2);
         for granule in self.limbo.drain(..LEAST / 2) {
             store.free(granule);
             if let Ok(position) = self.pages.binary_search(&granule.page()) {
@@ -303,75 +382,208 @@ impl Pool {
 
     // ---- Collection
 
-    /// Makes everything white that a collection may free.
-    pub(crate) fn whiten(&self, store: &mut Store) {
+    /// What becomes of objects made from here on.
+    pub(crate) fn set_making(&mut self, store: &mut Store, making: Making) {
+        self.return_claim(store);
+        self.making = making;
+    }
+
+    /// Makes everything white that a full collection may free. What was made before is no longer young.
+    pub(crate) fn begin_major(&mut self, store: &mut Store) {
+        self.forget_young();
+        self.made.clear();
         store.whiten(&self.pages);
         for granule in &self.retired {
             store.spare(*granule);
         }
     }
 
-    /// Ends the life of everything white. Gives how many objects died; those with a destructor are doomed, and
-    /// their slots are freed by [`drop_doomed`](Self::drop_doomed).
-    pub(crate) fn sweep(&mut self, store: &mut Store, log: &mut SweepLog) -> usize {
-        let mut died = 0;
-        let watched_before = log.watched.len();
-        for position in 0..self.pages.len() {
-            let page = self.pages[position];
-            if self.states[position].state != PageState::Open {
-                continue;
-            }
-            match store.white_len(page) {
-                Some(0) => continue,
-                // Every occupied slot died, and without limbo each of them holds an object.
-                None if !self.info.needs_drop && self.limbo.is_empty() && self.watched == 0 => {
-                    died += store.occupied_len(page) as usize;
-                    store.close_page(page);
-                    self.states[position].state = PageState::Closed;
-                    continue;
-                }
-                _ => {}
-            }
-            died += (self.ops.sweep_page)(store, page, log);
-            self.retired.append(&mut log.retired);
+    fn forget_young(&mut self) {
+        for position in self.young.drain(..) {
+            self.states[position].is_young = false;
         }
+        self.young_pages.clear();
+    }
+
+    /// Takes down which pages a minor collection has to look at.
+    pub(crate) fn begin_minor(&mut self) {
+        self.young.sort_unstable();
+        self.young_pages.clear();
+        self.young_pages.extend(self.young.iter().map(|position| self.pages[*position]));
+    }
+
+    /// The next place with objects that were made since marking began.
+    pub(crate) fn next_made(&mut self) -> Option<Made> {
+        self.made.pop()
+    }
+
+    /// The handles of the objects made there.
+    pub(crate) fn each_made(&self, store: &Store, made: Made, visit: &mut dyn FnMut(RawHandle)) {
+        (self.ops.each_of)(store, made.page, made.word, made.bits, visit);
+    }
+
+    /// Everything white is dead from now on, though it is swept later. O(pages).
+    pub(crate) fn condemn(&self, store: &mut Store) {
+        self.pages.iter().for_each(|page| store.veil(*page));
+    }
+
+    /// Objects that are dead and not swept yet. O(pages + slots in limbo).
+    pub(crate) fn condemned(&self, store: &Store) -> usize {
+        let swept_in_part = self.pages.get(self.progress.pages);
+        let mut len = 0;
+        for page in self.pages.iter().filter(|page| store.is_veiled(**page)) {
+            len += match swept_in_part == Some(page) {
+                true => (self.ops.condemned_len)(store, *page),
+                false => store.white_slots_len(*page),
+            };
+        }
+        let is_counted =
+            |granule: &&Granule| swept_in_part != Some(&granule.page()) && store.is_condemned(**granule);
+        len - self.limbo.iter().filter(is_counted).count()
+    }
+
+    /// Begins the sweep.
+    pub(crate) fn begin_sweep(&mut self, scope: Scope) {
+        let limbo = if scope == Scope::Major { self.limbo.len() } else { 0 };
+        self.progress = Progress { limbo, ..Progress::default() };
+    }
+
+    fn scope_len(&self, scope: Scope) -> usize {
+        match scope {
+            Scope::Major => self.pages.len(),
+            Scope::Minor => self.young.len(),
+        }
+    }
+
+    fn position(&self, scope: Scope, index: usize) -> usize {
+        match scope {
+            Scope::Major => index,
+            Scope::Minor => self.young[index],
+        }
+    }
+
+    /// Goes on ending the lives of everything white, of at most `quota` objects. Gives how many died, or `None` when
+    /// all are. Those with a destructor are doomed, and their slots are freed by
+    /// [`drop_doomed`](Self::drop_doomed).
+    pub(crate) fn sweep(
+        &mut self,
+        store: &mut Store,
+        scope: Scope,
+        quota: usize,
+        log: &mut SweepLog,
+    ) -> Option<Swept> {
+        let mut swept = Swept::default();
+        while self.progress.pages < self.scope_len(scope) {
+            if swept.work >= quota {
+                return Some(swept);
+            }
+            let died = self.sweep_page(store, scope, quota - swept.work, log);
+            swept.died += died;
+            swept.work += died + usize::from(self.progress.words == 0);
+        }
+        let done = self.progress.limbo == 0;
+        let slots = self.progress.limbo.min(quota.saturating_mul(16));
+        self.progress.limbo -= slots;
+        for _ in 0..slots {
+            // Once around, so the order stays.
+            if let Some(granule) = self.limbo.pop_front().filter(|granule| store.is_occupied(*granule)) {
+                self.limbo.push_back(granule);
+            }
+        }
+        swept.work += slots.div_ceil(16);
+        (swept.work > 0 || !done).then_some(swept)
+    }
+
+    fn sweep_page(&mut self, store: &mut Store, scope: Scope, quota: usize, log: &mut SweepLog) -> usize {
+        let position = self.position(scope, self.progress.pages);
+        let page = self.pages[position];
+        if self.states[position].state != PageState::Open {
+            self.progress.pages += 1;
+            return 0;
+        }
+        let whole = self.progress.words == 0;
+        match store.white_len(page) {
+            Some(0) if whole => {
+                self.progress.pages += 1;
+                return 0;
+            }
+            // Every occupied slot died, and without limbo each of them holds an object.
+            None if whole && !self.info.needs_drop && self.limbo.is_empty() && self.watched == 0 => {
+                let died = store.occupied_len(page) as usize;
+                store.close_page(page);
+                self.states[position].state = PageState::Closed;
+                self.progress.pages += 1;
+                self.live -= died;
+                return died;
+            }
+            _ => {}
+        }
+        let watched_before = log.watched.len();
+        let died = (self.ops.sweep_page)(store, page, &mut self.progress.words, quota, log);
+        self.retired.append(&mut log.retired);
         self.live -= died;
         let watched = log.watched.len() - watched_before;
         self.watched -= watched;
-        self.has_doomed = watched > 0 || (self.info.needs_drop && died > 0);
-        self.limbo.retain(|granule| store.is_occupied(*granule));
+        self.has_doomed |= watched > 0 || (self.info.needs_drop && died > 0);
+        if self.progress.words >= store.page_words(page) {
+            store.unveil(page);
+            self.progress.words = 0;
+            self.progress.pages += 1;
+        }
         died
     }
 
     /// Runs the next destructor; `false` if there is none left. A destructor that panics has run.
-    pub(crate) fn drop_doomed(&self, store: &mut Store, cursor: &mut DoomCursor) -> bool {
-        self.has_doomed && (self.ops.drop_doomed)(store, &self.pages, cursor)
+    pub(crate) fn drop_doomed(&mut self, store: &mut Store, scope: Scope) -> bool {
+        let pages = if scope == Scope::Major { &self.pages } else { &self.young_pages };
+        if self.has_doomed {
+            self.has_doomed = (self.ops.drop_doomed)(store, pages, &mut self.progress.dropping);
+        }
+        self.has_doomed
     }
 
-    /// Finds the pages with free slots anew, when slots were freed.
-    pub(crate) fn relist(&mut self, store: &Store) {
-        self.vacant.clear();
-        self.partial.clear();
-        let mut released = Vec::new();
-        for (position, page) in self.pages.iter().enumerate() {
-            let occupied = store.occupied_len(*page);
-            let state = &mut self.states[position];
-            state.listed = false;
-            match state.state {
-                PageState::Spent => {}
-                PageState::Released => released.push(position),
-                PageState::Open | PageState::Closed if occupied == 0 => self.vacant.push(position),
-                PageState::Open | PageState::Closed if occupied < self.info.page_slots => {
-                    state.listed = true;
-                    self.partial.push_back(position);
-                }
-                PageState::Open | PageState::Closed => {}
-            }
+    /// Goes on finding the pages with free slots anew, `quota` of them at most; `false` when all are found.
+    pub(crate) fn relist(&mut self, store: &Store, scope: Scope, quota: usize) -> bool {
+        let end = self.scope_len(scope).min(self.progress.listed.saturating_add(quota));
+        for index in self.progress.listed..end {
+            let position = self.position(scope, index);
+            self.list(store, scope, position);
         }
+        self.progress.listed = end;
+        if end < self.scope_len(scope) {
+            return true;
+        }
+        let Progress { vacant, partial, released, .. } = &mut self.progress;
         // Last comes first: those in memory before those given back, each in slot order.
-        self.vacant.reverse();
+        vacant.reverse();
         released.reverse();
-        self.vacant.splice(..0, released);
+        if scope == Scope::Major {
+            self.vacant.clear();
+            self.partial.clear();
+            self.vacant.append(released);
+        }
+        self.vacant.append(vacant);
+        self.partial.append(partial);
+        self.forget_young();
+        false
+    }
+
+    fn list(&mut self, store: &Store, scope: Scope, position: usize) {
+        let occupied = store.occupied_len(self.pages[position]);
+        let state = &mut self.states[position];
+        let is_in_partial = core::mem::take(&mut state.listed) && scope == Scope::Minor;
+        match state.state {
+            PageState::Spent => {}
+            PageState::Released => self.progress.released.push(position),
+            PageState::Open | PageState::Closed if occupied == 0 => self.progress.vacant.push(position),
+            PageState::Open | PageState::Closed if occupied < self.info.page_slots => {
+                state.listed = true;
+                if !is_in_partial {
+                    self.progress.partial.push_back(position);
+                }
+            }
+            PageState::Open | PageState::Closed => {}
+        }
     }
 
     /// Gives the memory of wholly free pages back.
@@ -385,7 +597,19 @@ impl Pool {
                 *state = PageState::Released;
             }
         }
-        self.relist(store);
+        let young = core::mem::take(&mut self.young);
+        let progress = core::mem::take(&mut self.progress);
+        self.relist(store, Scope::Major, usize::MAX);
+        self.progress = progress;
+        self.young = young;
         self.limbo.shrink_to_fit();
     }
+}
+
+/// What a slice of a sweep did.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Swept {
+    pub(crate) died: usize,
+    /// Objects that died and pages that were looked at.
+    pub(crate) work: usize,
 }

@@ -14,8 +14,11 @@ use core::hash::{Hash, Hasher};
 use crate::handle::{Gc, RawHandle, ShortName, Weak};
 use crate::sync::{Arc, AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 
-/// The end of the free list.
+/// The end of a list.
 const NONE: u32 = u32::MAX;
+
+/// Not on the list at all.
+const UNLISTED: u32 = u32::MAX - 1;
 
 /// More `Root`s of one entry than this are not possible in memory; half of the range is left as a margin for
 /// threads that count at the same time.
@@ -29,6 +32,9 @@ pub(crate) struct RootTable {
     /// Whether somebody is taking an entry off the free list. Only one at a time may, or an entry could be
     /// taken, used, and put back between another's two looks at the list (the ABA problem).
     taking: AtomicBool,
+    /// The first entry of the list of fresh ones, or `NONE`: those that were put to use since a collection last
+    /// asked. Many may push at once; it is emptied by whoever has the heap to itself.
+    fresh: AtomicU32,
 }
 
 struct Entry {
@@ -36,11 +42,18 @@ struct Entry {
     count: AtomicU32,
     /// The next entry of the free list; meaningful while this one is on it.
     next: AtomicU32,
+    /// The next entry of the fresh list, `NONE` at its end; `UNLISTED` while this one is not on it.
+    next_fresh: AtomicU32,
 }
 
 impl RootTable {
     pub(crate) fn new() -> Self {
-        Self { entries: boxcar::Vec::new(), free: AtomicU32::new(NONE), taking: AtomicBool::new(false) }
+        Self {
+            entries: boxcar::Vec::new(),
+            free: AtomicU32::new(NONE),
+            taking: AtomicBool::new(false),
+            fresh: AtomicU32::new(NONE),
+        }
     }
 
     /// An entry for this object with a count of one.
@@ -50,15 +63,56 @@ impl RootTable {
                 handle: AtomicU64::new(handle.to_bits()),
                 count: AtomicU32::new(1),
                 next: AtomicU32::new(NONE),
+                next_fresh: AtomicU32::new(UNLISTED),
             });
-            return u32::try_from(index).ok().filter(|i| *i != NONE).expect("slotgc: more than 2^32 roots");
+            let index =
+                u32::try_from(index).ok().filter(|i| *i < UNLISTED).expect("slotgc: more than 2^32 roots");
+            self.list_fresh(index);
+            return index;
         };
         let entry = &self.entries[index as usize];
         // Relaxed, both: a `Root` of the entry reaches another thread only by means that order what came before,
         // and a collection, which reads the handle, has `&mut Heap` where this has `&Heap`.
         entry.handle.store(handle.to_bits(), Ordering::Relaxed);
         entry.count.store(1, Ordering::Relaxed);
+        self.list_fresh(index);
         index
+    }
+
+    /// Puts an entry that was put to use on the fresh list, if it is not there from its last use.
+    fn list_fresh(&self, index: u32) {
+        let entry = &self.entries[index as usize];
+        // Relaxed, all of it: an entry in use is its user's alone until it is listed, the list is emptied with `&mut
+        // Heap` where this has `&Heap`, and that orders everything.
+        if entry.next_fresh.load(Ordering::Relaxed) != UNLISTED {
+            return;
+        }
+        let mut head = self.fresh.load(Ordering::Relaxed);
+        loop {
+            entry.next_fresh.store(head, Ordering::Relaxed);
+            match self.fresh.compare_exchange_weak(head, index, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// Takes an entry off the fresh list and gives its handle, the null handle if it has no `Root` any more. Not
+    /// while roots are made.
+    pub(crate) fn next_fresh(&self) -> Option<RawHandle> {
+        // Relaxed, all of it: see `list_fresh`.
+        let index = self.fresh.load(Ordering::Relaxed);
+        let entry = self.entries.get(index as usize)?;
+        self.fresh.store(entry.next_fresh.load(Ordering::Relaxed), Ordering::Relaxed);
+        entry.next_fresh.store(UNLISTED, Ordering::Relaxed);
+        Some(self.rooted(entry).unwrap_or(RawHandle::NULL))
+    }
+
+    fn rooted(&self, entry: &Entry) -> Option<RawHandle> {
+        // Relaxed, both: no root is made meanwhile, see `insert`; a count that is just dropping to zero may be
+        // seen either way.
+        let is_rooted = entry.count.load(Ordering::Relaxed) != 0;
+        is_rooted.then(|| RawHandle::from_bits(entry.handle.load(Ordering::Relaxed)))
     }
 
     /// One more `Root` of an entry that has one.
@@ -128,16 +182,15 @@ impl RootTable {
         taken
     }
 
-    /// The handle of every entry that has a `Root`, in the order of the entries. May run while other threads
-    /// clone and drop `Root`s, not while they make new ones.
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(RawHandle)) {
-        for (_, entry) in &self.entries {
-            // Relaxed, both: no root is made meanwhile, see `insert`; a count that is just dropping to zero may be
-            // seen either way.
-            if entry.count.load(Ordering::Relaxed) != 0 {
-                visit(RawHandle::from_bits(entry.handle.load(Ordering::Relaxed)));
-            }
-        }
+    /// Entries, in use or not.
+    pub(crate) fn entries_len(&self) -> usize {
+        self.entries.count()
+    }
+
+    /// The handles of those of these entries that have a `Root`, in order. May run while other threads clone and
+    /// drop `Root`s, not while they make new ones.
+    pub(crate) fn in_entries(&self, entries: core::ops::Range<usize>) -> impl Iterator<Item = RawHandle> {
+        entries.filter_map(|index| self.rooted(self.entries.get(index)?))
     }
 
     /// How many `Root`s there are.

@@ -2,25 +2,151 @@
 
 use core::time::Duration;
 
+/// Where a cycle is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
+pub enum Phase {
+    /// No cycle is under way.
+    #[default]
+    Idle,
+    /// Everything that roots reach is being found.
+    Mark,
+    /// What was not reached is dead. Weak collections are losing their dead entries.
+    Prune,
+    /// The slots of the dead are being freed.
+    Sweep,
+    /// Destructors run.
+    Drop,
+    /// Tags go to their queues, callbacks and finalizers run.
+    Notify,
+}
+
+/// Which rule of pacing decided what a step did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub enum Rule {
+    /// Nothing was due.
+    #[default]
+    NotDue,
+    /// The program asked for a step, or a cycle that was under way went on.
+    Slice,
+    /// Enough was allocated since the last collection, and a minor one fits into the budget.
+    Nursery,
+    /// The heap grew by its [`growth`](crate::HeapConfig::growth): a cycle began.
+    Growth,
+    /// More was allocated than the cycle kept up with: the step took its whole budget, and forwent a minor
+    /// collection.
+    Debt,
+    /// The heap grew by its [`ceiling`](crate::HeapConfig::ceiling_bytes): the cycle was finished whatever the budget.
+    Ceiling,
+    /// The heap is under [`stress`](crate::HeapConfig::stress): a full collection.
+    Stress,
+}
+
+/// What one call of [`Heap::step`](crate::Heap::step) or [`Heap::pace`](crate::Heap::pace) did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StepReport {
+    /// The phase in which the step ended; of a finished cycle, the last one that it went through.
+    pub phase: Phase,
+    /// Units of work: objects traced, freed or dropped, entries pruned, callbacks run.
+    pub work: usize,
+    /// How long the step took.
+    pub time: Duration,
+    /// What the cycle did in total, if this step finished it.
+    pub finished: Option<CollectStats>,
+    /// Which rule of pacing decided what was done.
+    pub rule: Rule,
+    /// Whether the step took longer than its budget of time by more than 0.2 ms.
+    pub overshot: bool,
+}
+
 /// What a heap holds and has done so far, from [`Heap::stats`](crate::Heap::stats).
+///
+/// The times are zero where there is no clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeapStats {
     /// Objects alive, those that no collection has found dead yet included.
     pub objects: usize,
     /// Bytes in their slots: values, headers of 8 bytes and padding.
     pub bytes: usize,
+    /// The most objects and bytes that the heap has held at a time.
+    pub peak_objects: usize,
+    /// See `peak_objects`.
+    pub peak_bytes: usize,
+    /// Bytes that the last full cycle left alive, without what was made during that cycle.
+    pub live_bytes: usize,
+    /// Bytes by which the heap has grown since: what [`Heap::pace`](crate::Heap::pace) works against.
+    pub debt_bytes: usize,
     /// Pages of 64 KiB that hold memory.
     pub pages: usize,
     /// [`Root`](crate::Root)s that have not been dropped.
     pub roots: usize,
-    /// Collections that ran to their end.
+    /// Collections that ran to their end, minor ones included.
     pub collections: u64,
     /// Objects ever allocated.
     pub allocated: u64,
     /// Objects freed, by collections and by `destroy`.
     pub freed: u64,
-    /// Times that a collection held up the program.
+    /// Bytes in the slots of the freed.
+    pub freed_bytes: u64,
+    /// Where the cycle under way is.
+    pub phase: Phase,
+    /// Times that a collection or a step of one held up the program.
     pub pauses: u64,
+    /// The pause that half of all pauses do not exceed, to within 6 %.
+    pub pause_p50: Duration,
+    /// The same for 99 of 100 pauses.
+    pub pause_p99: Duration,
+    /// The same for 999 of 1000 pauses.
+    pub pause_p999: Duration,
+    /// The longest pause.
+    pub pause_max: Duration,
+    /// Steps, of those pauses: calls of `step`, and of `pace` that did something.
+    pub steps: u64,
+    /// Steps that took longer than their budget of time by more than 0.2 ms.
+    pub overshoots: u64,
+    /// By how much the worst step exceeded its budget of time.
+    pub overshoot_max: Duration,
+    /// How many steps the last cycle took that was finished by a step.
+    pub cycle_steps: u64,
+    /// Time in each phase, in total.
+    pub times: PhaseTimes,
+}
+
+/// How long the phases of collections took in total.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PhaseTimes {
+    /// Finding what is reachable.
+    pub mark: Duration,
+    /// Pruning weak collections.
+    pub prune: Duration,
+    /// Freeing slots.
+    pub sweep: Duration,
+    /// Destructors.
+    pub drop: Duration,
+    /// Tags, callbacks and finalizers.
+    pub notify: Duration,
+}
+
+impl PhaseTimes {
+    pub(crate) fn add(&mut self, stats: &CollectStats) {
+        self.mark += stats.mark_time;
+        self.prune += stats.prune_time;
+        self.sweep += stats.sweep_time;
+        self.drop += stats.drop_time;
+        self.notify += stats.notify_time;
+    }
+}
+
+/// The objects of one type, from [`Heap::census`](crate::Heap::census).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeCensus {
+    /// The type's name, with its path.
+    pub type_name: &'static str,
+    /// Objects alive, those that no collection has found dead yet included.
+    pub objects: usize,
+    /// Bytes in their slots.
+    pub bytes: usize,
+    /// Pages of 64 KiB that hold memory.
+    pub pages: usize,
 }
 
 /// What one collection did, from [`Heap::collect`](crate::Heap::collect).

@@ -11,6 +11,9 @@ use core::hash::{Hash, Hasher};
 #[repr(transparent)]
 pub(crate) struct Tag(u64);
 
+/// The bit that is set in the tags of veiled pages alone.
+const VEIL: u64 = 1 << 63;
+
 impl Tag {
     /// The tag that no type has.
     pub(crate) const NONE: Tag = Tag(0);
@@ -20,7 +23,23 @@ impl Tag {
     pub(crate) fn of<T: 'static>() -> Tag {
         let mut fold = Fold(0);
         TypeId::of::<T>().hash(&mut fold);
-        Tag(fold.0 | 1)
+        Tag((fold.0 | 1) & !VEIL)
+    }
+
+    /// The tag of the same type's pages while they hold dead objects that resolve no longer and are not swept yet.
+    #[inline(always)]
+    pub(crate) const fn veiled(self) -> Tag {
+        Tag(self.0 | VEIL)
+    }
+
+    /// Undoes `veiled`.
+    #[inline(always)]
+    pub(crate) const fn unveiled(self) -> Tag {
+        Tag(self.0 & !VEIL)
+    }
+
+    pub(crate) const fn is_veiled(self) -> bool {
+        self.0 & VEIL != 0
     }
 
     /// A number below `bound` (a power of two) that differs between most types.
@@ -57,7 +76,7 @@ impl Hasher for Fold {
 ///
 /// # Panics
 /// If another type with the same tag has a pool already: two objects of different types could then be taken
-/// for each other. The chance is 2<sup>-63</sup> for each pair of types.
+/// for each other. The chance is 2<sup>-62</sup> for each pair of types.
 pub(crate) fn register<T: 'static>() -> Tag {
     let tag = Tag::of::<T>();
     assert!(

@@ -20,7 +20,7 @@ use crate::page::{Color, Headers, Look, Store};
 use crate::root::Root;
 
 pub(crate) use aside::Aside;
-pub(crate) use edges::EdgeStack;
+pub(crate) use edges::{EdgeStack, Spill};
 pub use impls::Untraced;
 pub(crate) use waiting::Waiting;
 
@@ -155,12 +155,18 @@ pub(crate) struct Side {
     pub(crate) gathering: bool,
     /// The edges gathered: to white slots, whose bits stay set.
     pub(crate) gathered: Vec<RawHandle>,
+    /// Edges to follow that found no room on the stack.
+    pub(crate) spill: Spill,
     /// Objects that asked for their `prune`.
     pub(crate) weak_owners: Vec<RawHandle>,
     /// Ephemerons whose key has not been reached.
     pub(crate) waiting: Waiting,
     /// Handles given out by `alloc_cyclic` whose object is still being made: alive, though they do not resolve.
     pub(crate) building: Vec<RawHandle>,
+    /// Objects that change through `&`, past the write barrier.
+    pub(crate) unguarded: Vec<RawHandle>,
+    /// Later tenants of slots that stale edges name, whose white bits were cleared by those edges.
+    pub(crate) tenants: Vec<RawHandle>,
 }
 
 /// Takes down the edges of an object, or of a root source.
@@ -273,9 +279,35 @@ impl<'a> Tracer<'a> {
     /// Asks for this object's [`prune`](Trace::prune) in this cycle. In a root source it does nothing.
     #[inline]
     pub fn weak_collection(&mut self) {
-        // An object with several weak collections asks once for each.
-        if !self.current.is_null() && self.side.weak_owners.last() != Some(&self.current) {
+        // An object with several weak collections asks once for each, and again whenever it is traced.
+        if !self.current.is_null() && self.store.set_weak_owner(self.current, true) {
             self.side.weak_owners.push(self.current);
+        }
+    }
+
+    /// Says that this object's edges can change through a shared reference, as those in a `Mutex` can: no write
+    /// barrier sees that, so the object is traced again at the end of every collection, minor ones included.
+    /// `Mutex`, `RwLock` and `OnceLock` of std say it themselves. In a root source it does nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Gc, Trace, Tracer};
+    ///
+    /// /// A lock of another crate.
+    /// struct Lock<T>(std::sync::Mutex<T>);
+    /// struct Mailbox(Lock<Vec<Gc<String>>>);
+    ///
+    /// impl Trace for Mailbox {
+    ///     fn trace(&self, tracer: &mut Tracer<'_>) {
+    ///         tracer.interior_mutability();
+    ///         tracer.edges(self.0.0.lock().unwrap().iter().copied());
+    ///     }
+    /// }
+    /// ```
+    #[inline]
+    pub fn interior_mutability(&mut self) {
+        if !self.current.is_null() && self.side.unguarded.last() != Some(&self.current) {
+            self.side.unguarded.push(self.current);
         }
     }
 
@@ -330,7 +362,7 @@ impl<'a> Tracer<'a> {
 #[inline(never)]
 fn overflow(mut edges: EdgeStack, raw: RawHandle, white: bool, store: &Store, side: &mut Side) -> EdgeStack {
     if !side.gathering {
-        edges.grow();
+        edges.make_room(&mut side.spill);
         edges.try_push(raw, white);
     } else if white {
         store.put_white_back(raw);

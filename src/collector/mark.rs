@@ -11,32 +11,30 @@
 //!
 //! Exactness: an edge clears the white bit of the slot it names before anybody compares generations. If the
 //! slot is empty (its object was destroyed) that does no harm, it only keeps the slot from being reused. If it
-//! has a new tenant, the mismatch is seen when the handle comes out of the ring, and marking starts again in
-//! [`Mode::Exact`], where only a matching generation clears the bit.
+//! has a new tenant, the mismatch is seen when the handle comes out of the ring, and a full collection starts marking
+//! again exactly: edges are gathered, and only a matching generation clears the bit. That is right for every graph, and
+//! slower, since an object may be gathered several times and takes an indirect call of its own. A minor collection
+//! takes the tenant for alive instead; the next full one decides.
+//!
+//! In slices: the state between two slices is handles and indices. When all edges are followed, what the program
+//! did since is caught up with: roots that it made, objects that it made or changed. Marking ends when nothing is left
+//! to catch up with, which the slice that finds so knows for sure, since it has the heap to itself.
 
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::mem;
+use core::ops::Range;
 
 use bumpalo::Bump;
+use sync_wrapper::SyncWrapper;
 
+use crate::collector::meter::Meter;
 use crate::collector::ring::{RING_DEPTH, Ring};
-use crate::handle::{AnyGc, Generation, Geometry, RawHandle};
-use crate::page::{Store, Tenant};
+use crate::handle::{AnyGc, Geometry, RawHandle};
+use crate::page::{Color, Store, Tenant};
 use crate::pool::Pool;
 use crate::root::RootTable;
 use crate::trace::{Aside, During, EdgeStack, Liveness, RootSource, Side, Trace, Tracer};
-
-/// When an object's white bit is cleared.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Mode {
-    /// When the first edge to it is found: each object is pushed once. Wrong only where a stale edge names a
-    /// slot that has a new tenant, which is noticed.
-    Fast,
-    /// When it is taken up and its generation was compared: right for every graph, and slower, since an object
-    /// may be pushed several times and takes an indirect call of its own.
-    Exact,
-}
 
 /// What marking does that depends on the type of the objects.
 pub(crate) struct TraceOps {
@@ -63,16 +61,27 @@ pub(crate) struct Marker {
     /// Pools whose ring is not empty, perhaps with some whose ring is.
     active: Vec<u16>,
     side: Side,
-    marked: usize,
-    /// Whether a stale edge met the slot's next tenant in this collection.
-    met_tenant: bool,
-    /// Whether one did in the last collection: then it is likely to again.
+    /// How many objects one call of `drain` traces at most.
+    quota: usize,
+    /// Objects traced.
+    traced: usize,
+    /// How many of them for the second time or more.
+    traced_again: usize,
+    /// Entries of the root table that are yet to be looked at.
+    roots: Range<usize>,
+    is_minor: bool,
+    /// Whether marking is exact from the start: a stale edge met a tenant in the last full collection, so one is
+    /// likely to again.
     expect_tenants: bool,
+    /// Objects whose prune is done, of those that asked for it.
+    pruned_owners: usize,
+    /// Memory for the length of one prune.
+    scratch: SyncWrapper<Bump>,
 }
 
 /// A ring, and how many lines to ask for when an object of its type enters it.
 struct TypeRing {
-    /// `None` before the first collection, and while `drain` has it in hand.
+    /// `None` before it is first needed, and while `drain` has it in hand.
     ring: Option<Ring>,
     lines: u32,
 }
@@ -80,7 +89,7 @@ struct TypeRing {
 impl TypeRing {
     #[inline(always)]
     fn ring(&mut self) -> &mut Ring {
-        self.ring.as_mut().expect("a ring that is not in hand")
+        self.ring.get_or_insert_with(Ring::new)
     }
 
     fn len(&self) -> usize {
@@ -117,86 +126,226 @@ impl Marker {
         &mut self.side.building
     }
 
-    /// Marks everything reachable and gives how many objects that is.
-    pub(crate) fn mark(
-        &mut self,
-        ops: &[TraceOps],
-        store: &mut Store,
-        pools: &[Pool],
-        roots: &RootTable,
-        source: &dyn RootSource,
-    ) -> usize {
-        let mut mode = if self.expect_tenants { Mode::Exact } else { Mode::Fast };
-        loop {
-            self.reset(store);
-            pools.iter().for_each(|pool| pool.whiten(store));
-            self.side.building.iter().for_each(|raw| store.spare(raw.granule()));
-            self.side.gathering = mode == Mode::Exact;
-            if mode == Mode::Exact {
-                // Without room every edge is gathered.
-                self.edges = EdgeStack::default();
-            }
-            self.trace_roots(store, roots, source);
-            let complete = match mode {
-                Mode::Fast => self.follow(ops, store),
-                Mode::Exact => self.follow_exactly(ops, store),
-            };
-            if complete {
-                break;
-            }
-            mode = Mode::Exact;
-        }
-        // What still waits has a dead key. The memory of a large graph's stack goes back now.
-        self.side.waiting.reset(store);
-        self.edges.reset();
-        self.side.gathered.shrink_to(EdgeStack::KEEP);
-        self.expect_tenants = self.met_tenant;
-        self.marked
+    /// Begins to mark for a full collection: everything is white.
+    pub(crate) fn begin_major(&mut self, store: &mut Store, pools: &mut [Pool], roots: &RootTable) {
+        self.restart(store, pools, roots);
+        self.side.gathering = self.expect_tenants;
+    }
+
+    fn restart(&mut self, store: &mut Store, pools: &mut [Pool], roots: &RootTable) {
+        self.reset(store);
+        self.is_minor = false;
+        self.roots = 0..roots.entries_len();
+        self.side.unguarded.clear();
+        store.forget_dirty();
+        pools.iter_mut().for_each(|pool| pool.begin_major(store));
+        self.side.building.iter().for_each(|raw| store.spare(raw.granule()));
+    }
+
+    /// Begins to mark for a minor collection: white is what was made since the last one.
+    pub(crate) fn begin_minor(&mut self, store: &mut Store) {
+        self.reset(store);
+        self.is_minor = true;
+        self.roots = 0..0;
+        self.side.gathering = false;
+        self.side.building.iter().for_each(|raw| store.spare(raw.granule()));
     }
 
     /// Leaves everything white: the end of the heap.
-    pub(crate) fn mark_nothing(&mut self, store: &mut Store, pools: &[Pool]) -> usize {
-        self.reset(store);
-        pools.iter().for_each(|pool| pool.whiten(store));
-        self.marked
+    pub(crate) fn mark_nothing(&mut self, store: &mut Store, pools: &mut [Pool], roots: &RootTable) {
+        self.restart(store, pools, roots);
+        self.roots = 0..0;
+        self.side.building.clear();
     }
 
     /// Forgets what an earlier collection left, one that panicked perhaps.
     fn reset(&mut self, store: &Store) {
-        self.edges.reset();
-        self.rings.iter_mut().for_each(|ring| ring.ring.get_or_insert_with(Ring::new).clear());
+        self.edges.reset(&mut self.side.spill);
+        self.rings.iter_mut().for_each(|ring| ring.ring().clear());
         self.active.clear();
         self.side.gathered.clear();
-        self.side.weak_owners.clear();
+        self.side.tenants.clear();
+        for raw in self.side.weak_owners.drain(..) {
+            store.set_weak_owner(raw, false);
+        }
         self.side.waiting.reset(store);
-        self.marked = 0;
-        self.met_tenant = false;
+        self.traced = 0;
+        self.traced_again = 0;
+        self.pruned_owners = 0;
     }
 
-    fn trace_roots(&mut self, store: &Store, roots: &RootTable, source: &dyn RootSource) {
-        let mut tracer = Tracer::new(mem::take(&mut self.edges), store, &mut self.side);
-        roots.for_each(|raw| tracer.edge_any(AnyGc::from_raw(raw)));
-        source.trace_roots(&mut tracer);
+    /// How many objects were reached.
+    pub(crate) fn marked(&self) -> usize {
+        self.traced.saturating_sub(self.traced_again)
+    }
+
+    /// Goes on marking; `true` when everything reachable is marked. Then nothing was changed since, because
+    /// this has the heap to itself.
+    pub(crate) fn mark(
+        &mut self,
+        ops: &[TraceOps],
+        store: &mut Store,
+        pools: &mut [Pool],
+        roots: &RootTable,
+        source: &dyn RootSource,
+        meter: &mut Meter<'_>,
+    ) -> bool {
+        self.trace_source(store, source);
+        let mut saw_unguarded = false;
+        loop {
+            let ran_dry = match self.side.gathering {
+                false => self.follow(ops, store, meter),
+                true => self.follow_exactly(ops, store, meter),
+            };
+            if !self.side.gathering && !self.side.tenants.is_empty() {
+                match self.is_minor {
+                    // It lives until the next full collection finds out.
+                    true => self.spare_tenants(store),
+                    false => {
+                        self.restart(store, pools, roots);
+                        self.side.gathering = true;
+                        self.trace_source(store, source);
+                    }
+                }
+            } else if !ran_dry {
+                return false;
+            } else if self.roots.is_empty() && self.catch_up(store, pools, roots, meter) == 0 {
+                if saw_unguarded || self.side.unguarded.is_empty() {
+                    break;
+                }
+                saw_unguarded = true;
+                meter.grant(self.regray_unguarded(store));
+            } else if meter.is_spent() {
+                return false;
+            } else {
+                self.trace_roots(store, roots, meter);
+            }
+        }
+        // What still waits has a dead key.
+        self.side.waiting.forget();
+        self.side.gathered.shrink_to(EdgeStack::CHUNK);
+        if !self.is_minor {
+            self.expect_tenants = self.side.gathering && !self.side.tenants.is_empty();
+        }
+        true
+    }
+
+    fn trace_source(&mut self, store: &Store, source: &dyn RootSource) {
+        self.trace_with(store, |tracer| source.trace_roots(tracer));
+    }
+
+    fn trace_with(&mut self, store: &Store, trace: impl FnOnce(&mut Tracer<'_>)) {
+        // Without room every edge is gathered.
+        let edges = if self.side.gathering { EdgeStack::default() } else { mem::take(&mut self.edges) };
+        let mut tracer = Tracer::new(edges, store, &mut self.side);
+        trace(&mut tracer);
         self.edges = tracer.edges;
     }
 
-    /// Follows all edges found. `false`: a stale edge met a tenant, so this was not exact.
-    fn follow(&mut self, ops: &[TraceOps], store: &Store) -> bool {
-        while !self.met_tenant {
+    /// Some of the roots that there were when marking began.
+    fn trace_roots(&mut self, store: &Store, roots: &RootTable, meter: &mut Meter<'_>) {
+        const UNIT: usize = 8;
+        let len = self.roots.len().min(meter.quota().saturating_mul(UNIT)).min(1024);
+        let some = self.roots.start..self.roots.start + len;
+        self.roots.start = some.end;
+        self.trace_with(store, |tracer| {
+            roots.in_entries(some).for_each(|raw| tracer.edge_any(AnyGc::from_raw(raw)));
+        });
+        meter.spend(len.div_ceil(UNIT));
+    }
+
+    /// What the program did since: roots that it made, objects that it made or changed. Gives how many objects are
+    /// to be traced for that.
+    fn catch_up(
+        &mut self,
+        store: &mut Store,
+        pools: &mut [Pool],
+        roots: &RootTable,
+        meter: &mut Meter<'_>,
+    ) -> usize {
+        /// At most so many in one go. A remainder not larger than that is never left to the next step, so marking
+        /// comes to its end though each step changes something.
+        const SOME: usize = 64;
+        let mut len = 0;
+        self.trace_with(store, |tracer| {
+            while let Some(raw) = roots.next_fresh() {
+                let white = tracer.store.is_white_handle(raw);
+                tracer.edge_any(AnyGc::from_raw(raw));
+                len += usize::from(white);
+                if len >= SOME {
+                    break;
+                }
+            }
+        });
+        store.prefetch_dirty(SOME);
+        while len < SOME {
+            let Some(raw) = store.next_dirty() else { break };
+            len += usize::from(self.regray(store, raw));
+        }
+        for pool in pools {
+            while len < SOME {
+                let Some(made) = pool.next_made() else { break };
+                pool.each_made(store, made, &mut |raw| len += usize::from(self.regray(store, raw)));
+            }
+        }
+        if len < SOME {
+            meter.grant(len);
+        }
+        len
+    }
+
+    /// Has a reached object traced once more; `false` if it is gone, or not reached so far.
+    fn regray(&mut self, store: &Store, raw: RawHandle) -> bool {
+        if store.color_any(raw) != Color::Reached {
+            return false;
+        }
+        self.traced_again += 1;
+        if self.side.gathering {
+            store.put_white_back(raw);
+            self.side.gathered.push(raw);
+        } else {
+            self.edges.push(raw, &mut self.side.spill);
+        }
+        true
+    }
+
+    /// Objects that change past the barrier are traced again when all else is done. They say so again then.
+    fn regray_unguarded(&mut self, store: &Store) -> usize {
+        let mut unguarded = mem::take(&mut self.side.unguarded);
+        unguarded.sort_unstable();
+        unguarded.dedup();
+        unguarded.into_iter().filter(|raw| self.regray(store, *raw)).count()
+    }
+
+    /// The later tenant of a slot that a stale edge names lost its white bit: it counts as reached.
+    fn spare_tenants(&mut self, store: &Store) {
+        for raw in mem::take(&mut self.side.tenants) {
+            self.regray(store, raw);
+        }
+    }
+
+    /// Follows the edges found; `false` when the budget is spent before all are, or a stale edge met a tenant.
+    fn follow(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) -> bool {
+        while self.side.tenants.is_empty() {
             let pool = match self.fullest_ring() {
+                Some(_) if meter.is_spent() => return false,
                 Some(pool) => pool,
                 None => match self.edges.pop() {
                     Some(raw) => self.enqueue(store, raw),
+                    None if self.edges.unspill(&mut self.side.spill) => continue,
                     None => return true,
                 },
             };
+            let before = self.traced;
+            self.quota = meter.quota();
             (ops[pool as usize].drain)(self, store, pool);
+            meter.spend(self.traced - before);
         }
         false
     }
 
-    /// Follows all edges gathered, one object at a time; always complete.
-    fn follow_exactly(&mut self, ops: &[TraceOps], store: &Store) -> bool {
+    /// Follows all edges gathered, one object at a time; `false` when the budget is spent before all are.
+    fn follow_exactly(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) -> bool {
         let mut ring = Ring::new();
         let look = store.look();
         loop {
@@ -204,6 +353,10 @@ impl Marker {
                 let Some(raw) = self.side.gathered.pop() else { break };
                 look.prefetch_far(raw.granule(), 1);
                 ring.push(raw);
+            }
+            if meter.is_spent() {
+                self.side.gathered.extend(core::iter::from_fn(|| ring.pop()));
+                return self.side.gathered.is_empty();
             }
             let Some(raw) = ring.pop() else { return true };
             match store.tenant_of(raw) {
@@ -216,15 +369,16 @@ impl Marker {
                     continue;
                 }
                 Tenant::Other => {
-                    self.met_tenant = true;
+                    self.side.tenants.push(raw);
                     continue;
                 }
             }
-            self.marked += 1;
+            self.traced += 1;
             let mut tracer = Tracer::new(EdgeStack::default(), store, &mut self.side);
             tracer.current = raw;
             (ops[store.pool_of(raw.granule()) as usize].trace)(store, raw, &mut tracer);
             tracer.release(raw);
+            meter.spend(1);
         }
     }
 
@@ -247,30 +401,41 @@ impl Marker {
         pool
     }
 
-    /// Prunes the weak collections of all live objects that asked for it; gives the number of entries removed.
-    pub(crate) fn prune(&mut self, ops: &[TraceOps], store: &mut Store, aside: &RefCell<Aside>) -> usize {
+    /// Prunes the weak collections of the next live object that asked for it; gives the number of entries removed,
+    /// `None` when all are pruned.
+    pub(crate) fn prune(
+        &mut self,
+        ops: &[TraceOps],
+        store: &mut Store,
+        aside: &RefCell<Aside>,
+    ) -> Option<usize> {
         let Side { weak_owners, building, .. } = &mut self.side;
-        let mut pruned = 0;
-        let mut scratch = Bump::new();
-        for raw in weak_owners.drain(..) {
-            let pool = store.pool_of(raw.granule());
-            pruned += (ops[pool as usize].prune)(store, raw, building, aside, &scratch);
-            scratch.reset();
-        }
-        pruned
+        let Some(raw) = weak_owners.get(self.pruned_owners).copied() else {
+            weak_owners.clear();
+            self.pruned_owners = 0;
+            self.scratch = SyncWrapper::new(Bump::new());
+            return None;
+        };
+        // Before user code runs, which may panic.
+        self.pruned_owners += 1;
+        store.set_weak_owner(raw, false);
+        let pool = store.pool_of(raw.granule());
+        let scratch = self.scratch.get_mut();
+        scratch.reset();
+        Some((ops[pool as usize].prune)(store, raw, building, aside, scratch))
     }
 }
 
 /// Traces the objects in the ring of `T`, and whatever of that type they lead to, until the ring is empty or
 /// another type's is full.
 fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
-    let Marker { edges, rings, active, side, marked, met_tenant, .. } = marker;
+    let Marker { edges, rings, active, side, traced, quota, .. } = marker;
     let lines = const { lines_of::<T>() };
     let mut ring = rings[pool as usize].ring.take().expect("a ring that is not in hand");
     let mut tracer = Tracer::new(mem::take(edges), store, side);
     let look = store.look();
-    let mut taken = 0;
-    'objects: loop {
+    let (mut taken, quota) = (0, *quota);
+    'objects: while taken < quota {
         while ring.len() < RING_DEPTH {
             let Some(raw) = tracer.edges.pop() else { break };
             if look.is_page_of::<T>(raw.granule()) {
@@ -292,9 +457,12 @@ fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
         }
         let Some(raw) = ring.pop() else { break };
         look.prefetch_near(ring.near().granule());
-        let Some((object, is_awaited)) = look.get_awaited::<T>(raw) else {
+        let Some((object, is_awaited)) = look.get_to_trace::<T>(raw) else {
             // An empty slot is not handed out again as long as this edge is there.
-            *met_tenant |= look.generation::<T>(raw.granule()).is_some_and(Generation::is_occupied);
+            let tenant = look.generation::<T>(raw.granule()).filter(|generation| generation.is_occupied());
+            if let Some(generation) = tenant {
+                tracer.side.tenants.push(RawHandle::new(raw.granule(), generation));
+            }
             continue;
         };
         taken += 1;
@@ -307,12 +475,12 @@ fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
         }
     }
     *edges = tracer.edges;
-    *marked += taken;
+    *traced += taken;
     rings[pool as usize].ring = Some(ring);
 }
 
 fn trace<T: Trace>(store: &Store, raw: RawHandle, tracer: &mut Tracer<'_>) {
-    if let Some(object) = store.look().get::<T>(raw) {
+    if let Some((object, _)) = store.look().get_to_trace::<T>(raw) {
         object.trace(tracer);
     }
 }

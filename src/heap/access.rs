@@ -5,7 +5,7 @@ use core::ops::{Index, IndexMut};
 use crate::config::Dead;
 use crate::handle::{AnyGc, Gc, Geometry, RawHandle, Weak};
 use crate::heap::{Heap, Others};
-use crate::page::Vacated;
+use crate::page::{Barrier, Vacated};
 use crate::pool::Pool;
 use crate::root::Root;
 use crate::trace::{Handle, Trace};
@@ -31,10 +31,12 @@ impl Heap {
     /// The object, to be changed, or `None` if it is gone. O(1).
     ///
     /// This is the only way to an object's fields (with its relatives `heap[h]`, `iter_mut` and
-    /// `get_disjoint_mut`), so the write barrier is in here and nobody can forget it.
+    /// `get_disjoint_mut`), so the write barrier is in here and nobody can forget it. It costs a test of the object's
+    /// header; the first change since a collection traced the object takes down its handle, to be traced
+    /// again. Objects of types that hold no handles ([`Trace::NEEDS_TRACE`]) pass no barrier.
     #[inline]
     pub fn get_mut<H: Handle>(&mut self, h: H) -> Option<&mut H::Target> {
-        self.store.get_mut::<H::Target>(h.downgrade().raw())
+        self.store.get_mut::<H::Target>(h.downgrade().raw(), barrier::<H::Target>())
     }
 
     /// Several objects of one type at once; `None` if one is dead or two are the same.
@@ -51,7 +53,7 @@ impl Heap {
     /// assert!(heap.get_disjoint_mut([a, a]).is_none());
     /// ```
     pub fn get_disjoint_mut<H: Handle, const N: usize>(&mut self, hs: [H; N]) -> Option<[&mut H::Target; N]> {
-        self.store.get_disjoint_mut::<H::Target, N>(hs.map(|h| h.downgrade().raw()))
+        self.store.get_disjoint_mut::<H::Target, N>(hs.map(|h| h.downgrade().raw()), barrier::<H::Target>())
     }
 
     /// Two objects of any types at once; `None` if one is dead or the two are the same.
@@ -71,7 +73,8 @@ impl Heap {
         a: impl Handle<Target = A>,
         b: impl Handle<Target = B>,
     ) -> Option<(&mut A, &mut B)> {
-        self.store.get_pair_mut::<A, B>(a.downgrade().raw(), b.downgrade().raw())
+        let (a, b) = (a.downgrade().raw(), b.downgrade().raw());
+        self.store.get_pair_mut::<A, B>((a, barrier::<A>()), (b, barrier::<B>()))
     }
 
     /// One object in hand, and all the others beside it; `None` if it is gone.
@@ -218,7 +221,9 @@ impl Heap {
         self.count_dead(raw, vacated, Geometry::<H::Target>::SLOT_BYTES);
         if is_watched {
             let mut panics = Panics::default();
-            self.mourn_destroyed(raw).tell(self, &mut panics);
+            let mourning = self.mourn_destroyed(raw);
+            mourning.give_up_burials(self);
+            mourning.tell(self, &mut panics);
             panics.raise();
         }
         Some(value)
@@ -251,8 +256,8 @@ impl Heap {
             return false;
         };
         self.count_dead(raw, vacated, slot_bytes);
-        let mut mourning = is_watched.then(|| self.mourn_destroyed(raw));
-        if let Some(mourning) = &mut mourning {
+        let mourning = is_watched.then(|| self.mourn_destroyed(raw));
+        if let Some(mourning) = &mourning {
             mourning.bury(self);
         }
         // From here on user code runs, and the heap is consistent.
@@ -308,8 +313,14 @@ impl Heap {
     pub fn iter_mut<T: Trace>(&mut self) -> impl Iterator<Item = (Gc<T>, &mut T)> {
         let pool = self.pools.iter().find(|pool| pool.info().id == core::any::TypeId::of::<T>());
         let pages = pool.map_or(&[][..], Pool::pages);
-        self.store.iter_mut::<T>(pages).map(|(raw, value)| (Gc::from_raw(raw), value))
+        self.store.iter_mut::<T>(pages, barrier::<T>()).map(|(raw, value)| (Gc::from_raw(raw), value))
     }
+}
+
+/// Whether changes of a `T` are taken note of.
+#[inline(always)]
+pub(super) const fn barrier<T: Trace>() -> Barrier {
+    Barrier::of(T::NEEDS_TRACE)
 }
 
 /// `heap[handle]` panics where `get` gives `None`.

@@ -4,6 +4,7 @@ use core::any::TypeId;
 
 use crate::config::{AllocError, Limit, Refusal};
 use crate::handle::{Gc, Geometry, RawHandle};
+use crate::heap::access::barrier;
 use crate::heap::{Heap, RECENT};
 use crate::pool::Pool;
 use crate::root::Root;
@@ -156,18 +157,34 @@ impl Heap {
     #[inline(always)]
     fn prepare<T: Trace>(&mut self) -> Result<u16, Limit> {
         if self.counts.objects + self.counts.making >= self.config.objects_limit() {
-            return Err(Limit::Objects(self.config.objects_limit()));
+            self.check_objects()?;
         }
         // Two steps that cannot overflow: slots are smaller than the largest limit.
         let bytes = self.counts.bytes + self.counts.making_bytes;
         let bytes_left = self.config.bytes_limit().saturating_sub(bytes);
         if Geometry::<T>::SLOT_BYTES > bytes_left {
-            return Err(Limit::Bytes(self.config.bytes_limit()));
+            self.check_bytes(Geometry::<T>::SLOT_BYTES)?;
         }
         let (tag, index) = self.recent[Tag::of::<T>().bucket(RECENT)];
         let index = if tag == Tag::of::<T>() { index } else { self.find_pool::<T>()? };
         self.pools[index as usize].claim(&mut self.store)?;
         Ok(index)
+    }
+
+    /// The limit seems to be reached; is it, without the dead that are not swept yet?
+    #[cold]
+    fn check_objects(&self) -> Result<(), Limit> {
+        let limit = self.config.objects_limit();
+        let is_reached = self.len() + self.counts.making >= limit;
+        if is_reached { Err(Limit::Objects(limit)) } else { Ok(()) }
+    }
+
+    /// As `check_objects`.
+    #[cold]
+    fn check_bytes(&self, more: usize) -> Result<(), Limit> {
+        let limit = self.config.bytes_limit();
+        let bytes = self.bytes() + self.counts.making_bytes;
+        if more > limit.saturating_sub(bytes) { Err(Limit::Bytes(limit)) } else { Ok(()) }
     }
 
     /// The pool of a type that is not in the cache, made now if there is none.
@@ -180,7 +197,9 @@ impl Heap {
                 let most = usize::from(u16::MAX);
                 let index = u16::try_from(self.pools.len()).ok().filter(|index| usize::from(*index) < most);
                 let index = index.ok_or(Limit::Types(most))?;
-                self.pools.push(Pool::new::<T>(index, self.config.fresh_generation()));
+                let mut pool = Pool::new::<T>(index, self.config.fresh_generation(), barrier::<T>());
+                pool.set_making(&mut self.store, self.collector.making());
+                self.pools.push(pool);
                 self.collector.add_type::<T>();
                 index
             }
@@ -227,7 +246,7 @@ struct Building<'a, T: Trace> {
 impl<T: Trace> Building<'_, T> {
     #[track_caller]
     fn finish(self, value: T) -> Gc<T> {
-        if self.heap.store.fill_reserved(self.reserved, value).is_err() {
+        if self.heap.store.fill_reserved(self.reserved, value, barrier::<T>()).is_err() {
             panic!("slotgc: the heap was replaced by another one inside `make` of `alloc_cyclic`");
         }
         let pool = self.heap.store.pool_of(self.reserved.granule());

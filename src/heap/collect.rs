@@ -1,9 +1,11 @@
 //! Asking for a collection.
 
-use crate::clock::Stopwatch;
-use crate::collector::{Parts, Reach};
-use crate::heap::Heap;
-use crate::stats::CollectStats;
+use crate::clock::{Clock, Stopwatch};
+use crate::collector::{Collector, Kind, Meter, Parts};
+use crate::config::Budget;
+use crate::heap::pacer::Totals;
+use crate::heap::{Counts, Heap};
+use crate::stats::{CollectStats, Phase};
 use crate::trace::RootSource;
 use crate::unwind::Panics;
 
@@ -15,7 +17,9 @@ impl Heap {
     /// and finalizers run. A panic in a destructor or callback does not stop the others; the first is raised
     /// again at the end. A panic in a `trace` abandons the collection: nothing is freed.
     ///
-    /// Inside a callback it returns `CollectStats::default()` at once, and a collection runs after all callbacks.
+    /// Inside a callback it returns `CollectStats::default()` at once, and a collection runs after all callbacks. A
+    /// cycle in steps that is under way is finished first if objects died in it already, else given up; what it
+    /// freed counts too.
     ///
     /// Time: what is reachable, plus a bit for each slot, plus a few nanoseconds for each object freed. Values
     /// without a destructor are not read.
@@ -52,47 +56,181 @@ impl Heap {
         if self.collect_later() {
             return CollectStats::default();
         }
+        let clock = self.config.clock_in_use().clone();
+        let start = clock.now();
         let mut panics = Panics::default();
-        let stats = self.collect_roots(roots, &mut panics);
+        let stats = self.collect_whole(roots, &clock, &mut panics);
+        self.telemetry.note_pause(clock.now().saturating_sub(start));
         panics.raise();
         stats
     }
 
-    /// Collects, tells of the deaths, and again as long as a callback asked for it. The numbers are of all of
-    /// that together, what is living of the last.
-    pub(super) fn collect_roots(&mut self, roots: &dyn RootSource, panics: &mut Panics) -> CollectStats {
-        let (mut total, mut again) = self.collect_reach(Reach::Roots(roots), panics);
-        while again {
-            again = false;
+    /// A minor collection: frees what was made since the last collection and is not reached by a
+    /// [`Root`](crate::Root) made since, by what was changed since, or by each other from there. What is older is
+    /// taken for alive, however many objects that is, and costs nothing.
+    ///
+    /// Otherwise it is as [`collect`](Self::collect): the same order, weak collections that changed are pruned.
+    /// In the midst of a cycle in steps it does nothing and returns `CollectStats::default()`: the objects made
+    /// during a cycle outlive it. The first collection of a heap is always of all objects, since all are young.
+    ///
+    /// Time: objects made and changed since, and pages in which they are. (Sticky mark bits: Demers et al.,
+    /// POPL 1990.)
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let world = heap.alloc_root(vec![]);
+    /// heap.collect();
+    ///
+    /// let (bullet, smoke) = (heap.alloc("bullet"), heap.alloc("smoke"));
+    /// heap[&world].push(bullet);
+    /// let stats = heap.collect_minor();
+    /// assert_eq!((stats.freed, heap.is_alive(bullet), heap.is_alive(smoke)), (1, true, false));
+    /// ```
+    pub fn collect_minor(&mut self) -> CollectStats {
+        self.collect_minor_with(&())
+    }
+
+    /// As [`collect_minor`](Self::collect_minor), with further roots that live outside of the heap: all of them, or
+    /// at least those that changed since the last collection.
+    pub fn collect_minor_with(&mut self, roots: &dyn RootSource) -> CollectStats {
+        if self.collect_later() || self.collector.phase() != Phase::Idle {
+            return CollectStats::default();
+        }
+        let clock = self.config.clock_in_use().clone();
+        let start = clock.now();
+        let mut panics = Panics::default();
+        let kind = if self.collector.can_do_minor() { Kind::Minor } else { Kind::Major };
+        let stats = self.cycles(kind, roots, &clock, &mut panics);
+        self.telemetry.note_pause(clock.now().saturating_sub(start));
+        panics.raise();
+        stats
+    }
+
+    /// Finishes what cannot be given up, then collects everything.
+    pub(super) fn collect_whole(
+        &mut self,
+        roots: &dyn RootSource,
+        clock: &Clock,
+        panics: &mut Panics,
+    ) -> CollectStats {
+        let before = self.finish_committed(roots, clock, panics);
+        let stats = self.cycles(Kind::Major, roots, clock, panics);
+        before.map_or(stats, |before| before.then(&stats))
+    }
+
+    /// A cycle in one go, and full ones as long as a callback asked for one. The numbers are of all of that
+    /// together, what is living of the last.
+    fn cycles(
+        &mut self,
+        kind: Kind,
+        roots: &dyn RootSource,
+        clock: &Clock,
+        panics: &mut Panics,
+    ) -> CollectStats {
+        let mut total = self.cycle(kind, roots, clock, panics);
+        while core::mem::take(&mut self.wants_collection) {
             // A panic in a `trace` here is not to hide one from a callback before.
             panics.run_once(|panics| {
-                let (stats, wants_another) = self.collect_reach(Reach::Roots(roots), panics);
+                let stats = self.cycle(Kind::Major, roots, clock, panics);
                 total = total.then(&stats);
-                again = wants_another;
             });
         }
         total
     }
 
-    /// One collection and what it sets off, and whether a callback asked for another.
-    pub(super) fn collect_reach(&mut self, reach: Reach<'_>, panics: &mut Panics) -> (CollectStats, bool) {
-        panics.run_once(|_| self.drop_cancelled());
-        let parts = Parts {
-            store: &mut self.store,
-            pools: &mut self.pools,
-            roots: &self.roots,
-            deaths: &mut self.deaths,
-        };
-        let mut stats = self.collector.collect(parts, reach, panics);
-        self.counts.died(stats.freed, stats.freed_bytes);
-        self.counts.collections += 1;
-        self.counts.pauses += 1;
-        let mut watch = Stopwatch::start();
-        let told = self.tell(panics);
-        stats.notified += told.count;
-        if told.count > 0 {
-            stats.notify_time = watch.lap();
+    /// One cycle in one go, and what it sets off.
+    pub(super) fn cycle(
+        &mut self,
+        kind: Kind,
+        roots: &dyn RootSource,
+        clock: &Clock,
+        panics: &mut Panics,
+    ) -> CollectStats {
+        self.begin(kind, clock, panics);
+        let mut meter = Meter::new(Budget::Unlimited, clock, clock.now());
+        let stats = self.advance(roots, false, &mut meter, panics);
+        stats.expect("a cycle without a budget ends")
+    }
+
+    /// Finishes the cycle under way, if it is past marking.
+    pub(super) fn finish_committed(
+        &mut self,
+        roots: &dyn RootSource,
+        clock: &Clock,
+        panics: &mut Panics,
+    ) -> Option<CollectStats> {
+        if !self.collector.is_committed() {
+            return None;
         }
-        (stats, told.wants_collection)
+        let mut meter = Meter::new(Budget::Unlimited, clock, clock.now());
+        self.advance(roots, true, &mut meter, panics)
+    }
+
+    /// Begins a cycle, and gives up one that is marking.
+    pub(super) fn begin(&mut self, kind: Kind, clock: &Clock, panics: &mut Panics) {
+        panics.run_once(|_| self.drop_cancelled());
+        self.pacer.begin(self.counts.bytes, self.counts.freed_bytes);
+        let (collector, mut parts) = self.parts(clock);
+        collector.begin(&mut parts, kind);
+    }
+
+    fn parts<'a>(&'a mut self, clock: &'a Clock) -> (&'a mut Collector, Parts<'a, Heap>) {
+        let Heap { store, pools, roots, deaths, collector, .. } = self;
+        (collector, Parts { store, pools, roots, deaths, clock })
+    }
+
+    /// Goes on with the cycle up to a phase, or until the budget is spent.
+    pub(super) fn advance_until(
+        &mut self,
+        until: Phase,
+        roots: &dyn RootSource,
+        in_slices: bool,
+        meter: &mut Meter<'_>,
+        panics: &mut Panics,
+    ) {
+        let clock = meter.clock();
+        self.note_peak();
+        let (collector, mut parts) = self.parts(clock);
+        let freed = collector.advance(&mut parts, roots, until, in_slices, meter, panics);
+        self.counts.died(freed.objects, freed.bytes);
+    }
+
+    /// Goes on with the cycle until the budget is spent; gives what it did when it is finished.
+    pub(super) fn advance(
+        &mut self,
+        roots: &dyn RootSource,
+        in_slices: bool,
+        meter: &mut Meter<'_>,
+        panics: &mut Panics,
+    ) -> Option<CollectStats> {
+        // What died is counted before code of the user runs.
+        self.advance_until(Phase::Drop, roots, in_slices, meter, panics);
+        if !meter.is_spent() {
+            self.advance_until(Phase::Notify, roots, in_slices, meter, panics);
+        }
+        if self.collector.phase() != Phase::Notify || meter.is_spent() {
+            return None;
+        }
+        let mut watch = Stopwatch::start(meter.clock());
+        let told = self.tell(meter, panics);
+        if !told.is_own_heap {
+            return Some(CollectStats::default());
+        }
+        self.collector.count_notified(told.count, watch.lap());
+        self.wants_collection |= told.wants_collection;
+        told.is_done.then(|| self.finish())
+    }
+
+    fn finish(&mut self) -> CollectStats {
+        let (kind, stats) = self.collector.finish();
+        self.counts.collections += 1;
+        self.telemetry.note_cycle(&stats);
+        let Counts { bytes, freed_bytes, .. } = self.counts;
+        let totals = Totals { bytes, freed_bytes, allocated: self.allocated() };
+        self.pacer.finish(kind, totals, &self.config);
+        stats
     }
 }

@@ -8,9 +8,9 @@ use core::fmt;
 
 use sync_wrapper::SyncWrapper;
 
-use crate::collector::Reach;
-use crate::config::Dead;
-use crate::death::{Act, Code, DeathQueue, Graveyard, Kind, Mourning, Removed, Watch};
+use crate::collector::{Kind, Meter};
+use crate::config::{Budget, Dead};
+use crate::death::{self, Act, Code, DeathQueue, Dues, Graveyard, Removed, Turn, Watch};
 use crate::handle::{RawHandle, Weak};
 use crate::heap::Heap;
 use crate::heap::finalizer::Finalizer;
@@ -48,8 +48,12 @@ impl Batch {
 /// What came of telling.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Told {
-    /// Callbacks and finalizers run, and tags that joined.
+    /// Tags sent, callbacks and finalizers run.
     pub(super) count: usize,
+    /// Whether nothing is left to be told.
+    pub(super) is_done: bool,
+    /// `false` if a callback put another heap in this one's place.
+    pub(super) is_own_heap: bool,
     /// Whether a callback asked for a collection.
     pub(super) wants_collection: bool,
 }
@@ -85,7 +89,7 @@ impl Heap {
         let weak = h.downgrade();
         let raw = self.living(weak)?;
         let code = Code(Box::new(move |heap: &mut Heap| f(heap, weak)));
-        Ok(self.register(raw, Kind::Callback, Act::Run(Box::new(code))))
+        Ok(self.register(raw, death::Kind::Callback, Act::Run(Box::new(code))))
     }
 
     /// Takes a registration back: a callback, a queue watch, a burial. `true` if it was still there; then its
@@ -130,7 +134,7 @@ impl Heap {
         let weak = h.downgrade();
         let raw = self.living(weak)?;
         let code: Code<Heap, R> = Code(Box::new(f));
-        let watch = self.register(raw, Kind::Finalizer, Act::Run(Box::new(code)));
+        let watch = self.register(raw, death::Kind::Finalizer, Act::Run(Box::new(code)));
         Ok(Finalizer::new(watch, weak))
     }
 
@@ -147,7 +151,8 @@ impl Heap {
     /// assert_eq!(heap.watch_count(bear), 1);
     /// ```
     pub fn watch_count(&self, h: impl Handle) -> usize {
-        self.deaths.count_on(h.downgrade().raw())
+        let weak = h.downgrade();
+        if self.alive(weak) { self.deaths.count_on(weak.raw()) } else { 0 }
     }
 
     /// Ends the heap, and gives the first panic of user code as an error where dropping the heap would raise it.
@@ -184,7 +189,7 @@ impl Heap {
         if self.alive(weak) { Ok(raw) } else { Err(Dead::new::<T>(raw)) }
     }
 
-    fn register(&mut self, raw: RawHandle, kind: Kind, act: Act<Heap>) -> Watch {
+    fn register(&mut self, raw: RawHandle, kind: death::Kind, act: Act<Heap>) -> Watch {
         self.drop_cancelled();
         if self.store.set_watched(raw, true) {
             self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(true);
@@ -214,26 +219,41 @@ impl Heap {
 
     // ---- Telling
 
-    /// Runs the callbacks and finalizers that are due, and those that become due meanwhile. Does nothing inside
-    /// of one: what is due then joins the batch that runs.
-    pub(super) fn tell(&mut self, panics: &mut Panics) -> Told {
+    /// Sends the tags and runs the callbacks and finalizers that are due, and those that become due meanwhile, until
+    /// the budget is spent. Does nothing inside of one: what is due then joins the batch that runs.
+    pub(super) fn tell(&mut self, meter: &mut Meter<'_>, panics: &mut Panics) -> Told {
         if self.is_telling() || !self.deaths.has_due() {
-            return Told::default();
+            return Told { is_done: true, is_own_heap: true, ..Told::default() };
         }
         let batch = Batch::new();
         self.batch = Some(batch.clone());
         self.joined_tags = 0;
-        let mut count = 0;
+        let (mut count, mut is_done) = (0, false);
         panics.run_all(|| {
+            if meter.is_spent() {
+                return false;
+            }
             self.drop_cancelled();
-            let Some(code) = self.deaths.next_due() else {
+            let Some(turn) = self.deaths.next_turn() else {
+                is_done = true;
                 return false;
             };
-            count += 1;
-            code.run(self);
+            meter.spend(1);
+            count += usize::from(!matches!(turn, Turn::Drop(_)));
+            self.take_turn(turn);
             true
         });
-        Told { count: count + self.joined_tags, wants_collection: batch.wants_collection() }
+        let is_own_heap = self.batch.as_ref().is_some_and(|own| Arc::ptr_eq(&own.0, &batch.0));
+        let count = count + self.joined_tags;
+        Told { count, is_done, is_own_heap, wants_collection: batch.wants_collection() }
+    }
+
+    fn take_turn(&mut self, turn: Turn<Heap>) {
+        match turn {
+            Turn::Send(send) => send(),
+            Turn::Run(code) => code.run(self),
+            Turn::Drop(act) => drop(act),
+        }
     }
 
     /// Whether callbacks are being run.
@@ -250,7 +270,10 @@ impl Heap {
     /// An object was destroyed by hand, with something registered on it.
     pub(super) fn mourn_destroyed(&mut self, raw: RawHandle) -> Destroyed {
         self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(false);
-        Destroyed { mourning: self.deaths.mourn([raw], false) }
+        // What a cycle in slices has yet to tell is none of this call's business.
+        let put_off = (!self.is_telling()).then(|| self.deaths.put_off());
+        self.deaths.mourn(raw, false);
+        Destroyed { put_off }
     }
 
     // ---- The end
@@ -258,6 +281,11 @@ impl Heap {
     /// Everything that `shutdown` promises.
     pub(super) fn wind_up(&mut self) -> Panics {
         let mut panics = Panics::default();
+        // What died before is told of first; a cycle that is marking is given up.
+        let clock = self.config.clock_in_use().clone();
+        panics.run_once(|panics| {
+            self.finish_committed(&(), &clock, panics);
+        });
         loop {
             // A batch, so that what a finalizer destroys is told of here, and no collection comes between: targets
             // are readable.
@@ -265,8 +293,8 @@ impl Heap {
             self.batch = Some(batch.clone());
             panics.run_all(|| {
                 self.drop_cancelled();
-                if let Some(code) = self.deaths.next_due() {
-                    code.run(self);
+                if let Some(turn) = self.deaths.next_turn() {
+                    self.take_turn(turn);
                     return true;
                 }
                 let Some(removed) = self.deaths.next_at_exit() else {
@@ -279,7 +307,7 @@ impl Heap {
                 true
             });
             drop(batch);
-            self.collect_reach(Reach::Nothing, &mut panics);
+            self.cycle(Kind::Last, &(), &clock, &mut panics);
             if self.is_empty() {
                 return panics;
             }
@@ -289,22 +317,37 @@ impl Heap {
 
 /// A destroyed object's registrations, to be told of when its value is out of the way.
 pub(super) struct Destroyed {
-    mourning: Mourning<Heap>,
+    /// What else is due and does not come before this; `None` inside a callback.
+    put_off: Option<Dues>,
 }
 
 impl Destroyed {
     /// Moves the value to its graveyard, if it has one.
-    pub(super) fn bury(&mut self, heap: &mut Heap) {
-        self.mourning.bury(&mut heap.store);
+    pub(super) fn bury(&self, heap: &mut Heap) {
+        while heap.deaths.bury_next(&mut heap.store) {}
+    }
+
+    /// The value goes to the caller, not to a graveyard.
+    pub(super) fn give_up_burials(&self, heap: &mut Heap) {
+        heap.deaths.bury_nothing();
     }
 
     /// Sends the tags and runs the callbacks; then the collection that one of them asked for.
     pub(super) fn tell(self, heap: &mut Heap, panics: &mut Panics) {
-        let tags = self.mourning.send(panics);
-        if heap.is_telling() {
-            heap.joined_tags += tags;
-        } else if heap.tell(panics).wants_collection {
-            heap.collect_roots(&(), panics);
+        let Some(put_off) = self.put_off else {
+            // Inside a callback: tags go now, callbacks join.
+            panics.run_all(|| {
+                let turn = heap.deaths.next_tag();
+                heap.joined_tags += usize::from(matches!(turn, Some(Turn::Send(_))));
+                turn.map(|turn| heap.take_turn(turn)).is_some()
+            });
+            return;
+        };
+        let clock = heap.config.clock_in_use().clone();
+        let told = heap.tell(&mut Meter::new(Budget::Unlimited, &clock, clock.now()), panics);
+        heap.deaths.take_up(put_off);
+        if told.wants_collection {
+            heap.collect_whole(&(), &clock, panics);
         }
     }
 }
@@ -330,7 +373,7 @@ impl<Tag: Send + 'static> DeathQueue<Tag> {
     /// ```
     pub fn watch(&self, heap: &mut Heap, h: impl Handle, tag: Tag) -> Result<Watch, Dead> {
         let raw = heap.living(h.downgrade())?;
-        Ok(heap.register(raw, Kind::Tag, Act::Send(Box::new(self.sender(tag)))))
+        Ok(heap.register(raw, death::Kind::Tag, Act::Send(Box::new(self.sender(tag)))))
     }
 }
 
@@ -357,7 +400,7 @@ impl<T: Trace> Graveyard<T> {
         let weak = h.downgrade();
         let raw = heap.living(weak)?;
         let bury = self.receiver(weak, move |store: &mut Store| store.exhume::<T>(raw));
-        Ok(heap.register(raw, Kind::Burial, Act::Bury(Box::new(bury))))
+        Ok(heap.register(raw, death::Kind::Burial, Act::Bury(Box::new(bury))))
     }
 }
 

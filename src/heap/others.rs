@@ -5,7 +5,7 @@ use core::ops::{Index, IndexMut};
 
 use crate::handle::{Gc, RawHandle, Weak};
 use crate::heap::Heap;
-use crate::heap::access::dead;
+use crate::heap::access::{barrier, dead};
 use crate::root::Root;
 use crate::trace::{Handle, Trace};
 
@@ -38,7 +38,7 @@ impl<'a> Others<'a> {
     pub(super) fn split<T: Trace>(heap: &'a mut Heap, weak: Weak<T>) -> Option<(&'a mut T, Self)> {
         // SAFETY: while `Others` lives it has the heap to itself. Its `get` and `get_mut` refuse the object
         // kept apart, `alloc` writes to unoccupied slots, and nothing in it kills or drops an object.
-        let value = unsafe { heap.store.get_mut_apart::<T>(weak.raw()) }?;
+        let value = unsafe { heap.store.get_mut_apart::<T>(weak.raw(), barrier::<T>()) }?;
         Some((value, Self { heap, apart: weak.raw() }))
     }
 

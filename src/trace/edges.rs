@@ -20,9 +20,17 @@ pub(crate) struct EdgeStack {
     len: usize,
 }
 
+/// What did not fit into the stack: full chunks, the last filled on top. In chunks, so that no push takes long.
+#[derive(Default)]
+pub(crate) struct Spill {
+    full: Vec<Box<[RawHandle]>>,
+    /// An empty chunk at hand, so that going back and forth over a boundary allocates nothing.
+    spare: Option<Box<[RawHandle]>>,
+}
+
 impl EdgeStack {
-    /// Entries of room that are kept from one collection to the next: 128 KiB.
-    pub(crate) const KEEP: usize = 16 * 1024;
+    /// Entries of a chunk, and of the room that is kept from one collection to the next: 128 KiB.
+    pub(crate) const CHUNK: usize = 16 * 1024;
 
     /// Pushes the handle without a branch on `condition`; `false` if there is no room.
     #[inline(always)]
@@ -35,13 +43,28 @@ impl EdgeStack {
         true
     }
 
-    /// Doubles the room.
-    pub(crate) fn grow(&mut self) {
-        let mut room = Vec::from(core::mem::take(&mut self.room));
-        room.resize((room.len() * 2).max(256), RawHandle::NULL);
-        self.room = room.into_boxed_slice();
+    /// Makes room: doubles the first chunk until it has its size, then begins another one.
+    pub(crate) fn make_room(&mut self, spill: &mut Spill) {
+        if self.room.len() < Self::CHUNK {
+            let mut room = Vec::from(core::mem::take(&mut self.room));
+            room.resize((room.len() * 2).clamp(256, Self::CHUNK), RawHandle::NULL);
+            self.room = room.into_boxed_slice();
+        } else if self.len == self.room.len() {
+            let empty = spill.spare.take().unwrap_or_else(|| vec![RawHandle::NULL; Self::CHUNK].into());
+            spill.full.push(core::mem::replace(&mut self.room, empty));
+            self.len = 0;
+        }
     }
 
+    /// Pushes the handle and makes room for it.
+    pub(crate) fn push(&mut self, handle: RawHandle, spill: &mut Spill) {
+        if !self.try_push(handle, true) {
+            self.make_room(spill);
+            self.try_push(handle, true);
+        }
+    }
+
+    /// Takes the top off; what was spilled is got back by [`unspill`](Self::unspill) only.
     #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<RawHandle> {
         let last = self.len.checked_sub(1)?;
@@ -50,17 +73,42 @@ impl EdgeStack {
         Some(handle)
     }
 
-    /// Empties the stack, and gives its memory back if it grew beyond what a usual collection needs.
-    pub(crate) fn reset(&mut self) {
+    /// Gets a chunk back into the empty stack; `false` if there is none.
+    pub(crate) fn unspill(&mut self, spill: &mut Spill) -> bool {
+        spill.full.pop().is_some_and(|full| {
+            self.len = full.len();
+            spill.spare = Some(core::mem::replace(&mut self.room, full));
+            true
+        })
+    }
+
+    /// Empties the stack.
+    pub(crate) fn reset(&mut self, spill: &mut Spill) {
         self.len = 0;
-        if self.room.len() > Self::KEEP {
-            self.room = vec![RawHandle::NULL; Self::KEEP].into_boxed_slice();
-        }
+        *spill = Spill::default();
     }
 }
 
 impl core::fmt::Debug for EdgeStack {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("EdgeStack").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_spilled_comes_back_last_in_first_out() {
+        let (mut stack, mut spill) = (EdgeStack::default(), Spill::default());
+        let handle = |n: usize| RawHandle::from_bits((n as u64) << 32 | 1);
+        let len = 3 * EdgeStack::CHUNK + 5;
+        (0..len).for_each(|n| stack.push(handle(n), &mut spill));
+        for n in (0..len).rev() {
+            let top = stack.pop().or_else(|| stack.unspill(&mut spill).then(|| stack.pop()).flatten());
+            assert_eq!(top, Some(handle(n)));
+        }
+        assert!(stack.pop().is_none() && !stack.unspill(&mut spill));
     }
 }

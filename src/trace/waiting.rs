@@ -128,17 +128,24 @@ impl Waiting {
         self.record(inner).next = after;
     }
 
-    /// Forgets everything; what still waits has a dead key. Keeps a little memory for the next time.
-    pub(crate) fn reset(&mut self, store: &Store) {
+    /// Forgets what still waits, for keys that are dead: nobody looks at their headers again. Keeps a little
+    /// memory for the next time.
+    pub(crate) fn forget(&mut self) {
         const KEEP: usize = 4096;
         self.open = None;
-        for record in self.records.drain(..) {
+        self.records.clear();
+        self.edges.clear();
+        self.records.shrink_to(KEEP);
+        self.edges.shrink_to(KEEP);
+    }
+
+    /// Forgets everything, for keys that may live on.
+    pub(crate) fn reset(&mut self, store: &Store) {
+        for record in &self.records {
             if !record.key.is_null() {
                 store.replace_waiter(record.key, 0);
             }
         }
-        self.edges.clear();
-        self.records.shrink_to(KEEP);
-        self.edges.shrink_to(KEEP);
+        self.forget();
     }
 }

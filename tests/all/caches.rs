@@ -32,6 +32,7 @@ fn one_object_for_a_key_for_as_long_as_somebody_has_it() {
 
 #[test]
 fn a_destroyed_value_is_made_anew_before_any_collection() {
+    // weak-cases: mistakes
     let mut heap = Heap::new();
     let cache = cache(&mut heap);
     let first = heap.get_or_alloc(&cache, "key".into(), |_, _| Node::leaf(1));

@@ -235,6 +235,7 @@ struct Aliased(Link, Weak<Leaf>);
 
 #[test]
 fn what_recursive_types_own_is_traced_to_the_bottom() {
+    // weak-cases: mistakes
     let mut garden = Garden::default();
     let [a, b, c, d, _garbage] = garden.leaves();
     let tree = Tree { value: b, children: vec![Tree { value: c, children: vec![] }] };

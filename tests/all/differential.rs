@@ -82,7 +82,7 @@ fn slots_that_a_live_object_still_names_are_reused_and_keep_nothing_alive() {
 
 #[test]
 fn generations_run_out_page_by_page() {
-    let burst = Burst { heap: 0, kind: Plain, size: 200, shape: Chain, rooted: false };
+    let burst = Burst { heap: 0, kind: Plain, size: 255, shape: Chain, rooted: false };
     let page = Burst { heap: 0, kind: Chunk, size: 200, shape: Loose, rooted: false };
     let mut ops = vec![Fresh { heap: 0, setup: Setup { first: BeforeLast(5), ..Setup::default() } }];
     for _ in 0..8 {

@@ -80,6 +80,7 @@ fn kinds_of_handles_compare_with_each_other() {
 #[test]
 fn death_changes_no_handle() {
     // weak-cases 12, 14
+    // weak-cases: mistakes
     let mut heap = Heap::new();
     let all: Vec<Weak<Node>> = (0..1000).map(|value| heap.alloc(Node::leaf(value)).downgrade()).collect();
     let before: Vec<_> = all.iter().map(|weak| (hash_of(weak), weak.to_string(), weak.to_bits())).collect();

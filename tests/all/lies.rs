@@ -283,15 +283,14 @@ fn a_liar_among_honest_objects_costs_them_nothing() {
         }
     }
     let mut heap = Heap::new();
-    let mut honest = Vec::new();
+    let (mut honest, mut liars) = (Vec::new(), Vec::new());
     let mut last = None;
     for value in 0..3000 {
         let node = heap.alloc(Node { value, edges: last.into_iter().collect() });
         last = Some(node);
         honest.push(node);
         if value % 300 == 0 {
-            let liar = heap.alloc_root(Random(Mutex::new(Dice::new(value))));
-            std::mem::forget(liar);
+            liars.push(heap.alloc_root(Random(Mutex::new(Dice::new(value)))));
         }
         heap.alloc(Node::leaf(value));
     }
@@ -305,5 +304,5 @@ fn a_liar_among_honest_objects_costs_them_nothing() {
             heap.alloc(Node::leaf(value));
         }
     }
-    assert!(heap.is_alive(&root));
+    assert!(heap.is_alive(&root) && liars.iter().all(|liar| heap.is_alive(liar)));
 }

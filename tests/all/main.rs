@@ -1,14 +1,18 @@
 //! The integration tests: one binary, a module for each part of what the crate promises.
 //!
 //! A test's name is the claim that it checks. Cases of the list of weak references are marked with their
-//! number: `// weak-cases 13`.
+//! number: `// weak-cases 13`; those of its list of mistakes that others made with `// weak-cases: mistakes`.
 
 mod caches;
 mod child;
 mod collect;
+mod counts;
+mod deaths;
 mod derive;
 mod differential;
 mod ephemerons;
+mod finalizers;
+mod graveyards;
 mod handles;
 mod heap;
 mod interner;
@@ -16,11 +20,13 @@ mod key_chains;
 mod key_maps;
 mod layers;
 mod lies;
-mod notices;
 mod objects;
 mod panics;
+mod queues;
 mod regressions;
 mod roots;
+mod shutdown;
+mod steps;
 mod weak;
 mod weak_maps;
 mod weak_sets;

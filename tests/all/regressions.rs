@@ -10,12 +10,12 @@ use crate::objects::Node;
 fn exact_marking_follows_what_the_roots_reach() {
     let mut heap = Heap::new();
     let kid = heap.alloc(Node::leaf(1));
-    let root = heap.alloc_root(Node::with([kid]));
-    let other = heap.alloc_root(Node::leaf(2));
-    // Another generation of a slot that has a tenant: what a stale edge is.
-    let stale: Gc<Node> = Gc::from_bits(other.gc().to_bits() + 2);
-    heap[&root].edges.push(stale);
+    let other = heap.alloc(Node::leaf(2));
+    // Another generation of a slot that has a tenant: what a stale edge is. It comes before the real one, and
+    // nothing else reaches the tenant, so that marking meets it by the stale edge first.
+    let stale: Gc<Node> = Gc::from_bits(other.to_bits() + 2);
+    let root = heap.alloc_root(Node::with([kid, stale, other]));
     for _ in 0..3 {
-        assert_eq!((heap.collect().marked, heap.is_alive(kid)), (3, true));
+        assert_eq!((heap.collect().marked, heap.is_alive(kid), heap.is_alive(&root)), (3, true, true));
     }
 }

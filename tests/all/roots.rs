@@ -5,7 +5,7 @@ use std::thread;
 
 use slotgc::{Gc, Heap, Root, RootSource, Tracer, Weak, roots};
 
-use crate::objects::{Log, Node, Noisy};
+use crate::objects::{Log, Node, Noisy, forget};
 
 #[test]
 fn a_root_keeps_its_object_and_all_that_it_reaches_until_the_last_clone_is_gone() {
@@ -153,7 +153,7 @@ fn a_forgotten_root_keeps_its_object_for_ever() {
     let log = Log::default();
     let mut heap = Heap::new();
     let gc = heap.alloc(Noisy::new(1, &log));
-    std::mem::forget(heap.root(gc));
+    forget(heap.root(gc));
     for _ in 0..3 {
         assert_eq!(heap.collect().freed, 0);
     }

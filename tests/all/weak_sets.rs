@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use slotgc::{Gc, Heap, Root, Weak, WeakSet};
+use slotgc::{Gc, Heap, Root, Weak, WeakKeyMap, WeakSet, WeakValueMap};
 
 use crate::objects::{Dice, Node, traced};
 
@@ -124,6 +124,37 @@ fn retain_sees_exactly_the_living_after_a_collection() {
         heap[&set].retain(|_| false);
         assert!(heap[&set].is_empty());
     }
+}
+
+#[test]
+fn retain_skips_nobody_beside_the_dead() {
+    // weak-cases: mistakes
+    let mut heap = Heap::new();
+    let roots = nodes(&mut heap, 100);
+    let weak: Vec<Weak<Node>> = roots.iter().map(Root::downgrade).collect();
+    let mut set = weak.iter().collect::<Set>();
+    let mut names = (0_u32..).zip(&weak).collect::<WeakValueMap<_, _>>();
+    let mut notes = weak.iter().zip(0_u32..).collect::<WeakKeyMap<_, _>>();
+    // Every second one, and a row of them.
+    for (number, root) in roots.iter().enumerate() {
+        if number % 2 == 1 || (40..60).contains(&number) {
+            heap.destroy(root);
+        }
+    }
+    let mut seen = [const { Vec::new() }; 3];
+    let mut look = |place: usize, weak: Weak<Node>| {
+        seen[place].push(weak);
+        heap.is_alive(weak)
+    };
+    set.retain(|weak| look(0, weak));
+    names.retain(|_, weak| look(1, weak));
+    notes.retain(|weak, _| look(2, weak));
+    assert!(seen.into_iter().all(|seen| sorted(seen) == weak));
+    let living: Vec<_> = weak.into_iter().filter(|weak| heap.is_alive(weak)).collect();
+    assert_eq!([set.len(), names.len(), notes.len()], [40; 3]);
+    assert!(
+        sorted(set.iter()) == living && sorted(names.values()) == living && sorted(notes.keys()) == living
+    );
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The heap's interface for objects of a type known at run time: each function is one call of the heap, with
 //! what it gives in a form that can be compared with the model.
 //!
-//! Functions with a type parameter are kept out of line: nine types inlined into each other take minutes to compile.
+//! Functions with a type parameter are kept out of line: nine types, some of them
+//! large, inlined into one function take minutes to compile.
 
 use slotgc::{AnyGc, Gc, Heap, Others, Root};
 
@@ -56,17 +57,12 @@ pub(crate) fn alloc(
     how: How,
     kept: &[Link],
 ) -> Made {
-    of_kind!(kind, T => alloc_as::<T>(heap, T::make(id, contents), how, kept, |back| back.holds(id, contents)))
+    of_kind!(kind, T => alloc_as::<T>(heap, id, contents, how, kept))
 }
 
 #[inline(never)]
-fn alloc_as<T: Object>(
-    heap: &mut Heap,
-    value: T,
-    how: How,
-    kept: &[Link],
-    unharmed: impl Fn(&T) -> bool,
-) -> Made {
+fn alloc_as<T: Object>(heap: &mut Heap, id: ObjectId, contents: &Contents, how: How, kept: &[Link]) -> Made {
+    let value = T::make(id, contents);
     let made = match how {
         How::Unrooted => catch(|| Ok(heap.alloc(value))),
         How::AtRoot => {
@@ -85,7 +81,7 @@ fn alloc_as<T: Object>(
         }
         Ok(Err(refused)) => {
             let text = refused.to_string();
-            Made::Refused(text, unharmed(&refused.into_inner()))
+            Made::Refused(text, refused.into_inner().holds(id, contents))
         }
         Err(thrown) => Made::Panicked(thrown),
     }
@@ -214,8 +210,16 @@ pub(crate) fn read_beside<'o>(
 
 /// Makes an object beside the one split off.
 pub(crate) fn alloc_beside(rest: &mut Others<'_>, kind: Kind, id: ObjectId, contents: &Contents) -> Made {
-    let made = catch(|| of_kind!(kind, T => rest.alloc(T::make(id, contents)).to_bits()));
-    made.map_or_else(Made::Panicked, Made::Handle)
+    of_kind!(kind, T => alloc_beside_as::<T>(rest, id, contents)).map_or_else(Made::Panicked, Made::Handle)
+}
+
+#[inline(never)]
+fn alloc_beside_as<T: Object>(
+    rest: &mut Others<'_>,
+    id: ObjectId,
+    contents: &Contents,
+) -> Result<u64, Thrown> {
+    catch(|| rest.alloc(T::make(id, contents)).to_bits())
 }
 
 /// Makes an object with its handle in hand: `make` gets the heap and the handle's bits.
@@ -297,7 +301,12 @@ pub(crate) fn root(heap: &Heap, kind: Kind, link: Link) -> Option<Box<dyn Held>>
 
 /// Ends an object and gives its value.
 pub(crate) fn destroy(heap: &mut Heap, kind: Kind, link: Link) -> Option<Box<dyn View>> {
-    of_kind!(kind, T => heap.destroy(link.gc::<T>()).map(|object| Box::new(object) as Box<dyn View>))
+    of_kind!(kind, T => destroy_as::<T>(heap, link.gc()))
+}
+
+#[inline(never)]
+fn destroy_as<T: Object>(heap: &mut Heap, gc: Gc<T>) -> Option<Box<dyn View>> {
+    heap.destroy(gc).map(|object| Box::new(object) as Box<dyn View>)
 }
 
 /// Whether the two handles are equal, each way that they can be compared.

@@ -113,14 +113,15 @@ impl Kind {
         matches!(self, Kind::Node | Kind::Block | Kind::Large | Kind::Wide)
     }
 
-    /// How many objects a burst of this size may make: large ones cost more.
+    /// How many objects a burst of this size makes: mostly a few, one time in four hundreds, so that pages fill and
+    /// limbo overflows.
     pub(crate) fn burst_len(self, size: u8) -> usize {
         let size = usize::from(size);
         match self {
             Kind::Large => size / 100 + 1,
             Kind::Block | Kind::Chunk => size / 8 + 1,
-            _ if size < 128 => size / 8 + 1,
-            _ => (size - 127) * 10,
+            _ if size < 192 => size / 8 + 1,
+            _ => (size - 191) * 20,
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use slotgc::{Heap, HeapConfig};
 
-use crate::kinds::{Fuse, Kind, Object as _, of_kind};
+use crate::kinds::{Fuse, Kind, of_kind};
 use crate::link::{Contents, Link};
 use crate::log::ObjectId;
 use crate::ops::{First, Setup};
@@ -261,18 +261,19 @@ impl Model {
 /// The bytes that an object of this kind counts, measured.
 pub(crate) fn slot_bytes(kind: Kind) -> usize {
     static BYTES: std::sync::OnceLock<[usize; Kind::ALL.len()]> = std::sync::OnceLock::new();
-    let measure = |kind| {
-        let mut heap = Heap::new();
-        let contents = Contents::default();
-        of_kind!(kind, T => { heap.alloc(T::make(ObjectId(0), &contents)); });
-        let bytes = heap.stats().bytes;
-        assert!(bytes >= of_kind!(kind, T => size_of::<T>()), "an object counts at least its size");
-        bytes
-    };
     BYTES.get_or_init(|| {
-        let bytes = Kind::ALL.map(measure);
+        let bytes = Kind::ALL.map(|kind| of_kind!(kind, T => measure::<T>()));
         // What the scratch heaps dropped is no part of a run.
         crate::log::take();
         bytes
     })[kind as usize]
+}
+
+#[inline(never)]
+fn measure<T: crate::kinds::Object>() -> usize {
+    let mut heap = Heap::new();
+    heap.alloc(T::make(ObjectId(0), &Contents::default()));
+    let bytes = heap.stats().bytes;
+    assert!(bytes >= size_of::<T>(), "an object counts at least its size");
+    bytes
 }

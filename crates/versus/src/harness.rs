@@ -8,7 +8,7 @@ use std::io::{IsTerminal, Write};
 use crate::malloc;
 use crate::options::Options;
 use crate::shape::Random;
-use crate::work::{Absent, Note, Target, Work};
+use crate::work::{Absent, Note, Rounds, Target, Work};
 
 /// The peer whose times are divided by the others'.
 pub(crate) const OURS: &str = "slotgc";
@@ -35,11 +35,15 @@ pub(crate) struct Measured {
 pub(crate) struct Times {
     /// The peer.
     pub(crate) peer: &'static str,
-    /// By round.
+    /// By round; only the first, where one is enough.
     pub(crate) ns: Vec<f64>,
 }
 
 impl Times {
+    fn in_round(&self, round: usize) -> f64 {
+        if self.ns.len() == 1 { self.ns[0] } else { self.ns[round] }
+    }
+
     /// The least, the median and the most.
     pub(crate) fn spread(&self) -> [f64; 3] {
         let sorted = sorted(self.ns.clone());
@@ -50,9 +54,16 @@ impl Times {
 impl Measured {
     /// The median over the rounds of slotgc's time divided by the peer's.
     pub(crate) fn ratio(&self, peer: &str) -> Option<f64> {
+        self.ratio_of(OURS, peer)
+    }
+
+    /// The median over the rounds of the quotients of two cases. The time of a case that was run once stands for all
+    /// rounds.
+    pub(crate) fn ratio_of(&self, ours: &str, peer: &str) -> Option<f64> {
         let of = |name: &str| self.peers.iter().find(|times| times.peer == name);
-        let (ours, theirs) = (of(OURS)?, of(peer)?);
-        Some(median(ours.ns.iter().zip(&theirs.ns).map(|(ours, theirs)| ours / theirs).collect()))
+        let (ours, theirs) = (of(ours)?, of(peer)?);
+        let rounds = ours.ns.len().max(theirs.ns.len());
+        Some(median((0..rounds).map(|round| ours.in_round(round) / theirs.in_round(round)).collect()))
     }
 }
 
@@ -76,12 +87,16 @@ pub(crate) fn run(works: Vec<Work>, options: &Options) -> Vec<Measured> {
     let uncounted = usize::from(options.warm_up);
     for round in 0..uncounted + options.rounds {
         for (work, times) in works.iter().zip(&mut times) {
-            for case in random.order(work.cases.len()) {
-                progress(&format!("round {round}: {} {}", work.name, work.cases[case as usize].peer));
+            for index in random.order(work.cases.len()) {
+                let case = &work.cases[index as usize];
+                if case.rounds == Rounds::First && round != uncounted {
+                    continue;
+                }
+                progress(&format!("round {round}: {} {}", work.name, case.peer));
                 malloc::trim();
-                let ns = (work.cases[case as usize].run)();
+                let ns = (case.run)();
                 if round >= uncounted {
-                    times[case as usize].push(ns);
+                    times[index as usize].push(ns);
                 }
             }
         }
@@ -112,7 +127,8 @@ mod tests {
     #[test]
     fn ratios_are_taken_round_by_round() {
         let times = |peer, ns: &[f64]| Times { peer, ns: ns.to_vec() };
-        let peers = vec![times(OURS, &[1.0, 10.0, 3.0]), times("peer", &[2.0, 20.0, 2.0])];
+        let peers =
+            vec![times(OURS, &[1.0, 10.0, 3.0]), times("peer", &[2.0, 20.0, 2.0]), times("once", &[6.0])];
         let measured = Measured {
             name: String::new(),
             about: String::new(),
@@ -122,6 +138,7 @@ mod tests {
             notes: Vec::new(),
         };
         assert_eq!(measured.ratio("peer"), Some(0.5));
+        assert_eq!(measured.ratio("once"), Some(0.5));
         assert_eq!(measured.ratio("nobody"), None);
         assert_eq!(measured.peers[0].spread(), [1.0, 3.0, 10.0]);
     }

@@ -69,11 +69,23 @@ fn first_line(path: &str) -> String {
 /// The versions in the lock file with which this program was built.
 pub(crate) fn versions() -> String {
     const LOCK: &str = include_str!("../../../Cargo.lock");
-    const NAMES: [&str; 9] =
-        ["slotgc", "slotmap", "thunderdome", "gc-arena", "safe-gc", "boa_gc", "gc", "dumpster", "rust-cc"];
+    const NAMES: [&str; 11] = [
+        "slotgc",
+        "slotmap",
+        "thunderdome",
+        "gc-arena",
+        "safe-gc",
+        "boa_gc",
+        "gc",
+        "dumpster",
+        "rust-cc",
+        "weak-table",
+        "hashbrown",
+    ];
     let version = |name: &str| {
         let package = format!("name = \"{name}\"\nversion = \"");
-        let start = LOCK.find(&package)? + package.len();
+        // Where there are several versions the last is the newest, which is the one that this program names.
+        let start = LOCK.rfind(&package)? + package.len();
         LOCK[start..].split('"').next()
     };
     let versions: Vec<_> =

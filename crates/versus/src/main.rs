@@ -60,12 +60,12 @@ fn selected(options: &Options) -> Vec<Work> {
 
 fn list(works: &[Work]) {
     for work in works {
-        println!("{:<20} {}", work.name, work.about);
+        println!("{:<30} {}", work.name, work.about);
         let peers: Vec<_> = work.cases.iter().map(|case| case.peer).collect();
-        println!("{:<20} {}", "", peers.join(", "));
+        println!("{:<30} {}", "", peers.join(", "));
     }
     for contents in Contents::ALL {
-        println!("{:<20} {}", format!("memory/{}", contents.name()), contents.about());
+        println!("{:<30} {}", format!("memory/{}", contents.name()), contents.about());
     }
 }
 

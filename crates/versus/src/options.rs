@@ -6,7 +6,7 @@ usage: slotgc-versus [options]
 
   --objects N      objects in a heap (default 1000000)
   --rounds N       rounds that count (default 7), after one that does not
-  --only A,B       only works whose name begins with one of these: get, alloc/fresh, collect/graph, memory, ...
+  --only A,B       only works whose name begins with one of these: get, alloc/fresh, collect/graph, weak, memory, ...
   --peers A,B      only these peers; name slotgc among them for ratios
   --quick          20000 objects, 2 rounds: does everything run?
   --markdown       tables in Markdown

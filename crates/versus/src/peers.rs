@@ -13,6 +13,7 @@ pub(crate) mod safe_gc;
 pub(crate) mod slotgc;
 pub(crate) mod slotmap;
 pub(crate) mod thunderdome;
+pub(crate) mod weak;
 
 use crate::shape::{DEGREE, Graph, NONE};
 use crate::work::collect::{Census, Collector, Examines, Reached};

@@ -3,6 +3,7 @@
 use crate::harness::{Measured, OURS};
 use crate::machine;
 use crate::options::Options;
+use crate::work::Bound;
 use crate::work::memory::{AT_MOST, Contents, Overhead};
 
 /// The machine, the versions and the method.
@@ -75,7 +76,18 @@ fn ns(value: f64) -> String {
 }
 
 fn ratio(value: f64) -> String {
-    if value < 0.1 { format!("{value:.3}") } else { format!("{value:.2}") }
+    match value {
+        value if value < 0.01 => format!("{value:.5}"),
+        value if value < 0.1 => format!("{value:.3}"),
+        value => format!("{value:.2}"),
+    }
+}
+
+fn bound(bound: Bound) -> String {
+    match bound {
+        Bound::AtMost(most) => format!("<= {}", ratio(most)),
+        Bound::Within(most) => format!("within {}", ratio(most)),
+    }
 }
 
 /// One work.
@@ -88,8 +100,8 @@ pub(crate) fn work(work: &Measured, options: &Options) {
     for times in &work.peers {
         let [least, median, most] = times.spread();
         let against = work.ratio(times.peer).filter(|_| times.peer != OURS);
-        let target = work.targets.iter().find(|target| target.peer == times.peer);
-        let target = target.zip(against).map(|(target, ratio)| verdict(ratio, target.at_most));
+        let target = work.targets.iter().find(|target| target.ours == OURS && target.peer == times.peer);
+        let target = target.zip(against).map(|(target, ratio)| verdict(ratio, target.bound));
         table.row(vec![
             times.peer.to_owned(),
             ns(least),
@@ -111,8 +123,12 @@ pub(crate) fn work(work: &Measured, options: &Options) {
     }
 }
 
-fn verdict(value: f64, at_most: f64) -> String {
-    format!("<= {at_most:.2} {}", if value <= at_most { "yes" } else { "NO" })
+fn verdict(value: f64, limit: Bound) -> String {
+    format!("{} {}", bound(limit), reached(value, limit))
+}
+
+fn reached(value: f64, limit: Bound) -> &'static str {
+    if limit.holds(value) { "yes" } else { "NO" }
 }
 
 /// Remarks on peers, those with the same remark together.
@@ -139,7 +155,8 @@ pub(crate) fn memory(overheads: &[Overhead], options: &Options) {
         let [first, second] = contents.columns();
         let mut table = Table::new(&["peer", first, second, "target"]);
         for overhead in rows {
-            let target = has_target(overhead, options).then(|| verdict(overhead.bytes[1], AT_MOST));
+            let target =
+                has_target(overhead, options).then(|| verdict(overhead.bytes[1], Bound::AtMost(AT_MOST)));
             let [first, second] = overhead.bytes.map(|bytes| format!("{bytes:.1}"));
             table.row(vec![overhead.peer.to_owned(), first, second, target.unwrap_or_default()]);
         }
@@ -153,26 +170,32 @@ fn has_target(overhead: &Overhead, options: &Options) -> bool {
 
 /// All targets at a glance.
 pub(crate) fn targets(works: &[Measured], overheads: &[Overhead], options: &Options) {
-    let mut table = Table::new(&["target", "against", "at most", "measured", "reached"]);
-    let mut add = |name: &str, against: &str, at_most: f64, value: f64| {
-        let reached = if value <= at_most { "yes" } else { "NO" };
+    let mut table = Table::new(&["target", "against", "limit", "measured", "reached"]);
+    let mut add = |name: &str, against: &str, limit: Bound, value: f64| {
         table.row(vec![
             name.to_owned(),
             against.to_owned(),
-            format!("{at_most:.2}"),
+            bound(limit),
             ratio(value),
-            reached.to_owned(),
+            reached(value, limit).to_owned(),
         ]);
     };
     for work in works {
         for target in &work.targets {
-            if let Some(value) = work.ratio(target.peer) {
-                add(&work.name, target.peer, target.at_most, value);
+            let Some(value) = work.ratio_of(target.ours, target.peer) else { continue };
+            match target.ours {
+                OURS => add(&work.name, target.peer, target.bound, value),
+                ours => add(&work.name, &format!("{ours} / {}", target.peer), target.bound, value),
             }
         }
     }
     for overhead in overheads.iter().filter(|overhead| has_target(overhead, options)) {
-        add(&format!("memory/{}", overhead.contents.name()), "bytes an object", AT_MOST, overhead.bytes[1]);
+        add(
+            &format!("memory/{}", overhead.contents.name()),
+            "bytes an object",
+            Bound::AtMost(AT_MOST),
+            overhead.bytes[1],
+        );
     }
     if table.rows.len() > 1 {
         title("targets", "what the issue asks for", options.markdown);

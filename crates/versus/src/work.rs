@@ -8,13 +8,17 @@
 
 pub(crate) mod alloc;
 pub(crate) mod collect;
+pub(crate) mod ephemeron;
 pub(crate) mod get;
 pub(crate) mod memory;
+pub(crate) mod unused;
+pub(crate) mod weak;
 
 use std::mem::MaybeUninit;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::harness::OURS;
 use crate::shape::Inputs;
 
 /// A question.
@@ -41,6 +45,17 @@ pub(crate) struct Case {
     pub(crate) peer: &'static str,
     /// Runs it once and gives nanoseconds an object.
     pub(crate) run: Box<dyn Fn() -> f64>,
+    /// In which rounds it is run.
+    pub(crate) rounds: Rounds,
+}
+
+/// In which rounds a case is run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Rounds {
+    /// In all of them.
+    All,
+    /// In the first that counts: it takes too long for more.
+    First,
 }
 
 /// A peer that takes no part, and why.
@@ -61,13 +76,34 @@ pub(crate) struct Note {
     pub(crate) text: String,
 }
 
-/// slotgc's time may be at most this many times that of a peer.
+/// How a time of slotgc's is to compare with another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {
-    /// The peer.
+    /// Whose time is divided: slotgc's, or that of one of its further cases.
+    pub(crate) ours: &'static str,
+    /// By whose time it is divided: a peer's, or that of another case of slotgc's.
     pub(crate) peer: &'static str,
-    /// The most that slotgc's time divided by the peer's may be.
-    pub(crate) at_most: f64,
+    /// What the quotient may be.
+    pub(crate) bound: Bound,
+}
+
+/// What a ratio may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bound {
+    /// This much.
+    AtMost(f64),
+    /// This much, and its reciprocal this much: two times that are to be alike.
+    Within(f64),
+}
+
+impl Bound {
+    /// Whether the ratio is as it should be.
+    pub(crate) fn holds(self, ratio: f64) -> bool {
+        match self {
+            Self::AtMost(most) => ratio <= most,
+            Self::Within(most) => ratio <= most && ratio >= 1.0 / most,
+        }
+    }
 }
 
 /// Whether a case that overflows an 8 MiB stack is measured all the same, on a larger one.
@@ -97,7 +133,13 @@ impl Work {
 
     /// Adds a peer.
     pub(crate) fn case(mut self, peer: &'static str, run: impl Fn() -> f64 + 'static) -> Self {
-        self.cases.push(Case { peer, run: Box::new(run) });
+        self.cases.push(Case { peer, run: Box::new(run), rounds: Rounds::All });
+        self
+    }
+
+    /// Adds a peer that is too slow for more than one round.
+    pub(crate) fn case_once(mut self, peer: &'static str, run: impl Fn() -> f64 + 'static) -> Self {
+        self.cases.push(Case { peer, run: Box::new(run), rounds: Rounds::First });
         self
     }
 
@@ -108,8 +150,13 @@ impl Work {
     }
 
     /// Sets a target against a peer.
-    pub(crate) fn target(mut self, peer: &'static str, at_most: f64) -> Self {
-        self.targets.push(Target { peer, at_most });
+    pub(crate) fn target(self, peer: &'static str, at_most: f64) -> Self {
+        self.target_of(OURS, peer, Bound::AtMost(at_most))
+    }
+
+    /// Sets a target for any two cases.
+    pub(crate) fn target_of(mut self, ours: &'static str, peer: &'static str, bound: Bound) -> Self {
+        self.targets.push(Target { ours, peer, bound });
         self
     }
 
@@ -125,6 +172,9 @@ pub(crate) fn all(inputs: &Rc<Inputs>) -> Vec<Work> {
     let mut works = get::works(inputs);
     works.extend(alloc::works(inputs));
     works.extend(collect::works(inputs));
+    works.extend(weak::works(inputs));
+    works.extend(ephemeron::works(inputs));
+    works.extend(unused::works(inputs));
     works
 }
 

@@ -224,6 +224,7 @@ macro_rules! locks {
             const NEEDS_TRACE: bool = T::NEEDS_TRACE;
 
             fn trace(&self, tracer: &mut Tracer<'_>) {
+                tracer.interior_mutability();
                 match self.$lock() {
                     Ok(value) => value.trace(tracer),
                     Err(std::sync::TryLockError::Poisoned(value)) => value.into_inner().trace(tracer),
@@ -249,6 +250,7 @@ impl<T: Trace> Trace for std::sync::OnceLock<T> {
     const NEEDS_TRACE: bool = T::NEEDS_TRACE;
 
     fn trace(&self, tracer: &mut Tracer<'_>) {
+        tracer.interior_mutability();
         if let Some(value) = self.get() {
             value.trace(tracer);
         }

@@ -112,6 +112,7 @@ fn destroy_half_and_shrink<T: Trace>(heap: &mut Heap, made: &[Gc<T>]) {
 
 #[test]
 fn a_slot_whose_generations_are_used_up_is_never_used_again() {
+    // weak-cases: mistakes
     let log = Log::default();
     for first in [LAST, LAST - 1, LAST - 2, LAST - 6] {
         // Pages that die as a whole are closed; with a destructor they are swept slot by slot.
@@ -165,6 +166,7 @@ fn an_object_of_the_last_generation_lives_as_any_other() {
 
 #[test]
 fn memory_given_back_comes_again_without_a_repeated_handle() {
+    // weak-cases: mistakes
     let mut heap = Heap::new();
     let log = Log::default();
     let mut given_out = HashSet::new();

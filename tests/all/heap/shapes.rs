@@ -14,6 +14,7 @@ impl Trace for Nothing {
 #[test]
 fn zero_sized_objects_have_identities_and_lives_of_their_own() {
     // weak-cases 9
+    // weak-cases: mistakes
     let mut heap = Heap::new();
     let (a, b) = (heap.alloc_root(Nothing), heap.alloc(Nothing));
     let unit = heap.alloc(());

@@ -1,6 +1,8 @@
 //! slotgc itself: roots come from a root source, here a vector of handles.
 
-use slotgc::{Gc, Heap, Trace};
+use std::marker::PhantomData;
+
+use slotgc::{Gc, Handle, Heap, Trace};
 
 use crate::peers::{Field, Free, Handles, Linked, NODE_BYTES};
 use crate::shape::DEGREE;
@@ -16,41 +18,77 @@ pub(crate) struct Node {
     tail: u64,
 }
 
+impl Node {
+    /// A node without edges.
+    #[inline(always)]
+    pub(crate) fn new(id: u64) -> Self {
+        Self { id, edges: [None; DEGREE], fill: [0; 2], tail: id + 1 }
+    }
+}
+
 const _: () = assert!(size_of::<Node>() == NODE_BYTES);
 
 /// A heap.
 #[derive(Debug)]
-pub(crate) struct SlotGc {
+pub(crate) struct WithPast<P> {
     heap: Heap,
+    past: PhantomData<P>,
 }
 
-impl Handles for SlotGc {
-    type Handle = Gc<Node>;
+/// A new heap.
+pub(crate) type SlotGc = WithPast<New>;
 
-    fn new(_: usize) -> Self {
-        Self { heap: Heap::new() }
+/// What happened to a heap before.
+pub(crate) trait Past {
+    /// A heap to which that happened.
+    fn heap() -> Heap;
+}
+
+/// Nothing.
+#[derive(Debug)]
+pub(crate) struct New;
+
+impl Past for New {
+    fn heap() -> Heap {
+        Heap::new()
     }
+}
 
+impl<P> WithPast<P> {
+    /// Reads of a living object, through any handle, what `F` asks for.
     #[inline(always)]
-    fn alloc(&mut self, id: u64) -> Gc<Node> {
-        self.heap.alloc(Node { id, edges: [None; DEGREE], fill: [0; 2], tail: id + 1 })
-    }
-
-    #[inline(always)]
-    fn read<F: Field>(&self, handle: &Gc<Node>) -> u64 {
-        let node = self.heap.get(*handle).expect("a living object");
+    pub(crate) fn read_any<F: Field>(&self, handle: impl Handle<Target = Node>) -> u64 {
+        let node = self.heap.get(handle).expect("a living object");
         F::pick(&node.id, &node.tail)
     }
 }
 
-impl Free for SlotGc {
+impl<P: Past> Handles for WithPast<P> {
+    type Handle = Gc<Node>;
+
+    fn new(_: usize) -> Self {
+        Self { heap: P::heap(), past: PhantomData }
+    }
+
+    #[inline(always)]
+    fn alloc(&mut self, id: u64) -> Gc<Node> {
+        self.heap.alloc(Node::new(id))
+    }
+
+    #[inline(always)]
+    fn read<F: Field>(&self, handle: &Gc<Node>) -> u64 {
+        self.read_any::<F>(*handle)
+    }
+}
+
+impl<P: Past> Free for WithPast<P> {
     fn free(&mut self, dead: Vec<Gc<Node>>, kept: &[Gc<Node>]) {
         let stats = self.heap.collect_with(&kept);
         assert_eq!(stats.freed, dead.len());
     }
 }
 
-impl Linked for SlotGc {
+impl<P: Past> Linked for WithPast<P> {
     fn link(&mut self, from: &Gc<Node>, to: [Option<&Gc<Node>>; DEGREE]) {
         self.heap[from].edges = to.map(Option::<&Gc<Node>>::copied);
     }

@@ -106,7 +106,7 @@ fn collect(heap: &mut impl Collector) -> (f64, Option<isize>) {
     (per_object(time, 1), freed)
 }
 
-fn nothing_dies<C: Collector>(graph: &Graph) -> f64 {
+pub(super) fn nothing_dies<C: Collector>(graph: &Graph) -> f64 {
     let mut heap = C::build(graph);
     let (untimed, timed) = match C::EXAMINES {
         Examines::All => (1, 2),
@@ -125,7 +125,7 @@ fn nothing_dies<C: Collector>(graph: &Graph) -> f64 {
     total / (timed * graph.len()) as f64
 }
 
-fn half_dies<C: Collector>(graph: &Graph) -> f64 {
+pub(super) fn half_dies<C: Collector>(graph: &Graph) -> f64 {
     let mut heap = C::build(graph);
     heap.collect();
     heap.drop_other_roots();

@@ -21,7 +21,7 @@ const LOOKUPS: usize = 4_000_000;
 
 /// In which order objects are visited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Order {
+pub(super) enum Order {
     Random,
     Sequence,
 }
@@ -65,7 +65,7 @@ fn work<F: Field>(order: Order, n: usize, at_most: f64) -> Work {
     .target("slotmap", at_most)
 }
 
-fn measure<P: Handles, F: Field>(order: Order, n: usize) -> f64 {
+pub(super) fn measure<P: Handles, F: Field>(order: Order, n: usize) -> f64 {
     let mut heap = P::new(n);
     let mut handles: Vec<_> = (0..n as u64).map(|id| heap.alloc(id)).collect();
     if order == Order::Random {
@@ -74,11 +74,15 @@ fn measure<P: Handles, F: Field>(order: Order, n: usize) -> f64 {
     let expected = F::sum(sum_of_ids(n), n as u64);
     assert_eq!(sum::<P, F>(&heap, &handles), expected);
 
+    passes(n, expected, || sum::<P, F>(black_box(&heap), black_box(&handles)))
+}
+
+/// The time of a lookup, when `sum` makes `n` of them and this is what they add up to.
+pub(crate) fn passes(n: usize, expected: u64, sum: impl Fn() -> u64) -> f64 {
     let passes = (LOOKUPS / n).max(1);
     let start = Stopwatch::start();
     for _ in 0..passes {
-        let found = sum::<P, F>(black_box(&heap), black_box(&handles));
-        assert_eq!(black_box(found), expected);
+        assert_eq!(black_box(sum()), expected);
     }
     per_object(start.elapsed(), passes * n)
 }

@@ -1,0 +1,127 @@
+//! How much of a step's budget is left.
+
+use core::time::Duration;
+
+use crate::clock::Clock;
+use crate::config::Budget;
+
+/// Counts units of work (an object traced, freed or dropped, an entry pruned, a callback run) against a budget.
+///
+/// A clock is read once for a batch of units. The length of a batch follows from how long the last one took, so
+/// that neither the clock costs much nor slow units (destructors of files, objects with a thousand edges) overshoot by much.
+pub(crate) struct Meter<'a> {
+    clock: &'a Clock,
+    limit: Limit,
+    work: usize,
+    /// Units until the clock is read.
+    batch: usize,
+    /// Units of the batch done.
+    done: usize,
+    last: Duration,
+}
+
+enum Limit {
+    None,
+    Units(usize),
+    Time(Duration),
+}
+
+/// What a batch should take at most, and at least.
+const LONG: Duration = Duration::from_micros(20);
+const SHORT: Duration = Duration::from_micros(8);
+const FIRST_BATCH: usize = 4;
+const LONGEST_BATCH: usize = 128;
+
+/// Without a clock a budget of time is one of objects, at this time for each.
+const UNIT_NS: u128 = 50;
+
+impl<'a> Meter<'a> {
+    /// A meter for a step that began at `start`.
+    pub(crate) fn new(budget: Budget, clock: &'a Clock, start: Duration) -> Self {
+        let limit = match budget {
+            Budget::Unlimited => Limit::None,
+            // At least one unit is done.
+            Budget::Objects(units) => Limit::Units(units.max(1)),
+            Budget::Time(time) if clock.runs() => Limit::Time(start.saturating_add(time)),
+            Budget::Time(time) => {
+                Limit::Units(usize::try_from(time.as_nanos() / UNIT_NS).unwrap_or(usize::MAX).max(1))
+            }
+        };
+        Self { clock, limit, work: 0, batch: FIRST_BATCH, done: 0, last: start }
+    }
+
+    /// Units that may be done before the next call of `spend`.
+    pub(crate) fn quota(&self) -> usize {
+        match self.limit {
+            Limit::None => usize::MAX,
+            Limit::Units(left) => left,
+            Limit::Time(end) if self.last >= end && self.work > 0 => 0,
+            Limit::Time(_) => self.batch - self.done,
+        }
+    }
+
+    /// Takes note of work done.
+    pub(crate) fn spend(&mut self, units: usize) {
+        self.work += units;
+        match &mut self.limit {
+            Limit::None => {}
+            Limit::Units(left) => *left = left.saturating_sub(units),
+            Limit::Time(_) => {
+                self.done += units;
+                if self.done >= self.batch {
+                    self.read_clock();
+                }
+            }
+        }
+    }
+
+    fn read_clock(&mut self) {
+        let now = self.clock.now();
+        let took = now.saturating_sub(self.last);
+        if took > LONG {
+            // In one go: a batch may meet the first of many slow units.
+            let factor = (took.as_nanos() / LONG.as_nanos()).clamp(2, 64) as usize;
+            self.batch = (self.batch / factor).max(1);
+        } else if took < SHORT {
+            self.batch = (self.batch * 2).min(LONGEST_BATCH);
+        }
+        self.done = 0;
+        self.last = now;
+    }
+
+    /// Allows some more units where units are counted.
+    pub(crate) fn grant(&mut self, units: usize) {
+        if let Limit::Units(left) = &mut self.limit {
+            *left += units;
+        }
+    }
+
+    /// Whether nothing more may be done.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.quota() == 0
+    }
+
+    /// Begins another kind of work, of whose units nothing is known.
+    pub(crate) fn begin_phase(&mut self) {
+        if let Limit::Time(_) = self.limit {
+            self.read_clock();
+            self.batch = FIRST_BATCH;
+        }
+    }
+
+    pub(crate) fn work(&self) -> usize {
+        self.work
+    }
+
+    pub(crate) fn clock(&self) -> &'a Clock {
+        self.clock
+    }
+
+    /// Goes on under a budget, of which what was done so far is a part.
+    pub(crate) fn limited(self, budget: Budget, start: Duration) -> Self {
+        let mut limited = Self::new(budget, self.clock, start);
+        limited.spend(self.work);
+        limited.begin_phase();
+        limited
+    }
+}

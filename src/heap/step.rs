@@ -1,0 +1,244 @@
+//! Collecting in pieces that fit into a frame.
+
+use core::time::Duration;
+
+use crate::collector::{Kind, Meter};
+use crate::config::Budget;
+use crate::heap::Heap;
+use crate::heap::pacer::{Action, Situation};
+use crate::heap::telemetry::MARGIN;
+use crate::stats::{CollectStats, Phase, Rule, StepReport};
+use crate::trace::RootSource;
+use crate::unwind::Panics;
+
+impl Heap {
+    /// One bounded piece of a full cycle: begins one if none is under way, whatever the pacing says, and does at
+    /// least one unit of work. [`Budget::Unlimited`] finishes the cycle.
+    ///
+    /// Between two steps the program does as it likes. What it makes or roots during a cycle outlives that
+    /// cycle; what it stores in an object that is reachable is never lost, wherever it had the handle from. All
+    /// objects that a cycle frees stop resolving in the same step; until then an unreachable object that still
+    /// resolves can be stored again. Unreachable objects are gone after two cycles at the latest.
+    ///
+    /// A budget of time is overshot where one piece of the program's own code takes longer: a destructor, a callback,
+    /// a root source, the `trace` of one object with a hundred thousand edges. [`StepReport::overshot`] tells.
+    /// Inside a callback it does nothing, and a full collection runs after all callbacks.
+    ///
+    /// # Panics
+    /// As [`collect`](Self::collect), at the end of the step in which user code panicked. A panic in a `trace` or a
+    /// root source abandons the cycle.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Budget, Heap};
+    ///
+    /// let mut heap = Heap::new();
+    /// let garbage: Vec<_> = (0..1000).map(|n| heap.alloc(n)).collect();
+    /// let mut steps = 0;
+    /// let stats = loop {
+    ///     steps += 1;
+    ///     if let Some(stats) = heap.step(Budget::Objects(100)).finished {
+    ///         break stats;
+    ///     }
+    ///     // a frame of the game
+    /// };
+    /// assert_eq!(stats.freed, 1000);
+    /// assert!(steps > 5 && !heap.is_alive(garbage[0]));
+    /// ```
+    pub fn step(&mut self, budget: Budget) -> StepReport {
+        self.step_with(budget, &())
+    }
+
+    /// As [`step`](Self::step), with further roots that live outside of the heap. The source is asked in every step
+    /// that marks, the last one included: what it reports then is alive.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Budget, Heap};
+    ///
+    /// let mut heap = Heap::new();
+    /// let mut components = vec![heap.alloc(1)];
+    /// heap.step_with(Budget::Objects(1), &components);
+    /// components.push(heap.alloc(2));
+    /// while heap.step_with(Budget::Objects(1), &components).finished.is_none() {}
+    /// assert!(components.iter().all(|gc| heap.is_alive(gc)));
+    /// ```
+    pub fn step_with(&mut self, budget: Budget, roots: &dyn RootSource) -> StepReport {
+        if self.collect_later() {
+            return StepReport::default();
+        }
+        self.slice(budget, Rule::Slice, roots)
+    }
+
+    /// What an engine calls each frame: spends at most the budget on what is due. That is nothing if little was
+    /// allocated, or a minor collection if one fits, or a slice of a full cycle.
+    ///
+    /// A budget alone would let memory run away, so what was allocated since the last full cycle counts as debt, up to a
+    /// ceiling that finishes the cycle at once ([`HeapConfig::ceiling_bytes`](crate::HeapConfig::ceiling_bytes));
+    /// [`StepReport::rule`] says which rule decided. With a budget in objects the decisions depend on the program
+    /// alone. Inside a callback it does nothing.
+    ///
+    /// # Panics
+    /// As [`step`](Self::step).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use slotgc::{Budget, Heap, Phase};
+    ///
+    /// let mut heap = Heap::new();
+    /// let player = heap.alloc_root("player".to_string());
+    /// for frame in 0..10_000 {
+    ///     heap.alloc([frame; 8]); // a short life
+    ///     heap.pace(Budget::Time(Duration::from_millis(1)));
+    /// }
+    /// assert!(heap.len() < 5000);
+    /// assert!(heap.is_alive(&player));
+    /// ```
+    pub fn pace(&mut self, budget: Budget) -> StepReport {
+        self.pace_with(budget, &())
+    }
+
+    /// As [`pace`](Self::pace), with further roots that live outside of the heap. The source is asked whenever something
+    /// is being marked.
+    pub fn pace_with(&mut self, budget: Budget, roots: &dyn RootSource) -> StepReport {
+        if self.is_telling() {
+            return StepReport::default();
+        }
+        let situation = Situation {
+            bytes: self.counts.bytes,
+            is_idle: self.collector.phase() == Phase::Idle,
+            can_do_minor: self.collector.can_do_minor(),
+            minor_work: self.minor_work(),
+        };
+        let plan = self.pacer.plan(budget, &situation, &self.config);
+        match plan.action {
+            Action::Nothing => StepReport::default(),
+            Action::Minor => self.minor(budget, plan.rule, roots),
+            Action::Slice(budget) => self.slice(budget, plan.rule, roots),
+            Action::Finish => self.slice(Budget::Unlimited, plan.rule, roots),
+            Action::Collect => {
+                let clock = self.config.clock_in_use().clone();
+                let start = clock.now();
+                let stats = self.collect_with(roots);
+                let time = clock.now().saturating_sub(start);
+                let (phase, work) = (Phase::Notify, (stats.marked + stats.freed).max(1));
+                StepReport { phase, work, time, finished: Some(stats), rule: plan.rule, overshot: false }
+            }
+        }
+    }
+
+    /// Whether [`pace`](Self::pace) would do something: one comparison, for a VM's safe point.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Budget, Heap};
+    ///
+    /// let mut heap = Heap::new();
+    /// assert!(!heap.is_due());
+    /// assert_eq!(heap.pace(Budget::Unlimited).work, 0);
+    /// while !heap.is_due() {
+    ///     heap.alloc([0_u64; 100]);
+    /// }
+    /// assert!(heap.pace(Budget::Unlimited).work > 0);
+    /// ```
+    #[inline]
+    pub fn is_due(&self) -> bool {
+        self.pacer.is_due(self.counts.bytes)
+    }
+
+    /// From now on [`pace`](Self::pace) does nothing (the boss fight) until [`resume`](Self::resume), or until the heap
+    /// reaches its ceiling. [`step`](Self::step) and [`collect`](Self::collect) work as ever.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Budget, Heap};
+    ///
+    /// let mut heap = Heap::new();
+    /// heap.pause();
+    /// for n in 0..50_000 {
+    ///     heap.alloc(n);
+    /// }
+    /// assert_eq!(heap.pace(Budget::Unlimited).work, 0);
+    /// heap.resume();
+    /// assert!(heap.pace(Budget::Unlimited).work > 0);
+    /// ```
+    pub fn pause(&mut self) {
+        self.pacer.pause(&self.config);
+    }
+
+    /// Undoes [`pause`](Self::pause).
+    pub fn resume(&mut self) {
+        let is_idle = self.collector.phase() == Phase::Idle;
+        self.pacer.resume(is_idle, &self.config);
+    }
+
+    /// Objects that a minor collection would have to look at.
+    fn minor_work(&self) -> usize {
+        self.pacer.young(self.allocated()).saturating_add(self.store.dirty_len())
+    }
+
+    /// A slice of the cycle under way, or of a new one.
+    fn slice(&mut self, budget: Budget, rule: Rule, roots: &dyn RootSource) -> StepReport {
+        let clock = self.config.clock_in_use().clone();
+        let start = clock.now();
+        let mut panics = Panics::default();
+        if self.collector.phase() == Phase::Idle {
+            self.begin(Kind::Major, &clock, &mut panics);
+        }
+        let mut meter = Meter::new(budget, &clock, start);
+        let mut finished = self.advance(roots, true, &mut meter, &mut panics);
+        if let Some(stats) = &mut finished {
+            let is_still_over = rule == Rule::Ceiling && self.pacer.is_over(self.counts.bytes, &self.config);
+            if is_still_over || core::mem::take(&mut self.wants_collection) {
+                *stats = stats.then(&self.collect_whole(roots, &clock, &mut panics));
+            }
+        }
+        let report = self.report(budget, rule, &meter, start, finished);
+        panics.raise();
+        report
+    }
+
+    /// A minor collection; its destructors and notifications may be left to the next call.
+    fn minor(&mut self, budget: Budget, rule: Rule, roots: &dyn RootSource) -> StepReport {
+        let clock = self.config.clock_in_use().clone();
+        let start = clock.now();
+        let work = self.minor_work();
+        let mut panics = Panics::default();
+        self.begin(Kind::Minor, &clock, &mut panics);
+        let mut whole = Meter::new(Budget::Unlimited, &clock, start);
+        self.advance_until(Phase::Drop, roots, false, &mut whole, &mut panics);
+        self.pacer.learn(work, clock.now().saturating_sub(start));
+        let mut meter = whole.limited(budget, start);
+        let mut finished = self.advance(roots, false, &mut meter, &mut panics);
+        if let Some(stats) = &mut finished {
+            if core::mem::take(&mut self.wants_collection) {
+                *stats = stats.then(&self.collect_whole(roots, &clock, &mut panics));
+            }
+        }
+        let report = self.report(budget, rule, &meter, start, finished);
+        panics.raise();
+        report
+    }
+
+    fn report(
+        &mut self,
+        budget: Budget,
+        rule: Rule,
+        meter: &Meter<'_>,
+        start: Duration,
+        finished: Option<CollectStats>,
+    ) -> StepReport {
+        let time = meter.clock().now().saturating_sub(start);
+        let over = match budget {
+            Budget::Time(budget) => time.saturating_sub(budget),
+            Budget::Objects(_) | Budget::Unlimited => Duration::ZERO,
+        };
+        self.telemetry.note_step(time, over);
+        if finished.is_some() {
+            self.telemetry.end_cycle();
+        }
+        let phase = if finished.is_some() { Phase::Notify } else { self.collector.phase() };
+        StepReport { phase, work: meter.work().max(1), time, finished, rule, overshot: over > MARGIN }
+    }
+}

@@ -1,0 +1,115 @@
+//! Collecting in steps: what the program may do between two of them, in every phase.
+
+use slotgc::{Budget, CollectStats, Gc, Heap, Phase, StepReport, Weak};
+
+use crate::objects::{Log, Node, Noisy};
+
+/// Steps of one unit until the cycle is in this phase, or finished.
+fn step_to(heap: &mut Heap, phase: Phase) -> StepReport {
+    loop {
+        let report = heap.step(Budget::Objects(1));
+        if report.phase >= phase || report.finished.is_some() {
+            return report;
+        }
+    }
+}
+
+/// The rest of the cycle, by steps of one unit.
+fn finish(heap: &mut Heap) -> CollectStats {
+    loop {
+        if let Some(stats) = heap.step(Budget::Objects(1)).finished {
+            return stats;
+        }
+    }
+}
+
+/// A list of so many nodes.
+fn list(heap: &mut Heap, len: u64) -> Vec<Gc<Node>> {
+    let mut nodes: Vec<Gc<Node>> = Vec::new();
+    for value in 0..len {
+        let next = nodes.last().copied();
+        nodes.push(heap.alloc(Node { value, edges: next.into_iter().collect() }));
+    }
+    nodes
+}
+
+#[test]
+fn steps_of_one_unit_free_what_a_collection_frees() {
+    let log = Log::default();
+    let mut heap = Heap::new();
+    let nodes = list(&mut heap, 500);
+    let root = heap.root(nodes[249]).unwrap();
+    for number in 0..300 {
+        heap.alloc(Noisy::new(number, &log));
+    }
+    let stats = finish(&mut heap);
+    assert_eq!((stats.marked, stats.kept, stats.freed), (250, 250, 550));
+    assert_eq!((heap.len(), log.take()), (250, (0..300).collect()));
+    assert!(nodes[..250].iter().all(|gc| heap.is_alive(gc)) && !heap.is_alive(nodes[250]));
+    drop(root);
+    assert_eq!(finish(&mut heap).freed, 250);
+}
+
+#[test]
+fn what_is_upgraded_and_stored_while_marking_is_half_done_survives_with_all_it_reaches() {
+    // weak-cases 8
+    for when in 0..400 {
+        let mut heap = Heap::new();
+        let nodes = list(&mut heap, 300);
+        let hidden = list(&mut heap, 50);
+        let last = Weak::from(hidden[49]);
+        let root = heap.root(nodes[299]).unwrap();
+        let mut done = false;
+        for _ in 0..when {
+            done |= heap.step(Budget::Objects(1)).finished.is_some();
+        }
+        let Some(gc) = heap.upgrade(last) else {
+            assert!(hidden.iter().all(|gc| !heap.is_alive(gc)), "all die at one moment");
+            continue;
+        };
+        assert!(!done && hidden.iter().all(|gc| heap.is_alive(gc)));
+        heap[&root].edges.push(gc);
+        finish(&mut heap);
+        assert_eq!((hidden.iter().all(|gc| heap.is_alive(gc)), heap.len()), (true, 350), "at step {when}");
+    }
+}
+
+#[test]
+fn all_that_a_cycle_frees_stops_resolving_in_one_step() {
+    let log = Log::default();
+    let mut heap = Heap::new();
+    let nodes = list(&mut heap, 3000);
+    let noisy: Vec<_> = (0..3000).map(|number| heap.alloc(Noisy::new(number, &log))).collect();
+    let kept = heap.root(noisy[1234]).unwrap();
+    step_to(&mut heap, Phase::Prune);
+    for _ in 0.. {
+        let alive = noisy.iter().filter(|gc| heap.is_alive(**gc)).count();
+        let nodes_alive = nodes.iter().filter(|gc| heap.get(**gc).is_some()).count();
+        assert_eq!((alive, nodes_alive, heap.len()), (1, 0, 1));
+        assert_eq!((heap.len_of::<Noisy>(), heap.len_of::<Node>(), heap.iter::<Noisy>().count()), (1, 0, 1));
+        assert_eq!((heap.stats().objects, heap.stats().freed), (1, 5999));
+        assert!(heap.is_alive_any(kept.gc().erase()) && !heap.is_alive_any(noisy[0].erase()));
+        if heap.step(Budget::Objects(100)).finished.is_some() {
+            break;
+        }
+    }
+    assert_eq!((heap.len(), log.take().len()), (1, 2999));
+}
+
+#[test]
+fn a_minor_collection_frees_the_young_and_leaves_the_old() {
+    let mut heap = Heap::new();
+    let nodes = list(&mut heap, 1000);
+    let root = heap.root(nodes[999]).unwrap();
+    heap.collect();
+    heap[&root].edges.clear();
+    let kid = heap.alloc(Node::leaf(1));
+    let grandkid = heap.alloc(Node::leaf(2));
+    heap[kid].edges.push(grandkid);
+    heap[nodes[500]].edges.push(kid);
+    list(&mut heap, 700);
+    let stats = heap.collect_minor();
+    assert_eq!((stats.freed, stats.kept), (700, 1002));
+    assert!(heap.is_alive(kid) && heap.is_alive(grandkid));
+    assert_eq!(heap.collect().freed, 1001);
+}
