@@ -204,7 +204,7 @@ pub(crate) struct Claim {
     word: usize,
     /// Slots not handed out yet.
     free: u64,
-    /// Slots of the claim.
+    /// The same, and those handed out of which no note was taken.
     all: u64,
     first: Generation,
 }
@@ -1201,8 +1201,10 @@ impl Claim {
         self.word
     }
 
-    /// The slots that were handed out.
-    pub(crate) fn handed_out(&self) -> Made {
-        Made { page: self.page, word: self.word, bits: self.all & !self.free }
+    /// The slots that were handed out since it was last asked.
+    pub(crate) fn take_handed_out(&mut self) -> Made {
+        let bits = self.all & !self.free;
+        self.all = self.free;
+        Made { page: self.page, word: self.word, bits }
     }
 }

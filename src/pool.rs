@@ -255,8 +255,8 @@ impl Pool {
     }
 
     /// Notes where the claim's objects are, if they are to be traced.
-    fn note_made(&mut self) {
-        let made = self.claim.handed_out();
+    pub(crate) fn note_made(&mut self) {
+        let made = self.claim.take_handed_out();
         if self.making == Making::Traced && self.barrier == Barrier::Log && made.bits != 0 {
             self.made.push(made);
         }

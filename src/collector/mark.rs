@@ -190,6 +190,7 @@ impl Marker {
         source: &dyn RootSource,
         meter: &mut Meter<'_>,
     ) -> bool {
+        pools.iter_mut().for_each(Pool::note_made);
         self.trace_source(store, source);
         let mut saw_unguarded = false;
         loop {

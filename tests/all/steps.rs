@@ -1,5 +1,7 @@
 //! Collecting in steps: what the program may do between two of them, in every phase.
 
+mod model;
+
 use slotgc::{Budget, CollectStats, Gc, Heap, Phase, StepReport, Weak};
 
 use crate::objects::{Log, Node, Noisy};
