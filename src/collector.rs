@@ -36,6 +36,7 @@ use crate::handle::RawHandle;
 use crate::page::{Store, SweepLog};
 use crate::pool::{Making, Pool, Scope};
 use crate::root::RootTable;
+use crate::spans;
 use crate::stats::{CollectStats, Phase};
 use crate::trace::{Aside, RootSource, Trace};
 use crate::unwind::Panics;
@@ -199,6 +200,7 @@ impl Collector {
         let mut watch = Stopwatch::start(parts.clock);
         while self.phase != Phase::Idle && self.phase < until {
             let phase = self.phase;
+            let _span = spans::enter(phase);
             let is_done = match phase {
                 Phase::Mark => self.mark(parts, source, in_slices, meter),
                 Phase::Prune => self.prune(parts, meter, panics),
@@ -215,6 +217,8 @@ impl Collector {
             if is_done {
                 self.pool = 0;
                 meter.begin_phase();
+                #[cfg(gc_zeal)]
+                parts.pools.iter().for_each(|pool| pool.verify(parts.store, &mut Vec::new()));
             }
             if !is_done || meter.is_spent() {
                 break;
@@ -253,6 +257,23 @@ impl Collector {
         }
         self.phase = Phase::Prune;
         true
+    }
+
+    /// Marks a bit, at a moment that nobody chose: zeal mode.
+    #[cfg(gc_zeal)]
+    pub(crate) fn mark_a_bit<H>(&mut self, parts: &mut Parts<'_, H>) {
+        if self.phase == Phase::Mark && self.kind == Kind::Major {
+            self.phase = Phase::Idle;
+            let mut meter =
+                Meter::new(crate::config::Budget::Objects(1), parts.clock, core::time::Duration::ZERO);
+            let mut panics = Panics::default();
+            panics.run_once(|_| {
+                let mut attempt = Attempt { store: parts.store, pools: parts.pools, succeeded: false };
+                self.marker.mark_a_bit(&self.ops, attempt.store, &mut meter);
+                attempt.succeeded = true;
+                self.phase = Phase::Mark;
+            });
+        }
     }
 
     fn prune<H>(&mut self, parts: &mut Parts<'_, H>, meter: &mut Meter<'_>, panics: &mut Panics) -> bool {

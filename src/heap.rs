@@ -23,7 +23,7 @@ use crate::death::Deaths;
 use crate::page::Store;
 use crate::pool::Pool;
 use crate::root::RootTable;
-use crate::stats::{HeapStats, TypeCensus};
+use crate::stats::{HeapStats, Phase, TypeCensus};
 use crate::sync::Arc;
 use crate::tag::Tag;
 
@@ -243,6 +243,35 @@ impl Heap {
                 pages: pool.pages_in_memory(),
             }
         })
+    }
+
+    /// Checks the heap's own books: for tests of code that uses a heap in unusual ways, and for reports of bugs in
+    /// this crate. O(slots).
+    ///
+    /// # Panics
+    /// If something is wrong, which no safe program can bring about. The text says what.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Budget, Heap};
+    ///
+    /// let mut heap = Heap::new();
+    /// heap.alloc("Teddy".to_string());
+    /// heap.step(Budget::Objects(1));
+    /// heap.verify();
+    /// ```
+    pub fn verify(&self) {
+        let mut logged = Vec::new();
+        self.pools.iter().for_each(|pool| pool.verify(&self.store, &mut logged));
+        if self.collector.phase() == Phase::Idle && self.collector.can_do_minor() {
+            self.store.verify_dirty(&logged);
+        }
+        let objects = self.pools.iter().map(Pool::live).sum::<usize>();
+        assert_eq!(objects, self.counts.objects, "objects in pools and as counted");
+        let bytes = self.pools.iter().map(|pool| pool.live() * pool.info().slot_bytes).sum::<usize>();
+        assert_eq!(bytes, self.counts.bytes, "bytes in pools and as counted");
+        let collector = self.collector.building().len();
+        assert_eq!(collector, self.counts.making, "objects being made, as the collector and the heap count");
     }
 
     /// The heap is about to shrink.

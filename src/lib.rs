@@ -11,6 +11,7 @@ mod hash;
 mod config;
 mod stats;
 mod clock;
+mod spans;
 mod unwind;
 mod tag;
 mod bitmap;

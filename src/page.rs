@@ -115,6 +115,16 @@ impl<T> Slot<T> {
         unsafe { (*self.start.as_ptr()).flags = flags }
     }
 
+    /// Overwrites a value that is gone, so that whoever still looks at it is noticed. In zeal mode only.
+    #[inline(always)]
+    fn poison(self) {
+        #[cfg(gc_zeal)]
+        {
+            // SAFETY: the value's bytes lie in the slot, no value is there, and the heap is borrowed mutably.
+            unsafe { self.value().cast::<u8>().write_bytes(0xdb, size_of::<T>()) };
+        }
+    }
+
     #[inline(always)]
     fn value(self) -> NonNull<T> {
         // SAFETY: the value lies in the slot, which lies in the page.
@@ -920,6 +930,52 @@ impl Store {
         })
     }
 
+    // ---- Checking
+
+    /// Checks what is written about a page of `T`; gives how many objects live there, the dead that are not swept yet
+    /// included, and on how many of them something is registered. Adds the old ones that were changed.
+    ///
+    /// # Panics
+    /// If something is wrong.
+    pub(crate) fn verify_page<T: 'static>(&self, page: u32, logged: &mut Vec<RawHandle>) -> (usize, usize) {
+        let name = core::any::type_name::<T>();
+        let (mut objects, mut watched) = (0, 0);
+        let (white, occupied) = (self.words(Bits::White, page), self.words(Bits::Occupied, page));
+        for (word, (white, occupied)) in white.iter().zip(occupied).enumerate() {
+            let (white, occupied) = (load(white), load(occupied));
+            assert!(occupied & !Valid::<T>::bits(word) == 0, "page {page} of {name}: a bit without a slot");
+            assert!(white & !occupied == 0, "page {page} of {name}: a white slot that is not occupied");
+            for bit in ones(Valid::<T>::bits(word)) {
+                let granule = Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
+                let slot = self.look().slot_to_sweep::<T>(granule).expect("an open page of its type");
+                let (is_alive, flags) = (slot.generation().is_occupied(), slot.flags());
+                let is_held = is_alive || flags & DOOMED != 0;
+                assert!(
+                    !is_held || occupied >> bit & 1 != 0,
+                    "slot {granule:?} of {name}: its value is not safe"
+                );
+                assert!(!is_alive || flags & DOOMED == 0, "slot {granule:?} of {name}: alive and doomed");
+                objects += usize::from(is_alive);
+                watched += usize::from(is_alive && flags & WATCHED != 0);
+                if is_alive && flags & LOGGED != 0 && white >> bit & 1 == 0 {
+                    logged.push(RawHandle::new(granule, slot.generation()));
+                }
+            }
+        }
+        (objects, watched)
+    }
+
+    /// Checks the write barrier's list, between two cycles: these old objects believe that they are in it.
+    ///
+    /// # Panics
+    /// If one is not.
+    pub(crate) fn verify_dirty(&self, logged: &[RawHandle]) {
+        let mut dirty = self.dirty.clone();
+        dirty.sort_unstable();
+        let lost = logged.iter().find(|raw| dirty.binary_search(raw).is_err());
+        assert!(lost.is_none(), "{lost:?} was changed, and the write barrier's list does not have it");
+    }
+
     // ---- Death
 
     /// Ends an object's life and gives its value. The slot stays occupied.
@@ -928,6 +984,7 @@ impl Store {
         slot.set_header(raw.generation().next());
         // SAFETY: `find` saw an initialised `T`. The generation is even now, so nobody reads it again.
         let value = unsafe { slot.value().read() };
+        slot.poison();
         Some((value, self.vacated(slot)))
     }
 
@@ -948,7 +1005,9 @@ impl Store {
         slot.set_flags(slot.flags() & !DOOMED);
         // SAFETY: `DOOMED` was set, so the value is initialised and its destructor has not run; it is cleared
         // now, so nobody reads or drops it again.
-        Some(unsafe { slot.value().read() })
+        let value = unsafe { slot.value().read() };
+        slot.poison();
+        Some(value)
     }
 
     /// Whether something is registered on a living object.
@@ -976,6 +1035,7 @@ impl Store {
         // SAFETY: `DOOMED` was set, so the value is initialised and its destructor has not run; it is cleared
         // now, so this is the only time.
         unsafe { slot.value().drop_in_place() };
+        slot.poison();
     }
 
     /// All white: every occupied slot of these pages is up for collection.
@@ -1088,6 +1148,8 @@ impl Store {
                 if needs_drop::<T>() || flags & WATCHED != 0 {
                     doomed |= 1_u64 << bit;
                     slot.set_flags(DOOMED);
+                } else {
+                    slot.poison();
                 }
                 slot.set_generation(generation.next());
                 if generation.next() == Generation::ZERO {

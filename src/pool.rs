@@ -26,6 +26,7 @@ pub(crate) struct PoolOps {
     drop_doomed: fn(&mut Store, &[u32], &mut DoomCursor) -> bool,
     sweep_page: fn(&mut Store, u32, &mut usize, usize, &mut SweepLog) -> usize,
     condemned_len: fn(&Store, u32) -> usize,
+    verify_page: fn(&Store, u32, &mut Vec<RawHandle>) -> (usize, usize),
     each_of: fn(&Store, u32, usize, u64, &mut dyn FnMut(RawHandle)),
     kill: fn(&mut Store, RawHandle) -> Option<Vacated>,
     drop_slot: fn(&mut Store, Granule),
@@ -159,6 +160,7 @@ impl Pool {
             drop_doomed: Store::drop_doomed::<T>,
             sweep_page: Store::sweep_page::<T>,
             condemned_len: Store::condemned_len::<T>,
+            verify_page: Store::verify_page::<T>,
             each_of: Store::each_of::<T>,
             kill: Store::kill::<T>,
             drop_slot: Store::drop_slot::<T>,
@@ -508,7 +510,12 @@ impl Pool {
                 return 0;
             }
             // Every occupied slot died, and without limbo each of them holds an object.
-            None if whole && !self.info.needs_drop && self.limbo.is_empty() && self.watched == 0 => {
+            None if whole
+                && !cfg!(gc_zeal)
+                && !self.info.needs_drop
+                && self.limbo.is_empty()
+                && self.watched == 0 =>
+            {
                 let died = store.occupied_len(page) as usize;
                 store.close_page(page);
                 self.states[position].state = PageState::Closed;
@@ -584,6 +591,28 @@ impl Pool {
             }
             PageState::Open | PageState::Closed => {}
         }
+    }
+
+    /// Checks the pool's books. Adds the old objects that were changed.
+    ///
+    /// # Panics
+    /// If something is wrong.
+    pub(crate) fn verify(&self, store: &Store, logged: &mut Vec<RawHandle>) {
+        let name = self.info.name;
+        let (mut objects, mut watched) = (0, 0);
+        for (page, state) in self.pages.iter().zip(&self.states) {
+            if state.state == PageState::Open {
+                let (of_page, watched_of_page) = (self.ops.verify_page)(store, *page, logged);
+                objects += of_page;
+                watched += watched_of_page;
+            } else {
+                assert!(store.is_vacant(*page), "page {page} of {name}: closed and not vacant");
+            }
+        }
+        assert_eq!(objects, self.live, "objects of {name} in its pages and as counted");
+        assert_eq!(watched, self.watched, "watched objects of {name} in its pages and as counted");
+        let is_listed = |position: &usize| self.states[*position].is_young;
+        assert!(self.young.iter().all(is_listed), "a page of {name} is listed as young and does not know");
     }
 
     /// Gives the memory of wholly free pages back.

@@ -231,6 +231,15 @@ impl Marker {
         true
     }
 
+    /// Follows some edges, and comes to no conclusion.
+    #[cfg(gc_zeal)]
+    pub(crate) fn mark_a_bit(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) {
+        match self.side.gathering {
+            false => self.follow(ops, store, meter),
+            true => self.follow_exactly(ops, store, meter),
+        };
+    }
+
     fn trace_source(&mut self, store: &Store, source: &dyn RootSource) {
         self.trace_with(store, |tracer| source.trace_roots(tracer));
     }

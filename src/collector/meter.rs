@@ -118,10 +118,10 @@ impl<'a> Meter<'a> {
     }
 
     /// Goes on under a budget, of which what was done so far is a part.
-    pub(crate) fn limited(self, budget: Budget, start: Duration) -> Self {
-        let mut limited = Self::new(budget, self.clock, start);
-        limited.spend(self.work);
-        limited.begin_phase();
-        limited
+    pub(crate) fn limit(&mut self, budget: Budget, start: Duration) {
+        let work = self.work;
+        *self = Self::new(budget, self.clock, start);
+        self.spend(work);
+        self.begin_phase();
     }
 }

@@ -156,6 +156,8 @@ impl Heap {
     /// The pool of `T`, ready to take one more object.
     #[inline(always)]
     fn prepare<T: Trace>(&mut self) -> Result<u16, Limit> {
+        #[cfg(gc_zeal)]
+        self.mark_a_bit();
         if self.counts.objects + self.counts.making >= self.config.objects_limit() {
             self.check_objects()?;
         }

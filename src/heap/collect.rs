@@ -5,6 +5,7 @@ use crate::collector::{Collector, Kind, Meter, Parts};
 use crate::config::Budget;
 use crate::heap::pacer::Totals;
 use crate::heap::{Counts, Heap};
+use crate::spans;
 use crate::stats::{CollectStats, Phase};
 use crate::trace::RootSource;
 use crate::unwind::Panics;
@@ -58,8 +59,8 @@ impl Heap {
         }
         let clock = self.config.clock_in_use().clone();
         let start = clock.now();
-        let mut panics = Panics::default();
-        let stats = self.collect_whole(roots, &clock, &mut panics);
+        let (mut panics, mut stats) = (Panics::default(), CollectStats::default());
+        panics.run_once(|panics| stats = self.collect_whole(roots, &clock, panics));
         self.telemetry.note_pause(clock.now().saturating_sub(start));
         panics.raise();
         stats
@@ -101,9 +102,9 @@ impl Heap {
         }
         let clock = self.config.clock_in_use().clone();
         let start = clock.now();
-        let mut panics = Panics::default();
+        let (mut panics, mut stats) = (Panics::default(), CollectStats::default());
         let kind = if self.collector.can_do_minor() { Kind::Minor } else { Kind::Major };
-        let stats = self.cycles(kind, roots, &clock, &mut panics);
+        panics.run_once(|panics| stats = self.cycles(kind, roots, &clock, panics));
         self.telemetry.note_pause(clock.now().saturating_sub(start));
         panics.raise();
         stats
@@ -117,6 +118,7 @@ impl Heap {
         panics: &mut Panics,
     ) -> CollectStats {
         let before = self.finish_committed(roots, clock, panics);
+        self.wants_collection = false;
         let stats = self.cycles(Kind::Major, roots, clock, panics);
         before.map_or(stats, |before| before.then(&stats))
     }
@@ -182,6 +184,14 @@ impl Heap {
         (collector, Parts { store, pools, roots, deaths, clock })
     }
 
+    /// Zeal mode: a step of one object.
+    #[cfg(gc_zeal)]
+    pub(super) fn mark_a_bit(&mut self) {
+        let clock = self.config.clock_in_use().clone();
+        let (collector, mut parts) = self.parts(&clock);
+        collector.mark_a_bit(&mut parts);
+    }
+
     /// Goes on with the cycle up to a phase, or until the budget is spent.
     pub(super) fn advance_until(
         &mut self,
@@ -214,6 +224,7 @@ impl Heap {
         if self.collector.phase() != Phase::Notify || meter.is_spent() {
             return None;
         }
+        let _span = spans::enter(Phase::Notify);
         let mut watch = Stopwatch::start(meter.clock());
         let told = self.tell(meter, panics);
         if !told.is_own_heap {

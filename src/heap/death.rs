@@ -347,7 +347,10 @@ impl Destroyed {
         let told = heap.tell(&mut Meter::new(Budget::Unlimited, &clock, clock.now()), panics);
         heap.deaths.take_up(put_off);
         if told.wants_collection {
-            heap.collect_whole(&(), &clock, panics);
+            // A panic in a `trace` here is not to hide one from a callback before.
+            panics.run_once(|panics| {
+                heap.collect_whole(&(), &clock, panics);
+            });
         }
     }
 }

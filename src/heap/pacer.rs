@@ -23,6 +23,9 @@ pub(super) struct Pacer {
     minor_ns: f32,
 }
 
+/// What a minor collection is thought to take for an object before one was seen.
+const MINOR_NS: f32 = 40.0;
+
 /// What is to be done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Plan {
@@ -69,7 +72,7 @@ impl Pacer {
             begin_bytes: 0,
             begin_freed_bytes: 0,
             is_paused: false,
-            minor_ns: 40.0,
+            minor_ns: MINOR_NS,
         };
         pacer.set_due(0, config);
         pacer
@@ -116,6 +119,8 @@ impl Pacer {
             let freed = usize::try_from(freed_bytes - self.begin_freed_bytes).unwrap_or(usize::MAX);
             let made = (bytes.saturating_add(freed)).saturating_sub(self.begin_bytes);
             self.live_bytes = bytes.saturating_sub(made);
+            // While minor collections are refused nothing is learnt of them, so a refusal must not be for ever.
+            self.minor_ns = self.minor_ns.min(MINOR_NS);
         }
         self.set_due(bytes, config);
     }
@@ -129,9 +134,9 @@ impl Pacer {
     pub(super) fn learn(&mut self, work: usize, time: Duration) {
         if work >= 64 {
             let ns = time.as_nanos() as f32 / work as f32;
-            // Quick to believe that it is slow.
+            // Quick to believe that it is slow, but not at once: the system may have taken the processor away.
             let weight = if ns > self.minor_ns { 0.5 } else { 0.1 };
-            self.minor_ns += (ns - self.minor_ns) * weight;
+            self.minor_ns += (ns.min(self.minor_ns * 2.0) - self.minor_ns) * weight;
         }
     }
 

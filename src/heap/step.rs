@@ -182,18 +182,21 @@ impl Heap {
     fn slice(&mut self, budget: Budget, rule: Rule, roots: &dyn RootSource) -> StepReport {
         let clock = self.config.clock_in_use().clone();
         let start = clock.now();
-        let mut panics = Panics::default();
-        if self.collector.phase() == Phase::Idle {
-            self.begin(Kind::Major, &clock, &mut panics);
-        }
+        let (mut panics, mut finished) = (Panics::default(), None);
         let mut meter = Meter::new(budget, &clock, start);
-        let mut finished = self.advance(roots, true, &mut meter, &mut panics);
-        if let Some(stats) = &mut finished {
-            let is_still_over = rule == Rule::Ceiling && self.pacer.is_over(self.counts.bytes, &self.config);
-            if is_still_over || core::mem::take(&mut self.wants_collection) {
-                *stats = stats.then(&self.collect_whole(roots, &clock, &mut panics));
+        panics.run_once(|panics| {
+            if self.collector.phase() == Phase::Idle {
+                self.begin(Kind::Major, &clock, panics);
             }
-        }
+            finished = self.advance(roots, true, &mut meter, panics);
+            if let Some(stats) = &mut finished {
+                let is_still_over =
+                    rule == Rule::Ceiling && self.pacer.is_over(self.counts.bytes, &self.config);
+                if is_still_over || core::mem::take(&mut self.wants_collection) {
+                    *stats = stats.then(&self.collect_whole(roots, &clock, panics));
+                }
+            }
+        });
         let report = self.report(budget, rule, &meter, start, finished);
         panics.raise();
         report
@@ -204,18 +207,20 @@ impl Heap {
         let clock = self.config.clock_in_use().clone();
         let start = clock.now();
         let work = self.minor_work();
-        let mut panics = Panics::default();
-        self.begin(Kind::Minor, &clock, &mut panics);
-        let mut whole = Meter::new(Budget::Unlimited, &clock, start);
-        self.advance_until(Phase::Drop, roots, false, &mut whole, &mut panics);
-        self.pacer.learn(work, clock.now().saturating_sub(start));
-        let mut meter = whole.limited(budget, start);
-        let mut finished = self.advance(roots, false, &mut meter, &mut panics);
-        if let Some(stats) = &mut finished {
-            if core::mem::take(&mut self.wants_collection) {
-                *stats = stats.then(&self.collect_whole(roots, &clock, &mut panics));
+        let (mut panics, mut finished) = (Panics::default(), None);
+        let mut meter = Meter::new(Budget::Unlimited, &clock, start);
+        panics.run_once(|panics| {
+            self.begin(Kind::Minor, &clock, panics);
+            self.advance_until(Phase::Drop, roots, false, &mut meter, panics);
+            self.pacer.learn(work, clock.now().saturating_sub(start));
+            meter.limit(budget, start);
+            finished = self.advance(roots, false, &mut meter, panics);
+            if let Some(stats) = &mut finished {
+                if core::mem::take(&mut self.wants_collection) {
+                    *stats = stats.then(&self.collect_whole(roots, &clock, panics));
+                }
             }
-        }
+        });
         let report = self.report(budget, rule, &meter, start, finished);
         panics.raise();
         report

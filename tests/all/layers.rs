@@ -11,6 +11,7 @@ const LAYERS: &[&str] = &[
     "handle",
     "hash",
     "stats",
+    "spans",
     "config",
     "tag",
     "bitmap",

@@ -284,6 +284,7 @@ impl World {
     }
 
     fn check(&mut self) {
+        self.heap.verify();
         let reachable = self.reachable();
         let mut alive = 0;
         for id in 0..self.handles.len() {
