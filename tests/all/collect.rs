@@ -226,6 +226,7 @@ fn destructors_run_once_when_every_handle_is_dead_already() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "std"), ignore = "there is no clock")]
 fn the_numbers_of_a_collection_are_what_was_seen() {
     // weak-cases 68
     let log = Log::default();

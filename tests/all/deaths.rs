@@ -4,6 +4,7 @@
 mod guards;
 mod inside;
 mod model;
+#[cfg(feature = "std")]
 mod panics;
 
 use std::cell::Cell;

@@ -8,7 +8,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
 use slotgc::{AnyGc, Gc, GcMap, GcSet, HandleHasher, Heap, Root, Trace, Tracer, Weak};
-use slotmap::{Key, SecondaryMap, SparseSecondaryMap};
+use slotmap::Key;
+#[cfg(feature = "std")]
+use slotmap::{SecondaryMap, SparseSecondaryMap};
 
 use crate::objects::Node;
 
@@ -196,6 +198,7 @@ fn bits_are_the_same_for_every_kind_and_lead_back() {
 }
 
 #[test]
+#[cfg(feature = "std")]
 fn slotmaps_secondary_maps_are_side_tables() {
     let mut heap = Heap::new();
     let all: Vec<_> = (0..5000).map(|value| heap.alloc(Node::leaf(value))).collect();

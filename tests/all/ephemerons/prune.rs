@@ -1,7 +1,7 @@
 //! `prune`, `Liveness` and `set_aside`: when they are called, what they see, and what becomes of what they remove.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use slotgc::{Gc, Heap, Liveness, Trace, Tracer, Weak};
 
@@ -190,7 +190,10 @@ fn a_value_may_drop_what_it_removes_at_once() {
 }
 
 #[test]
+#[cfg(feature = "std")]
 fn prune_reaches_values_inside_containers() {
+    use std::sync::Mutex;
+
     struct Shelf {
         lists: Vec<Option<Box<Watched>>>,
         locked: Mutex<Watched>,

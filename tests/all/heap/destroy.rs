@@ -117,3 +117,13 @@ fn destroying_everything_leaves_a_heap_that_works() {
     assert!(made.iter().all(|gc| !heap.is_alive(gc)));
     assert_eq!(heap[&again].number, 7);
 }
+
+#[test]
+fn a_panic_in_a_destructor_leaves_the_counts_right() {
+    let log = Log::default();
+    let mut heap = Heap::new();
+    heap.alloc(Bomb(Noisy::new(1, &log)));
+    assert_eq!(panic_text(|| heap.collect()), "bomb 1");
+    assert_eq!((heap.len(), heap.stats().freed), (0, 1));
+    drop(heap);
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use slotgc::{Budget, Gc, Heap, Phase, Root, Weak, WeakKeyMap, WeakSet};
+use slotgc::{Budget, Gc, Heap, Phase, Root, Trace, Tracer, Weak, WeakKeyMap, WeakSet};
 
 use crate::objects::{Dice, traced};
 
@@ -12,12 +12,23 @@ struct Thing {
     id: usize,
     edges: Vec<Gc<Thing>>,
     plain: Vec<Gc<Plain>>,
-    locked: Option<Mutex<Vec<Gc<Thing>>>>,
+    locked: Option<Locked>,
     notes: WeakKeyMap<Thing, Gc<Thing>>,
     friends: WeakSet<Thing>,
 }
 
 traced!(Thing { edges, plain, locked, notes, friends });
+
+/// Changes past the write barrier.
+#[derive(Default)]
+struct Locked(Mutex<Vec<Gc<Thing>>>);
+
+impl Trace for Locked {
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        tracer.interior_mutability();
+        tracer.edges(self.0.lock().unwrap().iter().copied());
+    }
+}
 
 /// Without a destructor: pages of these close whole.
 struct Plain {
@@ -110,7 +121,7 @@ impl World {
             self.touch(id);
             return;
         }
-        let locked = (self.dice.below(4) == 0).then(Mutex::default);
+        let locked = (self.dice.below(4) == 0).then(Locked::default);
         let edges = target.map(|(_, gc)| gc).into_iter().collect();
         known.edges.extend(target.map(|(id, _)| id));
         let (notes, friends) = (WeakKeyMap::new(), WeakSet::new());
@@ -180,7 +191,7 @@ impl World {
             }
             6 => {
                 if let Some(locked) = &self.heap[a_gc].locked {
-                    let mut locked = locked.lock().unwrap();
+                    let mut locked = locked.0.lock().unwrap();
                     if self.dice.below(3) == 0 {
                         locked.clear();
                         self.known[a].locked.clear();
