@@ -33,8 +33,8 @@ use sync_wrapper::SyncWrapper;
 use crate::clock::{Clock, Stopwatch};
 use crate::death::Deaths;
 use crate::handle::RawHandle;
-use crate::page::{Store, SweepLog};
-use crate::pool::{Making, Pool, Scope};
+use crate::page::{Age, Store, SweepLog};
+use crate::pool::{Pool, Scope};
 use crate::root::RootTable;
 use crate::spans;
 use crate::stats::{CollectStats, Phase};
@@ -147,11 +147,11 @@ impl Collector {
     }
 
     /// What becomes of objects that are made now.
-    pub(crate) fn making(&self) -> Making {
+    pub(crate) fn making(&self) -> Age {
         match self.phase {
-            Phase::Mark => Making::Traced,
-            Phase::Prune | Phase::Sweep | Phase::Drop => Making::Old,
-            Phase::Idle | Phase::Notify => Making::Young,
+            Phase::Mark => Age::Traced,
+            Phase::Prune | Phase::Sweep | Phase::Drop => Age::Old,
+            Phase::Idle | Phase::Notify => Age::Young,
         }
     }
 
@@ -171,7 +171,7 @@ impl Collector {
         self.listed_pools = 0;
         self.condemned = false;
         self.needs_major = true;
-        pools.iter_mut().for_each(|pool| pool.set_making(store, Making::Traced));
+        pools.iter_mut().for_each(|pool| pool.set_making(store, Age::Traced));
         match kind {
             Kind::Major => self.marker.begin_major(store, pools, roots),
             Kind::Minor => {
@@ -249,7 +249,7 @@ impl Collector {
         self.stats.marked = self.marker.marked();
         self.condemned = in_slices;
         for pool in &mut *parts.pools {
-            pool.set_making(parts.store, Making::Old);
+            pool.set_making(parts.store, Age::Old);
             pool.begin_sweep(self.kind.scope());
             if in_slices {
                 pool.condemn(parts.store);
@@ -392,7 +392,7 @@ impl Collector {
     /// The heap is in its final state.
     fn end<H>(&mut self, parts: &mut Parts<'_, H>) {
         for pool in &mut *parts.pools {
-            pool.set_making(parts.store, Making::Young);
+            pool.set_making(parts.store, Age::Young);
             self.stats.kept += pool.live();
         }
         self.needs_major = false;
@@ -424,7 +424,7 @@ struct Attempt<'a> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if !self.succeeded {
-            self.pools.iter_mut().for_each(|pool| pool.set_making(self.store, Making::Young));
+            self.pools.iter_mut().for_each(|pool| pool.set_making(self.store, Age::Young));
         }
     }
 }

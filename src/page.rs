@@ -35,8 +35,8 @@ const _: () = assert!(size_of::<Header>() == HEADER_BYTES && align_of::<Header>(
 const DOOMED: u32 = 1;
 /// Something is registered on the slot's object, to be told of its death.
 const WATCHED: u32 = 2;
-/// The object was changed since it was last traced, and the collector knows or will see for itself: the handle is
-/// in `dirty`, or the slot is white.
+/// The object was changed or made since it was last traced, and the collector knows or will see for itself: the
+/// handle is in `dirty`, or the slot is white, or the object was made while marking.
 const LOGGED: u32 = 4;
 /// The object asked for its `prune` in the collection under way.
 const WEAK_OWNER: u32 = 8;
@@ -98,9 +98,9 @@ impl<T> Slot<T> {
 
     /// Generation and flags at once: a tenant's first moment, or none's.
     #[inline(always)]
-    fn set_header(self, generation: Generation) {
+    fn set_header(self, generation: Generation, flags: u32) {
         // SAFETY: as above.
-        unsafe { self.start.write(Header { generation, flags: 0 }) }
+        unsafe { self.start.write(Header { generation, flags }) }
     }
 
     #[inline(always)]
@@ -217,6 +217,8 @@ pub(crate) struct Claim {
     /// The same, and those handed out of which no note was taken.
     all: u64,
     first: Generation,
+    /// What the headers of its objects begin with.
+    flags: u32,
 }
 
 /// Slots of a word in which objects were made.
@@ -227,12 +229,14 @@ pub(crate) struct Made {
     pub(crate) bits: u64,
 }
 
-/// Whether what is allocated may be freed by the next minor collection.
+/// What the collector knows of objects that are made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Age {
-    /// White: it dies unless it is reached.
+    /// White: they die unless the next collection, a minor one too, reaches them.
     Young,
-    /// Not white: it outlives the collection under way.
+    /// Not white: they outlive the collection under way, which is to trace them.
+    Traced,
+    /// Not white, and all that they refer to is not.
     Old,
 }
 
@@ -634,7 +638,13 @@ impl Store {
 
     /// Claims the free slots of the next word of a page of `T` from `word` on; `None` if there is none, or if the
     /// page is still to be swept.
-    pub(crate) fn claim<T: 'static>(&mut self, page: u32, word: usize, age: Age) -> Option<Claim> {
+    pub(crate) fn claim<T: 'static>(
+        &mut self,
+        page: u32,
+        word: usize,
+        age: Age,
+        barrier: Barrier,
+    ) -> Option<Claim> {
         if !self.look().is_page_of::<T>(Granule::new(page, 0)) {
             return None;
         }
@@ -648,7 +658,8 @@ impl Store {
                     store(white, load(white) | free);
                 }
                 let first = self.pages[page as usize].first;
-                return Some(Claim { page, word, free, all: free, first });
+                let flags = if age == Age::Old || barrier == Barrier::None { 0 } else { LOGGED };
+                return Some(Claim { page, word, free, all: free, first, flags });
             }
         }
         None
@@ -698,7 +709,7 @@ impl Store {
         let generation = slot.generation().next().max(claim.first);
         // SAFETY: the slot is one of `T`'s and its generation even, so no value is there; room for a `T` is.
         unsafe { slot.value().write(value) };
-        slot.set_header(generation);
+        slot.set_header(generation, claim.flags);
         RawHandle::new(granule, generation)
     }
 
@@ -708,7 +719,7 @@ impl Store {
         let (slot, granule) = self.next_slot::<T>(claim);
         let generation = slot.generation().next().max(claim.first);
         // The stored generation is the even one just before the handle's, also in a slot that was never used.
-        slot.set_header(Generation(generation.0 - 1));
+        slot.set_header(Generation(generation.0 - 1), 0);
         RawHandle::new(granule, generation)
     }
 
@@ -729,7 +740,7 @@ impl Store {
         };
         // SAFETY: the slot is one of `T`'s and its generation even, so no value is there; room for a `T` is.
         unsafe { slot.value().write(value) };
-        slot.set_header(raw.generation());
+        slot.set_header(raw.generation(), 0);
         // A collection may have passed over the slot while it was empty.
         self.note_change(slot, raw, barrier);
         Ok(())
@@ -775,15 +786,12 @@ impl Store {
         }
     }
 
-    /// The first change of an object since it was traced. One that is white needs no entry in the list: it has not
-    /// been traced, and will be if it is reached.
-    #[cold]
-    #[inline(never)]
+    /// The first change of an object since it was traced. (Or before, while a full collection marks; then the entry
+    /// is one too many.)
+    #[inline]
     fn log<T: 'static>(&mut self, slot: Slot<T>, raw: RawHandle) {
         slot.set_flags(slot.flags() | LOGGED);
-        if !self.headers().is_white::<T>(raw) {
-            self.dirty.push(raw);
-        }
+        self.dirty.push(raw);
     }
 
     /// How many objects were changed since they were last traced.
@@ -920,9 +928,7 @@ impl Store {
         living::<T>(space, metas, pages).map(move |(raw, slot)| {
             if barrier == Barrier::Log && slot.flags() & LOGGED == 0 {
                 slot.set_flags(slot.flags() | LOGGED);
-                if !(Look { view: space.view() }).is_white::<T>(raw.granule()) {
-                    dirty.push(raw);
-                }
+                dirty.push(raw);
             }
             // SAFETY: `living` saw an initialised `T` and gives each slot once; the store is borrowed mutably
             // for as long as the reference, and the iterator reads headers and bitmaps only.
@@ -981,7 +987,7 @@ impl Store {
     /// Ends an object's life and gives its value. The slot stays occupied.
     pub(crate) fn take<T: 'static>(&mut self, raw: RawHandle) -> Option<(T, Vacated)> {
         let slot = self.find::<T>(raw)?;
-        slot.set_header(raw.generation().next());
+        slot.set_header(raw.generation().next(), 0);
         // SAFETY: `find` saw an initialised `T`. The generation is even now, so nobody reads it again.
         let value = unsafe { slot.value().read() };
         slot.poison();
@@ -1251,7 +1257,8 @@ pub(crate) struct DoomCursor {
 
 impl Claim {
     /// A claim without slots.
-    pub(crate) const EMPTY: Claim = Claim { page: 0, word: 0, free: 0, all: 0, first: Generation::ZERO };
+    pub(crate) const EMPTY: Claim =
+        Claim { page: 0, word: 0, free: 0, all: 0, first: Generation::ZERO, flags: 0 };
 
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {

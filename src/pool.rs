@@ -19,7 +19,7 @@ use crate::tag;
 /// What a pool does that depends on its type.
 pub(crate) struct PoolOps {
     open: fn(&mut Store, u16, Generation) -> Result<u32, Limit>,
-    claim: fn(&mut Store, u32, usize, Age) -> Option<Claim>,
+    claim: fn(&mut Store, u32, usize, Age, Barrier) -> Option<Claim>,
     reopen_closed: fn(&mut Store, u32, &mut dyn FnMut(Granule)),
     release: fn(&mut Store, u32),
     reopen_released: fn(&mut Store, u32) -> Result<bool, Limit>,
@@ -63,17 +63,6 @@ struct PoolPage {
     listed: bool,
     /// Whether it is in `young`.
     is_young: bool,
-}
-
-/// What becomes of the objects that are made now.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Making {
-    /// No collection is under way: the next one decides, a minor one too.
-    Young,
-    /// Marking is under way: they outlive it, and are traced before it ends.
-    Traced,
-    /// Marking is over: they are old from the start.
-    Old,
 }
 
 /// Which pages a collection sweeps.
@@ -130,7 +119,7 @@ pub(crate) struct Pool {
     watched: usize,
     /// Whether values wait for [`drop_doomed`](Self::drop_doomed).
     has_doomed: bool,
-    making: Making,
+    making: Age,
     /// Where objects were made that are to be traced.
     made: Vec<Made>,
     /// Pages in which objects were made since the last collection, by position.
@@ -182,7 +171,7 @@ impl Pool {
             live: 0,
             watched: 0,
             has_doomed: false,
-            making: Making::Young,
+            making: Age::Young,
             made: Vec::new(),
             young: Vec::new(),
             young_pages: Vec::new(),
@@ -238,11 +227,11 @@ impl Pool {
     #[inline(never)]
     fn refill(&mut self, store: &mut Store) -> Result<(), Limit> {
         self.note_made();
-        let age = if self.making == Making::Young { Age::Young } else { Age::Old };
+        let age = self.making;
         let mut word = self.claim.word() + 1;
         loop {
             if let Some(position) = self.current {
-                if let Some(claim) = (self.ops.claim)(store, self.pages[position], word, age) {
+                if let Some(claim) = (self.ops.claim)(store, self.pages[position], word, age, self.barrier) {
                     self.claim = claim;
                     if age == Age::Young && !self.states[position].is_young {
                         self.states[position].is_young = true;
@@ -259,7 +248,7 @@ impl Pool {
     /// Notes where the claim's objects are, if they are to be traced.
     pub(crate) fn note_made(&mut self) {
         let made = self.claim.take_handed_out();
-        if self.making == Making::Traced && self.barrier == Barrier::Log && made.bits != 0 {
+        if self.making == Age::Traced && self.barrier == Barrier::Log && made.bits != 0 {
             self.made.push(made);
         }
     }
@@ -385,7 +374,7 @@ impl Pool {
     // ---- Collection
 
     /// What becomes of objects made from here on.
-    pub(crate) fn set_making(&mut self, store: &mut Store, making: Making) {
+    pub(crate) fn set_making(&mut self, store: &mut Store, making: Age) {
         self.return_claim(store);
         self.making = making;
     }
