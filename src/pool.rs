@@ -3,7 +3,7 @@
 //! The pool does not see `T`: what needs it are a few functions in [`PoolOps`]. A pool's pages are numbered by
 //! their position in it; positions are in the order of addresses, which is the order of slots.
 //!
-//! Invariant: a page that is not full is the current one, or is listed as vacant or as partial, or its free
+//! Invariant: a page that is not full is the current one, or is listed as vacant, partial or crowded, or its free
 //! slots were freed since the last sweep by `destroy` and wait in limbo.
 
 use alloc::collections::VecDeque;
@@ -30,6 +30,14 @@ pub(crate) struct PoolOps {
     each_of: fn(&Store, u32, usize, u64, &mut dyn FnMut(RawHandle)),
     kill: fn(&mut Store, RawHandle) -> Option<Vacated>,
     drop_slot: fn(&mut Store, Granule),
+}
+
+/// The lists of pages with some free slots.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum List {
+    None,
+    Partial,
+    Crowded,
 }
 
 /// What is known of a type at run time.
@@ -59,8 +67,8 @@ enum PageState {
 /// A page of the pool.
 struct PoolPage {
     state: PageState,
-    /// Whether it is in `partial`; an entry there of a page that is not listed is void.
-    listed: bool,
+    /// Where it is listed; an entry elsewhere is void.
+    list: List,
     /// Whether it is in `young`.
     is_young: bool,
 }
@@ -88,6 +96,7 @@ struct Progress {
     listed: usize,
     vacant: Vec<usize>,
     partial: VecDeque<usize>,
+    crowded: VecDeque<usize>,
     released: Vec<usize>,
 }
 
@@ -107,8 +116,11 @@ pub(crate) struct Pool {
     current: Option<usize>,
     /// Wholly free pages, the next one last.
     vacant: Vec<usize>,
-    /// Pages with some free slots, in the order in which they will be used.
+    /// Pages with free slots, in the order in which they will be used.
     partial: VecDeque<usize>,
+    /// Pages with few free slots, used when there is nothing else: objects that are allocated together are to lie
+    /// together, also for the minor collection that sweeps them.
+    crowded: VecDeque<usize>,
     /// Slots of destroyed objects, oldest first. They are not handed out as long as a live object may still
     /// name them, which the next collection finds out.
     limbo: VecDeque<Granule>,
@@ -166,6 +178,7 @@ impl Pool {
             current: None,
             vacant: Vec::new(),
             partial: VecDeque::new(),
+            crowded: VecDeque::new(),
             limbo: VecDeque::new(),
             retired: Vec::new(),
             live: 0,
@@ -272,19 +285,33 @@ impl Pool {
                 return Ok(position);
             }
         }
-        while let Some(position) = self.partial.pop_front() {
-            if core::mem::take(&mut self.states[position].listed) {
-                return Ok(position);
-            }
+        if let Some(position) = self.next_listed(List::Partial) {
+            return Ok(position);
         }
-        let page = (self.ops.open)(store, self.index, self.first)?;
+        let page = match (self.ops.open)(store, self.index, self.first) {
+            Ok(page) => page,
+            Err(limit) => return self.next_listed(List::Crowded).ok_or(limit),
+        };
         debug_assert!(
             self.pages.last().is_none_or(|last| *last < page),
             "positions are in the order of addresses"
         );
         self.pages.push(page);
-        self.states.push(PoolPage { state: PageState::Open, listed: false, is_young: false });
+        self.states.push(PoolPage { state: PageState::Open, list: List::None, is_young: false });
         Ok(self.pages.len() - 1)
+    }
+
+    /// The next page of a list, taken off.
+    fn next_listed(&mut self, list: List) -> Option<usize> {
+        let positions = if list == List::Partial { &mut self.partial } else { &mut self.crowded };
+        while let Some(position) = positions.pop_front() {
+            let page = &mut self.states[position];
+            if page.list == list {
+                page.list = List::None;
+                return Some(position);
+            }
+        }
+        None
     }
 
     /// Frees the slots that were set aside for allocation, so that `occupied` is exact.
@@ -301,8 +328,8 @@ impl Pool {
 
     fn list_partial(&mut self, position: usize) {
         let page = &mut self.states[position];
-        if !page.listed {
-            page.listed = true;
+        if page.list != List::Partial {
+            page.list = List::Partial;
             self.partial.push_back(position);
         }
     }
@@ -359,8 +386,8 @@ impl Pool {
             store.free(granule);
             if let Ok(position) = self.pages.binary_search(&granule.page()) {
                 let page = &mut self.states[position];
-                if !page.listed && self.current != Some(position) {
-                    page.listed = true;
+                if page.list == List::None && self.current != Some(position) {
+                    page.list = List::Partial;
                     self.partial.push_back(position);
                 }
             }
@@ -549,33 +576,42 @@ impl Pool {
         if end < self.scope_len(scope) {
             return true;
         }
-        let Progress { vacant, partial, released, .. } = &mut self.progress;
+        let Progress { vacant, partial, crowded, released, .. } = &mut self.progress;
         // Last comes first: those in memory before those given back, each in slot order.
         vacant.reverse();
         released.reverse();
         if scope == Scope::Major {
             self.vacant.clear();
             self.partial.clear();
+            self.crowded.clear();
             self.vacant.append(released);
         }
         self.vacant.append(vacant);
         self.partial.append(partial);
+        self.crowded.append(crowded);
         self.forget_young();
         false
     }
 
     fn list(&mut self, store: &Store, scope: Scope, position: usize) {
-        let occupied = store.occupied_len(self.pages[position]);
-        let state = &mut self.states[position];
-        let is_in_partial = core::mem::take(&mut state.listed) && scope == Scope::Minor;
-        match state.state {
+        /// Below so many pages every slot counts.
+        const FEW_PAGES: usize = 8;
+        let free = self.info.page_slots - store.occupied_len(self.pages[position]);
+        let is_crowded = free < self.info.page_slots / 4 && self.pages.len() >= FEW_PAGES;
+        let page = &mut self.states[position];
+        let before = core::mem::replace(&mut page.list, List::None);
+        match page.state {
             PageState::Spent => {}
             PageState::Released => self.progress.released.push(position),
-            PageState::Open | PageState::Closed if occupied == 0 => self.progress.vacant.push(position),
-            PageState::Open | PageState::Closed if occupied < self.info.page_slots => {
-                state.listed = true;
-                if !is_in_partial {
-                    self.progress.partial.push_back(position);
+            PageState::Open | PageState::Closed if free == self.info.page_slots => {
+                self.progress.vacant.push(position);
+            }
+            PageState::Open | PageState::Closed if free > 0 => {
+                page.list = if is_crowded { List::Crowded } else { List::Partial };
+                // A minor collection leaves the lists as they are.
+                if scope == Scope::Major || before != page.list {
+                    let lists = &mut self.progress;
+                    if is_crowded { &mut lists.crowded } else { &mut lists.partial }.push_back(position);
                 }
             }
             PageState::Open | PageState::Closed => {}
