@@ -91,6 +91,9 @@ const RECENT: usize = 32;
 struct Counts {
     objects: usize,
     bytes: usize,
+    /// Up to so many bytes no limit of the configuration is met, whatever the objects are that make them up. Zero when
+    /// that is to be found out anew.
+    bytes_stop: usize,
     /// Objects being made by `alloc_cyclic`, which have their places already.
     making: usize,
     making_bytes: usize,
@@ -100,9 +103,17 @@ struct Counts {
 }
 
 impl Counts {
+    /// What `bytes_stop` rests on has changed. Without limits it does not change.
+    fn check_limits_next(&mut self) {
+        if self.bytes_stop != usize::MAX {
+            self.bytes_stop = 0;
+        }
+    }
+
     fn died(&mut self, objects: usize, bytes: usize) {
         self.objects -= objects;
         self.bytes -= bytes;
+        self.check_limits_next();
         self.freed += objects as u64;
         self.freed_bytes += bytes as u64;
     }

@@ -5,7 +5,8 @@ use core::any::TypeId;
 use crate::config::{AllocError, Limit, Refusal};
 use crate::handle::{Gc, Geometry, RawHandle};
 use crate::heap::access::barrier;
-use crate::heap::{Heap, RECENT};
+use crate::heap::{Counts, Heap, RECENT};
+use crate::page::Store;
 use crate::pool::Pool;
 use crate::root::Root;
 use crate::tag::Tag;
@@ -38,8 +39,8 @@ impl Heap {
     #[inline]
     #[track_caller]
     pub fn alloc<T: Trace>(&mut self, value: T) -> Gc<T> {
-        match self.prepare::<T>() {
-            Ok(pool) => self.fill(pool, value),
+        match self.ready_pool::<T>() {
+            Ok(ready) => ready.fill(value),
             Err(limit) => refuse::<T>(limit),
         }
     }
@@ -60,8 +61,8 @@ impl Heap {
     /// ```
     #[inline]
     pub fn try_alloc<T: Trace>(&mut self, value: T) -> Result<Gc<T>, AllocError<T>> {
-        match self.prepare::<T>() {
-            Ok(pool) => Ok(self.fill(pool, value)),
+        match self.ready_pool::<T>() {
+            Ok(ready) => Ok(ready.fill(value)),
             Err(limit) => Err(AllocError::new(value, limit)),
         }
     }
@@ -144,49 +145,60 @@ impl Heap {
     /// ```
     #[track_caller]
     pub fn alloc_cyclic<T: Trace>(&mut self, make: impl FnOnce(&mut Heap, Gc<T>) -> T) -> Gc<T> {
-        let reserved = match self.prepare::<T>() {
-            Ok(pool) => self.reserve::<T>(pool),
+        let reserved = match self.ready_pool::<T>() {
+            Ok(ready) => ready.store.reserve::<T>(ready.pool.ready_claim()),
             Err(limit) => refuse::<T>(limit),
         };
+        self.begin_making::<T>(reserved);
         let building = Building::<T> { heap: self, reserved, target: core::marker::PhantomData };
         let value = make(building.heap, Gc::from_raw(reserved));
         building.finish(value)
     }
 
-    /// The pool of `T`, ready to take one more object.
+    /// The pool of `T`, with a free slot at hand.
     #[inline(always)]
-    fn prepare<T: Trace>(&mut self) -> Result<u16, Limit> {
+    fn ready_pool<T: Trace>(&mut self) -> Result<Ready<'_>, Limit> {
         #[cfg(gc_zeal)]
         self.mark_a_bit();
-        if self.counts.objects + self.counts.making >= self.config.objects_limit() {
-            self.check_objects()?;
-        }
-        // Two steps that cannot overflow: slots are smaller than the largest limit.
-        let bytes = self.counts.bytes + self.counts.making_bytes;
-        let bytes_left = self.config.bytes_limit().saturating_sub(bytes);
-        if Geometry::<T>::SLOT_BYTES > bytes_left {
-            self.check_bytes(Geometry::<T>::SLOT_BYTES)?;
+        // Cannot overflow: that many bytes are not addressed.
+        if self.counts.bytes + Geometry::<T>::SLOT_BYTES > self.counts.bytes_stop {
+            self.check_limits(Geometry::<T>::SLOT_BYTES)?;
         }
         let (tag, index) = self.recent[Tag::of::<T>().bucket(RECENT)];
         let index = if tag == Tag::of::<T>() { index } else { self.find_pool::<T>()? };
-        self.pools[index as usize].claim(&mut self.store)?;
-        Ok(index)
+        let Heap { store, pools, counts, .. } = self;
+        let pool = &mut pools[index as usize];
+        pool.claim(store)?;
+        Ok(Ready { store, pool, counts })
     }
 
-    /// The limit seems to be reached; is it, without the dead that are not swept yet?
+    /// Whether an object of so many bytes is within the limits; notes how far the next ones are, so that the usual
+    /// allocation has one number to compare.
     #[cold]
-    fn check_objects(&self) -> Result<(), Limit> {
-        let limit = self.config.objects_limit();
-        let is_reached = self.len() + self.counts.making >= limit;
-        if is_reached { Err(Limit::Objects(limit)) } else { Ok(()) }
-    }
-
-    /// As `check_objects`.
-    #[cold]
-    fn check_bytes(&self, more: usize) -> Result<(), Limit> {
-        let limit = self.config.bytes_limit();
-        let bytes = self.bytes() + self.counts.making_bytes;
-        if more > limit.saturating_sub(bytes) { Err(Limit::Bytes(limit)) } else { Ok(()) }
+    #[inline(never)]
+    fn check_limits(&mut self, slot_bytes: usize) -> Result<(), Limit> {
+        let (most_objects, most_bytes) = (self.config.objects_limit(), self.config.bytes_limit());
+        if (most_objects, most_bytes) == (usize::MAX, usize::MAX) {
+            self.counts.bytes_stop = usize::MAX;
+            return Ok(());
+        }
+        let Counts { objects, bytes, making, making_bytes, .. } = self.counts;
+        let (mut objects, mut bytes) = (objects + making, bytes + making_bytes);
+        if objects >= most_objects || slot_bytes > most_bytes.saturating_sub(bytes) {
+            // Without the dead that are not swept yet.
+            (objects, bytes) = (self.len() + making, self.bytes() + making_bytes);
+        }
+        if objects >= most_objects {
+            return Err(Limit::Objects(most_objects));
+        }
+        let bytes_left = most_bytes.saturating_sub(bytes);
+        if slot_bytes > bytes_left {
+            return Err(Limit::Bytes(most_bytes));
+        }
+        let least_bytes = Geometry::<u8>::SLOT_BYTES;
+        let room = bytes_left.min((most_objects - objects).saturating_mul(least_bytes)).max(slot_bytes);
+        self.counts.bytes_stop = self.counts.bytes.saturating_add(room);
+        Ok(())
     }
 
     /// The pool of a type that is not in the cache, made now if there is none.
@@ -210,23 +222,30 @@ impl Heap {
         Ok(index)
     }
 
-    /// Puts the value into a pool that `prepare` made ready.
+    /// Takes note of an object under construction.
+    fn begin_making<T: Trace>(&mut self, reserved: RawHandle) {
+        self.collector.building_mut().push(reserved);
+        self.counts.making += 1;
+        self.counts.making_bytes += Geometry::<T>::SLOT_BYTES;
+        self.counts.check_limits_next();
+    }
+}
+
+/// A pool with a free slot at hand.
+struct Ready<'a> {
+    store: &'a mut Store,
+    pool: &'a mut Pool,
+    counts: &'a mut Counts,
+}
+
+impl Ready<'_> {
     #[inline(always)]
-    fn fill<T: Trace>(&mut self, pool: u16, value: T) -> Gc<T> {
-        let pool = &mut self.pools[pool as usize];
-        let raw = self.store.fill(pool.ready_claim(), value);
-        pool.count_born();
+    fn fill<T: Trace>(self, value: T) -> Gc<T> {
+        let raw = self.store.fill(self.pool.ready_claim(), value);
+        self.pool.count_born();
         self.counts.objects += 1;
         self.counts.bytes += Geometry::<T>::SLOT_BYTES;
         Gc::from_raw(raw)
-    }
-
-    fn reserve<T: Trace>(&mut self, pool: u16) -> RawHandle {
-        let raw = self.store.reserve::<T>(self.pools[pool as usize].ready_claim());
-        self.collector.building_mut().push(raw);
-        self.counts.making += 1;
-        self.counts.making_bytes += Geometry::<T>::SLOT_BYTES;
-        raw
     }
 }
 
@@ -267,6 +286,7 @@ impl<T: Trace> Drop for Building<'_, T> {
             building.remove(index);
             counts.making -= 1;
             counts.making_bytes -= Geometry::<T>::SLOT_BYTES;
+            counts.check_limits_next();
         }
         if !store.is_alive::<T>(self.reserved) {
             if let Some(vacated) = store.abandon_reserved::<T>(self.reserved) {
