@@ -204,7 +204,11 @@ impl Heap {
         let clock = meter.clock();
         self.note_peak();
         let (collector, mut parts) = self.parts(clock);
+        let before = collector.phase();
         let freed = collector.advance(&mut parts, roots, until, in_slices, meter, panics);
+        // It counts for the callbacks that it sets off.
+        let is_over = before != Phase::Notify && collector.phase() == Phase::Notify;
+        self.counts.collections += u64::from(is_over);
         self.counts.died(freed.objects, freed.bytes);
     }
 
@@ -237,7 +241,6 @@ impl Heap {
 
     fn finish(&mut self) -> CollectStats {
         let (kind, stats) = self.collector.finish();
-        self.counts.collections += 1;
         self.telemetry.note_cycle(&stats);
         let Counts { bytes, freed_bytes, .. } = self.counts;
         let totals = Totals { bytes, freed_bytes, allocated: self.allocated() };

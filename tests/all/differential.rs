@@ -2,6 +2,9 @@
 //!
 //! A failing program shrinks and is printed as a Rust test; paste it below.
 
+mod deaths;
+mod weak;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use slotgc_oracle::prelude::*;
@@ -9,17 +12,29 @@ use slotgc_oracle::{Failure, Report};
 
 /// Operations as proptest shrinks them: whole ones are left out first, then their numbers become small.
 fn ops(len: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Op>> {
-    let op = vec(any::<u8>(), 48).prop_map(|bytes| slotgc_oracle::op_from_bytes(&bytes));
-    vec(op, len).prop_map(|ops| if cfg!(feature = "std") { ops } else { with_one_fuse(ops) })
+    let op = vec(any::<u8>(), 64).prop_map(|bytes| slotgc_oracle::op_from_bytes(&bytes));
+    vec(op, len).prop_map(fit_to_be_caught)
+}
+
+/// Operations that are mostly about weak collections and deaths.
+fn weak_ops(len: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Op>> {
+    let op = vec(any::<u8>(), 96).prop_map(|bytes| slotgc_oracle::weak_op_from_bytes(&bytes));
+    vec(op, len).prop_map(|ops| fit_to_be_caught([slotgc_oracle::rooted_tables(), ops].concat()))
 }
 
 /// Without std nobody catches a panic, and a second one while the first unwinds ends the process: one object
-/// with a destructor that panics is as many as there may be.
-fn with_one_fuse(mut ops: Vec<Op>) -> Vec<Op> {
+/// with a destructor that panics is as many as there may be, and nothing else panics.
+fn fit_to_be_caught(mut ops: Vec<Op>) -> Vec<Op> {
+    if cfg!(feature = "std") {
+        return ops;
+    }
     let mut fuses = 0;
     ops.retain_mut(|op| {
-        if let Cyclic { inside, .. } = op {
+        if let Some(inside) = op.inside() {
             *inside = block(&[]);
+        }
+        if let OnDeath { ending, .. } | Finalize { ending, .. } = op {
+            *ending = Returns;
         }
         fuses += usize::from(matches!(op, Arm { fuse: Fuse::Drop, .. }));
         fuses < 2 || !matches!(op, Arm { fuse: Fuse::Drop, .. })
@@ -52,6 +67,11 @@ proptest! {
     fn heap_and_model_agree_on_short_programs(ops in ops(1..60)) {
         agree(&ops)?;
     }
+
+    #[test]
+    fn heap_and_model_agree_on_weak_collections_and_deaths(ops in weak_ops(1..60)) {
+        agree(&ops)?;
+    }
 }
 
 proptest! {
@@ -59,6 +79,11 @@ proptest! {
 
     #[test]
     fn heap_and_model_agree_on_long_programs(ops in ops(200..600)) {
+        agree(&ops)?;
+    }
+
+    #[test]
+    fn heap_and_model_agree_on_long_programs_of_weak_collections_and_deaths(ops in weak_ops(200..600)) {
         agree(&ops)?;
     }
 }

@@ -1,8 +1,11 @@
 //! The heap's interface for objects of a type known at run time: each function is one call of the heap, with
 //! what it gives in a form that can be compared with the model.
 //!
-//! Functions with a type parameter are kept out of line: nine types, some of them
+//! Functions with a type parameter are kept out of line: fifteen types, some of them
 //! large, inlined into one function take minutes to compile.
+
+pub(crate) mod deaths;
+pub(crate) mod weak;
 
 use slotgc::{AnyGc, Gc, Heap, Others, Root};
 
@@ -141,7 +144,7 @@ fn text_of_thrown(thrown: Thrown) -> Gone {
     }
 }
 
-/// The types that may come second in a pair with another. (All 81 pairs would prove no more and take a minute
+/// The types that may come second in a pair with another. (All pairs would prove no more and take a minute
 /// to compile.)
 pub(crate) const PAIRED: [Kind; 4] = [Kind::Node, Kind::Plain, Kind::Leaf, Kind::Large];
 
@@ -266,6 +269,7 @@ pub(crate) struct Asked<'h> {
     pub(crate) upgrades_to: Option<u64>,
     pub(crate) downcasts_to: Option<u64>,
     pub(crate) is_alive_any: bool,
+    pub(crate) watch_count: usize,
 }
 
 /// Asks all that can be asked of a handle.
@@ -281,6 +285,7 @@ fn ask_as<T: Object>(heap: &Heap, gc: Gc<T>) -> Asked<'_> {
         upgrades_to: heap.upgrade(gc.downgrade()).map(Gc::to_bits),
         downcasts_to: downcast_as::<T>(heap, gc.erase()),
         is_alive_any: heap.is_alive_any(gc.erase()),
+        watch_count: heap.watch_count(gc),
     }
 }
 

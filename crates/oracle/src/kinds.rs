@@ -4,16 +4,17 @@
 //! Each is a core (what it holds) in a shape (its size and alignment). The large shapes have few slots a page,
 //! so that pages fill, empty and close in short programs too.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+mod shapes;
 
-use arbitrary::Arbitrary;
-use slotgc::{Liveness, Trace, Tracer};
+use arbitrary::{Arbitrary, Unstructured};
+use slotgc::{Interner, Trace, WeakKeyMap, WeakSet, WeakValueMap};
 
-use crate::link::{Contents, Link};
-use crate::log::{AsideToken, Injected, ObjectId, Token};
+use crate::containers::{Held, KeysView, SetView, Tag, ValuesView};
+use crate::link::Contents;
+use crate::log::{ObjectId, Token};
 
 /// A type of objects.
-#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Any number of edges, weak entries, and a destructor.
     Node,
@@ -33,7 +34,21 @@ pub enum Kind {
     Large,
     /// As `Node`, aligned to 64 bytes.
     Wide,
+    /// What is interned: a small number, which never changes, and a destructor.
+    Name,
+    /// A `WeakValueMap` of nodes.
+    ValueMap,
+    /// A `WeakKeyMap` with nodes for keys.
+    KeyMap,
+    /// A `WeakSet` of nodes.
+    Set,
+    /// An `Interner` of names.
+    Names,
+    /// The first three in fields of one object, of `Plain`s, with edges and a destructor.
+    Shelf,
 }
+
+use shapes::{Body, Flat, Line, Nothing, Pad, Shaped, Tip, Word};
 
 pub(crate) type Node = Shaped<Body, ()>;
 pub(crate) type Plain = Shaped<Flat, ()>;
@@ -44,6 +59,11 @@ pub(crate) type Chunk = Shaped<Flat, Pad<1100>>;
 pub(crate) type Block = Shaped<Body, Pad<2048>>;
 pub(crate) type Large = Shaped<Body, Pad<9000>>;
 pub(crate) type Wide = Shaped<Body, Line>;
+pub(crate) use crate::containers::{Name, Shelf};
+pub(crate) type ValueMap = WeakValueMap<Tag, Node>;
+pub(crate) type KeyMap = WeakKeyMap<Node, Held<Node>>;
+pub(crate) type Set = WeakSet<Node>;
+pub(crate) type Names = Interner<Name>;
 
 /// Evaluates an expression with a type's name bound to the type that a [`Kind`] stands for.
 macro_rules! of_kind {
@@ -85,13 +105,37 @@ macro_rules! of_kind {
                 type $T = $crate::kinds::Wide;
                 $body
             }
+            $crate::kinds::Kind::Name => {
+                type $T = $crate::kinds::Name;
+                $body
+            }
+            $crate::kinds::Kind::ValueMap => {
+                type $T = $crate::kinds::ValueMap;
+                $body
+            }
+            $crate::kinds::Kind::KeyMap => {
+                type $T = $crate::kinds::KeyMap;
+                $body
+            }
+            $crate::kinds::Kind::Set => {
+                type $T = $crate::kinds::Set;
+                $body
+            }
+            $crate::kinds::Kind::Names => {
+                type $T = $crate::kinds::Names;
+                $body
+            }
+            $crate::kinds::Kind::Shelf => {
+                type $T = $crate::kinds::Shelf;
+                $body
+            }
         }
     };
 }
 pub(crate) use of_kind;
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 9] = [
+    pub(crate) const ALL: [Kind; 15] = [
         Kind::Node,
         Kind::Plain,
         Kind::Leaf,
@@ -101,11 +145,30 @@ impl Kind {
         Kind::Block,
         Kind::Large,
         Kind::Wide,
+        Kind::Name,
+        Kind::ValueMap,
+        Kind::KeyMap,
+        Kind::Set,
+        Kind::Names,
+        Kind::Shelf,
+    ];
+
+    /// What random programs make more often: what other objects refer to, and tables.
+    const OFTEN: [Kind; 9] = [
+        Kind::Node,
+        Kind::Node,
+        Kind::Node,
+        Kind::Plain,
+        Kind::Plain,
+        Kind::Leaf,
+        Kind::ValueMap,
+        Kind::KeyMap,
+        Kind::Shelf,
     ];
 
     /// Whether dropping one is seen in the log.
     pub(crate) fn has_destructor(self) -> bool {
-        matches!(self, Kind::Node | Kind::Leaf | Kind::Block | Kind::Large | Kind::Wide)
+        self.has_body() || matches!(self, Kind::Leaf | Kind::Name | Kind::Shelf)
     }
 
     /// Whether it has weak collections, and any number of edges.
@@ -130,14 +193,34 @@ impl Kind {
         let (edges, weak) = match self {
             Kind::Node | Kind::Block | Kind::Large | Kind::Wide => (1 << 12, 32),
             Kind::Plain | Kind::Chunk => (Flat::EDGES, 0),
-            Kind::Leaf | Kind::Small | Kind::Zero => (0, 0),
+            Kind::Shelf => (1 << 12, 0),
+            _ => (0, 0),
         };
         contents.edges.truncate(edges);
         contents.weaks.truncate(weak);
         contents.entries.truncate(weak);
-        if self == Kind::Zero {
+        if self == Kind::Zero || self == Kind::Name || self.is_bare() {
             contents.value = 0;
         }
+        if self != Kind::Name {
+            contents.name = 0;
+        }
+    }
+
+    /// Whether it is nothing but a weak collection of the crate's.
+    pub(crate) fn is_bare(self) -> bool {
+        matches!(self, Kind::ValueMap | Kind::KeyMap | Kind::Set | Kind::Names)
+    }
+}
+
+impl<'a> Arbitrary<'a> for Kind {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let number = usize::from(u8::arbitrary(u)?) % (Self::ALL.len() + Self::OFTEN.len());
+        Ok(*Self::ALL.iter().chain(&Self::OFTEN).nth(number).expect("below the length"))
+    }
+
+    fn size_hint(_: usize) -> (usize, Option<usize>) {
+        (1, Some(1))
     }
 }
 
@@ -147,8 +230,24 @@ pub(crate) trait View {
     fn holds(&self, id: ObjectId, contents: &Contents) -> bool;
     /// Overwrites the contents.
     fn store(&mut self, contents: &Contents);
-    /// Makes its destructor, or its next `trace`, panic.
-    fn arm(&mut self, fuse: Fuse);
+    /// Makes its next `trace` panic.
+    fn arm_trace(&mut self) {}
+    /// What its destructor does, if it has one.
+    fn token(&mut self) -> Option<&mut Token> {
+        None
+    }
+    /// The `WeakValueMap` that it is or has.
+    fn values(&mut self) -> Option<&mut dyn ValuesView> {
+        None
+    }
+    /// The `WeakKeyMap` that it is or has.
+    fn keys(&mut self) -> Option<&mut dyn KeysView> {
+        None
+    }
+    /// The `WeakSet` that it is or has.
+    fn set(&mut self) -> Option<&mut dyn SetView> {
+        None
+    }
 }
 
 /// An object of any kind, made.
@@ -163,257 +262,4 @@ pub enum Fuse {
     Trace,
     /// In its destructor.
     Drop,
-}
-
-/// What a type holds.
-pub(crate) trait Core: Sized + Send + Sync + 'static {
-    const TRACED: bool;
-
-    fn make(id: ObjectId, contents: &Contents) -> Self;
-    fn holds(&self, id: ObjectId, contents: &Contents) -> bool;
-    fn store(&mut self, contents: &Contents);
-    fn arm(&mut self, fuse: Fuse) {
-        let _ = fuse;
-    }
-    fn trace(&self, tracer: &mut Tracer<'_>) {
-        let _ = tracer;
-    }
-    fn prune(&mut self, live: &Liveness<'_>) {
-        let _ = live;
-    }
-}
-
-/// What surrounds it in memory.
-pub(crate) trait Shape: Send + Sync + 'static {
-    fn of(value: u64) -> Self;
-    fn is_of(&self, value: u64) -> bool;
-}
-
-/// A core in a shape.
-#[derive(Debug)]
-pub(crate) struct Shaped<C, S> {
-    core: C,
-    shape: S,
-}
-
-impl<C: Core, S: Shape> Trace for Shaped<C, S> {
-    const NEEDS_TRACE: bool = C::TRACED;
-
-    fn trace(&self, tracer: &mut Tracer<'_>) {
-        self.core.trace(tracer);
-    }
-
-    fn prune(&mut self, live: &Liveness<'_>) {
-        self.core.prune(live);
-    }
-}
-
-impl<C: Core, S: Shape> View for Shaped<C, S> {
-    fn holds(&self, id: ObjectId, contents: &Contents) -> bool {
-        self.core.holds(id, contents) && self.shape.is_of(contents.value)
-    }
-
-    fn store(&mut self, contents: &Contents) {
-        self.core.store(contents);
-        self.shape = S::of(contents.value);
-    }
-
-    fn arm(&mut self, fuse: Fuse) {
-        self.core.arm(fuse);
-    }
-}
-
-impl<C: Core, S: Shape> Object for Shaped<C, S> {
-    fn make(id: ObjectId, contents: &Contents) -> Self {
-        Self { core: C::make(id, contents), shape: S::of(contents.value) }
-    }
-}
-
-/// Everything: edges, weak collections, a destructor.
-#[derive(Debug)]
-pub(crate) struct Body {
-    contents: Contents,
-    trace_panics: AtomicBool,
-    token: Token,
-}
-
-impl Core for Body {
-    const TRACED: bool = true;
-
-    fn make(id: ObjectId, contents: &Contents) -> Self {
-        let token = Token { id, armed: false };
-        Self { contents: contents.clone(), trace_panics: AtomicBool::new(false), token }
-    }
-
-    fn holds(&self, id: ObjectId, contents: &Contents) -> bool {
-        self.token.id == id && self.contents == *contents
-    }
-
-    fn store(&mut self, contents: &Contents) {
-        self.contents.clone_from(contents);
-    }
-
-    fn arm(&mut self, fuse: Fuse) {
-        match fuse {
-            Fuse::Trace => *self.trace_panics.get_mut() = true,
-            Fuse::Drop => self.token.armed = true,
-        }
-    }
-
-    fn trace(&self, tracer: &mut Tracer<'_>) {
-        // Relaxed: one thread.
-        if self.trace_panics.load(Ordering::Relaxed) {
-            self.trace_panics.store(false, Ordering::Relaxed);
-            Injected(self.token.id).raise();
-        }
-        self.contents.trace(tracer);
-    }
-
-    fn prune(&mut self, live: &Liveness<'_>) {
-        let id = self.token.id;
-        for _ in 0..self.contents.prune_with(live) {
-            live.set_aside(AsideToken(id));
-        }
-    }
-}
-
-/// A few edges and no destructor.
-#[derive(Debug)]
-pub(crate) struct Flat {
-    id: ObjectId,
-    value: u64,
-    edges: [Option<Link>; Self::EDGES],
-}
-
-impl Flat {
-    const EDGES: usize = 4;
-}
-
-impl Core for Flat {
-    const TRACED: bool = true;
-
-    fn make(id: ObjectId, contents: &Contents) -> Self {
-        let mut made = Self { id, value: 0, edges: [None; Self::EDGES] };
-        made.store(contents);
-        made
-    }
-
-    fn holds(&self, id: ObjectId, contents: &Contents) -> bool {
-        self.id == id
-            && self.value == contents.value
-            && self.edges.iter().flatten().eq(&contents.edges)
-            && !contents.is_weak_collection()
-    }
-
-    fn store(&mut self, contents: &Contents) {
-        self.value = contents.value;
-        let mut edges = contents.edges.iter().copied();
-        self.edges = std::array::from_fn(|_| edges.next());
-    }
-
-    fn trace(&self, tracer: &mut Tracer<'_>) {
-        self.edges.iter().flatten().for_each(|edge| edge.trace(tracer));
-    }
-}
-
-/// A value and a destructor.
-#[derive(Debug)]
-pub(crate) struct Tip {
-    value: u64,
-    token: Token,
-}
-
-impl Core for Tip {
-    const TRACED: bool = false;
-
-    fn make(id: ObjectId, contents: &Contents) -> Self {
-        Self { value: contents.value, token: Token { id, armed: false } }
-    }
-
-    fn holds(&self, id: ObjectId, contents: &Contents) -> bool {
-        self.token.id == id && self.value == contents.value
-    }
-
-    fn store(&mut self, contents: &Contents) {
-        self.value = contents.value;
-    }
-
-    fn arm(&mut self, fuse: Fuse) {
-        self.token.armed |= fuse == Fuse::Drop;
-    }
-}
-
-/// A value.
-#[derive(Debug)]
-pub(crate) struct Word(u64);
-
-impl Core for Word {
-    const TRACED: bool = false;
-
-    fn make(_: ObjectId, contents: &Contents) -> Self {
-        Self(contents.value)
-    }
-
-    fn holds(&self, _: ObjectId, contents: &Contents) -> bool {
-        self.0 == contents.value
-    }
-
-    fn store(&mut self, contents: &Contents) {
-        self.0 = contents.value;
-    }
-}
-
-/// No value at all.
-#[derive(Debug)]
-pub(crate) struct Nothing;
-
-impl Core for Nothing {
-    const TRACED: bool = false;
-
-    fn make(_: ObjectId, _: &Contents) -> Self {
-        Self
-    }
-
-    fn holds(&self, _: ObjectId, contents: &Contents) -> bool {
-        *contents == Contents::default()
-    }
-
-    fn store(&mut self, _: &Contents) {}
-}
-
-impl Shape for () {
-    fn of(_: u64) -> Self {}
-
-    fn is_of(&self, _: u64) -> bool {
-        true
-    }
-}
-
-/// Words to fill a page with. (Not 1024 of them: LLVM takes arrays of up to 1024 elements apart, for minutes.)
-#[derive(Debug)]
-pub(crate) struct Pad<const N: usize>([u64; N]);
-
-impl<const N: usize> Shape for Pad<N> {
-    fn of(value: u64) -> Self {
-        Self([value; N])
-    }
-
-    fn is_of(&self, value: u64) -> bool {
-        [0, N / 2, N - 1].iter().all(|place| self.0[*place] == value)
-    }
-}
-
-/// Alignment to a cache line.
-#[derive(Debug)]
-#[repr(align(64))]
-pub(crate) struct Line;
-
-impl Shape for Line {
-    fn of(_: u64) -> Self {
-        Self
-    }
-
-    fn is_of(&self, _: u64) -> bool {
-        std::ptr::from_ref(self).addr() % 64 == 0
-    }
 }

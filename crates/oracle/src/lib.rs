@@ -23,6 +23,7 @@
 #![expect(missing_docs, reason = "the names of ops are their documentation, and the crate is not published")]
 
 mod calls;
+mod containers;
 mod kinds;
 mod link;
 mod log;
@@ -31,11 +32,12 @@ pub mod ops;
 mod print;
 mod random;
 mod runner;
+mod tables;
 
 pub use kinds::{Fuse, Kind};
-pub use ops::{Op, from_bytes, op_from_bytes};
+pub use ops::{Op, from_bytes, op_from_bytes, rooted_tables, weak_from_bytes, weak_op_from_bytes};
 pub use print::{block, to_rust_test};
-pub use random::{random_program, shrink};
+pub use random::{random_bytes, random_program, shrink};
 pub use runner::{Failure, Report, check, run};
 
 /// Everything that a printed program names.
@@ -51,5 +53,16 @@ pub mod prelude {
     pub use crate::ops::Pick::{self, *};
     pub use crate::ops::Shape::{self, *};
     pub use crate::ops::{Block, Make, Setup};
+    pub use crate::ops::{
+        Combine::{self, *},
+        Gives::{self, *},
+        Goal::{self, *},
+        Interning::{self, *},
+        KeysEdit::{self, *},
+        SetEdit::{self, *},
+        Sort::{self, *},
+        Using::{self, *},
+        ValuesEdit::{self, *},
+    };
     pub use crate::{block, check, run};
 }

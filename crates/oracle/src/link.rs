@@ -6,6 +6,7 @@
 use slotgc::{AnyGc, Gc, Liveness, Trace, Tracer};
 
 use crate::kinds::{Kind, of_kind};
+use crate::tables::Tables;
 
 /// A handle as data: `Gc<T>` where `T` is what the kind stands for, or `AnyGc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +93,10 @@ pub(crate) struct Contents {
     pub(crate) weaks: Vec<Link>,
     /// An ephemeron table, pruned too.
     pub(crate) entries: Vec<Entry>,
+    /// What makes one `Name` equal to another. Never changes.
+    pub(crate) name: u8,
+    /// What the crate's own weak collections hold, where it is one or has some.
+    pub(crate) tables: Tables,
 }
 
 impl Contents {
@@ -105,7 +110,18 @@ impl Contents {
         let before = self.weaks.len() + self.entries.len();
         self.weaks.retain(|link| is_live(*link));
         self.entries.retain(|entry| entry.keys().all(&is_live));
-        before - self.weaks.len() - self.entries.len()
+        before - self.weaks.len() - self.entries.len() + self.tables.prune(is_live)
+    }
+
+    /// What it keeps alive whatever else is.
+    pub(crate) fn strong(&self) -> impl Iterator<Item = Link> {
+        self.edges.iter().copied().chain(self.tables.strong())
+    }
+
+    /// What it keeps alive as long as all of the keys are.
+    pub(crate) fn ephemerons(&self) -> impl Iterator<Item = (Vec<Link>, Link)> {
+        let entries = self.entries.iter().map(|entry| (entry.keys().collect(), entry.value));
+        entries.chain(self.tables.ephemerons())
     }
 
     /// As `prune`, asked by the heap.

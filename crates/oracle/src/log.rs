@@ -8,6 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
+use slotgc::WatchGuard;
+
 /// The number of an object in a run, in all heaps together: the identity that does not depend on handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ObjectId(pub(crate) u32);
@@ -19,11 +21,16 @@ pub(crate) enum Event {
     Dropped(ObjectId),
     /// The destructor of an entry ran that this object's weak collection had set aside.
     EntryDropped(ObjectId),
+    /// An armed `trace`, or a root source, is about to panic.
+    TracePanicked(ObjectId),
+    /// The closure or tag of this registration was dropped.
+    NoticeDropped(ObjectId),
 }
 
 thread_local! {
     static LOG: RefCell<Vec<Event>> = const { RefCell::new(Vec::new()) };
     static QUIET: Cell<u32> = const { Cell::new(0) };
+    static MARKS: Cell<usize> = const { Cell::new(0) };
 }
 
 /// What an armed object panics with.
@@ -53,6 +60,14 @@ pub(crate) struct Token {
     pub(crate) id: ObjectId,
     /// Whether the destructor panics.
     pub(crate) armed: bool,
+    /// Cancel what they guard when the object is dropped, also when the destructor panics.
+    pub(crate) guards: Vec<WatchGuard>,
+}
+
+impl Token {
+    pub(crate) fn new(id: ObjectId) -> Self {
+        Self { id, armed: false, guards: Vec::new() }
+    }
 }
 
 impl Drop for Token {
@@ -71,6 +86,50 @@ pub(crate) struct AsideToken(pub(crate) ObjectId);
 impl Drop for AsideToken {
     fn drop(&mut self) {
         write(Event::EntryDropped(self.0));
+    }
+}
+
+/// Dropped with the closure, or is the tag, of a registration.
+#[derive(Debug)]
+pub(crate) struct NoticeToken(pub(crate) ObjectId);
+
+impl Drop for NoticeToken {
+    fn drop(&mut self) {
+        write(Event::NoticeDropped(self.0));
+    }
+}
+
+/// Part of every key and value of a weak map: how many there are is counted, so that none is leaked, and none
+/// dropped twice.
+#[derive(Debug)]
+pub(crate) struct Mark(());
+
+impl Mark {
+    pub(crate) fn new() -> Self {
+        MARKS.set(MARKS.get() + 1);
+        Self(())
+    }
+
+    /// How many there are in this thread.
+    pub(crate) fn count() -> usize {
+        MARKS.get()
+    }
+
+    /// Forgets those that an earlier run, which failed, has not dropped.
+    pub(crate) fn reset() {
+        MARKS.set(0);
+    }
+}
+
+impl Clone for Mark {
+    fn clone(&self) -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        let _ = MARKS.try_with(|count| count.set(count.get().wrapping_sub(1)));
     }
 }
 

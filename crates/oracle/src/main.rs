@@ -3,12 +3,15 @@
 //! ```text
 //! slotgc-oracle soak SECONDS [BYTES] [SEED]   random programs of BYTES bytes (2000), from SEED on (0)
 //! slotgc-oracle replay FILE...                the programs in these files (a fuzzer's artifacts or corpus)
+//! slotgc-oracle replay-weak FILE...           as the target `weak_map` reads them
+//! slotgc-oracle seeds DIRECTORY               writes seeds for both targets into directories of their names
 //! ```
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use slotgc_oracle::{Op, Report, check, from_bytes, random_program, shrink};
+use slotgc_oracle::{Op, Report, check, from_bytes, random_bytes, random_program, shrink, weak_from_bytes};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -17,9 +20,13 @@ fn main() -> ExitCode {
     };
     let fine = match arguments.first().map(String::as_str) {
         Some("soak") => soak(Duration::from_secs(number(1, 10)), number(2, 2000) as usize, number(3, 0)),
-        Some("replay") => arguments[1..].iter().all(|path| replay(path)),
+        Some("replay") => arguments[1..].iter().all(|path| replay(path, from_bytes)),
+        Some("replay-weak") => arguments[1..].iter().all(|path| replay(path, weak_from_bytes)),
+        Some("seeds") if arguments.len() == 2 => seeds(Path::new(&arguments[1])),
         _ => {
-            eprintln!("usage: slotgc-oracle soak SECONDS [BYTES] [SEED] | replay FILE...");
+            eprintln!(
+                "usage: slotgc-oracle soak SECONDS [BYTES] [SEED] | replay FILE... | replay-weak FILE... | seeds DIRECTORY"
+            );
             false
         }
     };
@@ -39,25 +46,58 @@ fn soak(time: Duration, bytes: usize, first_seed: u64) -> bool {
         total.objects += report.objects;
         total.collections += report.collections;
         total.freed += report.freed;
+        total.pruned += report.pruned;
+        total.told += report.told;
         programs += 1;
     }
     let seconds = start.elapsed().as_secs_f64();
-    let Report { ops, objects, collections, freed, .. } = total;
-    println!(
-        "{programs} programs of {bytes} bytes, {ops} ops, {objects} objects, {collections} collections, {freed} freed"
-    );
+    let Report { ops, objects, collections, freed, pruned, told, .. } = total;
+    println!("{programs} programs of {bytes} bytes, {ops} ops, {objects} objects, {collections} collections");
+    println!("{freed} freed, {pruned} entries pruned, {told} deaths told of");
     println!("{:.0} ops/s", ops as f64 / seconds);
     true
 }
 
-fn replay(path: &str) -> bool {
+/// How bytes are a program.
+type Program = fn(&[u8]) -> Vec<Op>;
+
+fn replay(path: &str, program: Program) -> bool {
     match std::fs::read(path) {
-        Ok(bytes) => try_program(path, from_bytes(&bytes), true).is_some(),
+        Ok(bytes) => try_program(path, program(&bytes), true).is_some(),
         Err(error) => {
             eprintln!("{path}: {error}");
             false
         }
     }
+}
+
+/// Programs that free much, prune much and tell much, for fuzzers to begin with: of many random ones those that
+/// made the most collections run to their end.
+fn seeds(directory: &Path) -> bool {
+    const TRIED: u64 = 400;
+    const KEPT: usize = 6;
+    const LEN: usize = 512;
+    let targets: [(&str, Program); 2] = [("heap_ops", from_bytes), ("weak_map", weak_from_bytes)];
+    for (target, program) in targets {
+        let mut tried: Vec<_> = (0..TRIED)
+            .map(|seed| {
+                let bytes = random_bytes(seed, LEN);
+                let report = check(&program(&bytes)).unwrap_or_default();
+                ((report.collections, report.freed), bytes)
+            })
+            .collect();
+        tried.sort_by(|(a, _), (b, _)| b.cmp(a));
+        let directory = directory.join(target);
+        let made = std::fs::create_dir_all(&directory);
+        let written = tried.iter().take(KEPT).enumerate().try_for_each(|(number, (_, bytes))| {
+            std::fs::write(directory.join(format!("{number}.bin")), bytes)
+        });
+        if let Err(error) = made.and(written) {
+            eprintln!("{}: {error}", directory.display());
+            return false;
+        }
+    }
+    true
 }
 
 /// Runs a program, twice if it is to be `repeated`: the second run must do the same. A failing one is made short

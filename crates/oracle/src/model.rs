@@ -4,6 +4,8 @@
 //! never given out again, so the map never forgets, and a link resolves if its object is alive and of the
 //! type that the link says. Reachability is a search from the roots, repeated until no ephemeron adds to it.
 
+mod deaths;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use slotgc::{Heap, HeapConfig};
@@ -12,6 +14,8 @@ use crate::kinds::{Fuse, Kind, of_kind};
 use crate::link::{Contents, Link};
 use crate::log::ObjectId;
 use crate::ops::{First, Setup};
+
+pub(crate) use deaths::{Deaths, Notice, Registered, ValueGoes, WatchRef};
 
 /// The place of an object in the model's list.
 pub(crate) type Index = usize;
@@ -34,6 +38,8 @@ pub(crate) struct Object {
     pub(crate) life: Life,
     pub(crate) contents: Contents,
     pub(crate) fuses: [bool; 2],
+    /// What its destructor cancels.
+    pub(crate) guards: Vec<WatchRef>,
 }
 
 impl Object {
@@ -60,6 +66,7 @@ pub(crate) struct Model {
     pub(crate) bytes: usize,
     pub(crate) collections: u64,
     pub(crate) allocated: u64,
+    pub(crate) deaths: Deaths,
 }
 
 /// The limits of a heap.
@@ -105,14 +112,29 @@ pub(crate) struct Plan {
     pub(crate) armed: Vec<ObjectId>,
 }
 
-/// What a collection did.
-#[derive(Debug, PartialEq, Eq)]
+/// What a collection did, or several that one call set off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Collected {
     pub(crate) marked: usize,
     pub(crate) kept: usize,
     pub(crate) freed: usize,
     pub(crate) freed_bytes: usize,
     pub(crate) pruned: usize,
+    pub(crate) notified: usize,
+}
+
+impl Collected {
+    /// This and the one after it, as one.
+    pub(crate) fn then(self, next: Self) -> Self {
+        Self {
+            marked: next.marked,
+            kept: next.kept,
+            freed: self.freed + next.freed,
+            freed_bytes: self.freed_bytes + next.freed_bytes,
+            pruned: self.pruned + next.pruned,
+            notified: self.notified + next.notified,
+        }
+    }
 }
 
 impl Model {
@@ -134,7 +156,7 @@ impl Model {
     }
 
     /// Whether the object lives or is being made: an ephemeron's key may be either.
-    fn resolve_key(&self, link: Link) -> Option<Index> {
+    pub(crate) fn resolve_key(&self, link: Link) -> Option<Index> {
         let being_made = |index: &Index| self.objects[*index].life == Life::Building;
         self.resolve(link).or_else(|| self.by_bits.get(&link.bits).copied().filter(being_made))
     }
@@ -155,7 +177,8 @@ impl Model {
         let index = self.objects.len();
         let before = self.by_bits.insert(bits, index);
         assert_eq!(before, None, "the handle {bits:#x} was given out before");
-        self.objects.push(Object { id, kind, bits, life, contents: Contents::default(), fuses: [false; 2] });
+        let (contents, fuses, guards) = (Contents::default(), [false; 2], Vec::new());
+        self.objects.push(Object { id, kind, bits, life, contents, fuses, guards });
         if life == Life::Building {
             self.building.push(index);
         }
@@ -183,7 +206,7 @@ impl Model {
         !self.building.is_empty()
     }
 
-    pub(crate) fn kill(&mut self, index: Index) {
+    fn kill(&mut self, index: Index) {
         let object = &mut self.objects[index];
         object.life = Life::Dead;
         object.contents = Contents::default();
@@ -203,19 +226,20 @@ impl Model {
     pub(crate) fn plan(&self, extra: &Contents) -> Plan {
         let mut reached = HashSet::new();
         let mut found: Vec<Index> = self.roots.clone();
-        found.extend(extra.edges.iter().filter_map(|link| self.resolve(*link)));
+        found.extend(extra.strong().filter_map(|link| self.resolve(link)));
         loop {
             while let Some(index) = found.pop() {
                 if self.objects[index].life == Life::Alive && reached.insert(index) {
-                    let edges = &self.objects[index].contents.edges;
-                    found.extend(edges.iter().filter_map(|link| self.resolve(*link)));
+                    let edges = self.objects[index].contents.strong();
+                    found.extend(edges.filter_map(|link| self.resolve(link)));
                 }
             }
             let tables = reached.iter().map(|index| &self.objects[*index].contents).chain([extra]);
-            for entry in tables.flat_map(|contents| &contents.entries) {
-                let is_marked = |key| self.resolve_key(key).is_some_and(|key| self.counts(key, &reached));
-                let value = self.resolve(entry.value).filter(|value| !reached.contains(value));
-                found.extend(value.filter(|_| entry.keys().all(is_marked)));
+            for (keys, value) in tables.flat_map(Contents::ephemerons) {
+                let is_marked =
+                    |key: &Link| self.resolve_key(*key).is_some_and(|key| self.counts(key, &reached));
+                let value = self.resolve(value).filter(|value| !reached.contains(value));
+                found.extend(value.filter(|_| keys.iter().all(is_marked)));
             }
             if found.is_empty() {
                 break;
@@ -231,30 +255,35 @@ impl Model {
         self.objects[index].life == Life::Building || reached.contains(&index)
     }
 
-    /// Carries the plan out. Gives what happened, and the ids of the dead.
-    pub(crate) fn carry_out(&mut self, plan: &Plan) -> (Collected, Vec<Index>) {
+    /// Prunes what the plan reaches; gives how many entries went, and who is to die.
+    pub(crate) fn prune(&mut self, plan: &Plan) -> (Pruned, Vec<Index>) {
         let is_live = |model: &Self, link| {
             let key = model.resolve_key(link);
             key.is_some_and(|key| model.objects[key].life == Life::Building || plan.reached.contains(&key))
         };
-        let mut pruned = 0;
+        let mut pruned = Pruned::default();
         for index in &plan.reached {
             let mut contents = std::mem::take(&mut self.objects[*index].contents);
-            pruned += contents.prune(|link| is_live(self, link));
+            let entries = contents.prune(|link| is_live(self, link));
+            pruned.all += entries;
+            pruned.logged += if self.objects[*index].kind.has_body() { entries } else { 0 };
             self.objects[*index].contents = contents;
         }
-        let dead: Vec<Index> = self.alive.difference(&plan.reached).copied().collect();
-        let bytes = self.bytes;
-        dead.iter().for_each(|index| self.kill(*index));
-        self.collections += 1;
-        let collected = Collected {
-            marked: plan.reached.len(),
-            kept: self.alive.len(),
-            freed: dead.len(),
-            freed_bytes: bytes - self.bytes,
-            pruned,
-        };
-        (collected, dead)
+        (pruned, self.alive.difference(&plan.reached).copied().collect())
+    }
+}
+
+/// How many entries of weak collections went.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pruned {
+    pub(crate) all: usize,
+    /// Those whose drop is in the log.
+    pub(crate) logged: usize,
+}
+
+impl Plan {
+    pub(crate) fn marked(&self) -> usize {
+        self.reached.len()
     }
 }
 

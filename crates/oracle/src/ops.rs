@@ -7,11 +7,19 @@
 //! A new kind of op is a variant here and a method of the runner; nothing else names them all. The names of all
 //! variants differ, so that a printed program needs no paths.
 
+mod generate;
+mod weak;
+
 use std::fmt;
 
-use arbitrary::{Arbitrary, Result, Unstructured};
+use arbitrary::Arbitrary;
 
 use crate::kinds::{Fuse, Kind};
+
+use generate::{mostly_first, mostly_live, seldom_panics, small};
+
+pub use generate::{from_bytes, op_from_bytes, rooted_tables, weak_from_bytes, weak_op_from_bytes};
+pub use weak::{Combine, Gives, Goal, Interning, KeysEdit, SetEdit, Sort, Using, ValuesEdit};
 
 /// One operation on one of two heaps.
 #[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
@@ -29,6 +37,7 @@ pub enum Op {
         heap: u8,
         make: Make,
         inside: Block,
+        #[arbitrary(with = seldom_panics)]
         ending: Ending,
     },
     /// Makes many objects.
@@ -145,6 +154,177 @@ pub enum Op {
         heap: u8,
         setup: Setup,
     },
+    /// Edits a `WeakValueMap`, of a living object or outside of the heap.
+    EditValues {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        table: u8,
+        #[arbitrary(with = weak::values_edit)]
+        edit: ValuesEdit,
+    },
+    /// Edits a `WeakKeyMap`.
+    EditKeys {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        table: u8,
+        #[arbitrary(with = weak::keys_edit)]
+        edit: KeysEdit,
+    },
+    /// Edits a `WeakSet`.
+    EditSet {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        table: u8,
+        #[arbitrary(with = weak::set_edit)]
+        edit: SetEdit,
+    },
+    /// Combines the set outside of the heap with one of a living object.
+    CombineSets {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        table: u8,
+        by: Combine,
+    },
+    /// Interns a name.
+    Intern {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        table: u8,
+        #[arbitrary(with = small)]
+        name: u8,
+        by: Interning,
+    },
+    /// Asks a `WeakValueMap` for an object, made if there is none; `inside` runs before it is made.
+    GetOrAlloc {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        table: u8,
+        #[arbitrary(with = small)]
+        key: u8,
+        edge: Option<Pick>,
+        make: Make,
+        inside: Block,
+        #[arbitrary(with = seldom_panics)]
+        ending: Ending,
+    },
+    /// As `GetOrAlloc`, where the factory finds an object by itself, or does not.
+    GetOrTry {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        table: u8,
+        #[arbitrary(with = small)]
+        key: u8,
+        inside: Block,
+        gives: Gives,
+    },
+    /// Puts a clone of a weak collection outside of the heap, in place of the one there.
+    CopyOut {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        table: u8,
+        sort: Sort,
+    },
+    /// Makes an object of a clone of the weak collection outside of the heap.
+    CopyIn {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        sort: Sort,
+        rooted: bool,
+    },
+    /// Prunes the weak collections outside of the heap.
+    PruneOutside {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+    },
+    /// Registers a callback, which runs the ops `then`.
+    OnDeath {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        #[arbitrary(with = mostly_live)]
+        target: Pick,
+        then: Block,
+        #[arbitrary(with = seldom_panics)]
+        ending: Ending,
+    },
+    /// Registers a finalizer, which runs the ops `then`.
+    Finalize {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        #[arbitrary(with = mostly_live)]
+        target: Pick,
+        then: Block,
+        #[arbitrary(with = seldom_panics)]
+        ending: Ending,
+    },
+    /// Uses one of the finalizers, on this heap.
+    UseFinalizer {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        index: u8,
+        by: Using,
+    },
+    /// Registers a tag for the heap's queue.
+    WatchQueue {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        #[arbitrary(with = mostly_live)]
+        target: Pick,
+    },
+    /// Takes tags out of the queue.
+    Poll {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        all: bool,
+    },
+    /// Registers an object at one of two graveyards.
+    Bury {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        #[arbitrary(with = mostly_live)]
+        target: Pick,
+        second: bool,
+    },
+    /// Takes values out of the fullest graveyard.
+    Exhume {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        all: bool,
+    },
+    /// Cancels one of the watches, on this heap.
+    Cancel {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        watch: u8,
+    },
+    /// Drops a guard of one of the watches.
+    DropGuard { watch: u8 },
+    /// Puts a guard of one of the watches into an object: its destructor cancels.
+    GuardIn {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        #[arbitrary(with = mostly_live)]
+        target: Pick,
+        watch: u8,
+    },
+    /// As `Fresh`, by `shutdown`.
+    Shutdown {
+        #[arbitrary(with = mostly_first)]
+        heap: u8,
+        setup: Setup,
+    },
+}
+
+impl Op {
+    /// The ops inside of this one.
+    pub fn inside(&mut self) -> Option<&mut Block> {
+        match self {
+            Op::Cyclic { inside, .. } | Op::GetOrAlloc { inside, .. } | Op::GetOrTry { inside, .. } => {
+                Some(inside)
+            }
+            Op::OnDeath { then, .. } | Op::Finalize { then, .. } => Some(then),
+            _ => None,
+        }
+    }
 }
 
 /// Which object to make: the links it holds are strong edges.
@@ -282,47 +462,4 @@ impl fmt::Debug for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "block(&{:?})", self.0)
     }
-}
-
-impl<'a> Arbitrary<'a> for Block {
-    /// Half of the time empty, else a few ops: a program that nests without end would do little else.
-    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        let len = u8::arbitrary(u)?.saturating_sub(128) / 32;
-        (0..len).map(|_| Op::arbitrary(u)).collect::<Result<_>>().map(Self)
-    }
-
-    fn size_hint(_: usize) -> (usize, Option<usize>) {
-        (1, None)
-    }
-}
-
-/// The first heap three times out of four, so that it becomes interesting.
-fn mostly_first(u: &mut Unstructured<'_>) -> Result<u8> {
-    Ok(u8::from(u8::arbitrary(u)? % 4 == 3))
-}
-
-/// The program that these bytes are.
-///
-/// # Examples
-/// ```
-/// let ops = slotgc_oracle::from_bytes(b"any bytes at all, the longer the better, are a program");
-/// slotgc_oracle::run(&ops);
-/// ```
-pub fn from_bytes(bytes: &[u8]) -> Vec<Op> {
-    let mut bytes = Unstructured::new(bytes);
-    let mut ops = Vec::new();
-    while !bytes.is_empty() {
-        ops.push(next_op(&mut bytes));
-    }
-    ops
-}
-
-/// The op with which these bytes begin.
-pub fn op_from_bytes(bytes: &[u8]) -> Op {
-    next_op(&mut Unstructured::new(bytes))
-}
-
-fn next_op(bytes: &mut Unstructured<'_>) -> Op {
-    // Bytes that run out read as zeros; what fails is ops nested too deep.
-    Op::arbitrary(bytes).unwrap_or(Op::Collect { heap: 0 })
 }

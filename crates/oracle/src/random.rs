@@ -1,9 +1,16 @@
 //! Random programs, and how to make a failing one short.
 
-use crate::ops::{Block, Op, from_bytes};
+use crate::ops::{Block, Op, from_bytes, weak_from_bytes};
 
-/// A random program of about so many bytes. The same seed gives the same program.
+/// A random program of about so many bytes. The same seed gives the same program; those of odd seeds are mostly
+/// about weak collections and deaths.
 pub fn random_program(seed: u64, bytes: usize) -> Vec<Op> {
+    let bytes = random_bytes(seed, bytes);
+    if seed % 2 == 1 { weak_from_bytes(&bytes) } else { from_bytes(&bytes) }
+}
+
+/// So many random bytes, or a few more. The same seed gives the same ones.
+pub fn random_bytes(seed: u64, bytes: usize) -> Vec<u8> {
     let mut state = seed;
     // SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
     let mut next = || {
@@ -12,8 +19,7 @@ pub fn random_program(seed: u64, bytes: usize) -> Vec<Op> {
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ mixed >> 31).to_le_bytes()
     };
-    let bytes: Vec<u8> = (0..bytes.div_ceil(8)).flat_map(|_| next()).collect();
-    from_bytes(&bytes)
+    (0..bytes.div_ceil(8)).flat_map(|_| next()).collect()
 }
 
 /// Leaves out ops as long as the program still `fails`: first many at once, then single ones, then ops inside
@@ -34,15 +40,13 @@ pub fn shrink(mut ops: Vec<Op>, fails: &mut dyn FnMut(&[Op]) -> bool) -> Vec<Op>
         piece /= 2;
     }
     for index in 0..ops.len() {
-        let Op::Cyclic { inside: Block(inside), .. } = &ops[index] else { continue };
+        let Some(inside) = ops[index].inside().cloned() else { continue };
         let with = |inside: &[Op]| {
             let mut ops = ops.clone();
-            if let Op::Cyclic { inside: block, .. } = &mut ops[index] {
-                *block = Block(inside.to_vec());
-            }
+            *ops[index].inside().expect("as above") = Block(inside.to_vec());
             ops
         };
-        let inside = shrink(inside.clone(), &mut |inside| fails(&with(inside)));
+        let inside = shrink(inside.0, &mut |inside| fails(&with(inside)));
         ops = with(&inside);
     }
     ops
@@ -54,7 +58,7 @@ mod tests {
 
     #[test]
     fn shrinking_leaves_what_is_needed() {
-        let ops = random_program(1, 4000);
+        let ops = random_program(2, 8000);
         let needed = |op: &Op| matches!(op, Op::Collect { heap: 0 } | Op::Shrink { heap: 0 });
         let mut fails = |ops: &[Op]| {
             ops.iter().any(|op| matches!(op, Op::Collect { .. }))

@@ -6,21 +6,31 @@
 
 mod collecting;
 mod compare;
+mod deaths;
 mod mutating;
+mod step;
+mod tables;
+mod telling;
 
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
-use slotgc::Heap;
+use slotgc::{DeathQueue, Heap, Watch};
 
 use crate::calls::Held;
+use crate::calls::deaths::Tagged;
+use crate::containers::Outside;
 use crate::kinds::Kind;
 use crate::link::{Contents, Link};
-use crate::log::{self, Event, ObjectId};
-use crate::model::{Index, Model, slot_bytes};
-use crate::ops::{Block, Make, Op, Pick, Setup};
+use crate::log::{self, Event, Mark, ObjectId};
+use crate::model::{Index, Model, WatchRef, slot_bytes};
+use crate::ops::{Make, Op, Pick, Setup};
 use crate::print::to_rust_test;
+use crate::runner::deaths::{Cemetery, HeldFinalizer};
+use crate::runner::telling::Frame;
+use crate::tables::Tables;
 
 /// A heap under test and what it should hold.
 struct World {
@@ -28,12 +38,35 @@ struct World {
     model: Model,
     /// Which heap in this place it is: its roots outlive it.
     incarnation: u32,
+    /// Calls of the heap that are under way.
+    busy: u32,
+    /// Weak collections of its objects that it does not hold.
+    outside: Outside,
+    outside_tables: Tables,
+    queue: DeathQueue<Tagged>,
+    graves: Cemetery,
 }
 
 impl World {
     fn new(number: u8, setup: Setup, incarnation: u32) -> Self {
         let (config, limits) = setup.config(number);
-        Self { heap: Heap::with_config(config), model: Model::new(limits), incarnation }
+        Self {
+            heap: Heap::with_config(config),
+            model: Model::new(limits),
+            incarnation,
+            busy: 0,
+            outside: Outside::default(),
+            outside_tables: Tables::default(),
+            queue: DeathQueue::new(),
+            graves: Cemetery::new(),
+        }
+    }
+
+    /// How many marked keys and values there must be.
+    fn marks(&self) -> usize {
+        let living = self.model.alive.iter().map(|index| &self.model.objects[*index].contents.tables);
+        let buried = self.model.deaths.graves.values().flatten().map(|buried| &buried.contents.tables);
+        living.chain(buried).chain([&self.outside_tables]).map(Tables::marks).sum()
     }
 }
 
@@ -57,27 +90,48 @@ pub struct Report {
     pub collections: u64,
     /// Objects that they freed.
     pub freed: u64,
+    /// Entries of weak collections that they removed.
+    pub pruned: u64,
+    /// Callbacks and finalizers that ran, and tags that were polled.
+    pub told: u64,
     /// All handles given out and all destructors that ran, in order, folded.
     pub digest: u64,
 }
 
 /// The state of a run.
+#[derive(Default)]
 struct Runner {
-    worlds: [World; 2],
+    /// Two; none while the runner is lent.
+    worlds: Vec<World>,
     held: Vec<HeldRoot>,
+    /// Of both heaps, and of those that were in their places.
+    watches: Vec<(Watch, WatchRef)>,
+    finalizers: Vec<HeldFinalizer>,
     made: u32,
+    /// Objects whose destructors panic.
+    armed: HashSet<ObjectId>,
+    /// The calls of heaps that are under way and may run user code, the innermost last.
+    frames: Vec<Frame>,
+    /// A difference that a callback found: a panic there is the heap's to deal with.
+    failed: Option<String>,
     /// Objects whose destructors must have run by the end of this op, and those whose destructors ran.
     expected: Vec<ObjectId>,
     dropped: Vec<ObjectId>,
+    /// Whose `trace` panicked.
+    traced: Vec<ObjectId>,
+    /// Registrations whose closure or tag has not been dropped.
+    notices: BTreeSet<ObjectId>,
+    /// Those whose closure or tag was dropped in this op.
+    unheard: Vec<ObjectId>,
     /// How many entries of weak collections must have been dropped, and how many were.
     entries: [usize; 2],
+    /// Keys and values of weak maps that the call under way has.
+    in_flight: usize,
     depth: u32,
     random: u64,
     report: Report,
 }
 
-/// Ops nest this deep at most; deeper ones do nothing.
-const MAX_DEPTH: u32 = 3;
 /// A heap with more objects than this makes no further ones in bursts.
 const MANY_OBJECTS: usize = 20_000;
 
@@ -143,72 +197,26 @@ impl Runner {
     fn new() -> Self {
         slot_bytes(Kind::Node);
         log::take();
+        Mark::reset();
         let apart = Setup { first: crate::ops::First::Apart, ..Setup::default() };
-        Self {
-            worlds: [World::new(0, apart, 0), World::new(1, apart, 0)],
-            held: Vec::new(),
-            made: 0,
-            expected: Vec::new(),
-            dropped: Vec::new(),
-            entries: [0; 2],
-            depth: 0,
-            random: 1,
-            report: Report::default(),
-        }
-    }
-
-    /// One op, and the comparison after it.
-    fn step(&mut self, op: &Op) {
-        self.report.ops += 1;
-        match *op {
-            Op::Alloc { heap, ref make, how } => self.alloc(heap.into(), make, how),
-            Op::Cyclic { heap, ref make, ref inside, ending } => {
-                self.cyclic(heap.into(), make, inside, ending);
-            }
-            Op::Burst { heap, kind, size, shape, rooted } => {
-                self.burst(heap.into(), kind, size, shape, rooted);
-            }
-            Op::Read { heap, target, by } => self.read(heap.into(), target, by),
-            Op::Change { heap, target, by, edit } => self.change(heap.into(), target, by, edit),
-            Op::Exchange { heap, targets } => self.exchange(heap.into(), targets),
-            Op::ChangeAll { heap, kind, value } => self.change_all(heap.into(), kind, value),
-            Op::Split { heap, target, peek, ref make, edit } => {
-                self.split(heap.into(), target, peek, make.as_ref(), edit);
-            }
-            Op::Arm { heap, target, fuse } => self.arm(heap.into(), target, fuse),
-            Op::Downcast { heap, target, kind } => self.downcast(heap.into(), target, kind),
-            Op::Compare { heap, targets } => self.compare_two(heap.into(), targets),
-            Op::Root { heap, target } => self.root(heap.into(), target),
-            Op::CloneRoot { index } => self.clone_root(index),
-            Op::DropRoots { index, len } => self.drop_roots(index, len),
-            Op::Destroy { heap, target, erased } => self.destroy(heap.into(), target, erased),
-            Op::DestroyMany { heap, kind, size, newest } => {
-                self.destroy_many(heap.into(), kind, size, newest);
-            }
-            Op::Collect { heap } => self.collect(heap.into()),
-            Op::CollectWith { heap, roots, ending } => self.collect_with(heap.into(), roots, ending),
-            Op::Shrink { heap } => self.shrink(heap.into()),
-            Op::Fresh { heap, setup } => self.fresh(heap.into(), setup),
-        }
-        self.settle();
-        self.compare();
-    }
-
-    fn block(&mut self, block: &Block) {
-        self.depth += 1;
-        if self.depth <= MAX_DEPTH {
-            block.0.iter().for_each(|op| self.step(op));
-        }
-        self.depth -= 1;
+        Self { worlds: vec![World::new(0, apart, 0), World::new(1, apart, 0)], random: 1, ..Self::default() }
     }
 
     /// The end of the program: both heaps go, whose roots may outlive them.
     fn finish(mut self) -> Report {
         self.compare_all();
-        for heap in [0, 1] {
-            self.fresh(heap, Setup::default());
+        // What runs at the end of one heap may make objects in the other.
+        let mut ended = [false; 2];
+        while let Some(heap) = (0..2).find(|heap| !ended[*heap] || !self.model(*heap).alive.is_empty()) {
+            self.fresh(heap, Setup::default(), drop);
             self.settle();
+            ended[heap] = true;
         }
+        assert!(
+            self.notices.is_empty(),
+            "closures and tags are dropped in the end, these were not: {:?}",
+            self.notices
+        );
         self.report
     }
 
@@ -292,12 +300,6 @@ impl Runner {
         }
     }
 
-    /// An object is dead, and its destructor must run.
-    fn expect_dead(&mut self, heap: usize, index: Index) {
-        let object = &self.worlds[heap].model.objects[index];
-        self.expect_drop(object.kind, object.id);
-    }
-
     /// Reads the log. Gives the objects whose destructors ran since it was last read.
     fn read_log(&mut self) -> Vec<ObjectId> {
         let mut dropped = Vec::new();
@@ -305,12 +307,22 @@ impl Runner {
             match event {
                 Event::Dropped(id) => dropped.push(id),
                 Event::EntryDropped(_) => self.entries[1] += 1,
+                Event::TracePanicked(id) => self.traced.push(id),
+                Event::NoticeDropped(id) => self.notice_dropped(id),
             }
-            let (Event::Dropped(id) | Event::EntryDropped(id)) = event;
+            let (Event::Dropped(id)
+            | Event::EntryDropped(id)
+            | Event::TracePanicked(id)
+            | Event::NoticeDropped(id)) = event;
             self.fold(id.0.into());
         }
         self.dropped.extend(&dropped);
         dropped
+    }
+
+    fn notice_dropped(&mut self, id: ObjectId) {
+        assert!(self.notices.remove(&id), "the closure or tag of {id:?} is dropped once");
+        self.unheard.push(id);
     }
 
     /// Compares the destructors that ran with those that had to.
@@ -331,6 +343,14 @@ impl Runner {
                 without(&expected, &dropped)
             );
         }
+        for id in mem::take(&mut self.unheard) {
+            let mut registered = self.worlds.iter().flat_map(|world| world.model.deaths.registered.values());
+            assert!(
+                registered.all(|known| known.id != id),
+                "{id:?} is registered, and its closure is dropped"
+            );
+        }
+        assert_eq!(self.traced, [], "no `trace` was to panic");
         let [expected, dropped] = mem::take(&mut self.entries);
         assert_eq!(
             dropped, expected,
@@ -345,8 +365,10 @@ impl Runner {
     /// Calls `f` with the heap taken out of `self` and put back afterwards, also when `f` panics.
     fn with_heap_apart<R>(&mut self, heap: usize, f: impl FnOnce(&mut Self, &mut Heap) -> R) -> R {
         let mut apart = mem::take(&mut self.worlds[heap].heap);
+        self.worlds[heap].busy += 1;
         let result = panic::catch_unwind(AssertUnwindSafe(|| f(self, &mut apart)));
         self.worlds[heap].heap = apart;
+        self.worlds[heap].busy -= 1;
         result.unwrap_or_else(|payload| panic::resume_unwind(payload))
     }
 }

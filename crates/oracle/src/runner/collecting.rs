@@ -7,9 +7,10 @@ use slotgc::{CollectStats, Heap, Tracer};
 use crate::calls;
 use crate::kinds::{Fuse, Kind};
 use crate::link::{Contents, Link};
-use crate::log::{self, Injected, ObjectId, Thrown};
-use crate::model::{Collected, Index, Life};
+use crate::log::{self, Event, Injected, ObjectId, Thrown};
+use crate::model::{Collected, Index, ValueGoes, WatchRef};
 use crate::ops::{Ending, Pick, Setup};
+use crate::runner::telling::Course;
 use crate::runner::{Runner, World};
 
 /// What a root source panics with.
@@ -55,6 +56,38 @@ impl Runner {
         }
     }
 
+    // ---- Deaths by hand
+
+    /// These objects die, in the model, and are told of.
+    pub(super) fn die(&mut self, heap: usize, dead: &[Index], value: ValueGoes, is_end: bool) {
+        let dropped = self.worlds[heap].model.die(dead, value);
+        if value == ValueGoes::Away {
+            dropped.iter().for_each(|index| self.expect_dead(heap, *index));
+        }
+        self.worlds[heap].model.mourn(is_end);
+    }
+
+    /// The destructor of a dead object runs now: it cancels what it guards.
+    pub(super) fn expect_dead(&mut self, heap: usize, index: Index) {
+        let object = &mut self.worlds[heap].model.objects[index];
+        let (kind, id, guards) = (object.kind, object.id, mem::take(&mut object.guards));
+        self.expect_drop(kind, id);
+        for watch in guards {
+            self.cancel_in_model(watch);
+        }
+    }
+
+    /// Takes a registration back in the model; whether it was still there.
+    pub(super) fn cancel_in_model(&mut self, watch: WatchRef) -> bool {
+        let world = &mut self.worlds[watch.heap];
+        world.incarnation == watch.incarnation && world.model.deaths.cancel(watch.number)
+    }
+
+    /// What a death by hand sets off.
+    fn course_of_death(&self, heap: usize) -> Course {
+        if self.model(heap).deaths.is_telling { Course::Quiet } else { Course::after_death() }
+    }
+
     pub(super) fn destroy(&mut self, heap: usize, target: Pick, erased: bool) {
         let (kind, link) = self.link(heap, target);
         if erased {
@@ -66,36 +99,41 @@ impl Runner {
     }
 
     fn destroy_link(&mut self, heap: usize, kind: Kind, link: Link) {
-        let found = self.model(heap).resolve(link);
-        let value = calls::destroy(&mut self.worlds[heap].heap, kind, link);
-        assert_eq!(value.is_some(), found.is_some(), "an object is destroyed if it is there");
-        let (Some(value), Some(index)) = (value, found) else { return };
-        let object = &self.model(heap).objects[index];
-        assert!(value.holds(object.id, &object.contents), "destroy gives the value");
-        let dropped = log::catch(|| drop(value));
-        self.check_drop(heap, index, dropped);
-        self.worlds[heap].model.kill(index);
+        let Some(index) = self.model(heap).resolve(link) else {
+            let value = calls::destroy(&mut self.worlds[heap].heap, kind, link);
+            assert!(value.is_none(), "an object is destroyed if it is there");
+            return;
+        };
+        let contents = self.model(heap).objects[index].contents.clone();
+        let marks = contents.tables.marks();
+        self.in_flight += marks;
+        self.die(heap, &[index], ValueGoes::ToCaller, false);
+        let course = self.course_of_death(heap);
+        let (value, _) = self.framed(heap, course, |heap| calls::destroy(heap, kind, link));
+        if let Some(value) = value {
+            let value = value.expect("an object is destroyed if it is there");
+            let id = self.model(heap).objects[index].id;
+            assert!(value.holds(id, &contents), "destroy gives the value");
+            let dropped = log::catch(|| drop(value)).err();
+            assert_eq!(dropped, self.thrown_by_drop(id), "what the destructor threw");
+        }
+        self.expect_dead(heap, index);
+        self.in_flight -= marks;
+    }
+
+    /// What dropping the object's value throws, where nothing else is thrown.
+    pub(super) fn thrown_by_drop(&self, id: ObjectId) -> Option<Thrown> {
+        self.armed.contains(&id).then_some(Thrown::Injected(id))
     }
 
     fn destroy_erased(&mut self, heap: usize, link: Link) {
         let found = self.model(heap).resolve(link);
-        let world = &mut self.worlds[heap];
-        let died = log::catch(|| world.heap.destroy_any(link.any()));
-        match (found, died) {
-            (Some(index), died) => {
-                self.check_drop(heap, index, died.map(|died| assert!(died, "destroy_any says so")));
-                self.worlds[heap].model.kill(index);
-            }
-            (None, died) => assert_eq!(died, Ok(false), "there is no such object"),
+        if let Some(index) = found {
+            self.die(heap, &[index], ValueGoes::Away, false);
         }
-    }
-
-    /// The value of an object was dropped; an armed one panicked.
-    fn check_drop(&mut self, heap: usize, index: Index, dropped: Result<(), Thrown>) {
-        let object = &self.model(heap).objects[index];
-        let armed = object.is_armed(Fuse::Drop).then_some(Thrown::Injected(object.id));
-        assert_eq!(dropped.err(), armed, "what the destructor threw");
-        self.expect_dead(heap, index);
+        let course = found.map_or(Course::Quiet, |_| self.course_of_death(heap));
+        let (died, _) = self.framed(heap, course, |heap| heap.destroy_any(link.any()));
+        assert!(died.is_none_or(|died| died == found.is_some()), "destroy_any says whether it was there");
     }
 
     pub(super) fn destroy_many(&mut self, heap: usize, kind: Kind, size: u8, newest: bool) {
@@ -112,9 +150,10 @@ impl Runner {
         }
     }
 
+    // ---- Collections
+
     pub(super) fn collect(&mut self, heap: usize) {
-        let collected = self.collecting(heap, &Contents::default(), None, Heap::collect);
-        check_stats(collected);
+        self.collecting_or_later(heap, &Contents::default(), None, Heap::collect);
     }
 
     pub(super) fn collect_with(&mut self, heap: usize, roots: [Pick; 3], ending: Ending) {
@@ -123,12 +162,32 @@ impl Runner {
         let source = |tracer: &mut Tracer<'_>| {
             extra.trace(tracer);
             if ending == Ending::Panics {
+                log::write(Event::TracePanicked(SOURCE));
                 Injected(SOURCE).raise();
             }
         };
         let panics = (ending == Ending::Panics).then_some(SOURCE);
-        let collected = self.collecting(heap, &extra, panics, |heap| heap.collect_with(&source));
-        check_stats(collected);
+        self.collecting_or_later(heap, &extra, panics, |heap| heap.collect_with(&source));
+    }
+
+    /// A collection whose report is compared; inside of a callback it is put off.
+    fn collecting_or_later(
+        &mut self,
+        heap: usize,
+        extra: &Contents,
+        source_panics: Option<ObjectId>,
+        call: impl FnOnce(&mut Heap) -> CollectStats,
+    ) {
+        if self.model(heap).deaths.is_telling {
+            self.worlds[heap].model.deaths.wants_collection = true;
+            let (stats, _) = self.framed(heap, Course::Quiet, call);
+            assert_eq!(stats, Some(CollectStats::default()), "a collection inside of a callback waits");
+            return;
+        }
+        let Some((stats, expected)) = self.collecting(heap, extra, source_panics, call) else { return };
+        let CollectStats { marked, kept, freed, freed_bytes, pruned, notified, .. } = stats;
+        let reported = Collected { marked, kept, freed, freed_bytes, pruned, notified };
+        assert_eq!(reported, expected, "the collection's report (left), and what it had to do (right)");
     }
 
     /// A collection by `call`, with what `extra` holds kept. `None` if it panicked, as it had to.
@@ -136,43 +195,14 @@ impl Runner {
         &mut self,
         heap: usize,
         extra: &Contents,
-        source_panics: Option<ObjectId>,
+        source: Option<ObjectId>,
         call: impl FnOnce(&mut Heap) -> R,
     ) -> Option<(R, Collected)> {
-        let mut plan = self.model(heap).plan(extra);
-        plan.armed.extend(source_panics);
-        let world = &mut self.worlds[heap];
-        let result = log::catch(|| call(&mut world.heap));
-        if !plan.armed.is_empty() {
-            let Err(Thrown::Injected(id)) = result else {
-                panic!("no `trace` panicked, but {:?}", plan.armed)
-            };
-            assert!(plan.armed.contains(&id), "{id:?} panicked, not one of {:?}", plan.armed);
-            if let Some(object) = world.model.objects.iter_mut().find(|object| object.id == id) {
-                object.fuses[Fuse::Trace as usize] = false;
-            }
-            return None;
-        }
-        let (collected, dead) = world.model.carry_out(&plan);
-        self.report.collections += 1;
-        self.report.freed += dead.len() as u64;
-        let thrown = self.expect_destructors(heap, &dead, collected.pruned);
-        match (result, thrown) {
-            (Ok(result), None) => Some((result, collected)),
-            (Err(Thrown::Injected(id)), Some(first)) if id == first => None,
-            (Err(thrown), first) => panic!("the collection raised {thrown:?} instead of {first:?}"),
-            (Ok(_), Some(first)) => panic!("the destructor of {first:?} panicked, and nobody heard"),
-        }
-    }
-
-    /// The destructors of these dead objects and entries must have run. Gives the first that panicked.
-    fn expect_destructors(&mut self, heap: usize, dead: &[Index], pruned: usize) -> Option<ObjectId> {
-        dead.iter().for_each(|index| self.expect_dead(heap, *index));
-        self.entries[0] += pruned;
-        let dropped = self.read_log();
-        let objects = dead.iter().map(|index| &self.model(heap).objects[*index]);
-        let armed = objects.filter(|object| object.is_armed(Fuse::Drop)).map(|object| object.id);
-        first_of(&dropped, &armed.collect::<Vec<_>>())
+        let before = self.model(heap).deaths.notified;
+        let course = Course::Collect { by_hand: false, extra: extra.clone(), source, pending: true };
+        let (result, frame) = self.framed(heap, course, call);
+        let notified = self.model(heap).deaths.notified - before;
+        Some((result?, Collected { notified, ..frame.total }))
     }
 
     pub(super) fn shrink(&mut self, heap: usize) {
@@ -184,34 +214,36 @@ impl Runner {
         assert!(after.pages << 16 >= model.bytes, "objects are in memory");
     }
 
-    pub(super) fn fresh(&mut self, heap: usize, setup: Setup) {
-        if self.model(heap).is_building() {
+    // ---- The end
+
+    /// Ends a heap by dropping it, or by its `shutdown`, and starts another in its place. Not inside of a call
+    /// of the heap, which goes on using it.
+    pub(super) fn fresh(&mut self, heap: usize, setup: Setup, end: fn(Heap)) {
+        if self.worlds[heap].busy > 0 {
             return;
         }
+        self.framed(heap, Course::Exit, |heap| end(mem::take(heap)));
+        self.settle();
+        self.poll(heap, true);
+        self.exhume_all(heap);
         let incarnation = self.worlds[heap].incarnation + 1;
         let number = u8::try_from(heap).expect("one of two");
-        let old = mem::replace(&mut self.worlds[heap], World::new(number, setup, incarnation));
-        let World { heap: old_heap, model, .. } = old;
-        let thrown = log::catch(|| drop(old_heap)).err();
-        let dropped = self.read_log();
-        let dead = model.objects.iter().filter(|object| object.life == Life::Alive);
-        dead.clone().for_each(|object| self.expect_drop(object.kind, object.id));
-        let armed = dead.filter(|object| object.is_armed(Fuse::Drop)).map(|object| object.id);
-        let first = first_of(&dropped, &armed.collect::<Vec<_>>()).map(Thrown::Injected);
-        assert_eq!(thrown, first, "the first panic of a destructor is raised by the heap's drop");
+        self.worlds[heap] = World::new(number, setup, incarnation);
     }
 }
 
-/// The first of these that is one of those.
-fn first_of(ids: &[ObjectId], those: &[ObjectId]) -> Option<ObjectId> {
-    ids.iter().copied().find(|id| those.contains(id))
+/// Ends a heap by `shutdown`, whose error is raised as dropping it would.
+pub(super) fn shut_down(heap: Heap) {
+    if let Err(error) = heap.shutdown() {
+        std::panic::resume_unwind(error.into_payload());
+    }
 }
 
-/// Compares what a collection reported with what it did.
-fn check_stats(collected: Option<(CollectStats, Collected)>) {
-    let Some((stats, expected)) = collected else { return };
-    let CollectStats { marked, kept, freed, freed_bytes, pruned, notified, .. } = stats;
-    let reported = Collected { marked, kept, freed, freed_bytes, pruned };
-    assert_eq!(reported, expected, "the collection's report (left), and what it had to do (right)");
-    assert_eq!(notified, 0, "nobody asked to be notified");
+impl crate::model::Model {
+    /// The object's next `trace` panics no longer.
+    pub(super) fn disarm_trace(&mut self, id: ObjectId) {
+        if let Some(object) = self.objects.iter_mut().find(|object| object.id == id) {
+            object.fuses[Fuse::Trace as usize] = false;
+        }
+    }
 }

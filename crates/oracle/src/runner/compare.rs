@@ -8,7 +8,8 @@ use slotgc::Heap;
 use crate::calls;
 use crate::kinds::{Kind, View};
 use crate::link::Link;
-use crate::model::{Index, Model};
+use crate::log::Mark;
+use crate::model::{Index, Life, Model};
 use crate::ops::Pick;
 use crate::runner::{Runner, World};
 
@@ -48,6 +49,9 @@ impl Runner {
         for heap in [0, 1] {
             self.compare_counts(heap);
             self.compare_kinds(heap);
+            self.compare_deaths(heap);
+            let World { outside, outside_tables, .. } = &self.worlds[heap];
+            assert!(outside.holds(outside_tables), "outside is {outside:?}, not {outside_tables:?}");
             for index in 0..self.model(heap).objects.len() {
                 self.compare_object(heap, index);
             }
@@ -57,6 +61,8 @@ impl Runner {
             let found = model.resolve(held.link);
             compare_view(model, found, held.root.view(heap), held.link);
         }
+        let marks = self.worlds.iter().map(World::marks).sum::<usize>() + self.in_flight;
+        assert_eq!(Mark::count(), marks, "keys and values of weak maps, in memory and in the model");
     }
 
     fn compare_counts(&self, heap: usize) {
@@ -101,6 +107,10 @@ impl Runner {
         for World { heap, model, .. } in &self.worlds {
             compare_link(heap, model, object.kind, object.link());
         }
+        let World { heap, model, .. } = &self.worlds[heap];
+        let expected = if object.life == Life::Alive { model.deaths.count_on(index) } else { 0 };
+        let watch_count = calls::ask(heap, object.kind, object.link()).watch_count;
+        assert_eq!(watch_count, expected, "watch_count of {object:?}");
     }
 
     pub(super) fn downcast(&mut self, heap: usize, target: Pick, kind: Kind) {

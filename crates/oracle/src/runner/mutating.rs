@@ -30,7 +30,8 @@ impl Runner {
         how: How,
     ) -> Option<Index> {
         let kept: Vec<Link> = kept_by(how).map(|pick| self.typed_link(heap, pick)).into_iter().collect();
-        let collects = self.model(heap).refusal(kind).is_some() && kept_by(how).is_some();
+        let may_collect = kept_by(how).is_some() && !self.model(heap).deaths.is_telling;
+        let collects = may_collect && self.model(heap).refusal(kind).is_some();
         let made = if collects {
             let mut extra = contents.clone();
             extra.edges.extend(&kept);
@@ -53,7 +54,7 @@ impl Runner {
     }
 
     /// Compares what became of an allocation with what had to.
-    fn judge(
+    pub(super) fn judge(
         &mut self,
         heap: usize,
         kind: Kind,
@@ -134,11 +135,16 @@ impl Runner {
         let id = self.next_id();
         let index = self.worlds[heap].model.give_out(id, make.kind, bits, Life::Building);
         self.noted(bits);
+        self.lending(heap, lent, inside);
+        (id, index, self.contents_of(heap, id, make))
+    }
+
+    /// Runs ops on a heap that is lent to user code.
+    pub(super) fn lending(&mut self, heap: usize, lent: &mut Heap, inside: &Block) {
         mem::swap(lent, &mut self.worlds[heap].heap);
         let ran = panic::catch_unwind(AssertUnwindSafe(|| self.block(inside)));
         mem::swap(lent, &mut self.worlds[heap].heap);
         ran.unwrap_or_else(|payload| panic::resume_unwind(payload));
-        (id, index, self.contents_of(heap, id, make))
     }
 
     pub(super) fn burst(&mut self, heap: usize, kind: Kind, size: u8, shape: Shape, rooted: bool) {
@@ -334,9 +340,15 @@ impl Runner {
         let can = if fuse == Fuse::Trace { kind.has_body() } else { kind.has_destructor() };
         let Some(index) = self.model(heap).resolve(link).filter(|_| can) else { return };
         let world = &mut self.worlds[heap];
-        let object = calls::write(&mut world.heap, kind, link, Access::ByGc);
-        object.expect("a living object").arm(fuse);
+        let object = calls::write(&mut world.heap, kind, link, Access::ByGc).expect("a living object");
+        match fuse {
+            Fuse::Trace => object.arm_trace(),
+            Fuse::Drop => object.token().expect("a destructor").armed = true,
+        }
         world.model.objects[index].fuses[fuse as usize] = true;
+        if fuse == Fuse::Drop {
+            self.armed.insert(world.model.objects[index].id);
+        }
     }
 }
 
@@ -359,6 +371,10 @@ fn apply(contents: &mut Contents, edit: Edit, links: &[Link]) {
         Edit::Nested { .. } => {
             contents.entries.push(Entry { key: links[0], inner: Some(links[1]), value: links[2] });
         }
-        Edit::Clear => *contents = Contents { value: contents.value, ..Contents::default() },
+        Edit::Clear => {
+            contents.edges.clear();
+            contents.weaks.clear();
+            contents.entries.clear();
+        }
     }
 }
