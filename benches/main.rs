@@ -7,8 +7,10 @@
 
 mod access;
 mod alloc;
+mod frame;
 mod heaps;
 mod mark;
+mod pause;
 mod sweep;
 mod weak;
 
@@ -24,12 +26,14 @@ fn main() {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3))
         .configure_from_args();
-    let questions: [(&str, Ask); 5] = [
+    let questions: [(&str, Ask); 7] = [
         ("alloc", alloc::ask),
         ("access", access::ask),
         ("mark", mark::ask),
         ("sweep", sweep::ask),
         ("weak", weak::ask),
+        ("pause", pause::ask),
+        ("frame", frame::ask),
     ];
     for (name, ask) in questions {
         let mut group = criterion.benchmark_group(name);

@@ -38,7 +38,8 @@ use crate::pool::{Pool, Scope};
 use crate::root::RootTable;
 use crate::spans;
 use crate::stats::{CollectStats, Phase};
-use crate::trace::{Aside, RootSource, Trace};
+use crate::sync::{HeapNumber, Ordering};
+use crate::trace::{Aside, Era, Moment, RootSource, Trace};
 use crate::unwind::Panics;
 
 pub(crate) use mark::Marker;
@@ -88,6 +89,10 @@ pub(crate) struct Collector {
     condemned: bool,
     /// Whether a cycle was abandoned, so that the white bits mean nothing until a full one was completed.
     needs_major: bool,
+    /// The cycle under way, or the last one.
+    now: Moment,
+    /// The first cycle after which no old object has died.
+    since: u32,
     /// The pool that the phase has come to.
     pool: usize,
     /// Pools whose pages with free slots were found.
@@ -107,6 +112,8 @@ impl Default for Collector {
             kind: Kind::Major,
             condemned: false,
             needs_major: false,
+            now: Moment::default(),
+            since: 0,
             pool: 0,
             listed_pools: 0,
             log: SweepLog::default(),
@@ -166,6 +173,7 @@ impl Collector {
         let Parts { store, pools, roots, clock, .. } = parts;
         let mut watch = Stopwatch::start(clock);
         self.kind = kind;
+        self.begin_era();
         self.stats = CollectStats::default();
         self.pool = 0;
         self.listed_pools = 0;
@@ -182,6 +190,24 @@ impl Collector {
         }
         self.phase = Phase::Mark;
         self.stats.mark_time += watch.lap();
+    }
+
+    fn begin_era(&mut self) {
+        // A heap that has used up its numbers is another one from here on.
+        if self.now.heap == 0 || self.now.cycle >= u32::MAX - 1 {
+            self.now = Moment { heap: next_heap(), cycle: 0 };
+            self.since = 1;
+        }
+        self.now.cycle += 1;
+        if self.kind != Kind::Minor {
+            self.since = self.now.cycle;
+        }
+        self.marker.set_era(Era { now: self.now, since: self.since, is_minor: self.kind == Kind::Minor });
+    }
+
+    /// An object, old perhaps, died by hand.
+    pub(crate) fn note_destroyed(&mut self) {
+        self.since = self.now.cycle.saturating_add(1);
     }
 
     /// Goes on with the cycle until the budget is spent or it comes to phase `until`. Panics of `prune` and of
@@ -412,6 +438,13 @@ impl Collector {
         self.phase = Phase::Idle;
         (self.kind, self.stats)
     }
+}
+
+/// A number for a heap, when it first collects.
+fn next_heap() -> u32 {
+    static LAST: HeapNumber = HeapNumber::new(0);
+    // Relaxed: only the number is used. After 2^32 heaps numbers come again, of heaps long gone.
+    LAST.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1)
 }
 
 /// Marking under way. Dropped before it succeeded, by a panic, it leaves the pools as between two cycles.

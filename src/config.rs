@@ -201,6 +201,17 @@ pub enum Budget {
     Unlimited,
 }
 
+impl Budget {
+    /// So many quarters of it.
+    pub(crate) fn quarters(self, parts: u32) -> Self {
+        match self {
+            Budget::Time(time) => Budget::Time(time / 4 * parts),
+            Budget::Objects(units) => Budget::Objects((units / 4).saturating_mul(parts as usize)),
+            Budget::Unlimited => Budget::Unlimited,
+        }
+    }
+}
+
 /// Why an allocation was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Limit {

@@ -148,9 +148,35 @@ handles!(Gc<T>, Weak<T>, &Gc<T>, &Weak<T>, &Root<T>);
 /// How many handles ahead a loop over a weak collection asks for their headers.
 const LOOK_AHEAD: usize = 16;
 
+/// A cycle of some heap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Moment {
+    /// The heap's number, from one on.
+    pub(crate) heap: u32,
+    /// The cycle's.
+    pub(crate) cycle: u32,
+}
+
+/// Which cycle is under way, and what it takes for granted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Era {
+    pub(crate) now: Moment,
+    /// The first cycle of this heap after which nothing died but what was young.
+    pub(crate) since: u32,
+    pub(crate) is_minor: bool,
+}
+
+impl Era {
+    /// Whether what an earlier cycle found alive is old and alive now.
+    pub(crate) fn knows(&self, then: Moment) -> bool {
+        self.is_minor && then.heap == self.now.heap && then.cycle >= self.since
+    }
+}
+
 /// What a trace needs besides edges, out of the way of the loop that follows them.
 #[derive(Default)]
 pub(crate) struct Side {
+    pub(crate) era: Era,
     /// Whether edges are gathered instead of followed: see [`EdgeStack`].
     pub(crate) gathering: bool,
     /// The edges gathered: to white slots, whose bits stay set.
@@ -311,6 +337,11 @@ impl<'a> Tracer<'a> {
         }
     }
 
+    /// The cycle under way.
+    pub(crate) fn era(&self) -> Era {
+        self.side.era
+    }
+
     pub(crate) fn color_of_key(&self, key: RawHandle) -> Color {
         match self.store.color_any(key) {
             Color::Dead if self.side.building.contains(&key) => Color::Reached,
@@ -378,10 +409,10 @@ impl core::fmt::Debug for Tracer<'_> {
 }
 
 /// When liveness is asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum During {
     /// In a collection, marking done: what is white is dead.
-    Collection,
+    Collection(Era),
     /// Outside of one: what resolves is alive.
     Mutation,
 }
@@ -419,7 +450,7 @@ impl<'a> Liveness<'a> {
     fn is_live_weak<T: Trace>(&self, weak: Weak<T>) -> bool {
         let raw = weak.raw();
         match self.headers.is_alive::<T>(raw) {
-            true => self.during == During::Mutation || !self.headers.is_white::<T>(raw),
+            true => matches!(self.during, During::Mutation) || !self.headers.is_white::<T>(raw),
             false => self.building.contains(&raw),
         }
     }
@@ -429,6 +460,14 @@ impl<'a> Liveness<'a> {
     pub fn set_aside<X: Send + 'static>(&self, entry: X) {
         self.pruned.set(self.pruned.get() + 1);
         self.aside.borrow_mut().push(entry);
+    }
+
+    /// The cycle that asks, if it is one.
+    pub(crate) fn era(&self) -> Option<&Era> {
+        match &self.during {
+            During::Collection(era) => Some(era),
+            During::Mutation => None,
+        }
     }
 
     /// Counts removed entries that need not be set aside.

@@ -10,6 +10,7 @@
 mod entry;
 mod interner;
 mod key_map;
+mod news;
 mod set;
 mod value_map;
 
@@ -20,6 +21,7 @@ use crate::hash::HandleHasher;
 pub use entry::{Entry, OccupiedEntry, VacantEntry};
 pub use interner::Interner;
 pub use key_map::WeakKeyMap;
+pub(crate) use news::News;
 pub use set::WeakSet;
 pub use value_map::WeakValueMap;
 

@@ -34,7 +34,7 @@ use crate::handle::{AnyGc, Geometry, RawHandle};
 use crate::page::{Color, Store, Tenant};
 use crate::pool::Pool;
 use crate::root::RootTable;
-use crate::trace::{Aside, During, EdgeStack, Liveness, RootSource, Side, Trace, Tracer};
+use crate::trace::{Aside, During, EdgeStack, Era, Liveness, RootSource, Side, Trace, Tracer};
 
 /// What marking does that depends on the type of the objects.
 pub(crate) struct TraceOps {
@@ -43,7 +43,7 @@ pub(crate) struct TraceOps {
     /// Traces one object.
     trace: fn(&Store, RawHandle, &mut Tracer<'_>),
     /// Prunes an object's weak collections and gives the number of entries removed.
-    prune: fn(&mut Store, RawHandle, &[RawHandle], &RefCell<Aside>, &Bump) -> usize,
+    prune: fn(&mut Store, RawHandle, Era, &[RawHandle], &RefCell<Aside>, &Bump) -> usize,
 }
 
 impl TraceOps {
@@ -124,6 +124,11 @@ impl Marker {
 
     pub(crate) fn building_mut(&mut self) -> &mut Vec<RawHandle> {
         &mut self.side.building
+    }
+
+    /// Another cycle begins.
+    pub(crate) fn set_era(&mut self, era: Era) {
+        self.side.era = era;
     }
 
     /// Begins to mark for a full collection: everything is white.
@@ -419,7 +424,7 @@ impl Marker {
         store: &mut Store,
         aside: &RefCell<Aside>,
     ) -> Option<usize> {
-        let Side { weak_owners, building, .. } = &mut self.side;
+        let Side { weak_owners, building, era, .. } = &mut self.side;
         let Some(raw) = weak_owners.get(self.pruned_owners).copied() else {
             weak_owners.clear();
             self.pruned_owners = 0;
@@ -432,7 +437,7 @@ impl Marker {
         let pool = store.pool_of(raw.granule());
         let scratch = self.scratch.get_mut();
         scratch.reset();
-        Some((ops[pool as usize].prune)(store, raw, building, aside, scratch))
+        Some((ops[pool as usize].prune)(store, raw, *era, building, aside, scratch))
     }
 }
 
@@ -508,12 +513,13 @@ fn release<'a>(mut tracer: Tracer<'a>, raw: RawHandle) -> Tracer<'a> {
 fn prune<T: Trace>(
     store: &mut Store,
     raw: RawHandle,
+    era: Era,
     building: &[RawHandle],
     aside: &RefCell<Aside>,
     scratch: &Bump,
 ) -> usize {
     let pruned = store.with_headers::<T, usize>(raw, |object, headers| {
-        let live = Liveness::new(headers, During::Collection, building, aside, scratch);
+        let live = Liveness::new(headers, During::Collection(era), building, aside, scratch);
         object.prune(&live);
         live.pruned()
     });

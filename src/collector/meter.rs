@@ -13,6 +13,8 @@ pub(crate) struct Meter<'a> {
     clock: &'a Clock,
     limit: Limit,
     work: usize,
+    /// Units that may be done after the time is up.
+    granted: usize,
     /// Units until the clock is read.
     batch: usize,
     /// Units of the batch done.
@@ -47,7 +49,7 @@ impl<'a> Meter<'a> {
                 Limit::Units(usize::try_from(time.as_nanos() / UNIT_NS).unwrap_or(usize::MAX).max(1))
             }
         };
-        Self { clock, limit, work: 0, batch: FIRST_BATCH, done: 0, last: start }
+        Self { clock, limit, work: 0, granted: 0, batch: FIRST_BATCH, done: 0, last: start }
     }
 
     /// Units that may be done before the next call of `spend`.
@@ -55,7 +57,7 @@ impl<'a> Meter<'a> {
         match self.limit {
             Limit::None => usize::MAX,
             Limit::Units(left) => left,
-            Limit::Time(end) if self.last >= end && self.work > 0 => 0,
+            Limit::Time(end) if self.last >= end && self.work > 0 => self.granted,
             Limit::Time(_) => self.batch - self.done,
         }
     }
@@ -68,6 +70,7 @@ impl<'a> Meter<'a> {
             Limit::Units(left) => *left = left.saturating_sub(units),
             Limit::Time(_) => {
                 self.done += units;
+                self.granted = self.granted.saturating_sub(units);
                 if self.done >= self.batch {
                     self.read_clock();
                 }
@@ -89,10 +92,12 @@ impl<'a> Meter<'a> {
         self.last = now;
     }
 
-    /// Allows some more units where units are counted.
+    /// Allows some more units, whatever is left of the budget.
     pub(crate) fn grant(&mut self, units: usize) {
-        if let Limit::Units(left) = &mut self.limit {
-            *left += units;
+        match &mut self.limit {
+            Limit::None => {}
+            Limit::Units(left) => *left += units,
+            Limit::Time(_) => self.granted += units,
         }
     }
 

@@ -280,6 +280,7 @@ impl Heap {
         let pool = self.store.pool_of(raw.granule());
         self.pools[pool as usize].count_dead(&mut self.store, raw.granule(), vacated);
         self.counts.died(1, slot_bytes);
+        self.collector.note_destroyed();
     }
 
     /// Every living object of type `T`, in slot order, those that no collection has found dead yet included.

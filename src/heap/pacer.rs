@@ -174,22 +174,28 @@ impl Pacer {
         if now.bytes >= self.ceiling(config) {
             return plan(Action::Finish, Rule::Ceiling);
         }
-        let ceiling = config.ceiling(self.live_bytes);
-        let in_debt = self.debt_bytes(now.bytes) > ceiling / 4 * 3;
-        let slice = match in_debt {
-            true => plan(Action::Slice(budget), Rule::Debt),
-            false => plan(Action::Slice(budget), Rule::Slice),
+        // The more debt, the more of the budget: a frame that needs little time for the collector gets little taken.
+        let (debt, ceiling) = (self.debt_bytes(now.bytes), config.ceiling(self.live_bytes));
+        let in_debt = debt > ceiling / 4 * 3;
+        let parts = if in_debt {
+            4
+        } else if debt > ceiling / 2 {
+            2
+        } else {
+            1
         };
+        let slice_budget = budget.quarters(parts);
+        let slice = plan(Action::Slice(slice_budget), if in_debt { Rule::Debt } else { Rule::Slice });
         if !now.is_idle {
             return slice;
         }
-        let has_grown = self.debt_bytes(now.bytes) >= config.growth_bytes(self.live_bytes);
+        let has_grown = debt >= config.growth_bytes(self.live_bytes);
         if in_debt {
             slice
         } else if !has_grown && now.can_do_minor && self.fits(budget, now.minor_work) {
             plan(Action::Minor, Rule::Nursery)
         } else {
-            plan(Action::Slice(budget), Rule::Growth)
+            plan(Action::Slice(slice_budget), Rule::Growth)
         }
     }
 

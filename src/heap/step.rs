@@ -67,7 +67,7 @@ impl Heap {
         if self.collect_later() {
             return StepReport::default();
         }
-        self.slice(budget, Rule::Slice, roots)
+        self.slice(budget, budget, Rule::Slice, roots)
     }
 
     /// What an engine calls each frame: spends at most the budget on what is due. That is nothing if little was
@@ -115,8 +115,8 @@ impl Heap {
         match plan.action {
             Action::Nothing => StepReport::default(),
             Action::Minor => self.minor(budget, plan.rule, roots),
-            Action::Slice(budget) => self.slice(budget, plan.rule, roots),
-            Action::Finish => self.slice(Budget::Unlimited, plan.rule, roots),
+            Action::Slice(part) => self.slice(part, budget, plan.rule, roots),
+            Action::Finish => self.slice(Budget::Unlimited, budget, plan.rule, roots),
             Action::Collect => {
                 let clock = self.config.clock_in_use().clone();
                 let start = clock.now();
@@ -178,12 +178,12 @@ impl Heap {
         self.pacer.young(self.allocated()).saturating_add(self.store.dirty_len())
     }
 
-    /// A slice of the cycle under way, or of a new one.
-    fn slice(&mut self, budget: Budget, rule: Rule, roots: &dyn RootSource) -> StepReport {
+    /// A slice of the cycle under way, or of a new one. It spends a part of the budget, or more than all of it.
+    fn slice(&mut self, part: Budget, budget: Budget, rule: Rule, roots: &dyn RootSource) -> StepReport {
         let clock = self.config.clock_in_use().clone();
         let start = clock.now();
         let (mut panics, mut finished) = (Panics::default(), None);
-        let mut meter = Meter::new(budget, &clock, start);
+        let mut meter = Meter::new(part, &clock, start);
         panics.run_once(|panics| {
             if self.collector.phase() == Phase::Idle {
                 self.begin(Kind::Major, &clock, panics);

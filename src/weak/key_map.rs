@@ -5,8 +5,8 @@ use core::fmt;
 use hashbrown::HashMap;
 
 use crate::handle::Weak;
-use crate::trace::{Liveness, Trace, Tracer};
-use crate::weak::{Entry, Fixed, Slack};
+use crate::trace::{Era, Liveness, Trace, Tracer};
+use crate::weak::{Entry, Fixed, News, Slack};
 
 /// A map from objects to values that does not keep the objects alive: Python's `WeakKeyDictionary`, done as an
 /// ephemeron table.
@@ -37,6 +37,7 @@ use crate::weak::{Entry, Fixed, Slack};
 pub struct WeakKeyMap<K, V> {
     map: HashMap<Weak<K>, V, Fixed>,
     slack: Slack,
+    news: News<K>,
 }
 
 impl<K, V> WeakKeyMap<K, V> {
@@ -47,7 +48,8 @@ impl<K, V> WeakKeyMap<K, V> {
 
     /// An empty map with room for so many entries.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { map: HashMap::with_capacity_and_hasher(capacity, Fixed::default()), slack: Slack::default() }
+        let map = HashMap::with_capacity_and_hasher(capacity, Fixed::default());
+        Self { map, slack: Slack::default(), news: News::default() }
     }
 
     /// Entries; right after a collection exactly those whose key is alive.
@@ -84,7 +86,9 @@ impl<K, V> WeakKeyMap<K, V> {
     /// Gives the object a value; gives the value that it had. O(1).
     pub fn insert(&mut self, key: impl Into<Weak<K>>, value: V) -> Option<V> {
         self.take_up_slack();
-        self.map.insert(key.into(), value)
+        let key = key.into();
+        self.news.note(key, self.map.len());
+        self.map.insert(key, value)
     }
 
     /// The object's value. O(1).
@@ -94,7 +98,9 @@ impl<K, V> WeakKeyMap<K, V> {
 
     /// The object's value, to be changed. O(1).
     pub fn get_mut(&mut self, key: impl Into<Weak<K>>) -> Option<&mut V> {
-        self.map.get_mut(&key.into())
+        let key = key.into();
+        self.news.note(key, self.map.len());
+        self.map.get_mut(&key)
     }
 
     /// Takes the object's value out. O(1).
@@ -110,7 +116,9 @@ impl<K, V> WeakKeyMap<K, V> {
     /// The place of the object's value, to be looked at and filled. O(1).
     pub fn entry(&mut self, key: impl Into<Weak<K>>) -> Entry<'_, Weak<K>, V, Fixed> {
         self.take_up_slack();
-        Entry::new(self.map.entry(key.into()))
+        let key = key.into();
+        self.news.note(key, self.map.len());
+        Entry::new(self.map.entry(key))
     }
 
     /// The entries.
@@ -120,6 +128,7 @@ impl<K, V> WeakKeyMap<K, V> {
 
     /// The entries, values to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Weak<K>, &mut V)> {
+        self.news.note_all();
         self.map.iter_mut().map(|(key, value)| (*key, value))
     }
 
@@ -135,6 +144,7 @@ impl<K, V> WeakKeyMap<K, V> {
 
     /// The values, to be changed.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.news.note_all();
         self.map.values_mut()
     }
 
@@ -145,6 +155,7 @@ impl<K, V> WeakKeyMap<K, V> {
 
     /// Keeps the entries of which `keep` says so.
     pub fn retain(&mut self, mut keep: impl FnMut(Weak<K>, &mut V) -> bool) {
+        self.news.note_all();
         self.map.retain(|key, value| keep(*key, value));
     }
 }
@@ -161,18 +172,53 @@ impl<K: Trace, V: Send + 'static> WeakKeyMap<K, V> {
     }
 }
 
+impl<K: Trace, V: Trace> WeakKeyMap<K, V> {
+    /// Prunes what is new.
+    fn prune_fresh(&mut self, era: &Era, live: &Liveness<'_>) -> bool {
+        let Some(fresh) = self.news.fresh(era) else {
+            return false;
+        };
+        let before = self.map.len();
+        for key in fresh {
+            if !live.is_live(*key) {
+                if let Some(value) = self.map.remove(key) {
+                    live.set_aside(value);
+                }
+            } else if V::NEEDS_TRACE {
+                if let Some(value) = self.map.get_mut(key) {
+                    value.prune(live);
+                }
+            }
+        }
+        self.slack.note_pruned(before - self.map.len());
+        true
+    }
+}
+
 impl<K: Trace, V: Trace> Trace for WeakKeyMap<K, V> {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         tracer.weak_collection();
         if V::NEEDS_TRACE {
-            tracer.ephemerons(self.map.iter().map(|(key, value)| (*key, value)));
+            match self.news.fresh(&tracer.era()) {
+                Some(fresh) => {
+                    let entries = fresh.iter().filter_map(|key| Some((*key, self.map.get(key)?)));
+                    entries.for_each(|(key, value)| tracer.ephemeron(key, value));
+                }
+                None => tracer.ephemerons(self.map.iter().map(|(key, value)| (*key, value))),
+            }
         }
     }
 
     fn prune(&mut self, live: &Liveness<'_>) {
-        self.prune_by(live);
-        if V::NEEDS_TRACE {
-            self.map.values_mut().for_each(|value| value.prune(live));
+        let era = live.era();
+        if !era.is_some_and(|era| self.prune_fresh(era, live)) {
+            self.prune_by(live);
+            if V::NEEDS_TRACE {
+                self.map.values_mut().for_each(|value| value.prune(live));
+            }
+        }
+        if let Some(era) = era {
+            self.news.note_pruned(era);
         }
     }
 }
@@ -185,7 +231,7 @@ impl<K, V> Default for WeakKeyMap<K, V> {
 
 impl<K, V: Clone> Clone for WeakKeyMap<K, V> {
     fn clone(&self) -> Self {
-        Self { map: self.map.clone(), slack: self.slack }
+        Self { map: self.map.clone(), slack: self.slack, news: News::default() }
     }
 }
 

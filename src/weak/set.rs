@@ -7,7 +7,7 @@ use hashbrown::HashSet;
 
 use crate::handle::Weak;
 use crate::trace::{Liveness, Trace, Tracer};
-use crate::weak::{Fixed, Slack};
+use crate::weak::{Fixed, News, Slack};
 
 /// A set of objects that does not keep them alive: Python's `WeakSet`.
 ///
@@ -32,6 +32,7 @@ use crate::weak::{Fixed, Slack};
 pub struct WeakSet<T> {
     set: HashSet<Weak<T>, Fixed>,
     slack: Slack,
+    news: News<T>,
 }
 
 impl<T> WeakSet<T> {
@@ -42,7 +43,8 @@ impl<T> WeakSet<T> {
 
     /// An empty set with room for so many elements.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { set: HashSet::with_capacity_and_hasher(capacity, Fixed::default()), slack: Slack::default() }
+        let set = HashSet::with_capacity_and_hasher(capacity, Fixed::default());
+        Self { set, slack: Slack::default(), news: News::default() }
     }
 
     /// Elements; right after a collection exactly those alive.
@@ -75,7 +77,9 @@ impl<T> WeakSet<T> {
         if let Some(capacity) = self.slack.check(self.set.len(), self.set.capacity()) {
             self.set.shrink_to(capacity);
         }
-        self.set.insert(h.into())
+        let weak = h.into();
+        self.news.note(weak, self.set.len());
+        self.set.insert(weak)
     }
 
     /// Removes an object; `false` if it was not in the set. O(1).
@@ -156,7 +160,18 @@ impl<T: Trace> Trace for WeakSet<T> {
     }
 
     fn prune(&mut self, live: &Liveness<'_>) {
-        self.prune_by(live);
+        match live.era().and_then(|era| self.news.fresh(era)) {
+            Some(fresh) => {
+                let dead = fresh.iter().filter(|weak| !live.is_live(**weak));
+                let pruned = dead.filter(|weak| self.set.remove(*weak)).count();
+                live.count_pruned(pruned);
+                self.slack.note_pruned(pruned);
+            }
+            None => self.prune_by(live),
+        }
+        if let Some(era) = live.era() {
+            self.news.note_pruned(era);
+        }
     }
 }
 
@@ -168,7 +183,7 @@ impl<T> Default for WeakSet<T> {
 
 impl<T> Clone for WeakSet<T> {
     fn clone(&self) -> Self {
-        Self { set: self.set.clone(), slack: self.slack }
+        Self { set: self.set.clone(), slack: self.slack, news: News::default() }
     }
 }
 

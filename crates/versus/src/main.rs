@@ -4,6 +4,7 @@
 //! and [`limits`] do it, [`harness`] runs rounds, [`report`] prints.
 
 mod clock;
+mod distribution;
 mod harness;
 mod limits;
 mod machine;
@@ -64,6 +65,9 @@ fn list(works: &[Work]) {
         let peers: Vec<_> = work.cases.iter().map(|case| case.peer).collect();
         println!("{:<30} {}", "", peers.join(", "));
     }
+    for (name, about, _) in work::pause::WORKS {
+        println!("{name:<30} {about}");
+    }
     for contents in Contents::ALL {
         println!("{:<30} {}", format!("memory/{}", contents.name()), contents.about());
     }
@@ -83,6 +87,8 @@ fn run(options: &Options) -> ExitCode {
     for result in &results {
         report::work(result, options);
     }
+    let pauses = work::pause::measure(options);
+    report::pauses(&pauses, options);
     let memory = work::memory::measure(options);
     report::memory(&memory, options);
     report::targets(&results, &memory, options);

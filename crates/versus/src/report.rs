@@ -1,10 +1,12 @@
 //! Tables, as text or Markdown.
 
+use crate::distribution::Distribution;
 use crate::harness::{Measured, OURS};
 use crate::machine;
 use crate::options::Options;
 use crate::work::Bound;
 use crate::work::memory::{AT_MOST, Contents, Overhead};
+use crate::work::pause::{BUDGET, Group, MARGIN, Pauses};
 
 /// The machine, the versions and the method.
 pub(crate) fn heading(options: &Options, pinned: Option<usize>) {
@@ -141,6 +143,72 @@ fn grouped<'a>(remarks: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String>
         }
     }
     groups.into_iter().map(|(remark, peers)| format!("{}: {remark}", peers.join(", "))).collect()
+}
+
+/// The distributions of pauses.
+pub(crate) fn pauses(pauses: &[Pauses], options: &Options) {
+    for work in pauses {
+        let about = format!("{}; microseconds; {} objects", work.about, options.objects);
+        title(work.name, &about, options.markdown);
+        let spins = work.spins();
+        let mut table = Table::new(&[
+            "steps",
+            "count",
+            "p50",
+            "p99",
+            "p99.9",
+            "max",
+            "thread p99.9",
+            "max",
+            "long",
+            "ours",
+            "target",
+        ]);
+        let cells = |times: &Distribution, parts: &[f64]| -> Vec<String> {
+            parts.iter().map(|part| format!("{:.0}", times.quantile(*part))).collect()
+        };
+        for group in &work.groups {
+            let (wall, thread) = (group.wall(), group.thread());
+            let [longer, ours] = group.longer(spins.max());
+            let mut row = vec![group.name.clone(), wall.len().to_string()];
+            row.extend(cells(&wall, &[0.5, 0.99, 0.999, 1.0]));
+            row.extend(cells(&thread, &[0.999, 1.0]));
+            row.extend([longer.to_string(), ours.to_string(), pause_verdict(group, &spins, options)]);
+            table.row(row);
+        }
+        let mut row = vec!["spin".to_owned(), spins.len().to_string()];
+        row.extend(cells(&spins, &[0.5, 0.99, 0.999, 1.0]));
+        row.resize(11, String::new());
+        table.row(row);
+        table.print(options.markdown);
+        let bullet = if options.markdown { "-" } else { "  *" };
+        work.remarks.iter().for_each(|remark| println!("{bullet} {remark}"));
+        println!(
+            "{bullet} long: more than 1200 on the wall; ours: of which the thread ran more than 1200, and longer than \
+             every spin"
+        );
+        println!(
+            "{bullet} target: p99.9 within 200 of the spin's, and none ours; (thread): it is only in time of the thread\n"
+        );
+    }
+}
+
+fn pause_verdict(group: &Group, spins: &Distribution, options: &Options) -> String {
+    if let Some(excuse) = group.excuse {
+        return excuse.to_owned();
+    }
+    if !options.has_targets() {
+        return String::new();
+    }
+    let margin = MARGIN.as_secs_f64() * 1e6;
+    let is_within = |times: &Distribution, limit: f64| times.quantile(0.999) <= limit + margin;
+    let none_is_ours = group.longer(spins.max())[1] == 0;
+    let verdict = match none_is_ours {
+        true if is_within(&group.wall(), spins.quantile(0.999)) => "yes",
+        true if is_within(&group.thread(), BUDGET.as_secs_f64() * 1e6) => "yes (thread)",
+        _ => "NO",
+    };
+    verdict.to_owned()
 }
 
 /// The tables of memory.

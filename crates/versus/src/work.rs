@@ -7,10 +7,15 @@
 //! peer that has it, and a line in [`all`].
 
 pub(crate) mod alloc;
+pub(crate) mod barrier;
 pub(crate) mod collect;
+pub(crate) mod cycle;
 pub(crate) mod ephemeron;
+pub(crate) mod frame;
 pub(crate) mod get;
 pub(crate) mod memory;
+pub(crate) mod minor;
+pub(crate) mod pause;
 pub(crate) mod unused;
 pub(crate) mod weak;
 
@@ -167,7 +172,7 @@ impl Work {
     }
 }
 
-/// All works but memory, which is measured in processes of its own.
+/// All works but memory, which is measured in processes of its own, and pauses, which are distributions.
 pub(crate) fn all(inputs: &Rc<Inputs>) -> Vec<Work> {
     let mut works = get::works(inputs);
     works.extend(alloc::works(inputs));
@@ -175,6 +180,10 @@ pub(crate) fn all(inputs: &Rc<Inputs>) -> Vec<Work> {
     works.extend(weak::works(inputs));
     works.extend(ephemeron::works(inputs));
     works.extend(unused::works(inputs));
+    works.extend(frame::works(inputs));
+    works.extend(minor::works(inputs));
+    works.extend(cycle::works(inputs));
+    works.extend(barrier::works(inputs));
     works
 }
 

@@ -55,6 +55,11 @@ impl Past for New {
 }
 
 impl<P> WithPast<P> {
+    /// The heap itself, for what only slotgc has.
+    pub(crate) fn heap_mut(&mut self) -> &mut Heap {
+        &mut self.heap
+    }
+
     /// Reads of a living object, through any handle, what `F` asks for.
     #[inline(always)]
     pub(crate) fn read_any<F: Field>(&self, handle: impl Handle<Target = Node>) -> u64 {
