@@ -174,7 +174,7 @@ impl Collector {
         let mut watch = Stopwatch::start(clock);
         self.kind = kind;
         self.begin_era();
-        self.stats = CollectStats::default();
+        self.stats = CollectStats { is_minor: kind == Kind::Minor, ..CollectStats::default() };
         self.pool = 0;
         self.listed_pools = 0;
         self.condemned = false;

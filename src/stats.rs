@@ -105,7 +105,7 @@ pub struct HeapStats {
     pub overshoots: u64,
     /// By how much the worst step exceeded its budget of time.
     pub overshoot_max: Duration,
-    /// How many steps the last cycle took that was finished by a step.
+    /// How many steps the last full cycle took that was finished by a step.
     pub cycle_steps: u64,
     /// Time in each phase, in total.
     pub times: PhaseTimes,
@@ -154,6 +154,8 @@ pub struct TypeCensus {
 /// The times are zero where there is no clock (without the feature `std`, and on bare WebAssembly).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CollectStats {
+    /// Whether it was a minor collection.
+    pub is_minor: bool,
     /// Objects reached from the roots.
     pub marked: usize,
     /// Objects living after the sweep.
@@ -182,6 +184,7 @@ impl CollectStats {
     /// This collection and the one after it, which a callback asked for, as one.
     pub(crate) fn then(&self, next: &CollectStats) -> CollectStats {
         CollectStats {
+            is_minor: next.is_minor,
             marked: next.marked,
             kept: next.kept,
             freed: self.freed + next.freed,

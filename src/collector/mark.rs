@@ -43,7 +43,15 @@ pub(crate) struct TraceOps {
     /// Traces one object.
     trace: fn(&Store, RawHandle, &mut Tracer<'_>),
     /// Prunes an object's weak collections and gives the number of entries removed.
-    prune: fn(&mut Store, RawHandle, Era, &[RawHandle], &RefCell<Aside>, &Bump) -> usize,
+    prune: fn(&mut Store, RawHandle, Pruning<'_>) -> usize,
+}
+
+/// What pruning needs besides the object.
+struct Pruning<'a> {
+    era: Era,
+    building: &'a [RawHandle],
+    aside: &'a RefCell<Aside>,
+    scratch: &'a Bump,
 }
 
 impl TraceOps {
@@ -437,7 +445,7 @@ impl Marker {
         let pool = store.pool_of(raw.granule());
         let scratch = self.scratch.get_mut();
         scratch.reset();
-        Some((ops[pool as usize].prune)(store, raw, *era, building, aside, scratch))
+        Some((ops[pool as usize].prune)(store, raw, Pruning { era: *era, building, aside, scratch }))
     }
 }
 
@@ -510,14 +518,8 @@ fn release<'a>(mut tracer: Tracer<'a>, raw: RawHandle) -> Tracer<'a> {
 }
 
 /// Prunes one object.
-fn prune<T: Trace>(
-    store: &mut Store,
-    raw: RawHandle,
-    era: Era,
-    building: &[RawHandle],
-    aside: &RefCell<Aside>,
-    scratch: &Bump,
-) -> usize {
+fn prune<T: Trace>(store: &mut Store, raw: RawHandle, pruning: Pruning<'_>) -> usize {
+    let Pruning { era, building, aside, scratch } = pruning;
     let pruned = store.with_headers::<T, usize>(raw, |object, headers| {
         let live = Liveness::new(headers, During::Collection(era), building, aside, scratch);
         object.prune(&live);

@@ -240,8 +240,8 @@ impl Heap {
             Budget::Objects(_) | Budget::Unlimited => Duration::ZERO,
         };
         self.telemetry.note_step(time, over);
-        if finished.is_some() {
-            self.telemetry.end_cycle();
+        if let Some(stats) = &finished {
+            self.telemetry.end_cycle(stats.is_minor);
         }
         let phase = if finished.is_some() { Phase::Notify } else { self.collector.phase() };
         StepReport { phase, work: meter.work().max(1), time, finished, rule, overshot: over > MARGIN }

@@ -48,8 +48,11 @@ impl Telemetry {
     }
 
     /// The step that ended a cycle was noted.
-    pub(super) fn end_cycle(&mut self) {
-        self.cycle_steps = core::mem::take(&mut self.steps_in_cycle);
+    pub(super) fn end_cycle(&mut self, is_minor: bool) {
+        let steps = core::mem::take(&mut self.steps_in_cycle);
+        if !is_minor {
+            self.cycle_steps = steps;
+        }
     }
 
     /// The pause that this part of a thousand of all pauses does not exceed.

@@ -95,7 +95,7 @@ impl World {
     fn pick(&mut self) -> Option<(usize, Gc<Thing>)> {
         // The latest are the likeliest to be alive.
         let len = self.handles.len();
-        let back = self.dice.below(len.min(60).max(1));
+        let back = self.dice.below(len.clamp(1, 60));
         let id =
             if self.dice.below(3) == 0 { self.dice.below(len.max(1)) } else { len.checked_sub(back + 1)? };
         (id < len).then(|| self.thing(id).map(|gc| (id, gc))).flatten()

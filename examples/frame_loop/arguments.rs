@@ -1,0 +1,149 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(crate) const HELP: &str = "\
+A game world at 60 Hz, with slotgc in three ways and with Arc: how long are the pauses?
+
+usage: frame_loop [options]
+
+  --mode MODE      step: a bounded piece of work each frame
+                   minor: a minor collection each frame, a full one when the heap grew by half
+                   full: a full collection when the heap grew by half
+                   arc: the same world with Arc and Mutex, cycles taken apart by hand
+                   By default all four, one after the other
+  --frames N       frames to play (1200: twenty seconds of a game)
+  --objects N      long-lived objects, at least 1000 (200000)
+  --budget MICROS  what step may take in a frame (1000)
+  --seed N         of the game's random decisions (1)
+  --out PATH       where to draw the chart (target/frame_loop.svg)
+  --check          compare what is reachable with what is there every 10 frames, not every 150
+  --worst N        list the N longest pauses of each mode
+  --help           this text";
+
+/// Who frees memory, and when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    Step,
+    Minor,
+    Full,
+    Arc,
+}
+
+impl Mode {
+    pub(crate) const ALL: [Mode; 4] = [Mode::Step, Mode::Minor, Mode::Full, Mode::Arc];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Mode::Step => "step",
+            Mode::Minor => "minor",
+            Mode::Full => "full",
+            Mode::Arc => "arc",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Arguments {
+    pub(crate) modes: Vec<Mode>,
+    pub(crate) frames: usize,
+    pub(crate) objects: usize,
+    pub(crate) budget: Duration,
+    pub(crate) seed: u64,
+    pub(crate) out: PathBuf,
+    pub(crate) check: bool,
+    pub(crate) worst: usize,
+}
+
+impl Default for Arguments {
+    fn default() -> Self {
+        Self {
+            modes: Mode::ALL.to_vec(),
+            frames: 1200,
+            objects: 200_000,
+            budget: Duration::from_millis(1),
+            seed: 1,
+            out: "target/frame_loop.svg".into(),
+            check: false,
+            worst: 0,
+        }
+    }
+}
+
+impl Arguments {
+    /// `None` when help is asked for.
+    ///
+    /// # Errors
+    /// What cannot be understood, in words.
+    pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+        let mut parsed = Self::default();
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+            match argument.as_str() {
+                "--help" | "-h" => return Ok(None),
+                "--mode" => {
+                    let name = value()?;
+                    let mode = Mode::ALL.into_iter().find(|mode| mode.name() == name);
+                    parsed.modes =
+                        vec![mode.ok_or_else(|| format!("--mode {name:?}: step, minor, full or arc"))?];
+                }
+                "--frames" => parsed.frames = number(&argument, &value()?, 1..=10_000_000)?,
+                "--objects" => parsed.objects = number(&argument, &value()?, 1000..=50_000_000)?,
+                "--budget" => {
+                    let micros: u32 = number(&argument, &value()?, 1..=1_000_000)?;
+                    parsed.budget = Duration::from_micros(micros.into());
+                }
+                "--seed" => parsed.seed = number(&argument, &value()?, 0..=u64::MAX)?,
+                "--out" => parsed.out = value()?.into(),
+                "--check" => parsed.check = true,
+                "--worst" => parsed.worst = number(&argument, &value()?, 0..=10_000)?,
+                _ => return Err(format!("{argument} is not an option")),
+            }
+        }
+        Ok(Some(parsed))
+    }
+}
+
+fn number<N>(option: &str, text: &str, range: std::ops::RangeInclusive<N>) -> Result<N, String>
+where
+    N: std::str::FromStr + PartialOrd + std::fmt::Display,
+{
+    let number = text.parse().map_err(|_| format!("{option} {text:?} is not a number"))?;
+    if range.contains(&number) {
+        Ok(number)
+    } else {
+        Err(format!("{option} {text}: at least {} and at most {}", range.start(), range.end()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Option<Arguments>, String> {
+        Arguments::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn options_may_come_in_any_order() {
+        let parsed = parse("--check --out a.svg --mode full --budget 500 --objects 5000").unwrap().unwrap();
+        assert_eq!((parsed.modes, parsed.objects, parsed.check), (vec![Mode::Full], 5000, true));
+        assert_eq!((parsed.budget, parsed.out), (Duration::from_micros(500), "a.svg".into()));
+        assert!(parse("--check --help").unwrap().is_none());
+        assert_eq!(parse("").unwrap().unwrap().modes, Mode::ALL);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (line, message) in [
+            ("now", "now is not an option"),
+            ("--mode", "--mode needs a value"),
+            ("--mode steps", "--mode \"steps\": step, minor, full or arc"),
+            ("--frames x", "--frames \"x\" is not a number"),
+            ("--frames 0", "--frames 0: at least 1 and at most 10000000"),
+        ] {
+            assert_eq!(parse(line).unwrap_err(), message);
+        }
+    }
+}

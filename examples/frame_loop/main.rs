@@ -1,0 +1,119 @@
+//! A game world at 60 Hz: 200 000 long-lived objects with weak targets, goals, inventories, event listeners in
+//! cycles; each frame 5000 short-lived objects and 2000 changed edges between old ones; a texture cache in a
+//! `WeakValueMap`, the state of scripts in a `WeakKeyMap`; levels that load and unload. How long does the game stand
+//! still for memory to be freed?
+//!
+//! ```text
+//! cargo run --release --example frame_loop                       # all modes side by side
+//! cargo run --release --example frame_loop -- --mode step        # 1 ms a frame for `Heap::pace`
+//! cargo run --release --example frame_loop -- --objects 1000000
+//! ```
+//!
+//! The game is in `game.rs`, and does the same in all modes. `gc_world.rs` is its world in a heap of slotgc,
+//! `arc_world.rs` the same with `Arc` and `Mutex`, where every cycle must be taken apart by hand. `audit.rs` checks that
+//! nothing reachable is lost and that nothing unreachable outlives two cycles; if not, the program panics.
+
+mod arc_world;
+mod arguments;
+mod audit;
+mod chart;
+mod game;
+mod gc_world;
+mod run;
+mod stopwatch;
+mod table;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::arguments::{Arguments, HELP};
+use crate::run::Run;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(why) => {
+            eprintln!("frame_loop: {why}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match run_all(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("frame_loop: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run_all(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    table::print_world(arguments);
+    let runs = play_all(arguments)?;
+    table::print(&runs);
+    table::print_worst(&runs);
+    table::print_checks(&runs);
+    let out = arguments.out.display();
+    chart::draw(&arguments.out, &runs, arguments.budget)
+        .map_err(|why| format!("the chart cannot be written to {out}: {why}"))?;
+    println!("Chart: {out}");
+    Ok(())
+}
+
+/// Plays the game in each mode; all must end in the same state.
+fn play_all(arguments: &Arguments) -> Result<Vec<Run>, Box<dyn Error>> {
+    // Shown if standard error is a terminal.
+    let bar = ProgressBar::new((arguments.frames * arguments.modes.len()) as u64);
+    bar.set_style(ProgressStyle::with_template("{msg:<6} [{bar:40}] {pos}/{len} frames")?);
+    let mut runs: Vec<Run> = Vec::new();
+    for mode in &arguments.modes {
+        bar.set_message(mode.name());
+        let run = run::play(*mode, arguments, &bar);
+        if let Some(first) = runs.first() {
+            let (name, other) = (run.mode.name(), first.mode.name());
+            assert_eq!(run.digest, first.digest, "the worlds of {name} and {other} are not the same");
+        }
+        runs.push(run);
+    }
+    bar.finish_and_clear();
+    Ok(runs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::End;
+
+    fn tiny(seed: u64) -> Arguments {
+        Arguments { frames: 120, objects: 2000, check: true, seed, ..Arguments::default() }
+    }
+
+    #[test]
+    fn all_modes_end_in_the_same_world_and_nothing_leaks() {
+        for seed in 1..4 {
+            let runs = play_all(&tiny(seed)).unwrap();
+            for run in &runs {
+                match run.end {
+                    End::Gc { walked, condemned, .. } => assert!(walked > 10_000 && condemned > 1000),
+                    End::Arc { broken, leaked } => assert!(broken > 1000 && leaked == 0),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_chart_is_drawn_for_any_number_of_modes() {
+        let mut runs = play_all(&Arguments { frames: 1, ..tiny(1) }).unwrap();
+        let path = std::env::temp_dir().join(format!("frame_loop-{}.svg", std::process::id()));
+        while runs.pop().is_some() && !runs.is_empty() {
+            chart::draw(&path, &runs, arguments::Arguments::default().budget).unwrap();
+            assert!(std::fs::read_to_string(&path).unwrap().ends_with("</svg>\n"));
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+}
