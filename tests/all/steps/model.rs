@@ -65,7 +65,7 @@ struct World {
     outside: Vec<usize>,
     begun: usize,
     finished: usize,
-    /// Whether the last op ended a full cycle, so that the weak collections that it reached are exact.
+    /// Whether the last op was a full collection, so that the weak collections that it reached are exact.
     is_just_collected: bool,
 }
 
@@ -285,7 +285,6 @@ impl World {
                 self.begun += usize::from(self.heap.stats().phase == Phase::Idle);
                 if self.heap.step_with(budget, &outside).finished.is_some() {
                     self.finished += 1;
-                    self.is_just_collected = true;
                     self.has_freed_what_was_unreachable_before(self.begun);
                 }
             }
