@@ -192,10 +192,13 @@ impl HeapConfig {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Budget {
-    /// So much time. Kept to within some microseconds, unless one piece of the program's own code takes longer: a
-    /// destructor, a callback, a root source, or the `trace` of one object with very many edges.
+    /// So much time. Kept to within some microseconds, unless one piece takes longer that cannot be cut: a destructor,
+    /// a callback, a root source, the `trace` of one object with very many edges, the pruning of one weak collection
+    /// with very many entries.
     Time(Duration),
-    /// So many units of work: an object traced, freed or dropped, an entry pruned, a callback run.
+    /// So many units of work: an object traced, freed or dropped, an entry pruned, a callback run. At least one is
+    /// done; a weak collection is pruned whole; and when marking is all but done, up to 64 objects more than the budget
+    /// says that the program changed meanwhile, so that marking ends though each step changes something.
     Objects(usize),
     /// To the end.
     Unlimited,

@@ -24,6 +24,7 @@ mod key_maps;
 mod layers;
 mod lies;
 mod objects;
+mod pacing;
 #[cfg(feature = "std")]
 mod panics;
 mod queues;
