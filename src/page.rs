@@ -43,6 +43,18 @@ const WEAK_OWNER: u32 = 8;
 /// The rest of the flags is a number: of what waits for the object to be marked, zero if nothing does.
 const WAITER_SHIFT: u32 = 4;
 
+/// What is known of the objects that a page has had. As long as no slot has had two, an occupied slot's object is its
+/// first, and the slot's generation that at which the page began.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Past {
+    /// None is gone.
+    Fresh,
+    /// Some are, and their slots are not occupied.
+    Vacated,
+    /// Slots were used again, or the occupied ones are not all alive.
+    Recycled,
+}
+
 /// What is known of a page besides its tag. Eight bytes, so that one line describes eight pages.
 #[derive(Clone, Copy)]
 pub(crate) struct PageMeta {
@@ -161,6 +173,8 @@ impl Barrier {
 pub(crate) struct Store {
     space: Space,
     pages: Vec<PageMeta>,
+    /// What is known of each page's past.
+    pasts: Vec<Past>,
     /// The write barrier's list: objects that were changed after they had been traced, each once.
     dirty: Vec<RawHandle>,
 }
@@ -391,7 +405,7 @@ impl<'a> Look<'a> {
 
 impl Store {
     pub(crate) fn new() -> Self {
-        Self { space: Space::new(), pages: Vec::new(), dirty: Vec::new() }
+        Self { space: Space::new(), pages: Vec::new(), pasts: Vec::new(), dirty: Vec::new() }
     }
 
     // ---- Looking
@@ -570,6 +584,7 @@ impl Store {
         let page = self.space.open(run, Class::of::<T>())?;
         let slot_granules = Geometry::<T>::SLOT_GRANULES.min(PAGE_GRANULES) as u16;
         self.pages.resize((page + run) as usize, PageMeta { first, pool, slot_granules });
+        self.pasts.resize((page + run) as usize, Past::Fresh);
         // Only the first page of a run: no slot begins in the others.
         self.space.set_tag(page, Tag::of::<T>());
         Ok(page)
@@ -578,6 +593,7 @@ impl Store {
     /// Puts a page in which all objects died out of access, so that every handle into it is dead. O(1); the
     /// generations are bumped when the page is next used. For types without destructors only.
     pub(crate) fn close_page(&mut self, page: u32) {
+        self.note_past(page, Past::Vacated);
         self.space.set_tag(page, Tag::NONE);
         for bits in [Bits::Occupied, Bits::White] {
             self.words(bits, page).iter().for_each(|word| store(word, 0));
@@ -631,6 +647,7 @@ impl Store {
         }
         self.space.reopen(page, Geometry::<T>::RUN_PAGES)?;
         self.space.set_tag(page, Tag::of::<T>());
+        self.pasts[page as usize] = Past::Fresh;
         Ok(true)
     }
 
@@ -653,6 +670,8 @@ impl Store {
             let free = !load(occupied) & Valid::<T>::bits(word);
             if free != 0 {
                 store(occupied, load(occupied) | free);
+                let past = &mut self.pasts[page as usize];
+                *past = if *past == Past::Fresh { Past::Fresh } else { Past::Recycled };
                 if age == Age::Young {
                     let white = &self.words(Bits::White, page)[word];
                     store(white, load(white) | free);
@@ -688,6 +707,11 @@ impl Store {
                 visit(RawHandle::new(granule, generation));
             }
         }
+    }
+
+    fn note_past(&mut self, page: u32, past: Past) {
+        let known = &mut self.pasts[page as usize];
+        *known = past.max(*known);
     }
 
     fn set_occupied(&self, granule: Granule) {
@@ -750,6 +774,7 @@ impl Store {
     pub(crate) fn abandon_reserved<T: 'static>(&mut self, raw: RawHandle) -> Option<Vacated> {
         let slot = self.reserved::<T>(raw)?;
         slot.set_generation(raw.generation().next());
+        self.note_past(raw.granule().page(), Past::Recycled);
         Some(self.vacated(slot))
     }
 
@@ -923,7 +948,7 @@ impl Store {
         pages: &'a [u32],
         barrier: Barrier,
     ) -> impl Iterator<Item = (RawHandle, &'a mut T)> {
-        let Self { space, pages: metas, dirty } = self;
+        let Self { space, pages: metas, dirty, .. } = self;
         let space: &'a Space = space;
         living::<T>(space, metas, pages).map(move |(raw, slot)| {
             if barrier == Barrier::Log && slot.flags() & LOGGED == 0 {
@@ -991,6 +1016,7 @@ impl Store {
         // SAFETY: `find` saw an initialised `T`. The generation is even now, so nobody reads it again.
         let value = unsafe { slot.value().read() };
         slot.poison();
+        self.note_past(raw.granule().page(), Past::Recycled);
         Some((value, self.vacated(slot)))
     }
 
@@ -999,6 +1025,7 @@ impl Store {
         let slot = self.find::<T>(raw)?;
         slot.set_generation(raw.generation().next());
         slot.set_flags(DOOMED);
+        self.note_past(raw.granule().page(), Past::Recycled);
         Some(self.vacated(slot))
     }
 
@@ -1121,10 +1148,11 @@ impl Store {
         quota: usize,
         log: &mut SweepLog,
     ) -> usize {
+        self.note_past(page, Past::Vacated);
         let look = self.look();
         let (white, occupied) = (self.words(Bits::White, page), self.words(Bits::Occupied, page));
         let granule_of = |word, bit| Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
-        let mut died_len = 0;
+        let (mut died_len, mut any_held) = (0, false);
         for (word, (white_word, occupied)) in white.iter().zip(occupied).enumerate().skip(*cursor) {
             // The next word's headers arrive while this one's are changed.
             if let Some(next) = white.get(word + 1) {
@@ -1164,15 +1192,20 @@ impl Store {
                 }
             }
             if white_bits == 0 {
+                *cursor = word + 1;
                 continue;
             }
             store(occupied, load(occupied) & !swept | doomed | retired);
             store(white_word, white_bits & !swept | doomed);
+            any_held |= doomed | retired != 0;
             if swept != white_bits {
-                return died_len;
+                break;
             }
+            *cursor = word + 1;
         }
-        *cursor = white.len();
+        if any_held {
+            self.note_past(page, Past::Recycled);
+        }
         died_len
     }
 
@@ -1207,10 +1240,32 @@ impl Headers<'_> {
         self.0.is_alive::<T>(raw)
     }
 
-    /// Asks for the header of the slot that a handle names.
+    /// Asks for the header of the slot that a handle names, if it is going to be looked at.
     #[inline(always)]
     pub(crate) fn prefetch(self, raw: RawHandle) {
-        self.0.look().prefetch_near(raw.granule());
+        if self.0.pasts.get(raw.granule().page() as usize) == Some(&Past::Recycled) {
+            self.0.look().prefetch_near(raw.granule());
+        }
+    }
+
+    /// Whether the object is alive and, in a cycle, not white: where the bitmaps tell, which are nearer than the
+    /// headers. (An object under construction counts as alive.)
+    #[inline(always)]
+    pub(crate) fn is_live_by_bits<T: 'static>(self, raw: RawHandle, in_cycle: bool) -> Option<bool> {
+        let Headers(store) = self;
+        let (granule, page) = (raw.granule(), raw.granule().page());
+        let tag = store.space.view().tag(page);
+        if tag.unveiled() != Tag::of::<T>() || store.pasts.get(page as usize) == Some(&Past::Recycled) {
+            return None;
+        }
+        let class = Class::of::<T>();
+        // SAFETY: the page is one of `T`'s, so it was opened for slots of this class.
+        let occupied = unsafe { store.space.view().word(Bits::Occupied, class, granule) };
+        // SAFETY: as above.
+        let white = unsafe { store.space.view().word(Bits::White, class, granule) };
+        let white = if in_cycle || tag.is_veiled() { load(white) } else { 0 };
+        let is_own = raw.generation() == store.pages[page as usize].first;
+        Some(is_own && load(occupied) & !white & class.mask(granule) != 0)
     }
 
     /// Whether the slot of a handle of a `T` is white.

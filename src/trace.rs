@@ -449,8 +449,12 @@ impl<'a> Liveness<'a> {
     #[inline]
     fn is_live_weak<T: Trace>(&self, weak: Weak<T>) -> bool {
         let raw = weak.raw();
+        let in_cycle = matches!(self.during, During::Collection(_));
+        if let Some(is_live) = self.headers.is_live_by_bits::<T>(raw, in_cycle) {
+            return is_live;
+        }
         match self.headers.is_alive::<T>(raw) {
-            true => matches!(self.during, During::Mutation) || !self.headers.is_white::<T>(raw),
+            true => !in_cycle || !self.headers.is_white::<T>(raw),
             false => self.building.contains(&raw),
         }
     }
