@@ -3,6 +3,7 @@
 //! - [`coming_from_weakref`]: each name of Python's `weakref` module and what it is here.
 //! - [`shapes`]: how programs are put together around a heap.
 //! - [`questions`]: what users ask.
+//! - [`guarantees`]: what holds whatever a program does, and the tests that attack it.
 
 /// Coming from Python's `weakref`: each of its names, what it is here, and what is different on purpose.
 ///
@@ -643,3 +644,137 @@ pub mod shapes {}
 /// [`shrink_to_fit`]: crate::Heap::shrink_to_fit
 /// [`try_get`]: crate::Heap::try_get
 pub mod questions {}
+
+/// What holds whatever a program does: each promise in words, its limits, and the tests that attack it.
+///
+/// "Object" is a value in a [`Heap`], "reachable" is what [a collection keeps](questions#what-keeps-an-object-alive).
+/// A "cycle" is a full one: a [`collect`], or [`step`]s from one beginning to `finished`. Tests are named as paths in
+/// `tests/all` (`steps::model` is `tests/all/steps/model.rs`), or else in `tests`; besides them, random programs run
+/// against a naive model, there in `differential` and without end as fuzz targets (`fuzz/`). `peer_failures` has
+/// the defects that others had.
+///
+/// 1. **Memory safety.** No program without `unsafe` of its own can read freed or uninitialised memory through this
+///    crate, see a value as another type, have two `&mut` to one value, or race. This holds for every implementation
+///    of [`Trace`], whatever it reports, for made-up bits in every handle, for panics out of every piece of user
+///    code, and on every thread.
+///    Limits: running out of memory in the heap's own tables, a second panic without the feature `std`, and
+///    recursion in user code end the process. Leaks are safe: a forgotten [`Root`] keeps its object.
+///    Attacked by: `lies::whatever_is_reported_handles_give_their_own_object_or_none`,
+///    `lies::a_liar_among_honest_objects_costs_them_nothing`,
+///    `handles::made_up::bits_of_every_pattern_resolve_to_nothing_or_to_their_own_object`,
+///    `handles::made_up::made_up_handles_destroy_only_what_they_name`,
+///    `peer_failures::gc_what_a_destructor_lets_out_reads_no_freed_memory`,
+///    `exhaustion::a_heap_may_go_at_any_step_while_roots_guards_queues_and_graveyards_are_elsewhere`,
+///    `layers::unsafe_is_only_where_it_is_argued_for`,
+///    `alloc_fails::one_refusal_at_any_call_costs_one_allocation_at_most`,
+///    `threads::many_readers_of_one_heap_agree`.
+/// 2. **A stale handle never resolves again.** Once [`get`] gave `None` for a handle of a dead object, it does so for
+///    as long as the heap lives: not after the slot got its next tenant, after all generations of the slot, or
+///    after [`shrink_to_fit`]. No two objects of one heap ever have the same handle. All that one cycle frees stop
+///    resolving in the same step.
+///    Limits: in one heap. In another heap a handle may name an object of its very type there; heaps that start at
+///    different generations ([`HeapConfig::first_generation`]) tell. A handle whose object is
+///    [under construction](crate::Heap::alloc_cyclic) resolves later.
+///    Attacked by: `heap::destroy::stale_handle_never_sees_the_next_tenant`,
+///    `heap::generations::a_slot_whose_generations_are_used_up_is_never_used_again`,
+///    `heap::generations::memory_given_back_comes_again_without_a_repeated_handle`,
+///    `exhaustion::a_slot_is_used_two_to_the_31_times_and_never_again`,
+///    `exhaustion::generations_may_run_out_in_the_midst_of_a_cycle_whatever_watches`,
+///    `lies::whatever_is_reported_retired_slots_stay_retired`,
+///    `steps::all_that_a_cycle_frees_stops_resolving_in_one_step`,
+///    `peer_failures::fyrox_pool_emptying_a_heap_revives_no_stale_handle`.
+/// 3. **Nothing reachable is lost.** An object that is reachable at the end of a cycle's marking is not freed by that
+///    cycle, whatever the program stored, moved and removed between its steps, and wherever it had the handle from. A
+///    [minor collection](crate::Heap::collect_minor) frees nothing reachable either.
+///    Limits: reachable by what [`Trace`] and the root source report; what they leave out is lost early, and its
+///    handles give `None`. [`destroy`] kills what is reachable. A field changed through `&` (a lock) must be told by
+///    [`interior_mutability`], as `Mutex` and `RwLock` do.
+///    Attacked by: `steps::model::whatever_the_program_does_between_steps_nothing_reachable_is_lost`,
+///    `steps::what_is_upgraded_and_stored_while_marking_is_half_done_survives_with_all_it_reaches`,
+///    `steps::a_minor_collection_frees_the_young_and_leaves_the_old`,
+///    `threads::roots_passed_on_from_thread_to_thread_keep_their_objects_in_every_phase`,
+///    `loom::a_root_passed_on_during_a_collection_keeps_its_object`,
+///    `collect::stale::random_graphs_with_stale_edges_keep_exactly_what_is_reachable`,
+///    `panics::a_panic_in_trace_abandons_the_collection`,
+///    `peer_failures::boa_gc_a_panic_in_a_finalizer_costs_no_live_object_in_the_collections_after`,
+///    `peer_failures::safe_gc_a_collection_inside_alloc_frees_no_child_of_the_value_being_allocated`.
+/// 4. **Nothing unreachable stays.** An object that is unreachable is gone when two cycles have ended that were not
+///    abandoned; [`collect`] alone frees all that is unreachable at the call. Rings, values of weak maps that
+///    lead back to their keys, and callbacks that mention their own target are no exceptions.
+///    Limits: what is stored again while it still resolves was reachable meanwhile. A cycle that a panic in a
+///    `trace` or a root source abandons does not count. A [minor collection](crate::Heap::collect_minor) frees the young
+///    alone.
+///    Attacked by: `guarantees::what_becomes_unreachable_at_any_step_is_gone_after_two_cycles`,
+///    `steps::model::whatever_the_program_does_between_steps_nothing_reachable_is_lost`,
+///    `steps::steps_of_one_unit_free_what_a_collection_frees`,
+///    `collect::what_is_reachable_lives_and_everything_else_dies`,
+///    `key_chains::a_chain_lives_and_dies_with_its_head_in_one_collection_on_a_small_stack`,
+///    `peer_failures::cpython_java_and_weak_table_a_map_whose_values_reach_their_keys_empties`.
+/// 5. **Every destructor once.** The destructor of each value in a heap, and of each entry that a weak collection lost,
+///    runs once: in the cycle that frees it, or when the heap is dropped, in whatever phase that is. What moves out, by
+///    [`destroy`] or into a [`Graveyard`], is its new owner's. A destructor that panics stops no other.
+///    Limits: a heap that is leaked drops nothing. When a second panic ends the process, nothing more runs.
+///    Attacked by: `panics::panics_of_destructors_stop_no_other_and_the_first_is_raised`,
+///    `panics::a_heap_whose_objects_panic_when_it_is_dropped_drops_them_all`,
+///    `heap::shapes::the_destructor_of_a_zero_sized_object_runs_once_for_each`,
+///    `ephemerons::values_that_go_with_their_keys_are_dropped_once_before_the_collection_returns`,
+///    `graveyards::values_left_in_a_graveyard_are_dropped_with_it_once`,
+///    `exhaustion::a_heap_of_ten_million_objects_is_dropped_whole`,
+///    `threads::queues_graveyards_and_guards_on_other_threads_lose_nothing_and_double_nothing`.
+/// 6. **Notifications at most once.** A callback, a finalizer and a tag come at most once, after the death of their
+///    object, and exactly once if the heap lives on or is dropped, and they were not cancelled.
+///    Limits: finalizers that are [not at-exit](crate::Finalizer::set_at_exit) do not run at the end of the heap, and
+///    one that is [called](crate::Finalizer::call) by hand runs before the death. Nothing comes from a leaked heap.
+///    Attacked by: `deaths::model::random_programs_are_told_what_the_model_says_in_its_order`,
+///    `deaths::panics::a_panic_in_a_callback_stops_no_other_and_is_raised_once`,
+///    `deaths::guards::a_guard_dropped_by_a_destructor_of_the_same_collection_still_cancels`,
+///    `finalizers::called_by_hand_it_gives_its_value_once`,
+///    `loom::a_tag_comes_out_of_its_queue_once_whoever_polls_and_when`,
+///    `exhaustion::generations_may_run_out_in_the_midst_of_a_cycle_whatever_watches`.
+/// 7. **Determinism.** The same program gives the same handles, the same order of destructors and of notifications, and
+///    the same order of iteration, in every process and on every thread: none of them depends on addresses, on
+///    time, or on a random seed.
+///    Limits: with budgets in objects. A budget of time depends on the clock. So does what several threads do with
+///    [`Root`]s at the same time, and a weak map with a hasher of your own on that hasher. Other versions of this
+///    crate may differ.
+///    Attacked by: `guarantees::with_budgets_in_objects_a_run_is_the_same_to_the_last_handle`,
+///    `heap::promises::the_same_program_gives_the_same_handles_and_the_same_order_of_destructors`,
+///    `heap::promises::another_process_sees_the_same_handles_and_destructors`,
+///    `deaths::the_order_is_that_of_registration_whatever_slots_the_objects_have_and_however_they_die`,
+///    `weak_maps::like_std::the_order_of_iteration_is_the_programs`.
+/// 8. **No recursion on data.** Marking, freeing and telling take a stack that does not depend on how many objects there
+///    are or how they are linked: a list of any length, a chain of ephemerons, a callback that destroys the next
+///    object with a callback.
+///    Limits: what one object owns without a handle (a `Box` in a `Box`) is traced and dropped by its own code,
+///    which recurses if it is written, or derived, that way.
+///    Attacked by: `collect::a_list_of_millions_is_marked_and_freed_on_a_small_stack`,
+///    `collect::a_list_of_millions_in_the_order_of_slots_is_marked_and_freed_on_a_small_stack`,
+///    `peer_failures::gc_and_rc_a_list_of_a_million_with_destructors_overflows_no_stack`,
+///    `peer_failures::bacon_rajan_cc_and_dumpster_a_ring_of_a_million_overflows_no_stack`,
+///    `peer_failures::boa_gc_a_chain_of_ephemerons_takes_linear_time_in_either_order`,
+///    `deaths::a_hundred_thousand_callbacks_each_destroy_the_next_on_a_small_stack`.
+/// 9. **The budget.** A [`step`] or [`pace`] stops when its [`Budget`](crate::Budget) is spent: of time to within some
+///    microseconds, of objects to within the 64 or so that end the marking, or one page's sweep. Every step does one unit
+///    at least, so cycles end. With `pace`, a heap between two calls is no larger than its
+///    [ceiling](crate::HeapConfig::ceiling_bytes) allows.
+///    Limits: one call of user code is never cut in two: a root source, a destructor, a callback, the `trace` of one
+///    object. Neither is the pruning of one weak collection, nor the last look at objects with locks. At the ceiling
+///    `pace` finishes the cycle, whatever the budget ([`Rule::Ceiling`](crate::Rule::Ceiling)).
+///    Attacked by: `guarantees::a_step_does_as_many_units_as_it_may_and_one_at_least`,
+///    `guarantees::a_budget_of_time_is_kept_to_within_microseconds_by_the_programs_own_clock`,
+///    `guarantees::pacing_exceeds_its_budget_at_the_ceiling_alone_and_bounds_the_heap`,
+///    `exhaustion::at_the_limit_steps_make_room_and_what_is_rooted_stays`.
+///
+/// [`Graveyard`]: crate::Graveyard
+/// [`Heap`]: crate::Heap
+/// [`HeapConfig::first_generation`]: crate::HeapConfig::first_generation
+/// [`Root`]: crate::Root
+/// [`Trace`]: crate::Trace
+/// [`collect`]: crate::Heap::collect
+/// [`destroy`]: crate::Heap::destroy
+/// [`get`]: crate::Heap::get
+/// [`interior_mutability`]: crate::Tracer::interior_mutability
+/// [`pace`]: crate::Heap::pace
+/// [`shrink_to_fit`]: crate::Heap::shrink_to_fit
+/// [`step`]: crate::Heap::step
+pub mod guarantees {}

@@ -14,8 +14,10 @@ mod derive;
 #[cfg(feature = "std")]
 mod differential;
 mod ephemerons;
+mod exhaustion;
 mod finalizers;
 mod graveyards;
+mod guarantees;
 mod handles;
 mod heap;
 mod interner;
@@ -27,11 +29,13 @@ mod objects;
 mod pacing;
 #[cfg(feature = "std")]
 mod panics;
+mod peer_failures;
 mod queues;
 mod regressions;
 mod roots;
 mod shutdown;
 mod steps;
+mod threads;
 mod weak;
 mod weak_maps;
 mod weak_sets;
