@@ -154,7 +154,7 @@ fn trail(seed: u64, junk: bool) -> Vec<u64> {
 
 #[test]
 fn with_budgets_in_objects_a_run_is_the_same_to_the_last_handle() {
-    for seed in 0..3 {
+    for seed in 0..if cfg!(gc_zeal) { 1 } else { 3 } {
         let first = trail(seed, false);
         assert!(first == trail(seed, false), "again");
         let elsewhere = std::thread::spawn(move || trail(seed, true)).join().unwrap();
