@@ -34,7 +34,7 @@ impl Heap {
     /// use slotgc::{Budget, Heap};
     ///
     /// let mut heap = Heap::new();
-    /// let garbage: Vec<_> = (0..1000).map(|n| heap.alloc(n)).collect();
+    /// let garbage: Vec<_> = (0..1000).map(|n| heap.alloc(n.to_string())).collect();
     /// let mut steps = 0;
     /// let stats = loop {
     ///     steps += 1;
