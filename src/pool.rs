@@ -89,6 +89,8 @@ struct Progress {
     pages: usize,
     /// Words swept of the next one.
     words: usize,
+    /// Whether a part of the next one was swept, of its first word maybe.
+    in_page: bool,
     dropping: DoomCursor,
     /// Slots of limbo to look at.
     limbo: usize,
@@ -497,7 +499,7 @@ impl Pool {
             }
             let died = self.sweep_page(store, scope, quota - swept.work, log);
             swept.died += died;
-            swept.work += died + usize::from(self.progress.words == 0);
+            swept.work += died + usize::from(!self.progress.in_page);
         }
         let done = self.progress.limbo == 0;
         let slots = self.progress.limbo.min(quota.saturating_mul(16));
@@ -519,7 +521,7 @@ impl Pool {
             self.progress.pages += 1;
             return 0;
         }
-        let whole = self.progress.words == 0;
+        let whole = !self.progress.in_page;
         match store.white_len(page) {
             Some(0) if whole => {
                 self.progress.pages += 1;
@@ -548,7 +550,8 @@ impl Pool {
         let watched = log.watched.len() - watched_before;
         self.watched -= watched;
         self.has_doomed |= watched > 0 || (self.info.needs_drop && died > 0);
-        if self.progress.words >= store.page_words(page) {
+        self.progress.in_page = self.progress.words < store.page_words(page);
+        if !self.progress.in_page {
             store.unveil(page);
             self.progress.words = 0;
             self.progress.pages += 1;

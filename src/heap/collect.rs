@@ -95,7 +95,8 @@ impl Heap {
     }
 
     /// As [`collect_minor`](Self::collect_minor), with further roots that live outside of the heap: all of them, or
-    /// at least those that changed since the last collection.
+    /// at least those that changed since the last collection. A stale one whose slot has a young tenant spares the
+    /// tenant until the next full collection.
     pub fn collect_minor_with(&mut self, roots: &dyn RootSource) -> CollectStats {
         if self.collect_later() || self.collector.phase() != Phase::Idle {
             return CollectStats::default();

@@ -3,6 +3,7 @@
 //! A failing program shrinks and is printed as a Rust test; paste it below.
 
 mod deaths;
+mod steps;
 mod weak;
 
 use proptest::collection::vec;

@@ -2,7 +2,7 @@
 
 mod model;
 
-use slotgc::{Budget, CollectStats, Gc, Heap, Phase, StepReport, Weak};
+use slotgc::{Budget, CollectStats, DeathQueue, Gc, Heap, Phase, StepReport, Weak};
 
 use crate::objects::{Log, Node, Noisy};
 
@@ -114,4 +114,16 @@ fn a_minor_collection_frees_the_young_and_leaves_the_old() {
     assert_eq!((stats.freed, stats.kept), (700, 1002));
     assert!(heap.is_alive(kid) && heap.is_alive(grandkid));
     assert_eq!(heap.collect().freed, 1001);
+}
+
+#[test]
+fn a_sweep_that_stops_in_the_first_word_of_a_page_goes_on_there() {
+    let mut heap = Heap::new();
+    let all: Vec<_> = (0..31_u64).map(|n| heap.alloc(n)).collect();
+    let queue = DeathQueue::new();
+    queue.watch(&mut heap, all[0], 1).expect("a living object");
+    while heap.step(Budget::Objects(4)).finished.is_none() {
+        heap.verify();
+    }
+    assert_eq!((heap.len(), queue.poll()), (0, Some(1)));
 }

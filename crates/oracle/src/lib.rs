@@ -32,6 +32,7 @@ pub mod ops;
 mod print;
 mod random;
 mod runner;
+pub mod stepped;
 mod tables;
 
 pub use kinds::{Fuse, Kind};

@@ -4,13 +4,18 @@
 //! slotgc-oracle soak SECONDS [BYTES] [SEED]   random programs of BYTES bytes (2000), from SEED on (0)
 //! slotgc-oracle replay FILE...                the programs in these files (a fuzzer's artifacts or corpus)
 //! slotgc-oracle replay-weak FILE...           as the target `weak_map` reads them
-//! slotgc-oracle seeds DIRECTORY               writes seeds for both targets into directories of their names
+//! slotgc-oracle soak-steps SECONDS [BYTES] [SEED]   as `soak`, stepped programs
+//! slotgc-oracle replay-steps FILE...          as the target `steps` reads them
+//! slotgc-oracle seeds DIRECTORY               writes seeds for the targets into directories of their names
 //! ```
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use slotgc_oracle::stepped::{
+    self, Program as Stepped, check_stepped, program_from_bytes, random_stepped, shrink_stepped,
+};
 use slotgc_oracle::{Op, Report, check, from_bytes, random_bytes, random_program, shrink, weak_from_bytes};
 
 fn main() -> ExitCode {
@@ -20,12 +25,16 @@ fn main() -> ExitCode {
     };
     let fine = match arguments.first().map(String::as_str) {
         Some("soak") => soak(Duration::from_secs(number(1, 10)), number(2, 2000) as usize, number(3, 0)),
+        Some("soak-steps") => {
+            soak_steps(Duration::from_secs(number(1, 10)), number(2, 1500) as usize, number(3, 0))
+        }
+        Some("replay-steps") => arguments[1..].iter().all(|path| replay_steps(path)),
         Some("replay") => arguments[1..].iter().all(|path| replay(path, from_bytes)),
         Some("replay-weak") => arguments[1..].iter().all(|path| replay(path, weak_from_bytes)),
         Some("seeds") if arguments.len() == 2 => seeds(Path::new(&arguments[1])),
         _ => {
             eprintln!(
-                "usage: slotgc-oracle soak SECONDS [BYTES] [SEED] | replay FILE... | replay-weak FILE... | seeds DIRECTORY"
+                "usage: slotgc-oracle soak|soak-steps SECONDS [BYTES] [SEED] | replay|replay-weak|replay-steps FILE... | seeds DIRECTORY"
             );
             false
         }
@@ -98,6 +107,63 @@ fn seeds(directory: &Path) -> bool {
         }
     }
     true
+}
+
+/// Random stepped programs until the time is up.
+fn soak_steps(time: Duration, bytes: usize, first_seed: u64) -> bool {
+    let start = Instant::now();
+    let mut total = stepped::Report::default();
+    let mut programs = 0;
+    while start.elapsed() < time {
+        let seed = first_seed + programs;
+        let program = random_stepped(seed, bytes);
+        let Some(report) = try_stepped(&format!("seed {seed}"), &program) else { return false };
+        if seed % 8 == 0 && check_stepped(&program) != Ok(report) {
+            eprintln!("seed {seed}: two runs differ");
+            return false;
+        }
+        total = total.and(&report);
+        programs += 1;
+    }
+    println!("{programs} stepped programs of {bytes} bytes: {total:?}");
+    println!("{:.0} ops/s", total.ops as f64 / start.elapsed().as_secs_f64());
+    true
+}
+
+fn replay_steps(path: &str) -> bool {
+    match std::fs::read(path) {
+        Ok(bytes) => try_stepped(path, &program_from_bytes(&bytes)).is_some(),
+        Err(error) => {
+            eprintln!("{path}: {error}");
+            false
+        }
+    }
+}
+
+/// Runs a stepped program. A failing one is made short and printed.
+fn try_stepped(name: &str, program: &Stepped) -> Option<stepped::Report> {
+    let failure = match check_stepped(program) {
+        Ok(report) => return Some(report),
+        Err(failure) => failure,
+    };
+    eprintln!("{name}, of {} ops: {}", program.ops.len(), failure.lines().next().unwrap_or_default());
+    // The same difference, as far as its first words tell.
+    let words = |failure: &str| -> Vec<String> {
+        let text = failure.split_once("}: ").or(failure.split_once(": ")).map_or("", |(_, text)| text);
+        text.split_whitespace()
+            .take(9)
+            .map(ToString::to_string)
+            .filter(|word| !word.contains(char::is_numeric))
+            .collect()
+    };
+    let wanted = words(&failure);
+    let short = shrink_stepped(program, &mut |program| {
+        check_stepped(program).is_err_and(|failure| words(&failure) == wanted)
+    });
+    if let Err(failure) = check_stepped(&short) {
+        eprintln!("shortened:\n{failure}");
+    }
+    None
 }
 
 /// Runs a program, twice if it is to be `repeated`: the second run must do the same. A failing one is made short

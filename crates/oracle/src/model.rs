@@ -150,6 +150,11 @@ impl Model {
         (object.life == Life::Alive && fits).then_some(index)
     }
 
+    /// The object that was given this handle, dead or alive.
+    pub(crate) fn given(&self, bits: u64) -> Option<Index> {
+        self.by_bits.get(&bits).copied()
+    }
+
     /// The object made so many before the last, round and round.
     pub(crate) fn nth_last(&self, back: usize) -> Option<&Object> {
         self.objects.iter().rev().nth(back % self.objects.len().max(1))
@@ -202,11 +207,15 @@ impl Model {
         self.objects[index].life = Life::Dead;
     }
 
+    pub(crate) fn last_building(&self) -> Option<Index> {
+        self.building.last().copied()
+    }
+
     pub(crate) fn is_building(&self) -> bool {
         !self.building.is_empty()
     }
 
-    fn kill(&mut self, index: Index) {
+    pub(crate) fn kill(&mut self, index: Index) {
         let object = &mut self.objects[index];
         object.life = Life::Dead;
         object.contents = Contents::default();
@@ -282,6 +291,10 @@ pub(crate) struct Pruned {
 }
 
 impl Plan {
+    pub(crate) fn reaches(&self, index: Index) -> bool {
+        self.reached.contains(&index)
+    }
+
     pub(crate) fn marked(&self) -> usize {
         self.reached.len()
     }

@@ -241,7 +241,7 @@ pub(super) fn shut_down(heap: Heap) {
 
 impl crate::model::Model {
     /// The object's next `trace` panics no longer.
-    pub(super) fn disarm_trace(&mut self, id: ObjectId) {
+    pub(crate) fn disarm_trace(&mut self, id: ObjectId) {
         if let Some(object) = self.objects.iter_mut().find(|object| object.id == id) {
             object.fuses[Fuse::Trace as usize] = false;
         }

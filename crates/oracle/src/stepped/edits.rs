@@ -1,0 +1,121 @@
+//! Changes of objects.
+
+use crate::calls;
+use crate::kinds::Kind;
+use crate::link::{Entry, Link};
+use crate::model::Index;
+use crate::ops::{Access, Goal, KeysEdit, Pick, SetEdit, ValuesEdit};
+use crate::stepped::Edit;
+use crate::stepped::runner::Runner;
+
+/// Where an edit of a table names an object: the links that come with it say which.
+const ANY: Pick = Pick::Live(0);
+
+impl Runner {
+    /// A living object of this kind.
+    fn member(&self, kind: Kind, number: u8) -> Option<Link> {
+        let members = self.model.alive.iter().rev().filter(|index| self.model.objects[**index].kind == kind);
+        let members: Vec<Index> = members.copied().collect();
+        let at = usize::from(number).checked_rem(members.len())?;
+        // What is under construction is a member too, now and then.
+        let building = self.building().filter(|index| self.model.objects[*index].kind == kind);
+        building.filter(|_| number % 3 == 0).or(Some(members[at])).map(|index| self.link(index))
+    }
+
+    /// What is under construction.
+    fn building(&self) -> Option<Index> {
+        self.model.last_building()
+    }
+
+    pub(super) fn change(&mut self, target: u8, edit: Edit) {
+        let Some(index) = self.pick(target) else { return };
+        let kind = self.model.objects[index].kind;
+        match edit {
+            Edit::Element { .. }
+            | Edit::Mapped { .. }
+            | Edit::Unmapped(_)
+            | Edit::Keyed { .. }
+            | Edit::Unkeyed(_) => {
+                self.edit_table(index, edit);
+            }
+            _ => {
+                let named = |number| self.pick(number).map(|index| self.link(index));
+                let weakly = |number: u8| match self.building() {
+                    Some(index) if number % 3 == 0 => Some(self.link(index)),
+                    _ => named(number),
+                };
+                let mut contents = self.model.objects[index].contents.clone();
+                match edit {
+                    Edit::Value(value) => contents.value = contents.value & !0xff | u64::from(value),
+                    Edit::Link(to) => contents.edges.extend(named(to)),
+                    Edit::Unlink(at) => {
+                        if let Some(at) = usize::from(at).checked_rem(contents.edges.len()) {
+                            contents.edges.remove(at);
+                        }
+                    }
+                    Edit::Clear => {
+                        contents.edges.clear();
+                        contents.weaks.clear();
+                        contents.entries.clear();
+                    }
+                    Edit::Listen(to) => contents.weaks.extend(weakly(to)),
+                    Edit::Entry { key, inner, value } => {
+                        let inner = inner.and_then(weakly);
+                        if let (Some(key), Some(value)) = (weakly(key), named(value)) {
+                            contents.entries.push(Entry { key, inner, value });
+                        }
+                    }
+                    _ => unreachable!("of a table"),
+                }
+                kind.fit(&mut contents);
+                let link = self.link(index);
+                let view = calls::write(&mut self.heap, kind, link, Access::ByGc);
+                view.unwrap_or_else(|_| panic!("{link:?} is lost")).store(&contents);
+                self.model.objects[index].contents = contents;
+            }
+        }
+        self.touch(index);
+    }
+
+    fn edit_table(&mut self, index: Index, edit: Edit) {
+        let kind = self.model.objects[index].kind;
+        let member = if kind == Kind::Shelf { Kind::Plain } else { Kind::Node };
+        let of = |number| self.member(member, number);
+        let links: Option<Vec<Link>> = match edit {
+            Edit::Element { of: number, .. } | Edit::Unkeyed(number) => of(number).map(|link| vec![link]),
+            Edit::Mapped { to, edge, .. } => of(to).map(|to| {
+                let edge = edge.and_then(|edge| self.pick(edge)).map(|edge| self.link(edge));
+                [Some(to), edge].into_iter().flatten().collect()
+            }),
+            Edit::Keyed { key, to, inner } => of(key).and_then(|key| {
+                let to = self.link(self.pick(to)?);
+                Some([Some(key), Some(to), inner.and_then(of)].into_iter().flatten().collect())
+            }),
+            _ => Some(Vec::new()),
+        };
+        let Some(links) = links else { return };
+        let link = self.link(index);
+        let view = calls::write(&mut self.heap, kind, link, Access::ByGc);
+        let view = view.unwrap_or_else(|_| panic!("{link:?} is lost"));
+        let tables = &mut self.model.objects[index].contents.tables;
+        match edit {
+            Edit::Element { put, .. } => {
+                let edit = if put { SetEdit::PutElement(ANY) } else { SetEdit::TakeElement(ANY) };
+                let Some(set) = view.set() else { return };
+                assert_eq!(set.edit(edit, links[0]), tables.edit_set(edit, links[0]), "what the set says");
+            }
+            Edit::Mapped { key, .. } | Edit::Unmapped(key) => {
+                let put = ValuesEdit::PutValue { key, edge: None, to: ANY };
+                let edit = if links.is_empty() { ValuesEdit::TakeValue(key) } else { put };
+                let Some(values) = view.values() else { return };
+                assert_eq!(values.edit(edit, &links), tables.edit_values(edit, &links), "what the map says");
+            }
+            _ => {
+                let put = KeysEdit::EntryKey { key: ANY, to: Goal::ToKey, inner: None };
+                let edit = if links.len() == 1 { KeysEdit::TakeKey(ANY) } else { put };
+                let Some(keys) = view.keys() else { return };
+                assert_eq!(keys.edit(edit, &links), tables.edit_keys(edit, &links), "what the map says");
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Stepped programs from bytes: what is chosen, and how often; and how to make a failing one short.
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+
+use crate::kinds::{Fuse, Kind};
+use crate::random::random_bytes;
+use crate::stepped::{Edit, Inside, Op, Program, Source, Tuning, Units};
+
+/// The program that these bytes are.
+///
+/// # Examples
+/// ```
+/// use slotgc_oracle::stepped::{program_from_bytes, run_stepped};
+///
+/// let program = program_from_bytes(b"any bytes at all, the longer the better, are a program");
+/// run_stepped(program.tuning, &program.ops);
+/// ```
+pub fn program_from_bytes(bytes: &[u8]) -> Program {
+    let mut u = Unstructured::new(bytes);
+    let tuning = tuning(&mut u).unwrap_or_default();
+    let mut ops = Vec::new();
+    while !u.is_empty() {
+        ops.extend(op(&mut u, 0));
+    }
+    Program { tuning, ops }
+}
+
+/// A random program of about so many bytes. The same seed gives the same program.
+pub fn random_stepped(seed: u64, bytes: usize) -> Program {
+    program_from_bytes(&random_bytes(seed, bytes))
+}
+
+fn tuning(u: &mut Unstructured<'_>) -> Result<Tuning> {
+    let choice = u8::arbitrary(u)?;
+    let mut some = |bit: u8| Ok(if choice & bit == 0 { None } else { Some(u8::arbitrary(u)? % 64) });
+    let (nursery, growth, ceiling) = (some(1)?, some(2)?, some(4)?);
+    Ok(Tuning { nursery, growth, ceiling, stress: choice % 32 == 31, abrupt: choice & 64 != 0 })
+}
+
+fn op(u: &mut Unstructured<'_>, depth: u32) -> Result<Op> {
+    let (choice, number) = (byte(u)? % 40, byte(u)?);
+    Ok(match choice {
+        0..=5 => Op::Make { kind: Kind::arbitrary(u)?, edges: [byte(u)?, byte(u)?], rooted: number < 64 },
+        6 | 7 => Op::Chain { kind: Kind::arbitrary(u)?, len: number % 40, rooted: number < 128 },
+        8 => {
+            let (kind, edges) = (Kind::arbitrary(u)?, [byte(u)?, byte(u)?]);
+            Op::Cyclic { kind, edges, inside: block(u, depth)?, panics: number < 24 }
+        }
+        9..=17 => Op::Change { target: number, edit: edit(u)? },
+        18 => Op::Root(number),
+        19 | 20 => Op::Unroot(number),
+        21 => Op::Keep(number),
+        22 => Op::Forget(number),
+        23 => Op::Destroy { target: number, erased: number % 2 == 0 },
+        24 | 25 => Op::OnDeath { target: number, then: block(u, depth)?, panics: number % 16 == 0 },
+        26 => Op::Watch(number),
+        27 if number < 128 => Op::Cancel(number),
+        27 if number < 200 => {
+            let fuse = if number % 2 == 0 { Fuse::Trace } else { Fuse::Drop };
+            Op::Arm { target: byte(u)?, fuse }
+        }
+        27 => Op::Shrink,
+        28..=32 => Op::Step { units: units(number), source: source(u)? },
+        33 => Op::StepTo { phase: number % 5 + 1 },
+        34 | 35 => Op::Pace { units: units(number), source: source(u)? },
+        36 | 37 => Op::Minor(source(u)?),
+        38 if number < 128 => Op::Collect(source(u)?),
+        38 => Op::Step { units: Units::All, source: source(u)? },
+        _ if number < 32 => Op::Pause,
+        _ if number < 128 => Op::Resume,
+        _ => Op::Step { units: Units::Few(1), source: source(u)? },
+    })
+}
+
+fn byte(u: &mut Unstructured<'_>) -> Result<u8> {
+    u8::arbitrary(u)
+}
+
+fn units(number: u8) -> Units {
+    if number >= 250 { Units::All } else { Units::Few(number % 12) }
+}
+
+fn source(u: &mut Unstructured<'_>) -> Result<Source> {
+    Ok(match byte(u)? {
+        0..=199 => Source::Kept,
+        200..=249 => Source::Nothing,
+        _ => Source::Panicking,
+    })
+}
+
+fn block(u: &mut Unstructured<'_>, depth: u32) -> Result<Inside> {
+    let len = if depth < 3 { byte(u)?.saturating_sub(96) / 32 } else { 0 };
+    (0..len).map(|_| op(u, depth + 1)).collect::<Result<_>>().map(Inside)
+}
+
+fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
+    let (choice, number, of) = (byte(u)? % 20, byte(u)?, byte(u)?);
+    let mut maybe = || Ok(if byte(u)? % 4 == 0 { Some(byte(u)?) } else { None });
+    Ok(match choice {
+        0 => Edit::Value(number),
+        1..=6 => Edit::Link(number),
+        7 | 8 => Edit::Unlink(number),
+        9 => Edit::Clear,
+        10 | 11 => Edit::Listen(number),
+        12 | 13 => Edit::Entry { key: number, inner: maybe()?, value: of },
+        14 | 15 => Edit::Element { of: number, put: of < 192 },
+        16 => Edit::Mapped { key: number % 8, to: of, edge: maybe()? },
+        17 => Edit::Unmapped(number % 8),
+        18 => Edit::Keyed { key: number, to: of, inner: maybe()? },
+        _ if of < 128 => Edit::Keyed { key: number, to: of, inner: maybe()? },
+        _ => Edit::Unkeyed(number),
+    })
+}
+
+impl Op {
+    fn inside(&mut self) -> Option<&mut Inside> {
+        match self {
+            Op::Cyclic { inside, .. } | Op::OnDeath { then: inside, .. } => Some(inside),
+            _ => None,
+        }
+    }
+}
+
+/// Leaves out ops as long as the program still `fails`, as [`shrink`](crate::shrink) does.
+pub fn shrink_stepped(program: &Program, fails: &mut dyn FnMut(&Program) -> bool) -> Program {
+    let tuning = program.tuning;
+    let ops = shrink_ops(program.ops.clone(), &mut |ops| fails(&Program { tuning, ops: ops.to_vec() }));
+    Program { tuning, ops }
+}
+
+fn shrink_ops(mut ops: Vec<Op>, fails: &mut dyn FnMut(&[Op]) -> bool) -> Vec<Op> {
+    let mut piece = ops.len().div_ceil(2);
+    while piece > 0 {
+        let mut start = 0;
+        while start < ops.len() {
+            let mut fewer = ops.clone();
+            fewer.drain(start..(start + piece).min(ops.len()));
+            if fails(&fewer) {
+                ops = fewer;
+            } else {
+                start += piece;
+            }
+        }
+        piece /= 2;
+    }
+    for index in 0..ops.len() {
+        let Some(inside) = ops[index].inside().cloned() else { continue };
+        let with = |inside: &[Op]| {
+            let mut ops = ops.clone();
+            *ops[index].inside().expect("as above") = Inside(inside.to_vec());
+            ops
+        };
+        let inside = shrink_ops(inside.0, &mut |inside| fails(&with(inside)));
+        ops = with(&inside);
+    }
+    ops
+}

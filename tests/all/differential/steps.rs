@@ -1,0 +1,130 @@
+//! Programs whose collections are cut into slices: every mutation in every phase, and panics there.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use slotgc_oracle::stepped::prelude::*;
+use slotgc_oracle::stepped::program_from_bytes;
+
+/// On a stack that has room for the largest objects, unoptimised.
+fn check(program: Program) -> Result<Report, String> {
+    let large = std::thread::Builder::new().stack_size(256 << 20);
+    large.spawn(move || check_stepped(&program)).expect("a thread").join().expect("a checked program")
+}
+
+/// Live and dead objects of several kinds, all that weak collections can hold, deaths to be told of.
+fn world() -> Vec<Op> {
+    let mut ops = vec![
+        Make { kind: Shelf, edges: [0, 0], rooted: true },
+        Make { kind: Set, edges: [0, 0], rooted: true },
+        Chain { kind: Node, len: 6, rooted: true },
+        Chain { kind: Node, len: 6, rooted: false },
+        Make { kind: Leaf, edges: [0, 0], rooted: false },
+        Chain { kind: Plain, len: 5, rooted: false },
+    ];
+    for target in 0..6 {
+        ops.push(Change { target: 17, edit: Listen(6 + target) });
+        ops.push(Change { target: 18, edit: Element { of: target, put: true } });
+        ops.push(Change { target: 19, edit: Keyed { key: target, to: 12, inner: None } });
+        ops.push(Change { target: 12, edit: Entry { key: 6 + target, inner: None, value: target } });
+        ops.push(Watch(5 + target));
+        ops.push(OnDeath { target: 5 + target, then: inside(&[]), panics: false });
+    }
+    ops
+}
+
+fn mutations() -> Vec<Vec<Op>> {
+    let steps = inside(&[Step { units: Few(1), source: Kept }, StepTo { phase: 5 }]);
+    let panicking = |panics| Cyclic { kind: Node, edges: [0, 9], inside: steps.clone(), panics };
+    let mut mutations = vec![vec![]];
+    for target in [6, 12] {
+        mutations.extend([
+            vec![Make { kind: Node, edges: [target, 0], rooted: false }],
+            vec![Make { kind: Wide, edges: [target, 0], rooted: true }],
+            // Of a live object, to one that may be dead soon.
+            vec![Change { target: 12, edit: Link(target) }],
+            vec![Change { target, edit: Clear }],
+            vec![Root(target)],
+            vec![Keep(target), Unroot(target)],
+            vec![Unroot(target)],
+            vec![Destroy { target, erased: target % 2 == 0 }],
+            vec![Change { target: 18, edit: Element { of: target, put: true } }],
+            vec![Change { target: 12, edit: Entry { key: target, inner: Some(0), value: target } }],
+            vec![Cancel(target), Watch(target)],
+            vec![OnDeath {
+                target,
+                then: inside(&[Collect(Kept), Step { units: All, source: Kept }]),
+                panics: true,
+            }],
+        ]);
+    }
+    mutations.extend([
+        vec![panicking(false)],
+        vec![panicking(true)],
+        vec![Minor(Kept)],
+        vec![Collect(Nothing)],
+    ]);
+    mutations.push(vec![Step { units: All, source: Panicking }]);
+    mutations.push(vec![
+        Pause,
+        Pace { units: Few(1), source: Kept },
+        Resume,
+        Pace { units: All, source: Kept },
+    ]);
+    mutations
+}
+
+#[test]
+fn every_mutation_in_every_phase_keeps_within_bounds() {
+    let mut total = Report::default();
+    for phase in 0..=5 {
+        for later in [0, 2] {
+            for mutation in mutations() {
+                let mut ops = world();
+                ops.push(StepTo { phase });
+                ops.extend((0..later).map(|_| Step { units: Few(1), source: Kept }));
+                ops.extend(mutation);
+                ops.push(Step { units: All, source: Kept });
+                let abrupt = later > 0;
+                let report = check(Program { tuning: Tuning { abrupt, ..Tuning::default() }, ops });
+                total = total.and(&report.unwrap_or_else(|failure| panic!("{failure}")));
+            }
+        }
+    }
+    assert!(total.at.iter().all(|ops| *ops > 50), "ops began in every phase: {:?}", total.at);
+    assert!(total.told > 1000 && total.pruned > 1000, "{total:?}");
+}
+
+#[test]
+fn panics_of_user_code_in_every_phase_come_out_of_the_step_and_stop_nothing() {
+    let mut total = Report::default();
+    for phase in 0..=5 {
+        for (target, fuse) in [(12, Fuse::Trace), (6, Fuse::Drop), (6, Fuse::Trace), (15, Fuse::Drop)] {
+            for before in [0, phase] {
+                let mut ops = world();
+                ops.push(StepTo { phase: before });
+                ops.push(Arm { target, fuse });
+                ops.push(OnDeath {
+                    target: 7,
+                    then: inside(&[Destroy { target: 0, erased: true }]),
+                    panics: true,
+                });
+                ops.push(StepTo { phase });
+                ops.extend([Step { units: All, source: Kept }, Unroot(2), Minor(Kept), Collect(Kept)]);
+                let report = check(Program { tuning: Tuning::default(), ops });
+                total = total.and(&report.unwrap_or_else(|failure| panic!("{failure}")));
+            }
+        }
+    }
+    assert!(total.panics > 48, "{total:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn heap_keeps_within_bounds_on_stepped_programs(bytes in vec(any::<u8>(), 1..500)) {
+        let program = program_from_bytes(&bytes);
+        let first = check(program.clone()).map_err(TestCaseError::fail)?;
+        prop_assert_eq!(check(program).map_err(TestCaseError::fail)?, first, "the same program does the same");
+    }
+}
