@@ -39,7 +39,7 @@ use crate::root::RootTable;
 use crate::spans;
 use crate::stats::{CollectStats, Phase};
 use crate::sync::{HeapNumber, Ordering};
-use crate::trace::{Aside, Era, Moment, RootSource, Trace};
+use crate::trace::{Aside, Destroyed, Era, Moment, RootSource, Trace};
 use crate::unwind::Panics;
 
 pub(crate) use mark::Marker;
@@ -91,8 +91,11 @@ pub(crate) struct Collector {
     needs_major: bool,
     /// The cycle under way, or the last one.
     now: Moment,
-    /// The first cycle after which no old object has died.
+    /// The first cycle after which no old object has died, but for those in `destroyed`.
     since: u32,
+    /// Old objects that the program destroyed, as long as they are few: weak collections drop them in minor collections
+    /// without looking at all entries.
+    destroyed: Vec<Destroyed>,
     /// The pool that the phase has come to.
     pool: usize,
     /// Pools whose pages with free slots were found.
@@ -114,6 +117,7 @@ impl Default for Collector {
             needs_major: false,
             now: Moment::default(),
             since: 0,
+            destroyed: Vec::new(),
             pool: 0,
             listed_pools: 0,
             log: SweepLog::default(),
@@ -194,20 +198,28 @@ impl Collector {
 
     fn begin_era(&mut self) {
         // A heap that has used up its numbers is another one from here on.
-        if self.now.heap == 0 || self.now.cycle >= u32::MAX - 1 {
+        if self.now.heap == 0 || self.now.cycle >= u32::MAX - 2 {
             self.now = Moment { heap: next_heap(), cycle: 0 };
             self.since = 1;
+            self.destroyed.clear();
         }
         self.now.cycle += 1;
         if self.kind != Kind::Minor {
             self.since = self.now.cycle;
+            self.destroyed.clear();
         }
         self.marker.set_era(Era { now: self.now, since: self.since, is_minor: self.kind == Kind::Minor });
     }
 
-    /// An object, old perhaps, died by hand.
-    pub(crate) fn note_destroyed(&mut self) {
-        self.since = self.now.cycle.saturating_add(1);
+    /// An object that is not known to be young died by hand.
+    pub(crate) fn note_destroyed(&mut self, raw: RawHandle) {
+        const MOST: usize = 4096;
+        if self.destroyed.len() < MOST && self.destroyed.try_reserve(1).is_ok() {
+            self.destroyed.push(Destroyed { cycle: self.now.cycle, raw });
+        } else {
+            self.destroyed.clear();
+            self.since = self.now.cycle.saturating_add(1);
+        }
     }
 
     /// Goes on with the cycle until the budget is spent or it comes to phase `until`. Panics of `prune` and of
@@ -268,6 +280,8 @@ impl Collector {
             let is_done = self.marker.mark(&self.ops, store, pools, parts.roots, source, meter);
             attempt.succeeded = true;
             self.phase = Phase::Mark;
+            let era = self.marker.era();
+            (self.now, self.since) = (era.now, era.since);
             if !is_done {
                 return false;
             }
@@ -303,7 +317,7 @@ impl Collector {
     }
 
     fn prune<H>(&mut self, parts: &mut Parts<'_, H>, meter: &mut Meter<'_>, panics: &mut Panics) -> bool {
-        let Self { marker, ops, aside, stats, .. } = self;
+        let Self { marker, ops, aside, stats, destroyed, .. } = self;
         let set_aside = RefCell::new(mem::take(aside.get_mut()));
         let mut is_done = false;
         // One owner at a time: what one pruned before its panic is not counted.
@@ -311,10 +325,10 @@ impl Collector {
             if meter.is_spent() {
                 return false;
             }
-            match marker.prune(ops, parts.store, &set_aside) {
+            match marker.prune(ops, parts.store, &set_aside, destroyed, meter.slice()) {
                 Some(pruned) => {
-                    stats.pruned += pruned;
-                    meter.spend(1 + pruned);
+                    stats.pruned += pruned.removed;
+                    meter.spend(1 + pruned.looked_at);
                 }
                 None => is_done = true,
             }

@@ -146,7 +146,7 @@ macro_rules! handles {
 handles!(Gc<T>, Weak<T>, &Gc<T>, &Weak<T>, &Root<T>);
 
 /// How many handles ahead a loop over a weak collection asks for their headers.
-const LOOK_AHEAD: usize = 16;
+pub(crate) const LOOK_AHEAD: usize = 16;
 
 /// A cycle of some heap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -161,16 +161,30 @@ pub(crate) struct Moment {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Era {
     pub(crate) now: Moment,
-    /// The first cycle of this heap after which nothing died but what was young.
+    /// The first cycle of this heap after which nothing died but what was young, or in `destroyed` of the collector.
     pub(crate) since: u32,
     pub(crate) is_minor: bool,
 }
 
 impl Era {
+    /// The same cycle, by another number.
+    pub(crate) fn again(self) -> Self {
+        let now = Moment { cycle: self.now.cycle + 1, ..self.now };
+        Self { now, since: now.cycle, ..self }
+    }
+
     /// Whether what an earlier cycle found alive is old and alive now.
     pub(crate) fn knows(&self, then: Moment) -> bool {
         self.is_minor && then.heap == self.now.heap && then.cycle >= self.since
     }
+}
+
+/// An object that the program destroyed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Destroyed {
+    /// The cycle under way then, or the last one before.
+    pub(crate) cycle: u32,
+    pub(crate) raw: RawHandle,
 }
 
 /// What a trace needs besides edges, out of the way of the loop that follows them.
@@ -193,6 +207,16 @@ pub(crate) struct Side {
     pub(crate) unguarded: Vec<RawHandle>,
     /// Later tenants of slots that stale edges name, whose white bits were cleared by those edges.
     pub(crate) tenants: Vec<RawHandle>,
+    /// Objects with a table that is traced in part, because the slice was used up.
+    pub(crate) paused: Vec<RawHandle>,
+    /// Entries of tables that may be traced until the next clock is read.
+    pub(crate) slice: usize,
+    /// Entries that were traced at once because the program would not let their table be traced in slices.
+    pub(crate) granted: usize,
+    /// Tables being traced inside of each other, and entries that wait.
+    pub(crate) nested: usize,
+    /// Calls of [`Tracer::weak_collection`].
+    pub(crate) weak_collections: usize,
 }
 
 /// Takes down the edges of an object, or of a root source.
@@ -287,24 +311,16 @@ impl<'a> Tracer<'a> {
         }
     }
 
-    /// An ephemeron for each pair. Where keys were reached already their headers must be looked at, so some are
-    /// asked for ahead.
-    pub(crate) fn ephemerons<'v, K: Trace, V: Trace>(
-        &mut self,
-        entries: impl Iterator<Item = (Weak<K>, &'v V)> + Clone,
-    ) {
-        let mut ahead = entries.clone().skip(LOOK_AHEAD);
-        for (key, value) in entries {
-            if let Some((key, _)) = ahead.next() {
-                self.look.prefetch_near(key.raw().granule());
-            }
-            self.ephemeron(key, value);
-        }
+    /// Asks for the header of an object that will be looked at soon.
+    #[inline]
+    pub(crate) fn prefetch<T>(&self, weak: Weak<T>) {
+        self.look.prefetch_near(weak.raw().granule());
     }
 
     /// Asks for this object's [`prune`](Trace::prune) in this cycle. In a root source it does nothing.
     #[inline]
     pub fn weak_collection(&mut self) {
+        self.side.weak_collections = self.side.weak_collections.wrapping_add(1);
         // An object with several weak collections asks once for each, and again whenever it is traced.
         if !self.current.is_null() && self.store.set_weak_owner(self.current, true) {
             self.side.weak_owners.push(self.current);
@@ -342,6 +358,45 @@ impl<'a> Tracer<'a> {
         self.side.era
     }
 
+    pub(crate) fn weak_collections(&self) -> usize {
+        self.side.weak_collections
+    }
+
+    /// A table begins or ends to trace its entries.
+    pub(crate) fn nest(&mut self, begins: bool) {
+        match begins {
+            true => self.side.nested += 1,
+            false => self.side.nested -= 1,
+        }
+    }
+
+    /// Whether the table that is tracing its entries may leave some to another call: it is one of an object's own, which
+    /// will be traced again.
+    pub(crate) fn may_pause(&self) -> bool {
+        self.side.nested == 1 && !self.current.is_null()
+    }
+
+    /// Has the object traced once more before marking ends.
+    pub(crate) fn pause(&mut self) {
+        if self.side.paused.last() != Some(&self.current) {
+            self.side.paused.push(self.current);
+        }
+    }
+
+    /// Entries that the table may trace now.
+    pub(crate) fn slice(&self) -> usize {
+        self.side.slice
+    }
+
+    /// Entries are traced beyond any budget.
+    pub(crate) fn grant(&mut self, entries: usize) {
+        self.side.granted += entries;
+    }
+
+    pub(crate) fn spend(&mut self, entries: usize) {
+        self.side.slice = self.side.slice.saturating_sub(entries);
+    }
+
     pub(crate) fn color_of_key(&self, key: RawHandle) -> Color {
         match self.store.color_any(key) {
             Color::Dead if self.side.building.contains(&key) => Color::Reached,
@@ -355,7 +410,9 @@ impl<'a> Tracer<'a> {
         let edges = core::mem::take(&mut self.edges);
         let gathering = core::mem::replace(&mut self.side.gathering, true);
         let record = self.side.waiting.begin(key);
+        self.side.nested += 1;
         value.trace(self);
+        self.side.nested -= 1;
         self.side.waiting.end(self.store, record, &self.side.gathered[start..]);
         self.side.gathered.truncate(start);
         self.side.gathering = gathering;
@@ -427,9 +484,16 @@ pub struct Liveness<'a> {
     pruned: Cell<usize>,
     aside: &'a RefCell<Aside>,
     scratch: &'a Bump,
+    /// Old objects that the program destroyed, as far back as a minor collection knows tables, in order.
+    destroyed: &'a [Destroyed],
+    /// Entries of tables that may be looked at in this call.
+    slice: Cell<usize>,
+    /// Whether a table was not finished.
+    paused: Cell<bool>,
 }
 
 impl<'a> Liveness<'a> {
+    /// With no limit.
     pub(crate) fn new(
         headers: Headers<'a>,
         during: During,
@@ -437,7 +501,50 @@ impl<'a> Liveness<'a> {
         aside: &'a RefCell<Aside>,
         scratch: &'a Bump,
     ) -> Self {
-        Self { headers, during, building, pruned: Cell::new(0), aside, scratch }
+        Self {
+            headers,
+            during,
+            building,
+            pruned: Cell::new(0),
+            aside,
+            scratch,
+            destroyed: &[],
+            slice: Cell::new(usize::MAX),
+            paused: Cell::new(false),
+        }
+    }
+
+    pub(crate) fn in_slices(mut self, slice: usize, destroyed: &'a [Destroyed]) -> Self {
+        self.slice.set(slice);
+        self.destroyed = destroyed;
+        self
+    }
+
+    /// Entries that tables may look at now.
+    pub(crate) fn slice(&self) -> usize {
+        self.slice.get()
+    }
+
+    pub(crate) fn spend(&self, entries: usize) {
+        self.slice.set(self.slice.get().saturating_sub(entries));
+    }
+
+    /// Has the owner's `prune` called once more.
+    pub(crate) fn pause(&self) {
+        self.paused.set(true);
+    }
+
+    pub(crate) fn has_paused(&self) -> bool {
+        self.paused.get()
+    }
+
+    pub(crate) fn destroyed(&self) -> &'a [Destroyed] {
+        self.destroyed
+    }
+
+    /// Asks for the header of an object whose liveness will be asked for soon.
+    pub(crate) fn prefetch<T>(&self, weak: Weak<T>) {
+        self.headers.prefetch(weak.raw());
     }
 
     /// Whether the object lives on. O(1); touches the object's page.
@@ -462,7 +569,12 @@ impl<'a> Liveness<'a> {
     /// Takes a removed entry: it counts as one pruned entry and is dropped once the heap is in its final
     /// state, so that its destructor is no part of the pruning.
     pub fn set_aside<X: Send + 'static>(&self, entry: X) {
-        self.pruned.set(self.pruned.get() + 1);
+        self.count_pruned(1);
+        self.put_aside(entry);
+    }
+
+    /// Takes a removed entry that is counted elsewhere.
+    pub(crate) fn put_aside<X: Send + 'static>(&self, entry: X) {
         self.aside.borrow_mut().push(entry);
     }
 
@@ -474,7 +586,7 @@ impl<'a> Liveness<'a> {
         }
     }
 
-    /// Counts removed entries that need not be set aside.
+    /// Counts removed entries.
     pub(crate) fn count_pruned(&self, entries: usize) {
         self.pruned.set(self.pruned.get() + entries);
     }

@@ -12,37 +12,46 @@ mod interner;
 mod key_map;
 mod news;
 mod set;
+mod table;
 mod value_map;
 
-use core::hash::BuildHasherDefault;
+use core::hash::{BuildHasher, BuildHasherDefault};
 
+use crate::handle::Weak;
 use crate::hash::HandleHasher;
 
 pub use entry::{Entry, OccupiedEntry, VacantEntry};
 pub use interner::Interner;
 pub use key_map::WeakKeyMap;
-pub(crate) use news::News;
+use news::News;
 pub use set::WeakSet;
+use table::Table;
 pub use value_map::WeakValueMap;
 
 /// The default hasher: fast, and the same in every run.
 pub(crate) type Fixed = BuildHasherDefault<HandleHasher>;
 
+/// The hash by which tables find an object.
+#[inline]
+fn hash_of<T>(weak: &Weak<T>) -> u64 {
+    Fixed::default().hash_one(weak)
+}
+
 /// Whether a table should give memory back at its next insertion: entries were pruned since it last looked,
 /// and few are left. Not done while pruning, which allocates nothing.
 #[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Slack {
+struct Slack {
     pruned: bool,
 }
 
 impl Slack {
-    pub(crate) fn note_pruned(&mut self, entries: usize) {
+    fn note_pruned(&mut self, entries: usize) {
         self.pruned |= entries > 0;
     }
 
     /// The capacity to shrink to, if the table is worth it.
     #[inline]
-    pub(crate) fn check(&mut self, len: usize, capacity: usize) -> Option<usize> {
+    fn check(&mut self, len: usize, capacity: usize) -> Option<usize> {
         const LEAST: usize = 32;
         if !self.pruned {
             return None;

@@ -34,7 +34,7 @@ use crate::handle::{AnyGc, Geometry, RawHandle};
 use crate::page::{Color, Store, Tenant};
 use crate::pool::Pool;
 use crate::root::RootTable;
-use crate::trace::{Aside, During, EdgeStack, Era, Liveness, RootSource, Side, Trace, Tracer};
+use crate::trace::{Aside, Destroyed, During, EdgeStack, Era, Liveness, RootSource, Side, Trace, Tracer};
 
 /// What marking does that depends on the type of the objects.
 pub(crate) struct TraceOps {
@@ -43,7 +43,7 @@ pub(crate) struct TraceOps {
     /// Traces one object.
     trace: fn(&Store, RawHandle, &mut Tracer<'_>),
     /// Prunes an object's weak collections and gives the number of entries removed.
-    prune: fn(&mut Store, RawHandle, Pruning<'_>) -> usize,
+    prune: fn(&mut Store, RawHandle, Pruning<'_>) -> Pruned,
 }
 
 /// What pruning needs besides the object.
@@ -52,6 +52,17 @@ struct Pruning<'a> {
     building: &'a [RawHandle],
     aside: &'a RefCell<Aside>,
     scratch: &'a Bump,
+    destroyed: &'a [Destroyed],
+    slice: usize,
+}
+
+/// What pruning one object came to.
+pub(crate) struct Pruned {
+    /// Entries removed.
+    pub(crate) removed: usize,
+    /// Entries looked at.
+    pub(crate) looked_at: usize,
+    is_done: bool,
 }
 
 impl TraceOps {
@@ -139,6 +150,11 @@ impl Marker {
         self.side.era = era;
     }
 
+    /// The cycle under way: another one than it began as, if marking had to begin anew.
+    pub(crate) fn era(&self) -> Era {
+        self.side.era
+    }
+
     /// Begins to mark for a full collection: everything is white.
     pub(crate) fn begin_major(&mut self, store: &mut Store, pools: &mut [Pool], roots: &RootTable) {
         self.restart(store, pools, roots);
@@ -182,6 +198,8 @@ impl Marker {
             store.set_weak_owner(raw, false);
         }
         self.side.waiting.reset(store);
+        self.side.paused.clear();
+        self.side.nested = 0;
         self.traced = 0;
         self.traced_again = 0;
         self.pruned_owners = 0;
@@ -217,12 +235,20 @@ impl Marker {
                     true => self.spare_tenants(store),
                     false => {
                         self.restart(store, pools, roots);
+                        // What tables know of the cycle's marking is void.
+                        self.side.era = self.side.era.again();
                         self.side.gathering = true;
                         self.trace_source(store, source);
                     }
                 }
             } else if !ran_dry {
                 return false;
+            } else if let Some(raw) = self.side.paused.pop() {
+                if meter.is_spent() {
+                    self.side.paused.push(raw);
+                    return false;
+                }
+                self.regray(store, raw);
             } else if self.roots.is_empty() && self.catch_up(store, pools, roots, meter) == 0 {
                 if saw_unguarded || self.side.unguarded.is_empty() {
                     break;
@@ -361,8 +387,12 @@ impl Marker {
             };
             let before = self.traced;
             self.quota = meter.quota();
+            let slice = meter.slice();
+            self.side.slice = slice;
             (ops[pool as usize].drain)(self, store, pool);
-            meter.spend(self.traced - before);
+            let granted = mem::take(&mut self.side.granted);
+            meter.grant(granted);
+            meter.spend(self.traced - before + (slice - self.side.slice) + granted);
         }
         false
     }
@@ -397,11 +427,15 @@ impl Marker {
                 }
             }
             self.traced += 1;
+            let slice = meter.slice();
+            self.side.slice = slice;
             let mut tracer = Tracer::new(EdgeStack::default(), store, &mut self.side);
             tracer.current = raw;
             (ops[store.pool_of(raw.granule()) as usize].trace)(store, raw, &mut tracer);
             tracer.release(raw);
-            meter.spend(1);
+            let granted = mem::take(&mut self.side.granted);
+            meter.grant(granted);
+            meter.spend(1 + (slice - self.side.slice) + granted);
         }
     }
 
@@ -424,14 +458,15 @@ impl Marker {
         pool
     }
 
-    /// Prunes the weak collections of the next live object that asked for it; gives the number of entries removed,
-    /// `None` when all are pruned.
+    /// Goes on pruning the weak collections of the next live object that asked for it; `None` when all are pruned.
     pub(crate) fn prune(
         &mut self,
         ops: &[TraceOps],
         store: &mut Store,
         aside: &RefCell<Aside>,
-    ) -> Option<usize> {
+        destroyed: &[Destroyed],
+        slice: usize,
+    ) -> Option<Pruned> {
         let Side { weak_owners, building, era, .. } = &mut self.side;
         let Some(raw) = weak_owners.get(self.pruned_owners).copied() else {
             weak_owners.clear();
@@ -445,7 +480,13 @@ impl Marker {
         let pool = store.pool_of(raw.granule());
         let scratch = self.scratch.get_mut();
         scratch.reset();
-        Some((ops[pool as usize].prune)(store, raw, Pruning { era: *era, building, aside, scratch }))
+        let pruning = Pruning { era: *era, building, aside, scratch, destroyed, slice };
+        let pruned = (ops[pool as usize].prune)(store, raw, pruning);
+        if !pruned.is_done {
+            store.set_weak_owner(raw, true);
+            self.pruned_owners -= 1;
+        }
+        Some(pruned)
     }
 }
 
@@ -518,12 +559,14 @@ fn release<'a>(mut tracer: Tracer<'a>, raw: RawHandle) -> Tracer<'a> {
 }
 
 /// Prunes one object.
-fn prune<T: Trace>(store: &mut Store, raw: RawHandle, pruning: Pruning<'_>) -> usize {
-    let Pruning { era, building, aside, scratch } = pruning;
-    let pruned = store.with_headers::<T, usize>(raw, |object, headers| {
-        let live = Liveness::new(headers, During::Collection(era), building, aside, scratch);
+fn prune<T: Trace>(store: &mut Store, raw: RawHandle, pruning: Pruning<'_>) -> Pruned {
+    let Pruning { era, building, aside, scratch, destroyed, slice } = pruning;
+    let pruned = store.with_headers::<T, Pruned>(raw, |object, headers| {
+        let live = Liveness::new(headers, During::Collection(era), building, aside, scratch)
+            .in_slices(slice, destroyed);
         object.prune(&live);
-        live.pruned()
+        Pruned { removed: live.pruned(), looked_at: slice - live.slice(), is_done: !live.has_paused() }
     });
-    pruned.unwrap_or(0)
+    // The program destroyed it.
+    pruned.unwrap_or(Pruned { removed: 0, looked_at: 0, is_done: true })
 }

@@ -34,6 +34,11 @@ const SHORT: Duration = Duration::from_micros(8);
 const FIRST_BATCH: usize = 4;
 const LONGEST_BATCH: usize = 128;
 
+/// Entries of a table that are looked at in one go: so many that asking an object for its tables again, which may be a
+/// large one, is no great part of the work, and so few that they take less than a tenth of a millisecond.
+const SLICE: usize = 1024;
+const LEAST_SLICE: usize = 4;
+
 /// Without a clock a budget of time is one of objects, at this time for each.
 const UNIT_NS: u128 = 50;
 
@@ -59,6 +64,15 @@ impl<'a> Meter<'a> {
             Limit::Units(left) => left,
             Limit::Time(end) if self.last >= end && self.work > 0 => self.granted,
             Limit::Time(_) => self.batch - self.done,
+        }
+    }
+
+    /// Entries of tables that may be looked at before the next call of `spend`.
+    pub(crate) fn slice(&self) -> usize {
+        match self.limit {
+            Limit::None => usize::MAX,
+            Limit::Units(left) => left.max(LEAST_SLICE),
+            Limit::Time(_) => SLICE,
         }
     }
 

@@ -5,7 +5,7 @@ use core::ops::{Index, IndexMut};
 use crate::config::Dead;
 use crate::handle::{AnyGc, Gc, Geometry, RawHandle, Weak};
 use crate::heap::{Heap, Others};
-use crate::page::{Barrier, Vacated};
+use crate::page::{Age, Barrier, Color, Vacated};
 use crate::pool::Pool;
 use crate::root::Root;
 use crate::trace::{Handle, Trace};
@@ -217,8 +217,9 @@ impl Heap {
     pub fn destroy<H: Handle>(&mut self, h: H) -> Option<H::Target> {
         let raw = h.downgrade().raw();
         let is_watched = self.store.is_watched(raw);
+        let is_young = self.is_young(raw);
         let (value, vacated) = self.store.take::<H::Target>(raw)?;
-        self.count_dead(raw, vacated, Geometry::<H::Target>::SLOT_BYTES);
+        self.count_dead(raw, vacated, Geometry::<H::Target>::SLOT_BYTES, is_young);
         if is_watched {
             let mut panics = Panics::default();
             let mourning = self.mourn_destroyed(raw);
@@ -252,10 +253,11 @@ impl Heap {
         let index = self.store.pool_of(raw.granule()) as usize;
         let is_watched = self.store.is_watched(raw);
         let slot_bytes = self.pools[index].info().slot_bytes;
+        let is_young = self.is_young(raw);
         let Some(vacated) = self.pools[index].kill(&mut self.store, raw) else {
             return false;
         };
-        self.count_dead(raw, vacated, slot_bytes);
+        self.count_dead(raw, vacated, slot_bytes, is_young);
         let mourning = is_watched.then(|| self.mourn_destroyed(raw));
         if let Some(mourning) = &mourning {
             mourning.bury(self);
@@ -276,11 +278,18 @@ impl Heap {
         true
     }
 
-    fn count_dead(&mut self, raw: RawHandle, vacated: Vacated, slot_bytes: usize) {
+    /// Whether the object was made since the last collection, as far as that is known.
+    fn is_young(&self, raw: RawHandle) -> bool {
+        self.collector.making() == Age::Young && self.store.color_any(raw) == Color::White
+    }
+
+    fn count_dead(&mut self, raw: RawHandle, vacated: Vacated, slot_bytes: usize, was_young: bool) {
         let pool = self.store.pool_of(raw.granule());
         self.pools[pool as usize].count_dead(&mut self.store, raw.granule(), vacated);
         self.counts.died(1, slot_bytes);
-        self.collector.note_destroyed();
+        if !was_young {
+            self.collector.note_destroyed(raw);
+        }
     }
 
     /// Every living object of type `T`, in slot order, those that no collection has found dead yet included.

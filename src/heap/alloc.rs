@@ -289,7 +289,7 @@ impl<T: Trace> Drop for Building<'_, T> {
             counts.check_limits_next();
         }
         if !store.is_alive::<T>(self.reserved) {
-            collector.note_destroyed();
+            collector.note_destroyed(self.reserved);
             if let Some(vacated) = store.abandon_reserved::<T>(self.reserved) {
                 let granule = self.reserved.granule();
                 pools[store.pool_of(granule) as usize].vacate(store, granule, vacated);

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use hashbrown::hash_map;
+use hashbrown::hash_table;
 
 /// A place in a map for one key, from [`WeakValueMap::entry`](crate::WeakValueMap::entry) or
 /// [`WeakKeyMap::entry`](crate::WeakKeyMap::entry).
@@ -18,32 +18,30 @@ use hashbrown::hash_map;
 /// *hits.entry(&mob).or_default() += 1;
 /// assert_eq!(hits.get(&mob), Some(&2));
 /// ```
-pub enum Entry<'a, K, V, S> {
+pub enum Entry<'a, K, V> {
     /// There is an entry with this key.
-    Occupied(OccupiedEntry<'a, K, V, S>),
+    Occupied(OccupiedEntry<'a, K, V>),
     /// There is none.
-    Vacant(VacantEntry<'a, K, V, S>),
+    Vacant(VacantEntry<'a, K, V>),
 }
 
 /// An entry that is there.
-pub struct OccupiedEntry<'a, K, V, S> {
-    inner: hash_map::OccupiedEntry<'a, K, V, S>,
+pub struct OccupiedEntry<'a, K, V> {
+    inner: hash_table::OccupiedEntry<'a, (K, V)>,
 }
 
 /// An entry that is not there yet.
-pub struct VacantEntry<'a, K, V, S> {
-    inner: hash_map::VacantEntry<'a, K, V, S>,
+pub struct VacantEntry<'a, K, V> {
+    inner: hash_table::VacantEntry<'a, (K, V)>,
+    key: K,
 }
 
-impl<'a, K, V, S> Entry<'a, K, V, S>
-where
-    K: Eq + core::hash::Hash,
-    S: core::hash::BuildHasher,
-{
-    pub(crate) fn new(inner: hash_map::Entry<'a, K, V, S>) -> Self {
+impl<'a, K, V> Entry<'a, K, V> {
+    #[inline]
+    pub(crate) fn new(inner: hash_table::Entry<'a, (K, V)>, key: K) -> Self {
         match inner {
-            hash_map::Entry::Occupied(inner) => Self::Occupied(OccupiedEntry { inner }),
-            hash_map::Entry::Vacant(inner) => Self::Vacant(VacantEntry { inner }),
+            hash_table::Entry::Occupied(inner) => Self::Occupied(OccupiedEntry { inner }),
+            hash_table::Entry::Vacant(inner) => Self::Vacant(VacantEntry { inner, key }),
         }
     }
 
@@ -86,65 +84,61 @@ where
     }
 }
 
-impl<'a, K, V, S> OccupiedEntry<'a, K, V, S> {
+impl<'a, K, V> OccupiedEntry<'a, K, V> {
     /// The key in the map.
     pub fn key(&self) -> &K {
-        self.inner.key()
+        &self.inner.get().0
     }
 
     /// The value.
     pub fn get(&self) -> &V {
-        self.inner.get()
+        &self.inner.get().1
     }
 
     /// The value, to be changed.
     pub fn get_mut(&mut self) -> &mut V {
-        self.inner.get_mut()
+        &mut self.inner.get_mut().1
     }
 
     /// The value, to be changed, for as long as the map is borrowed.
     pub fn into_mut(self) -> &'a mut V {
-        self.inner.into_mut()
+        &mut self.inner.into_mut().1
     }
 
     /// Replaces the value and gives the old one.
     pub fn insert(&mut self, value: V) -> V {
-        self.inner.insert(value)
+        core::mem::replace(self.get_mut(), value)
     }
 
     /// Takes the entry out and gives its value.
     pub fn remove(self) -> V {
-        self.inner.remove()
+        self.inner.remove().0.1
     }
 
     /// Takes the entry out.
     pub fn remove_entry(self) -> (K, V) {
-        self.inner.remove_entry()
+        self.inner.remove().0
     }
 }
 
-impl<'a, K, V, S> VacantEntry<'a, K, V, S> {
+impl<'a, K, V> VacantEntry<'a, K, V> {
     /// The key that an insertion will have.
     pub fn key(&self) -> &K {
-        self.inner.key()
+        &self.key
     }
 
     /// Gives the key back.
     pub fn into_key(self) -> K {
-        self.inner.into_key()
+        self.key
     }
 
     /// Puts a value in.
-    pub fn insert(self, value: V) -> &'a mut V
-    where
-        K: Eq + core::hash::Hash,
-        S: core::hash::BuildHasher,
-    {
-        self.inner.insert(value)
+    pub fn insert(self, value: V) -> &'a mut V {
+        &mut self.inner.insert((self.key, value)).into_mut().1
     }
 }
 
-impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for Entry<'_, K, V, S> {
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Entry<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Occupied(entry) => f.debug_tuple("Entry").field(entry).finish(),
@@ -153,13 +147,13 @@ impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for Entry<'_, K, V, S> {
     }
 }
 
-impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for OccupiedEntry<'_, K, V, S> {
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for OccupiedEntry<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OccupiedEntry").field("key", self.key()).field("value", self.get()).finish()
     }
 }
 
-impl<K: fmt::Debug, V, S> fmt::Debug for VacantEntry<'_, K, V, S> {
+impl<K: fmt::Debug, V> fmt::Debug for VacantEntry<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("VacantEntry").field(self.key()).finish()
     }

@@ -2,11 +2,11 @@
 
 use core::fmt;
 
-use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use crate::handle::Weak;
 use crate::trace::{Liveness, Trace, Tracer};
-use crate::weak::{Fixed, Slack};
+use crate::weak::{Fixed, Table};
 
 /// Equal values share one object, for as long as somebody else refers to it.
 ///
@@ -28,9 +28,8 @@ use crate::weak::{Fixed, Slack};
 /// assert!(heap[&names].is_empty());
 /// ```
 pub struct Interner<T, S = Fixed> {
-    table: HashTable<Interned<T>>,
+    table: Table<Interned<T>>,
     hasher: S,
-    slack: Slack,
 }
 
 /// An entry: the value's hash, so that growing needs no heap, and where the value is.
@@ -55,7 +54,7 @@ impl<T> Interner<T> {
 impl<T, S> Interner<T, S> {
     /// An empty table that hashes values with this hasher.
     pub fn with_hasher(hasher: S) -> Self {
-        Self { table: HashTable::new(), hasher, slack: Slack::default() }
+        Self { table: Table::new(), hasher }
     }
 
     /// The hasher.
@@ -90,21 +89,20 @@ impl<T, S> Interner<T, S> {
 
     /// Files an object under the hash of its value.
     pub(crate) fn file(&mut self, hash: u64, weak: Weak<T>) {
-        if let Some(capacity) = self.slack.check(self.table.len(), self.table.capacity()) {
-            self.table.shrink_to(capacity, |entry| entry.hash);
+        // Another object with an equal value is possible, the same one is not.
+        match self.table.entry(hash, |entry| entry.weak == weak, |entry| entry.hash) {
+            Entry::Occupied(_) => {}
+            Entry::Vacant(place) => {
+                place.insert(Interned { hash, weak });
+            }
         }
-        self.table.insert_unique(hash, Interned { hash, weak }, |entry| entry.hash);
     }
 }
 
 impl<T: Trace, S> Interner<T, S> {
     /// Removes the values that are not alive.
     pub(crate) fn prune_by(&mut self, live: &Liveness<'_>) {
-        let before = self.table.len();
-        let mut verdicts = live.verdicts(self.table.iter().map(|entry| entry.weak));
-        self.table.retain(|_| verdicts.next());
-        live.count_pruned(before - self.table.len());
-        self.slack.note_pruned(before - self.table.len());
+        self.table.prune(live, |entry| entry.weak, None, |_| {}, |_| {});
     }
 }
 
@@ -126,7 +124,7 @@ impl<T, S: Default> Default for Interner<T, S> {
 
 impl<T, S: Clone> Clone for Interner<T, S> {
     fn clone(&self) -> Self {
-        Self { table: self.table.clone(), hasher: self.hasher.clone(), slack: self.slack }
+        Self { table: self.table.clone(), hasher: self.hasher.clone() }
     }
 }
 

@@ -2,11 +2,9 @@
 
 use core::fmt;
 
-use hashbrown::HashMap;
-
 use crate::handle::Weak;
-use crate::trace::{Era, Liveness, Trace, Tracer};
-use crate::weak::{Entry, Fixed, News, Slack};
+use crate::trace::{Liveness, Trace, Tracer};
+use crate::weak::{Entry, Table, hash_of};
 
 /// A map from objects to values that does not keep the objects alive: Python's `WeakKeyDictionary`, done as an
 /// ephemeron table.
@@ -35,9 +33,7 @@ use crate::weak::{Entry, Fixed, News, Slack};
 /// assert!(!heap.is_alive(note));
 /// ```
 pub struct WeakKeyMap<K, V> {
-    map: HashMap<Weak<K>, V, Fixed>,
-    slack: Slack,
-    news: News<K>,
+    table: Table<(Weak<K>, V)>,
 }
 
 impl<K, V> WeakKeyMap<K, V> {
@@ -48,150 +44,121 @@ impl<K, V> WeakKeyMap<K, V> {
 
     /// An empty map with room for so many entries.
     pub fn with_capacity(capacity: usize) -> Self {
-        let map = HashMap::with_capacity_and_hasher(capacity, Fixed::default());
-        Self { map, slack: Slack::default(), news: News::default() }
+        Self { table: Table::with_capacity(capacity) }
     }
 
     /// Entries; right after a collection exactly those whose key is alive.
     pub fn len(&self) -> usize {
-        self.map.len()
+        self.table.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.map.is_empty()
+        self.table.is_empty()
     }
 
     /// Entries for which there is room.
     pub fn capacity(&self) -> usize {
-        self.map.capacity()
+        self.table.capacity()
     }
 
     /// Removes all entries and keeps the memory.
     pub fn clear(&mut self) {
-        self.map.clear();
+        self.table.clear();
     }
 
     /// Gives back what memory it can.
     pub fn shrink_to_fit(&mut self) {
-        self.map.shrink_to_fit();
-    }
-
-    fn take_up_slack(&mut self) {
-        if let Some(capacity) = self.slack.check(self.map.len(), self.map.capacity()) {
-            self.map.shrink_to(capacity);
-        }
+        self.table.shrink_to_fit(|(key, _)| hash_of(key));
     }
 
     /// Gives the object a value; gives the value that it had. O(1).
     pub fn insert(&mut self, key: impl Into<Weak<K>>, value: V) -> Option<V> {
-        self.take_up_slack();
-        let key = key.into();
-        self.news.note(key, self.map.len());
-        self.map.insert(key, value)
+        match self.entry(key) {
+            Entry::Occupied(mut entry) => Some(entry.insert(value)),
+            Entry::Vacant(entry) => {
+                entry.insert(value);
+                None
+            }
+        }
     }
 
     /// The object's value. O(1).
     pub fn get(&self, key: impl Into<Weak<K>>) -> Option<&V> {
-        self.map.get(&key.into())
+        let key = key.into();
+        self.table.find(hash_of(&key), |(known, _)| *known == key).map(|(_, value)| value)
     }
 
     /// The object's value, to be changed. O(1).
     pub fn get_mut(&mut self, key: impl Into<Weak<K>>) -> Option<&mut V> {
         let key = key.into();
-        self.news.note(key, self.map.len());
-        self.map.get_mut(&key)
+        self.table.find_mut(hash_of(&key), |(known, _)| *known == key).map(|(_, value)| value)
     }
 
     /// Takes the object's value out. O(1).
     pub fn remove(&mut self, key: impl Into<Weak<K>>) -> Option<V> {
-        self.map.remove(&key.into())
+        let key = key.into();
+        self.table.remove(hash_of(&key), |(known, _)| *known == key).map(|(_, value)| value)
     }
 
     /// Whether the object has a value. O(1).
     pub fn contains_key(&self, key: impl Into<Weak<K>>) -> bool {
-        self.map.contains_key(&key.into())
+        self.get(key).is_some()
     }
 
     /// The place of the object's value, to be looked at and filled. O(1).
-    pub fn entry(&mut self, key: impl Into<Weak<K>>) -> Entry<'_, Weak<K>, V, Fixed> {
-        self.take_up_slack();
+    #[inline]
+    pub fn entry(&mut self, key: impl Into<Weak<K>>) -> Entry<'_, Weak<K>, V> {
         let key = key.into();
-        self.news.note(key, self.map.len());
-        Entry::new(self.map.entry(key))
+        let place = self.table.entry(hash_of(&key), |(known, _)| *known == key, |(key, _)| hash_of(key));
+        Entry::new(place, key)
     }
 
     /// The entries.
     pub fn iter(&self) -> impl Iterator<Item = (Weak<K>, &V)> {
-        self.map.iter().map(|(key, value)| (*key, value))
+        self.table.iter().map(|(key, value)| (*key, value))
     }
 
     /// The entries, values to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Weak<K>, &mut V)> {
-        self.news.note_all();
-        self.map.iter_mut().map(|(key, value)| (*key, value))
+        self.table.iter_mut().map(|(key, value)| (*key, value))
     }
 
     /// The objects.
     pub fn keys(&self) -> impl Iterator<Item = Weak<K>> {
-        self.map.keys().copied()
+        self.table.iter().map(|(key, _)| *key)
     }
 
     /// The values.
     pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.map.values()
+        self.table.iter().map(|(_, value)| value)
     }
 
     /// The values, to be changed.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.news.note_all();
-        self.map.values_mut()
+        self.table.iter_mut().map(|(_, value)| value)
     }
 
     /// Takes all entries out, also those that the iterator did not come to.
     pub fn drain(&mut self) -> impl Iterator<Item = (Weak<K>, V)> {
-        self.map.drain()
+        self.table.drain()
     }
 
     /// Keeps the entries of which `keep` says so.
     pub fn retain(&mut self, mut keep: impl FnMut(Weak<K>, &mut V) -> bool) {
-        self.news.note_all();
-        self.map.retain(|key, value| keep(*key, value));
+        self.table.retain_mut(|(key, value)| keep(*key, value));
     }
 }
 
 impl<K: Trace, V: Send + 'static> WeakKeyMap<K, V> {
     /// Removes the entries whose key is not alive; sets their values aside.
     pub(crate) fn prune_by(&mut self, live: &Liveness<'_>) {
-        let before = self.map.len();
-        let mut verdicts = live.verdicts(self.map.keys().copied());
-        for (_, value) in self.map.extract_if(|_, _| !verdicts.next()) {
-            live.set_aside(value);
-        }
-        self.slack.note_pruned(before - self.map.len());
+        self.prune_with(live, |_| {});
     }
-}
 
-impl<K: Trace, V: Trace> WeakKeyMap<K, V> {
-    /// Prunes what is new.
-    fn prune_fresh(&mut self, era: &Era, live: &Liveness<'_>) -> bool {
-        let Some(fresh) = self.news.fresh(era) else {
-            return false;
-        };
-        let before = self.map.len();
-        for key in fresh {
-            if !live.is_live(*key) {
-                if let Some(value) = self.map.remove(key) {
-                    live.set_aside(value);
-                }
-            } else if V::NEEDS_TRACE {
-                if let Some(value) = self.map.get_mut(key) {
-                    value.prune(live);
-                }
-            }
-        }
-        self.slack.note_pruned(before - self.map.len());
-        true
+    fn prune_with(&mut self, live: &Liveness<'_>, visit: impl Fn(&mut V) + Copy) {
+        let remove = |(_, value)| live.put_aside(value);
+        self.table.prune(live, |(key, _)| *key, Some(hash_of), remove, |(_, value)| visit(value));
     }
 }
 
@@ -199,27 +166,12 @@ impl<K: Trace, V: Trace> Trace for WeakKeyMap<K, V> {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         tracer.weak_collection();
         if V::NEEDS_TRACE {
-            match self.news.fresh(&tracer.era()) {
-                Some(fresh) => {
-                    let entries = fresh.iter().filter_map(|key| Some((*key, self.map.get(key)?)));
-                    entries.for_each(|(key, value)| tracer.ephemeron(key, value));
-                }
-                None => tracer.ephemerons(self.map.iter().map(|(key, value)| (*key, value))),
-            }
+            self.table.trace(tracer, |(key, _)| *key, |tracer, (key, value)| tracer.ephemeron(*key, value));
         }
     }
 
     fn prune(&mut self, live: &Liveness<'_>) {
-        let era = live.era();
-        if !era.is_some_and(|era| self.prune_fresh(era, live)) {
-            self.prune_by(live);
-            if V::NEEDS_TRACE {
-                self.map.values_mut().for_each(|value| value.prune(live));
-            }
-        }
-        if let Some(era) = era {
-            self.news.note_pruned(era);
-        }
+        self.prune_with(live, |value| value.prune(live));
     }
 }
 
@@ -231,7 +183,7 @@ impl<K, V> Default for WeakKeyMap<K, V> {
 
 impl<K, V: Clone> Clone for WeakKeyMap<K, V> {
     fn clone(&self) -> Self {
-        Self { map: self.map.clone(), slack: self.slack, news: News::default() }
+        Self { table: self.table.clone() }
     }
 }
 
@@ -249,7 +201,7 @@ impl<K, V, H: Into<Weak<K>>> core::ops::Index<H> for WeakKeyMap<K, V> {
     #[track_caller]
     fn index(&self, key: H) -> &V {
         let key = key.into();
-        match self.map.get(&key) {
+        match self.get(key) {
             Some(value) => value,
             None => panic!("no entry in a WeakKeyMap for the key {key:?}"),
         }
@@ -274,9 +226,9 @@ impl<K, V, H: Into<Weak<K>>> FromIterator<(H, V)> for WeakKeyMap<K, V> {
 
 impl<K, V> IntoIterator for WeakKeyMap<K, V> {
     type Item = (Weak<K>, V);
-    type IntoIter = hashbrown::hash_map::IntoIter<Weak<K>, V>;
+    type IntoIter = hashbrown::hash_table::IntoIter<(Weak<K>, V)>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.map.into_iter()
+        self.table.into_iter()
     }
 }

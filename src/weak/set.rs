@@ -3,11 +3,11 @@
 use core::fmt;
 use core::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, BitXor, BitXorAssign, Sub, SubAssign};
 
-use hashbrown::HashSet;
+use hashbrown::hash_table::{self, Entry};
 
 use crate::handle::Weak;
 use crate::trace::{Liveness, Trace, Tracer};
-use crate::weak::{Fixed, News, Slack};
+use crate::weak::{Table, hash_of};
 
 /// A set of objects that does not keep them alive: Python's `WeakSet`.
 ///
@@ -30,9 +30,7 @@ use crate::weak::{Fixed, News, Slack};
 /// assert_eq!(heap[&listeners].iter().collect::<Vec<_>>(), [kept.downgrade()]);
 /// ```
 pub struct WeakSet<T> {
-    set: HashSet<Weak<T>, Fixed>,
-    slack: Slack,
-    news: News<T>,
+    table: Table<Weak<T>>,
 }
 
 impl<T> WeakSet<T> {
@@ -43,114 +41,114 @@ impl<T> WeakSet<T> {
 
     /// An empty set with room for so many elements.
     pub fn with_capacity(capacity: usize) -> Self {
-        let set = HashSet::with_capacity_and_hasher(capacity, Fixed::default());
-        Self { set, slack: Slack::default(), news: News::default() }
+        Self { table: Table::with_capacity(capacity) }
     }
 
     /// Elements; right after a collection exactly those alive.
     pub fn len(&self) -> usize {
-        self.set.len()
+        self.table.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.set.is_empty()
+        self.table.is_empty()
     }
 
     /// Elements for which there is room.
     pub fn capacity(&self) -> usize {
-        self.set.capacity()
+        self.table.capacity()
     }
 
     /// Removes all elements and keeps the memory.
     pub fn clear(&mut self) {
-        self.set.clear();
+        self.table.clear();
     }
 
     /// Gives back what memory it can.
     pub fn shrink_to_fit(&mut self) {
-        self.set.shrink_to_fit();
+        self.table.shrink_to_fit(hash_of);
     }
 
     /// Adds an object; `false` if it was in the set already. O(1).
     pub fn insert(&mut self, h: impl Into<Weak<T>>) -> bool {
-        if let Some(capacity) = self.slack.check(self.set.len(), self.set.capacity()) {
-            self.set.shrink_to(capacity);
-        }
         let weak = h.into();
-        self.news.note(weak, self.set.len());
-        self.set.insert(weak)
+        match self.table.entry(hash_of(&weak), |known| *known == weak, hash_of) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(weak);
+                true
+            }
+        }
     }
 
     /// Removes an object; `false` if it was not in the set. O(1).
     pub fn remove(&mut self, h: impl Into<Weak<T>>) -> bool {
-        self.set.remove(&h.into())
+        let weak = h.into();
+        self.table.remove(hash_of(&weak), |known| *known == weak).is_some()
     }
 
     /// Whether the object is in the set. O(1).
     pub fn contains(&self, h: impl Into<Weak<T>>) -> bool {
-        self.set.contains(&h.into())
+        let weak = h.into();
+        self.table.find(hash_of(&weak), |known| *known == weak).is_some()
     }
 
     /// The elements.
     pub fn iter(&self) -> impl Iterator<Item = Weak<T>> {
-        self.set.iter().copied()
+        self.table.iter().copied()
     }
 
     /// Takes all elements out, also those that the iterator did not come to.
     pub fn drain(&mut self) -> impl Iterator<Item = Weak<T>> {
-        self.set.drain()
+        self.table.drain()
     }
 
     /// Keeps the elements of which `keep` says so.
     pub fn retain(&mut self, mut keep: impl FnMut(Weak<T>) -> bool) {
-        self.set.retain(|weak| keep(*weak));
+        self.table.retain(|weak| keep(*weak));
     }
 
     /// What is in either set.
     pub fn union<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Weak<T>> {
-        self.set.union(&other.set).copied()
+        self.iter().chain(other.difference(self))
     }
 
     /// What is in both sets.
     pub fn intersection<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Weak<T>> {
-        self.set.intersection(&other.set).copied()
+        let (small, large) = if self.len() <= other.len() { (self, other) } else { (other, self) };
+        small.iter().filter(|weak| large.contains(weak))
     }
 
     /// What is in this set and not in the other.
     pub fn difference<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Weak<T>> {
-        self.set.difference(&other.set).copied()
+        self.iter().filter(|weak| !other.contains(weak))
     }
 
     /// What is in exactly one of the sets.
     pub fn symmetric_difference<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Weak<T>> {
-        self.set.symmetric_difference(&other.set).copied()
+        self.difference(other).chain(other.difference(self))
     }
 
     /// Whether all elements are in the other set.
     pub fn is_subset(&self, other: &Self) -> bool {
-        self.set.is_subset(&other.set)
+        self.len() <= other.len() && self.iter().all(|weak| other.contains(weak))
     }
 
     /// Whether all elements of the other set are in this one.
     pub fn is_superset(&self, other: &Self) -> bool {
-        self.set.is_superset(&other.set)
+        other.is_subset(self)
     }
 
     /// Whether no element is in both.
     pub fn is_disjoint(&self, other: &Self) -> bool {
-        self.set.is_disjoint(&other.set)
+        self.intersection(other).next().is_none()
     }
 }
 
 impl<T: Trace> WeakSet<T> {
     /// Removes the elements that are not alive.
     pub(crate) fn prune_by(&mut self, live: &Liveness<'_>) {
-        let before = self.set.len();
-        let mut verdicts = live.verdicts(self.set.iter().copied());
-        self.set.retain(|_| verdicts.next());
-        live.count_pruned(before - self.set.len());
-        self.slack.note_pruned(before - self.set.len());
+        self.table.prune(live, |weak| *weak, Some(hash_of), |_| {}, |_| {});
     }
 }
 
@@ -160,18 +158,7 @@ impl<T: Trace> Trace for WeakSet<T> {
     }
 
     fn prune(&mut self, live: &Liveness<'_>) {
-        match live.era().and_then(|era| self.news.fresh(era)) {
-            Some(fresh) => {
-                let dead = fresh.iter().filter(|weak| !live.is_live(**weak));
-                let pruned = dead.filter(|weak| self.set.remove(*weak)).count();
-                live.count_pruned(pruned);
-                self.slack.note_pruned(pruned);
-            }
-            None => self.prune_by(live),
-        }
-        if let Some(era) = live.era() {
-            self.news.note_pruned(era);
-        }
+        self.prune_by(live);
     }
 }
 
@@ -183,7 +170,7 @@ impl<T> Default for WeakSet<T> {
 
 impl<T> Clone for WeakSet<T> {
     fn clone(&self) -> Self {
-        Self { set: self.set.clone(), slack: self.slack, news: News::default() }
+        Self { table: self.table.clone() }
     }
 }
 
@@ -195,7 +182,7 @@ impl<T> fmt::Debug for WeakSet<T> {
 
 impl<T> PartialEq for WeakSet<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.set == other.set
+        self.len() == other.len() && self.is_subset(other)
     }
 }
 
@@ -219,19 +206,19 @@ impl<T, H: Into<Weak<T>>> FromIterator<H> for WeakSet<T> {
 
 impl<T> IntoIterator for WeakSet<T> {
     type Item = Weak<T>;
-    type IntoIter = hashbrown::hash_set::IntoIter<Weak<T>>;
+    type IntoIter = hash_table::IntoIter<Weak<T>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.set.into_iter()
+        self.table.into_iter()
     }
 }
 
 impl<'a, T> IntoIterator for &'a WeakSet<T> {
     type Item = Weak<T>;
-    type IntoIter = core::iter::Copied<hashbrown::hash_set::Iter<'a, Weak<T>>>;
+    type IntoIter = core::iter::Copied<hash_table::Iter<'a, Weak<T>>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.set.iter().copied()
+        self.table.iter().copied()
     }
 }
 

@@ -4,11 +4,9 @@ use core::borrow::Borrow;
 use core::fmt;
 use core::hash::{BuildHasher, Hash};
 
-use hashbrown::HashMap;
-
 use crate::handle::Weak;
 use crate::trace::{Liveness, Trace, Tracer};
-use crate::weak::{Entry, Fixed, Slack};
+use crate::weak::{Entry, Fixed, Table};
 
 /// A map from keys to objects that does not keep the objects alive: Python's `WeakValueDictionary`.
 ///
@@ -33,8 +31,8 @@ use crate::weak::{Entry, Fixed, Slack};
 /// assert_eq!(heap[&textures].get("grass"), Some(grass.downgrade()));
 /// ```
 pub struct WeakValueMap<K, V, S = Fixed> {
-    map: HashMap<K, Weak<V>, S>,
-    slack: Slack,
+    table: Table<(K, Weak<V>)>,
+    hasher: S,
 }
 
 impl<K, V> WeakValueMap<K, V> {
@@ -52,81 +50,80 @@ impl<K, V> WeakValueMap<K, V> {
 impl<K, V, S> WeakValueMap<K, V, S> {
     /// An empty map that hashes its keys with this hasher.
     pub fn with_hasher(hasher: S) -> Self {
-        Self { map: HashMap::with_hasher(hasher), slack: Slack::default() }
+        Self { table: Table::new(), hasher }
     }
 
     /// An empty map with room for so many entries that hashes its keys with this hasher.
     pub fn with_capacity_and_hasher(capacity: usize, hasher: S) -> Self {
-        Self { map: HashMap::with_capacity_and_hasher(capacity, hasher), slack: Slack::default() }
+        Self { table: Table::with_capacity(capacity), hasher }
     }
 
     /// The hasher.
     pub fn hasher(&self) -> &S {
-        self.map.hasher()
+        &self.hasher
     }
 
     /// Entries; right after a collection exactly those whose object is alive.
     pub fn len(&self) -> usize {
-        self.map.len()
+        self.table.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.map.is_empty()
+        self.table.is_empty()
     }
 
     /// Entries for which there is room.
     pub fn capacity(&self) -> usize {
-        self.map.capacity()
+        self.table.capacity()
     }
 
     /// Removes all entries and keeps the memory.
     pub fn clear(&mut self) {
-        self.map.clear();
+        self.table.clear();
     }
 
     /// The entries.
     pub fn iter(&self) -> impl Iterator<Item = (&K, Weak<V>)> {
-        self.map.iter().map(|(key, weak)| (key, *weak))
+        self.table.iter().map(|(key, weak)| (key, *weak))
     }
 
     /// The keys.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
-        self.map.keys()
+        self.table.iter().map(|(key, _)| key)
     }
 
     /// The objects.
     pub fn values(&self) -> impl Iterator<Item = Weak<V>> {
-        self.map.values().copied()
+        self.table.iter().map(|(_, weak)| *weak)
     }
 
     /// Takes all entries out, also those that the iterator did not come to.
     pub fn drain(&mut self) -> impl Iterator<Item = (K, Weak<V>)> {
-        self.map.drain()
+        self.table.drain()
     }
 
     /// Keeps the entries of which `keep` says so.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, Weak<V>) -> bool) {
-        self.map.retain(|key, weak| keep(key, *weak));
+        self.table.retain(|(key, weak)| keep(key, *weak));
     }
 }
 
 impl<K: Eq + Hash, V, S: BuildHasher> WeakValueMap<K, V, S> {
     /// Gives back what memory it can.
     pub fn shrink_to_fit(&mut self) {
-        self.map.shrink_to_fit();
-    }
-
-    fn take_up_slack(&mut self) {
-        if let Some(capacity) = self.slack.check(self.map.len(), self.map.capacity()) {
-            self.map.shrink_to(capacity);
-        }
+        self.table.shrink_to_fit(|(key, _)| self.hasher.hash_one(key));
     }
 
     /// Maps the key to the object; gives the object that it was mapped to. O(1).
     pub fn insert(&mut self, key: K, h: impl Into<Weak<V>>) -> Option<Weak<V>> {
-        self.take_up_slack();
-        self.map.insert(key, h.into())
+        match self.entry(key) {
+            Entry::Occupied(mut entry) => Some(entry.insert(h.into())),
+            Entry::Vacant(entry) => {
+                entry.insert(h.into());
+                None
+            }
+        }
     }
 
     /// The object that the key is mapped to. O(1).
@@ -134,7 +131,8 @@ impl<K: Eq + Hash, V, S: BuildHasher> WeakValueMap<K, V, S> {
     where
         K: Borrow<Q>,
     {
-        self.map.get(key).copied()
+        let hash = self.hasher.hash_one(key);
+        self.table.find(hash, |(known, _)| known.borrow() == key).map(|(_, weak)| *weak)
     }
 
     /// The handle that the key is mapped to, to be changed. O(1).
@@ -142,7 +140,8 @@ impl<K: Eq + Hash, V, S: BuildHasher> WeakValueMap<K, V, S> {
     where
         K: Borrow<Q>,
     {
-        self.map.get_mut(key)
+        let hash = self.hasher.hash_one(key);
+        self.table.find_mut(hash, |(known, _)| known.borrow() == key).map(|(_, weak)| weak)
     }
 
     /// Removes the key; gives the object that it was mapped to. O(1).
@@ -150,7 +149,8 @@ impl<K: Eq + Hash, V, S: BuildHasher> WeakValueMap<K, V, S> {
     where
         K: Borrow<Q>,
     {
-        self.map.remove(key)
+        let hash = self.hasher.hash_one(key);
+        self.table.remove(hash, |(known, _)| known.borrow() == key).map(|(_, weak)| weak)
     }
 
     /// Whether there is an entry with this key. O(1).
@@ -158,25 +158,23 @@ impl<K: Eq + Hash, V, S: BuildHasher> WeakValueMap<K, V, S> {
     where
         K: Borrow<Q>,
     {
-        self.map.contains_key(key)
+        self.get(key).is_some()
     }
 
     /// The place of the key, to be looked at and filled. O(1).
-    pub fn entry(&mut self, key: K) -> Entry<'_, K, Weak<V>, S> {
-        self.take_up_slack();
-        Entry::new(self.map.entry(key))
+    #[inline]
+    pub fn entry(&mut self, key: K) -> Entry<'_, K, Weak<V>> {
+        let Self { table, hasher } = self;
+        let hash = hasher.hash_one(&key);
+        let place = table.entry(hash, |(known, _)| *known == key, |(key, _)| hasher.hash_one(key));
+        Entry::new(place, key)
     }
 }
 
 impl<K: Send + 'static, V: Trace, S> WeakValueMap<K, V, S> {
     /// Removes the entries whose object is not alive; sets their keys aside.
     pub(crate) fn prune_by(&mut self, live: &Liveness<'_>) {
-        let before = self.map.len();
-        let mut verdicts = live.verdicts(self.map.values().copied());
-        for (key, _) in self.map.extract_if(|_, _| !verdicts.next()) {
-            live.set_aside(key);
-        }
-        self.slack.note_pruned(before - self.map.len());
+        self.table.prune(live, |(_, weak)| *weak, None, |(key, _)| live.put_aside(key), |_| {});
     }
 }
 
@@ -184,7 +182,7 @@ impl<K: Trace, V: Trace, S: Send + Sync + 'static> Trace for WeakValueMap<K, V, 
     fn trace(&self, tracer: &mut Tracer<'_>) {
         tracer.weak_collection();
         if K::NEEDS_TRACE {
-            self.map.keys().for_each(|key| key.trace(tracer));
+            self.table.trace(tracer, |(_, weak)| *weak, |tracer, (key, _)| key.trace(tracer));
         }
     }
 
@@ -201,7 +199,7 @@ impl<K, V, S: Default> Default for WeakValueMap<K, V, S> {
 
 impl<K: Clone, V, S: Clone> Clone for WeakValueMap<K, V, S> {
     fn clone(&self) -> Self {
-        Self { map: self.map.clone(), slack: self.slack }
+        Self { table: self.table.clone(), hasher: self.hasher.clone() }
     }
 }
 
@@ -231,9 +229,9 @@ impl<K: Eq + Hash, V, S: BuildHasher + Default, H: Into<Weak<V>>> FromIterator<(
 
 impl<K, V, S> IntoIterator for WeakValueMap<K, V, S> {
     type Item = (K, Weak<V>);
-    type IntoIter = hashbrown::hash_map::IntoIter<K, Weak<V>>;
+    type IntoIter = hashbrown::hash_table::IntoIter<(K, Weak<V>)>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.map.into_iter()
+        self.table.into_iter()
     }
 }

@@ -12,6 +12,7 @@ use slotgc::{Interner, Trace, WeakKeyMap, WeakSet, WeakValueMap};
 use crate::containers::{Held, KeysView, SetView, Tag, ValuesView};
 use crate::link::Contents;
 use crate::log::{ObjectId, Token};
+use crate::tables::Named;
 
 /// A type of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -246,6 +247,11 @@ pub(crate) trait View {
     }
     /// The `WeakSet` that it is or has.
     fn set(&mut self) -> Option<&mut dyn SetView> {
+        None
+    }
+    /// Whether an entry is in its weak collection, of those that are pruned in slices; `None` if it has none.
+    fn has(&self, entry: Named) -> Option<bool> {
+        let _ = entry;
         None
     }
 }

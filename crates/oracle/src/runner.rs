@@ -212,6 +212,11 @@ impl Runner {
             self.settle();
             ended[heap] = true;
         }
+        // And tags sent to its queue, which goes with it.
+        if !self.notices.is_empty() {
+            (0..2).for_each(|heap| self.fresh(heap, Setup::default(), drop));
+            self.settle();
+        }
         assert!(
             self.notices.is_empty(),
             "closures and tags are dropped in the end, these were not: {:?}",

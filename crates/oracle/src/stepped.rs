@@ -9,7 +9,7 @@
 //! - then nothing is left that was unreachable before the cycle began, unless the program touched it since, or what
 //!   led to it; after a cycle in one go nothing unreachable at all; after a minor one nothing that is unreachable,
 //!   young, and not led to by what is old;
-//! - each weak collection is pruned at once and of all the dead, and is so when the phase is over;
+//! - weak collections lose dead entries and no others, and have none left when the phase is over;
 //! - destructors run once, after the sweep and before the notifications; tags go in the order of registration,
 //!   callbacks in the reverse one; panics of user code come out of the call in which they happened.
 //!

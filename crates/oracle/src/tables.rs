@@ -37,6 +37,17 @@ pub(crate) struct Kept {
     pub(crate) inner: BTreeMap<Link, Link>,
 }
 
+/// An entry of the weak collections of one object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Named {
+    Value(u8),
+    Key(Link),
+    /// Of the map inside the value of the first.
+    Inner(Link, Link),
+    Element(Link),
+    Name(Link),
+}
+
 /// Whether a retain keeps what has this handle.
 pub(crate) fn is_kept(bits: u64, by: u8) -> bool {
     (bits ^ bits >> 32).wrapping_add(by.into()) % 3 != 0
@@ -75,6 +86,26 @@ impl Tables {
         self.set.retain(|link| is_live(*link));
         self.names.retain(|link| is_live(*link));
         before - self.len()
+    }
+
+    /// As `prune`, of those entries that `has` has no more.
+    pub(crate) fn prune_partly(
+        &mut self,
+        is_live: impl Fn(Link) -> bool,
+        has: impl Fn(Named) -> bool,
+    ) -> usize {
+        let before = self.len();
+        self.values.retain(|number, mapped| is_live(mapped.to) || has(Named::Value(*number)));
+        self.keys.retain(|key, _| is_live(*key) || has(Named::Key(*key)));
+        self.set.retain(|link| is_live(*link) || has(Named::Element(*link)));
+        self.names.retain(|link| is_live(*link) || has(Named::Name(*link)));
+        let mut pruned = before - self.len();
+        for (key, kept) in &mut self.keys {
+            let before = kept.inner.len();
+            kept.inner.retain(|inner, _| is_live(*inner) || has(Named::Inner(*key, *inner)));
+            pruned += before - kept.inner.len();
+        }
+        pruned
     }
 
     fn len(&self) -> usize {

@@ -206,3 +206,24 @@ fn the_other_heaps_watches_and_those_of_a_heap_that_is_gone_cancel_nothing() {
     ]);
     assert_eq!(report.told, 2);
 }
+
+#[test]
+fn a_tag_that_is_sent_while_the_other_heap_ends_goes_with_its_queue() {
+    run(&[
+        Alloc { heap: 1, make: Make { kind: Node, value: 0, edges: [Recent(0), Recent(0)] }, how: Unrooted },
+        OnDeath {
+            heap: 1,
+            target: Live(0),
+            then: block(&[
+                Alloc {
+                    heap: 0,
+                    make: Make { kind: Node, value: 0, edges: [Recent(0), Recent(0)] },
+                    how: Unrooted,
+                },
+                WatchQueue { heap: 0, target: Live(0) },
+                Collect { heap: 0 },
+            ]),
+            ending: Returns,
+        },
+    ]);
+}

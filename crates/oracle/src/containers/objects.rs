@@ -5,11 +5,11 @@ use std::hash::{Hash, Hasher};
 
 use slotgc::{Trace, Weak, WeakKeyMap, WeakSet, WeakValueMap};
 
-use crate::containers::{Held, KeysView, SetView, Tag, ValuesView};
+use crate::containers::{Held, KeysView, Number, SetView, Tag, ValuesView};
 use crate::kinds::{KeyMap, Names, Object, Plain, Set, ValueMap, View};
 use crate::link::{Contents, Link};
 use crate::log::{ObjectId, Token};
-use crate::tables::Tables;
+use crate::tables::{Named, Tables};
 
 /// Whether an interner has those names.
 pub(super) fn has_names(interner: &Names, tables: &Tables) -> bool {
@@ -21,6 +21,17 @@ pub(super) fn has_names(interner: &Names, tables: &Tables) -> bool {
     let found = sorted(&mut interner.iter().map(Weak::to_bits));
     let len = (interner.len(), interner.is_empty()) == (found.len(), found.is_empty());
     len && found == sorted(&mut tables.names.iter().map(|link| link.bits))
+}
+
+/// Whether a map has that key, or a value of it that inner one.
+fn has_key<T: Object>(keys: &WeakKeyMap<T, Held<T>>, entry: Named) -> bool {
+    match entry {
+        Named::Key(key) => keys.contains_key(key.weak::<T>()),
+        Named::Inner(key, inner) => {
+            keys.get(key.weak::<T>()).is_some_and(|held| held.inner.contains_key(inner.weak::<T>()))
+        }
+        _ => false,
+    }
 }
 
 /// Whether contents are nothing but tables.
@@ -38,6 +49,10 @@ impl View for ValueMap {
     fn values(&mut self) -> Option<&mut dyn ValuesView> {
         Some(self)
     }
+
+    fn has(&self, entry: Named) -> Option<bool> {
+        Some(matches!(entry, Named::Value(number) if self.contains_key(&Number(number))))
+    }
 }
 
 impl View for KeyMap {
@@ -49,6 +64,10 @@ impl View for KeyMap {
 
     fn keys(&mut self) -> Option<&mut dyn KeysView> {
         Some(self)
+    }
+
+    fn has(&self, entry: Named) -> Option<bool> {
+        Some(has_key(self, entry))
     }
 }
 
@@ -62,6 +81,10 @@ impl View for Set {
     fn set(&mut self) -> Option<&mut dyn SetView> {
         Some(self)
     }
+
+    fn has(&self, entry: Named) -> Option<bool> {
+        Some(matches!(entry, Named::Element(link) if self.contains(link.weak())))
+    }
 }
 
 impl View for Names {
@@ -70,6 +93,10 @@ impl View for Names {
     }
 
     fn store(&mut self, _: &Contents) {}
+
+    fn has(&self, entry: Named) -> Option<bool> {
+        Some(matches!(entry, Named::Name(link) if self.iter().any(|weak| weak.to_bits() == link.bits)))
+    }
 }
 
 impl Object for ValueMap {
@@ -138,6 +165,16 @@ impl View for Shelf {
 
     fn set(&mut self) -> Option<&mut dyn SetView> {
         Some(&mut self.set)
+    }
+
+    fn has(&self, entry: Named) -> Option<bool> {
+        let has = match entry {
+            Named::Value(number) => self.values.contains_key(&Number(number)),
+            Named::Key(_) | Named::Inner(..) => has_key(&self.keys, entry),
+            Named::Element(link) => self.set.contains(link.weak::<Plain>()),
+            Named::Name(_) => false,
+        };
+        Some(has)
     }
 }
 

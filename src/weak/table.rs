@@ -1,0 +1,360 @@
+//! The table below every weak collection: hashbrown's, with what changed in it since the collector last came by.
+//!
+//! The collector goes over a large table in slices, by buckets: once to trace its entries, if they have edges, and once
+//! to drop the dead ones. Between two slices the program may do anything to it. What it changes behind a slice is in
+//! [`News`]; what moves entries to other buckets sends the collector back to the first.
+
+use core::mem;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::{self, Entry};
+
+use crate::handle::Weak;
+use crate::trace::{Era, LOOK_AHEAD, Liveness, Trace, Tracer};
+use crate::weak::{News, Slack};
+
+pub(crate) struct Table<E> {
+    entries: HashTable<E>,
+    slack: Slack,
+    news: News,
+}
+
+impl<E> Table<E> {
+    pub(crate) fn new() -> Self {
+        Self::with_capacity(0)
+    }
+
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self { entries: HashTable::with_capacity(capacity), slack: Slack::default(), news: News::default() }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.entries.capacity()
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, is_equal: impl FnMut(&E) -> bool) -> Option<&E> {
+        self.entries.find(hash, is_equal)
+    }
+
+    /// An entry that will perhaps be changed.
+    #[inline]
+    pub(crate) fn find_mut(&mut self, hash: u64, is_equal: impl FnMut(&E) -> bool) -> Option<&mut E> {
+        self.news.note(|| hash, self.entries.len());
+        self.entries.find_mut(hash, is_equal)
+    }
+
+    /// The place of an entry, which will perhaps be filled or changed.
+    #[inline]
+    pub(crate) fn entry(
+        &mut self,
+        hash: u64,
+        mut is_equal: impl FnMut(&E) -> bool,
+        hasher: impl Fn(&E) -> u64,
+    ) -> Entry<'_, E> {
+        let (len, capacity) = (self.entries.len(), self.entries.capacity());
+        if let Some(capacity) = self.slack.check(len, capacity) {
+            self.news.note_rehash();
+            self.entries.shrink_to(capacity, &hasher);
+        } else if len == capacity && self.entries.find(hash, &mut is_equal).is_none() {
+            self.news.note_rehash();
+        }
+        self.news.note(|| hash, len);
+        self.entries.entry(hash, is_equal, hasher)
+    }
+
+    #[inline]
+    pub(crate) fn remove(&mut self, hash: u64, is_equal: impl FnMut(&E) -> bool) -> Option<E> {
+        let entry = self.entries.find_entry(hash, is_equal).ok()?;
+        Some(entry.remove().0)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
+    pub(crate) fn shrink_to_fit(&mut self, hasher: impl Fn(&E) -> u64) {
+        self.news.note_rehash();
+        self.entries.shrink_to_fit(hasher);
+    }
+
+    pub(crate) fn iter(&self) -> hash_table::Iter<'_, E> {
+        self.entries.iter()
+    }
+
+    /// All entries, which will perhaps be changed.
+    pub(crate) fn iter_mut(&mut self) -> hash_table::IterMut<'_, E> {
+        self.news.note_all();
+        self.entries.iter_mut()
+    }
+
+    pub(crate) fn drain(&mut self) -> hash_table::Drain<'_, E> {
+        self.entries.drain()
+    }
+
+    /// Removes entries; those that stay are not changed.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&E) -> bool) {
+        self.entries.retain(|entry| keep(entry));
+    }
+
+    /// Removes entries, and perhaps changes those that stay.
+    pub(crate) fn retain_mut(&mut self, keep: impl FnMut(&mut E) -> bool) {
+        self.news.note_all();
+        self.entries.retain(keep);
+    }
+
+    /// Traces the entries with edges, or what is new of them in a minor collection; as many as fit into the slice.
+    pub(crate) fn trace<'e, T: Trace>(
+        &'e self,
+        tracer: &mut Tracer<'_>,
+        target: impl Fn(&E) -> Weak<T> + Copy,
+        trace: impl Fn(&mut Tracer<'_>, &'e E) + Copy,
+    ) {
+        let weak_collections = tracer.weak_collections();
+        tracer.nest(true);
+        self.trace_entries(tracer, target, trace);
+        tracer.nest(false);
+        if tracer.weak_collections() != weak_collections {
+            self.news.note_nested();
+        }
+    }
+
+    fn trace_entries<'e, T: Trace>(
+        &'e self,
+        tracer: &mut Tracer<'_>,
+        target: impl Fn(&E) -> Weak<T> + Copy,
+        trace: impl Fn(&mut Tracer<'_>, &'e E) + Copy,
+    ) {
+        let era = tracer.era();
+        if let Some(fresh) = self.news.fresh(&era) {
+            return self.trace_fresh(tracer, fresh, trace);
+        }
+        if !tracer.may_pause() {
+            return self.trace_all(tracer, target, trace);
+        }
+        let (start, fresh) = self.news.walk(&era);
+        tracer.spend(fresh.len());
+        self.trace_fresh(tracer, fresh, trace);
+        let buckets = self.entries.num_buckets();
+        if start >= buckets {
+            return self.news.walked(None);
+        }
+        let len = self.entries.len();
+        if start == 0 && (tracer.slice() >= len || self.news.is_restless()) {
+            match tracer.slice() >= len {
+                true => tracer.spend(len),
+                // Else the next change would come before marking is done, again and again.
+                false => tracer.grant(len),
+            }
+            self.trace_all(tracer, target, trace);
+            return self.news.walked(None);
+        }
+        let mut next = start;
+        while next < buckets && tracer.slice() > 0 {
+            let end = (next + WINDOW).min(buckets);
+            let mut len = 0;
+            for entry in (next..end).filter_map(|bucket| self.entries.get_bucket(bucket)) {
+                tracer.prefetch(target(entry));
+                len += 1;
+            }
+            (next..end)
+                .filter_map(|bucket| self.entries.get_bucket(bucket))
+                .for_each(|entry| trace(tracer, entry));
+            tracer.spend(len.max(1));
+            next = end;
+        }
+        self.news.walked((next < buckets).then_some(next));
+        if next < buckets {
+            tracer.pause();
+        }
+    }
+
+    fn trace_all<'e, T: Trace>(
+        &'e self,
+        tracer: &mut Tracer<'_>,
+        target: impl Fn(&E) -> Weak<T>,
+        trace: impl Fn(&mut Tracer<'_>, &'e E),
+    ) {
+        // Headers of keys that were reached already must be looked at, so some are asked for ahead.
+        let mut ahead = self.entries.iter().skip(LOOK_AHEAD);
+        for entry in &self.entries {
+            if let Some(entry) = ahead.next() {
+                tracer.prefetch(target(entry));
+            }
+            trace(tracer, entry);
+        }
+    }
+
+    fn trace_fresh<'e>(
+        &'e self,
+        tracer: &mut Tracer<'_>,
+        fresh: &[u64],
+        trace: impl Fn(&mut Tracer<'_>, &'e E),
+    ) {
+        // Entries whose hashes are alike come along, which changes nothing.
+        fresh.iter().flat_map(|hash| self.entries.iter_hash(*hash)).for_each(|entry| trace(tracer, entry));
+    }
+
+    /// Prunes in a collection, as much as fits into the slice; outside of one, everything. What is removed goes to
+    /// `remove`; what stays is shown to `visit`, if entries have weak collections of their own. `hash` finds entries
+    /// by the handles of the objects that they go with.
+    pub(crate) fn prune<T: Trace>(
+        &mut self,
+        live: &Liveness<'_>,
+        target: impl Fn(&E) -> Weak<T> + Copy,
+        hash: Option<fn(&Weak<T>) -> u64>,
+        remove: impl Fn(E) + Copy,
+        visit: impl Fn(&mut E) + Copy,
+    ) {
+        let len = self.entries.len();
+        match live.era() {
+            None => self.prune_all(live, target, remove, visit),
+            Some(era) if !self.prune_fresh(era, live, target, hash, remove, visit) => {
+                self.prune_in_slices(era, live, target, remove, visit);
+            }
+            Some(_) => {}
+        }
+        let pruned = len - self.entries.len();
+        live.count_pruned(pruned);
+        self.slack.note_pruned(pruned);
+    }
+
+    fn prune_in_slices<T: Trace>(
+        &mut self,
+        era: &Era,
+        live: &Liveness<'_>,
+        target: impl Fn(&E) -> Weak<T> + Copy,
+        remove: impl Fn(E) + Copy,
+        visit: impl Fn(&mut E) + Copy,
+    ) {
+        let Some(mut next) = self.news.prune_from(era) else { return };
+        let len = self.entries.len();
+        let has_nested = self.news.has_nested();
+        let fits = live.slice() >= len && (!has_nested || live.slice() == usize::MAX);
+        if next == 0 && fits {
+            live.spend(len);
+            self.prune_all(live, target, remove, visit);
+            return self.news.note_pruned(era);
+        }
+        let buckets = self.entries.num_buckets();
+        while next < buckets {
+            if live.slice() == 0 {
+                self.news.pruned_to(next);
+                return live.pause();
+            }
+            let end = (next + WINDOW).min(buckets);
+            live.spend(self.prune_window(next..end, live, target, remove).max(1));
+            if has_nested {
+                for bucket in next..end {
+                    self.entries.get_bucket_mut(bucket).into_iter().for_each(visit);
+                    if live.has_paused() {
+                        return self.news.pruned_to(bucket);
+                    }
+                }
+            }
+            next = end;
+        }
+        self.news.note_pruned(era);
+    }
+
+    /// Gives how many entries there were in these buckets.
+    fn prune_window<T: Trace>(
+        &mut self,
+        buckets: core::ops::Range<usize>,
+        live: &Liveness<'_>,
+        target: impl Fn(&E) -> Weak<T> + Copy,
+        remove: impl Fn(E) + Copy,
+    ) -> usize {
+        let mut len = 0;
+        for entry in buckets.clone().filter_map(|bucket| self.entries.get_bucket(bucket)) {
+            live.prefetch(target(entry));
+            len += 1;
+        }
+        for bucket in buckets {
+            if self.entries.get_bucket(bucket).is_some_and(|entry| !live.is_live(target(entry))) {
+                if let Ok(entry) = self.entries.get_bucket_entry(bucket) {
+                    remove(entry.remove().0);
+                }
+            }
+        }
+        len
+    }
+
+    fn prune_all<T: Trace>(
+        &mut self,
+        live: &Liveness<'_>,
+        target: impl Fn(&E) -> Weak<T> + Copy,
+        remove: impl Fn(E),
+        visit: impl Fn(&mut E) + Copy,
+    ) {
+        let mut verdicts = live.verdicts(self.entries.iter().map(target));
+        if mem::needs_drop::<E>() {
+            self.entries.extract_if(|_| !verdicts.next()).for_each(remove);
+        } else {
+            self.entries.retain(|_| verdicts.next());
+        }
+        if self.news.has_nested() {
+            self.entries.iter_mut().for_each(visit);
+        }
+    }
+
+    /// Prunes what is new, in a minor collection that knows the rest.
+    fn prune_fresh<T: Trace>(
+        &mut self,
+        era: &Era,
+        live: &Liveness<'_>,
+        target: impl Fn(&E) -> Weak<T> + Copy,
+        hash: Option<fn(&Weak<T>) -> u64>,
+        remove: impl Fn(E) + Copy,
+        visit: impl Fn(&mut E) + Copy,
+    ) -> bool {
+        let Self { entries, news, .. } = self;
+        let Some(fresh) = news.fresh(era) else { return false };
+        // What the program destroyed since may be named by any entry.
+        let destroyed = news.unknown(live.destroyed());
+        let len = entries.len();
+        let mut prune = |hash: u64| {
+            while let Ok(entry) = entries.find_entry(hash, |entry| !live.is_live(target(entry))) {
+                remove(entry.remove().0);
+            }
+        };
+        if !destroyed.is_empty() {
+            let can_find = !news.has_nested() && destroyed.len() <= len + fresh.len();
+            let Some(hash) = hash.filter(|_| can_find) else { return false };
+            destroyed.iter().for_each(|destroyed| prune(hash(&Weak::from_raw(destroyed.raw))));
+        }
+        fresh.iter().for_each(|hash| prune(*hash));
+        if news.has_nested() {
+            fresh.iter().for_each(|hash| entries.iter_hash_mut(*hash).for_each(visit));
+        }
+        news.note_fresh_pruned(era);
+        true
+    }
+}
+
+/// Buckets that are looked at together: the headers of all their objects are asked for first.
+const WINDOW: usize = if cfg!(gc_zeal) { 4 } else { 16 };
+
+impl<E: Clone> Clone for Table<E> {
+    fn clone(&self) -> Self {
+        Self { entries: self.entries.clone(), slack: self.slack, news: News::default() }
+    }
+}
+
+impl<E> IntoIterator for Table<E> {
+    type Item = E;
+    type IntoIter = hash_table::IntoIter<E>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
+    }
+}

@@ -1,0 +1,303 @@
+//! Weak collections that are larger than a step: traced and pruned in slices, with the program at them in between.
+
+use std::collections::BTreeMap;
+
+use slotgc::{Budget, Gc, Heap, Interner, Phase, Root, Weak, WeakKeyMap, WeakSet, WeakValueMap};
+
+use crate::objects::{Dice, Node, traced};
+
+/// One of each, and what refers to nothing.
+#[derive(Default)]
+struct Tables {
+    notes: WeakKeyMap<Node, Gc<Node>>,
+    nested: WeakKeyMap<Node, WeakSet<Node>>,
+    names: WeakValueMap<u32, Node>,
+    /// With edges in its keys.
+    tags: WeakValueMap<(u32, Gc<Node>), Node>,
+    set: WeakSet<Node>,
+    plain: WeakKeyMap<Node, u64>,
+}
+
+traced!(Tables { notes, nested, names, tags, set, plain });
+
+/// What an object should have in the tables.
+#[derive(Clone, Copy)]
+struct Known {
+    weak: Weak<Node>,
+    note: Option<Gc<Node>>,
+    tag: Option<Gc<Node>>,
+}
+
+struct World {
+    heap: Heap,
+    dice: Dice,
+    tables: Root<Tables>,
+    /// By number, all that are rooted.
+    kept: BTreeMap<u32, (Root<Node>, Known)>,
+    /// Those that are not, no more.
+    lost: Vec<Known>,
+    made: u32,
+}
+
+impl World {
+    fn new(seed: u64, len: u32) -> Self {
+        let mut heap = Heap::new();
+        let tables = heap.alloc_root(Tables::default());
+        let (kept, lost) = (BTreeMap::new(), Vec::new());
+        let mut world = Self { heap, dice: Dice::new(seed), tables, kept, lost, made: 0 };
+        (0..len).for_each(|_| world.make());
+        world
+    }
+
+    /// Makes an object that is in every table, with a value that only the table leads to.
+    fn make(&mut self) {
+        let number = self.made;
+        self.made += 1;
+        let root = self.heap.alloc_root(Node::leaf(number.into()));
+        let note = self.heap.alloc(Node::with([root.gc()]));
+        let tag = self.heap.alloc(Node::leaf(0));
+        let friends = [&root].into_iter().map(Root::downgrade).collect();
+        let tables = &mut self.heap[&self.tables];
+        tables.notes.insert(&root, note);
+        tables.nested.insert(&root, friends);
+        tables.names.insert(number, &root);
+        tables.tags.insert((number, tag), &root);
+        tables.set.insert(&root);
+        tables.plain.insert(&root, number.into());
+        let known = Known { weak: root.downgrade(), note: Some(note), tag: Some(tag) };
+        self.kept.insert(number, (root, known));
+    }
+
+    fn pick(&mut self) -> Option<u32> {
+        let at = self.dice.below(self.kept.len().max(1));
+        self.kept.keys().nth(at).copied()
+    }
+
+    fn mutate(&mut self) {
+        let Some(number) = self.pick() else { return self.make() };
+        let (root, known) = &self.kept[&number];
+        let (weak, known) = (root.downgrade(), *known);
+        match self.dice.below(16) {
+            0..=2 => self.make(),
+            3..=5 => {
+                self.lost.push(self.kept.remove(&number).expect("picked").1);
+            }
+            6 => {
+                self.kept.remove(&number);
+                self.heap.destroy(weak);
+                self.lost.push(known);
+            }
+            7 => {
+                // Another value, which only the table leads to from now on.
+                let note = self.heap.alloc(Node::with([self.heap.upgrade(weak).expect("rooted")]));
+                match self.dice.below(3) {
+                    0 => drop(self.heap[&self.tables].notes.insert(weak, note)),
+                    1 => *self.heap[&self.tables].notes.get_mut(weak).expect("of a living object") = note,
+                    _ => *self.heap[&self.tables].notes.entry(weak).or_insert(note) = note,
+                }
+                self.kept.get_mut(&number).expect("picked").1.note = Some(note);
+            }
+            8 => {
+                // In a new bucket perhaps.
+                let tables = &mut self.heap[&self.tables];
+                let note = tables.notes.remove(weak).expect("of a living object");
+                tables.notes.insert(weak, note);
+                tables.set.remove(weak);
+                tables.set.insert(weak);
+            }
+            9 => {
+                let note = self.heap.alloc(Node::leaf(1));
+                for (key, value) in self.heap[&self.tables].notes.iter_mut() {
+                    if key == weak {
+                        *value = note;
+                    }
+                }
+                self.kept.get_mut(&number).expect("picked").1.note = Some(note);
+            }
+            10 => {
+                let tables = &mut self.heap[&self.tables];
+                tables.notes.shrink_to_fit();
+                tables.set.shrink_to_fit();
+                tables.names.shrink_to_fit();
+            }
+            11 => {
+                // The whole object in another one's place.
+                let tables = std::mem::take(&mut self.heap[&self.tables]);
+                self.tables = self.heap.alloc_root(tables);
+            }
+            12 => {
+                let tables = &mut self.heap[&self.tables];
+                tables.notes = std::mem::take(&mut tables.notes).into_iter().collect();
+                tables.set = tables.set.clone();
+            }
+            13 => {
+                let tables = &mut self.heap[&self.tables];
+                tables.notes.reserve_by_churn(weak);
+                tables.set.retain(|_| true);
+            }
+            _ => {
+                let tables = &mut self.heap[&self.tables];
+                tables.plain.entry(weak).and_modify(|n| *n += 1).or_insert(0);
+                let friend = tables.nested.entry(weak).or_default();
+                friend.insert(weak);
+                friend.insert(known.weak);
+            }
+        }
+    }
+
+    /// What the rooted have is there, and alive.
+    fn check(&self) {
+        let tables = &self.heap[&self.tables];
+        for (number, (root, known)) in &self.kept {
+            let note = tables.notes.get(root).copied();
+            assert_eq!(note, known.note);
+            let note = note.expect("every one has a note");
+            assert!(self.heap.is_alive(note), "the note of {number} is lost");
+            assert_eq!(tables.names.get(number), Some(root.downgrade()));
+            let tag = known.tag.expect("every one has a tag");
+            assert!(self.heap.is_alive(tag), "the tag of {number} is lost");
+            assert_eq!(tables.tags.get(&(*number, tag)), Some(root.downgrade()));
+            assert!(tables.set.contains(root));
+            assert!(tables.nested.get(root).is_some_and(|friends| friends.contains(root)));
+            assert!(tables.plain.contains_key(root));
+        }
+    }
+
+    /// Nothing dead is in any table: what is left are those alive.
+    fn check_exact(&self, what: &str) {
+        let tables = &self.heap[&self.tables];
+        let lens = [
+            tables.notes.len(),
+            tables.nested.len(),
+            tables.names.len(),
+            tables.tags.len(),
+            tables.set.len(),
+            tables.plain.len(),
+        ];
+        let alive = self.lost.iter().filter(|known| self.heap.is_alive(known.weak)).count() + self.kept.len();
+        assert_eq!(lens, [alive; 6], "{what}");
+        assert!(tables.nested.values().flat_map(WeakSet::iter).all(|weak| self.heap.is_alive(weak)));
+    }
+
+    fn step(&mut self, units: usize) -> bool {
+        self.heap.step(Budget::Objects(units)).finished.is_some()
+    }
+}
+
+/// Churn that makes the table move its entries without any that stays.
+trait Churn {
+    fn reserve_by_churn(&mut self, key: Weak<Node>);
+}
+
+impl Churn for WeakKeyMap<Node, Gc<Node>> {
+    fn reserve_by_churn(&mut self, key: Weak<Node>) {
+        let room = self.capacity() - self.len();
+        let note = self[key];
+        // Made-up handles of slots far away: entries that come and go.
+        let handles = (0..=room as u64).map(|n| Weak::<Node>::from_bits((1 << 60 | n << 32) | 1));
+        let handles: Vec<_> = handles.collect();
+        self.extend(handles.iter().map(|weak| (*weak, note)));
+        for weak in &handles {
+            self.remove(weak);
+        }
+    }
+}
+
+#[test]
+fn tables_larger_than_a_step_keep_what_they_should_whatever_comes_between() {
+    let seeds = if cfg!(gc_zeal) { 2 } else { 6 };
+    for seed in 0..seeds {
+        let mut world = World::new(seed, 150);
+        for cycle in 0..6 {
+            let units = [8, 30, 100][world.dice.below(3)];
+            while !world.step(units) {
+                for _ in 0..world.dice.below(3) {
+                    world.mutate();
+                }
+                world.check();
+                world.heap.verify();
+            }
+            world.check();
+            match cycle % 3 {
+                0 => {
+                    world.heap.collect();
+                    world.lost.retain(|known| {
+                        assert!(!world.heap.is_alive(known.weak));
+                        false
+                    });
+                    world.check_exact("after a full collection");
+                }
+                1 => {
+                    for _ in 0..10 {
+                        world.mutate();
+                    }
+                    // Touched, so that they are pruned.
+                    world.heap.get_mut(&world.tables);
+                    world.heap.collect_minor();
+                    world.check();
+                    world.check_exact("after a minor collection");
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn no_phase_takes_a_large_table_in_one_step() {
+    const LEN: u32 = 2000;
+    let mut world = World::new(1, LEN);
+    let interner = world.heap.alloc_root(Interner::new());
+    let texts: Vec<_> = (0..LEN)
+        .map(|n| {
+            let text = world.heap.intern(&interner, n.to_string());
+            (n % 2 == 0).then(|| world.heap.root(text).expect("just made"))
+        })
+        .collect();
+    world.kept.retain(|number, _| number % 2 == 0);
+    let mut steps = BTreeMap::new();
+    loop {
+        let report = world.heap.step(Budget::Objects(50));
+        *steps.entry(report.phase as u8).or_insert(0) += 1;
+        assert!(report.work <= 50 + 200, "{report:?}");
+        if report.finished.is_some() {
+            break;
+        }
+    }
+    // Six tables and the interner, each asked for every bucket.
+    assert!(steps[&(Phase::Prune as u8)] > 7 * LEN / 50 / 2, "{steps:?}");
+    let half = LEN as usize / 2;
+    assert_eq!((world.heap[&interner].len(), texts.iter().flatten().count()), (half, half));
+    world.check();
+    world.check_exact("after a cycle that nobody disturbed");
+}
+
+#[test]
+fn a_table_that_is_changed_as_a_whole_between_any_two_steps_holds_no_cycle_up() {
+    let mut world = World::new(2, 1000);
+    for step in 0.. {
+        if world.step(50) {
+            break;
+        }
+        assert!(step < 4000, "the cycle does not come to its end");
+        world.heap[&world.tables].notes.iter_mut().for_each(drop);
+    }
+    world.check();
+}
+
+#[test]
+fn what_the_program_destroys_leaves_tables_in_the_next_minor_collection() {
+    let mut world = World::new(3, 300);
+    world.heap.collect();
+    for number in (0..300).step_by(3) {
+        let (root, known) = world.kept.remove(&number).expect("all are there");
+        world.heap.destroy(&root);
+        world.lost.push(known);
+        if number % 60 == 0 {
+            world.make();
+            world.heap.collect_minor();
+            world.check();
+            world.check_exact("after a minor collection");
+        }
+    }
+}
