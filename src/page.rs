@@ -466,7 +466,7 @@ impl Store {
         self.color_any(raw) == Color::White
     }
 
-    fn is_white_any(&self, granule: Granule) -> bool {
+    pub(crate) fn is_white_any(&self, granule: Granule) -> bool {
         self.bit(Bits::White, granule).is_some_and(|(word, mask)| load(word) & mask != 0)
     }
 

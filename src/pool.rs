@@ -94,6 +94,8 @@ struct Progress {
     dropping: DoomCursor,
     /// Slots of limbo to look at.
     limbo: usize,
+    /// Those that nothing names, which are free when their page is swept.
+    freeing: Vec<Granule>,
     /// Pages listed.
     listed: usize,
     vacant: Vec<usize>,
@@ -459,7 +461,7 @@ impl Pool {
         }
         let is_counted =
             |granule: &&Granule| swept_in_part != Some(&granule.page()) && store.is_condemned(**granule);
-        len - self.limbo.iter().filter(is_counted).count()
+        len - self.limbo.iter().chain(&self.progress.freeing).filter(is_counted).count()
     }
 
     /// Begins the sweep.
@@ -493,6 +495,21 @@ impl Pool {
         log: &mut SweepLog,
     ) -> Option<Swept> {
         let mut swept = Swept::default();
+        // Before any page, where they become free and may be handed out again at once.
+        let slots = self.progress.limbo.min(quota.saturating_mul(16));
+        self.progress.limbo -= slots;
+        for _ in 0..slots {
+            // Once around, so the order stays.
+            match self.limbo.pop_front() {
+                Some(granule) if store.is_white_any(granule) => self.progress.freeing.push(granule),
+                Some(granule) => self.limbo.push_back(granule),
+                None => {}
+            }
+        }
+        swept.work += slots.div_ceil(16);
+        if self.progress.limbo > 0 {
+            return Some(swept);
+        }
         while self.progress.pages < self.scope_len(scope) {
             if swept.work >= quota {
                 return Some(swept);
@@ -501,17 +518,7 @@ impl Pool {
             swept.died += died;
             swept.work += died + usize::from(!self.progress.in_page);
         }
-        let done = self.progress.limbo == 0;
-        let slots = self.progress.limbo.min(quota.saturating_mul(16));
-        self.progress.limbo -= slots;
-        for _ in 0..slots {
-            // Once around, so the order stays.
-            if let Some(granule) = self.limbo.pop_front().filter(|granule| store.is_occupied(*granule)) {
-                self.limbo.push_back(granule);
-            }
-        }
-        swept.work += slots.div_ceil(16);
-        (swept.work > 0 || !done).then_some(swept)
+        (swept.work > 0).then_some(swept)
     }
 
     fn sweep_page(&mut self, store: &mut Store, scope: Scope, quota: usize, log: &mut SweepLog) -> usize {
@@ -532,6 +539,7 @@ impl Pool {
                 && !cfg!(gc_zeal)
                 && !self.info.needs_drop
                 && self.limbo.is_empty()
+                && self.progress.freeing.is_empty()
                 && self.watched == 0 =>
             {
                 let died = store.occupied_len(page) as usize;

@@ -5,6 +5,7 @@
 //! While a walk is on, the same holds of `fresh` from `seen` on and of what the walk has passed: those entries need not
 //! be traced again in its cycle.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
@@ -20,9 +21,9 @@ pub(crate) struct News {
     known_at: Moment,
     /// The cycle that is pruning it, and the next bucket.
     pruning: (Moment, usize),
-    tracing: Walk,
-    /// Whether a value in it has weak collections of its own.
-    nested: AtomicBool,
+    /// Apart, so that the table can be read as what does not change through `&`. A small table has none and is traced
+    /// in one go.
+    walk: Option<Box<Walk>>,
 }
 
 /// How far a trace of the entries has come. Written through `&`, by the collector, which has the heap to itself.
@@ -38,59 +39,87 @@ struct Walk {
     seen: AtomicUsize,
     /// How often it had to begin anew.
     restarts: AtomicUsize,
+    /// Whether a value in the table has weak collections of its own.
+    nested: AtomicBool,
 }
 
 impl Walk {
     fn moment(&self) -> Moment {
         Moment { heap: self.heap.load(Relaxed), cycle: self.cycle.load(Relaxed) }
     }
+
+    fn is_on(&self) -> bool {
+        self.on.load(Relaxed)
+    }
+
+    fn restart(&mut self) {
+        if *self.on.get_mut() {
+            *self.next.get_mut() = 0;
+            *self.restarts.get_mut() += 1;
+        }
+    }
+
+    fn stop(&mut self) {
+        *self.on.get_mut() = false;
+        *self.seen.get_mut() = 0;
+    }
 }
 
 /// Where a walk that has passed all buckets is.
 const END: usize = usize::MAX;
 
-impl Default for News {
+impl News {
     /// Of a collection that no heap has pruned yet, nothing is known.
-    fn default() -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
+        let walk = has_walk(capacity).then(Box::default);
         Self {
             fresh: Vec::new(),
             all: true,
             known_at: Moment::default(),
             pruning: (Moment::default(), 0),
-            tracing: Walk::default(),
-            nested: AtomicBool::new(false),
+            walk,
         }
     }
-}
 
-impl News {
     /// An entry among so many was inserted or changed.
     #[inline]
-    pub(crate) fn note(&mut self, hash: impl FnOnce() -> u64, entries: usize) {
-        if !self.all || *self.tracing.on.get_mut() {
-            self.note_fresh(hash(), entries);
+    pub(crate) fn note(&mut self, hash: u64, entries: usize) {
+        if !self.all || self.walk.as_ref().is_some_and(|walk| walk.is_on()) {
+            self.note_fresh(hash, entries);
         }
+    }
+
+    fn seen(&mut self) -> usize {
+        self.walk.as_mut().map_or(0, |walk| *walk.seen.get_mut())
     }
 
     fn note_fresh(&mut self, hash: u64, entries: usize) {
         const LEAST: usize = 16;
-        if self.fresh.last() == Some(&hash) && *self.tracing.seen.get_mut() < self.fresh.len() {
+        if self.fresh.last() == Some(&hash) && self.seen() < self.fresh.len() {
             return;
         }
         if self.fresh.len() > entries / 4 + LEAST {
             self.shorten();
         }
-        self.fresh.push(hash);
+        if !self.all || self.walk.is_some() {
+            self.fresh.push(hash);
+        }
     }
 
     /// The list has become too long.
     fn shorten(&mut self) {
-        let seen = self.tracing.seen.get_mut();
-        if self.all && *seen > 0 {
-            self.fresh.drain(..*seen);
-            *seen = 0;
-        } else {
-            self.note_all();
+        match self.seen() {
+            seen if self.all && seen > 0 => {
+                self.fresh.drain(..seen);
+                self.forget_seen();
+            }
+            _ => self.note_all(),
+        }
+    }
+
+    fn forget_seen(&mut self) {
+        if let Some(walk) = &mut self.walk {
+            *walk.seen.get_mut() = 0;
         }
     }
 
@@ -98,22 +127,19 @@ impl News {
     pub(crate) fn note_all(&mut self) {
         self.all = true;
         self.fresh = Vec::new();
-        *self.tracing.seen.get_mut() = 0;
-        self.restart_walk();
-    }
-
-    fn restart_walk(&mut self) {
-        if *self.tracing.on.get_mut() {
-            *self.tracing.next.get_mut() = 0;
-            *self.tracing.restarts.get_mut() += 1;
+        self.forget_seen();
+        if let Some(walk) = &mut self.walk {
+            walk.restart();
         }
     }
 
-    /// Entries move to other buckets.
-    pub(crate) fn note_rehash(&mut self) {
+    /// Entries move to other buckets, of a table with room for so many.
+    pub(crate) fn note_rehash(&mut self, capacity: usize) {
         self.pruning.1 = 0;
-        if *self.tracing.next.get_mut() != END {
-            self.restart_walk();
+        match &mut self.walk {
+            Some(walk) if walk.next.load(Relaxed) != END => walk.restart(),
+            None if has_walk(capacity) => self.walk = Some(Box::default()),
+            _ => {}
         }
     }
 
@@ -129,10 +155,11 @@ impl News {
 
     // ---- Tracing
 
-    /// Where this cycle's walk over the buckets goes on, and what changed behind it.
-    pub(crate) fn walk(&self, era: &Era) -> (usize, &[u64]) {
-        let walk = &self.tracing;
-        if !walk.on.load(Relaxed) || walk.moment() != era.now {
+    /// Where this cycle's walk over the buckets goes on, and what changed behind it; `None` if the table is too small for
+    /// one.
+    pub(crate) fn walk(&self, era: &Era) -> Option<(usize, &[u64])> {
+        let walk = self.walk.as_ref()?;
+        if !walk.is_on() || walk.moment() != era.now {
             walk.on.store(true, Relaxed);
             walk.heap.store(era.now.heap, Relaxed);
             walk.cycle.store(era.now.cycle, Relaxed);
@@ -141,27 +168,32 @@ impl News {
             walk.seen.store(self.fresh.len(), Relaxed);
         }
         let seen = walk.seen.swap(self.fresh.len(), Relaxed);
-        (walk.next.load(Relaxed), &self.fresh[seen..])
+        Some((walk.next.load(Relaxed), &self.fresh[seen..]))
     }
 
     /// The walk came to this bucket; `None` is the end.
     pub(crate) fn walked(&self, next: Option<usize>) {
-        self.tracing.next.store(next.unwrap_or(END), Relaxed);
+        if let Some(walk) = &self.walk {
+            walk.next.store(next.unwrap_or(END), Relaxed);
+        }
     }
 
     /// Whether the program made this cycle's walk begin anew so often that it is better done in one go.
     pub(crate) fn is_restless(&self) -> bool {
         const OFTEN: usize = 4;
-        self.tracing.restarts.load(Relaxed) > OFTEN
+        self.walk.as_ref().is_some_and(|walk| walk.restarts.load(Relaxed) > OFTEN)
     }
 
     /// A value has a weak collection of its own.
     pub(crate) fn note_nested(&self) {
-        self.nested.store(true, Relaxed);
+        if let Some(walk) = &self.walk {
+            walk.nested.store(true, Relaxed);
+        }
     }
 
+    /// Whether values may have weak collections of their own.
     pub(crate) fn has_nested(&self) -> bool {
-        self.nested.load(Relaxed)
+        self.walk.as_ref().is_none_or(|walk| walk.nested.load(Relaxed))
     }
 
     // ---- Pruning
@@ -177,8 +209,7 @@ impl News {
             self.known_at = Moment::default();
             self.all = false;
             self.fresh.clear();
-            *self.tracing.on.get_mut() = false;
-            *self.tracing.seen.get_mut() = 0;
+            self.stop_walk();
         }
         Some(self.pruning.1)
     }
@@ -195,8 +226,19 @@ impl News {
     /// A minor collection pruned what is fresh.
     pub(crate) fn note_fresh_pruned(&mut self, era: &Era) {
         self.fresh.clear();
-        *self.tracing.on.get_mut() = false;
-        *self.tracing.seen.get_mut() = 0;
+        self.stop_walk();
         self.known_at = era.now;
     }
+
+    fn stop_walk(&mut self) {
+        if let Some(walk) = &mut self.walk {
+            walk.stop();
+        }
+    }
+}
+
+/// Whether a table with room for so many entries is large enough to be traced in slices.
+fn has_walk(capacity: usize) -> bool {
+    const LEAST: usize = if cfg!(gc_zeal) { 4 } else { 64 };
+    capacity >= LEAST
 }

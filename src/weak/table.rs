@@ -25,7 +25,8 @@ impl<E> Table<E> {
     }
 
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { entries: HashTable::with_capacity(capacity), slack: Slack::default(), news: News::default() }
+        let entries = HashTable::with_capacity(capacity);
+        Self { news: News::new(entries.capacity()), entries, slack: Slack::default() }
     }
 
     #[inline]
@@ -49,7 +50,7 @@ impl<E> Table<E> {
     /// An entry that will perhaps be changed.
     #[inline]
     pub(crate) fn find_mut(&mut self, hash: u64, is_equal: impl FnMut(&E) -> bool) -> Option<&mut E> {
-        self.news.note(|| hash, self.entries.len());
+        self.news.note(hash, self.entries.len());
         self.entries.find_mut(hash, is_equal)
     }
 
@@ -63,12 +64,12 @@ impl<E> Table<E> {
     ) -> Entry<'_, E> {
         let (len, capacity) = (self.entries.len(), self.entries.capacity());
         if let Some(capacity) = self.slack.check(len, capacity) {
-            self.news.note_rehash();
+            self.news.note_rehash(capacity);
             self.entries.shrink_to(capacity, &hasher);
         } else if len == capacity && self.entries.find(hash, &mut is_equal).is_none() {
-            self.news.note_rehash();
+            self.news.note_rehash(len + 1);
         }
-        self.news.note(|| hash, len);
+        self.news.note(hash, len);
         self.entries.entry(hash, is_equal, hasher)
     }
 
@@ -83,7 +84,7 @@ impl<E> Table<E> {
     }
 
     pub(crate) fn shrink_to_fit(&mut self, hasher: impl Fn(&E) -> u64) {
-        self.news.note_rehash();
+        self.news.note_rehash(self.entries.len());
         self.entries.shrink_to_fit(hasher);
     }
 
@@ -141,7 +142,10 @@ impl<E> Table<E> {
         if !tracer.may_pause() {
             return self.trace_all(tracer, target, trace);
         }
-        let (start, fresh) = self.news.walk(&era);
+        let Some((start, fresh)) = self.news.walk(&era) else {
+            tracer.spend(self.entries.len());
+            return self.trace_all(tracer, target, trace);
+        };
         tracer.spend(fresh.len());
         self.trace_fresh(tracer, fresh, trace);
         let buckets = self.entries.num_buckets();
@@ -346,7 +350,7 @@ const WINDOW: usize = if cfg!(gc_zeal) { 4 } else { 16 };
 
 impl<E: Clone> Clone for Table<E> {
     fn clone(&self) -> Self {
-        Self { entries: self.entries.clone(), slack: self.slack, news: News::default() }
+        Self { entries: self.entries.clone(), slack: self.slack, news: News::new(self.entries.capacity()) }
     }
 }
 
