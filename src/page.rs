@@ -562,11 +562,6 @@ impl Store {
         self.words(Bits::Occupied, page).iter().map(|word| load(word).count_ones()).sum()
     }
 
-    /// Whether the slot at a slot boundary is occupied.
-    pub(crate) fn is_occupied(&self, granule: Granule) -> bool {
-        self.bit(Bits::Occupied, granule).is_some_and(|(word, mask)| load(word) & mask != 0)
-    }
-
     /// White slots of the page; `None` if every occupied one is.
     pub(crate) fn white_len(&self, page: u32) -> Option<u32> {
         let white = self.words(Bits::White, page);
