@@ -205,11 +205,11 @@ pub enum Budget {
 }
 
 impl Budget {
-    /// So many quarters of it.
-    pub(crate) fn quarters(self, parts: u32) -> Self {
+    /// Half of it.
+    pub(crate) fn half(self) -> Self {
         match self {
-            Budget::Time(time) => Budget::Time(time / 4 * parts),
-            Budget::Objects(units) => Budget::Objects((units / 4).saturating_mul(parts as usize)),
+            Budget::Time(time) => Budget::Time(time / 2),
+            Budget::Objects(units) => Budget::Objects(units / 2),
             Budget::Unlimited => Budget::Unlimited,
         }
     }

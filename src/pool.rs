@@ -3,7 +3,7 @@
 //! The pool does not see `T`: what needs it are a few functions in [`PoolOps`]. A pool's pages are numbered by
 //! their position in it; positions are in the order of addresses, which is the order of slots.
 //!
-//! Invariant: a page that is not full is the current one, or is listed as vacant, partial or crowded, or its free
+//! Invariant: a page that is not full is the current one, or is listed as warm, vacant, partial or crowded, or its free
 //! slots were freed since the last sweep by `destroy` and wait in limbo.
 
 use alloc::collections::VecDeque;
@@ -36,6 +36,7 @@ pub(crate) struct PoolOps {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum List {
     None,
+    Warm,
     Partial,
     Crowded,
 }
@@ -101,6 +102,7 @@ struct Progress {
     vacant: Vec<usize>,
     partial: VecDeque<usize>,
     crowded: VecDeque<usize>,
+    warm: Vec<usize>,
     released: Vec<usize>,
 }
 
@@ -118,6 +120,9 @@ pub(crate) struct Pool {
     claim: Claim,
     /// The page of the claim, by position.
     current: Option<usize>,
+    /// Pages of which the last minor collection freed more than half, the next one last: they are in the processor's
+    /// cache, and fill again with what is allocated together.
+    warm: Vec<usize>,
     /// Wholly free pages, the next one last.
     vacant: Vec<usize>,
     /// Pages with free slots, in the order in which they will be used.
@@ -183,6 +188,7 @@ impl Pool {
             vacant: Vec::new(),
             partial: VecDeque::new(),
             crowded: VecDeque::new(),
+            warm: Vec::new(),
             limbo: VecDeque::new(),
             retired: Vec::new(),
             live: 0,
@@ -272,6 +278,13 @@ impl Pool {
 
     /// The position of the page to use next, opened to access.
     fn next_page(&mut self, store: &mut Store) -> Result<usize, Limit> {
+        while let Some(position) = self.warm.pop() {
+            let page = &mut self.states[position];
+            if page.list == List::Warm {
+                page.list = List::None;
+                return Ok(position);
+            }
+        }
         while let Some(position) = self.vacant.last().copied() {
             let page = self.pages[position];
             let state = &mut self.states[position].state;
@@ -514,25 +527,26 @@ impl Pool {
             if swept.work >= quota {
                 return Some(swept);
             }
-            let died = self.sweep_page(store, scope, quota - swept.work, log);
-            swept.died += died;
-            swept.work += died + usize::from(!self.progress.in_page);
+            let page = self.sweep_page(store, scope, quota - swept.work, log);
+            swept.died += page.died;
+            swept.work += page.work;
         }
         (swept.work > 0).then_some(swept)
     }
 
-    fn sweep_page(&mut self, store: &mut Store, scope: Scope, quota: usize, log: &mut SweepLog) -> usize {
+    fn sweep_page(&mut self, store: &mut Store, scope: Scope, quota: usize, log: &mut SweepLog) -> Swept {
+        const LOOKED_AT: Swept = Swept { died: 0, work: 1 };
         let position = self.position(scope, self.progress.pages);
         let page = self.pages[position];
         if self.states[position].state != PageState::Open {
             self.progress.pages += 1;
-            return 0;
+            return LOOKED_AT;
         }
         let whole = !self.progress.in_page;
         match store.white_len(page) {
             Some(0) if whole => {
                 self.progress.pages += 1;
-                return 0;
+                return LOOKED_AT;
             }
             // Every occupied slot died, and without limbo each of them holds an object.
             None if whole
@@ -547,7 +561,7 @@ impl Pool {
                 self.states[position].state = PageState::Closed;
                 self.progress.pages += 1;
                 self.live -= died;
-                return died;
+                return Swept { died, work: 1 };
             }
             _ => {}
         }
@@ -564,7 +578,7 @@ impl Pool {
             self.progress.words = 0;
             self.progress.pages += 1;
         }
-        died
+        Swept { died, work: died + usize::from(!self.progress.in_page) }
     }
 
     /// Runs the next destructor; `false` if there is none left. A destructor that panics has run.
@@ -587,16 +601,19 @@ impl Pool {
         if end < self.scope_len(scope) {
             return true;
         }
-        let Progress { vacant, partial, crowded, released, .. } = &mut self.progress;
+        let Progress { vacant, partial, crowded, warm, released, .. } = &mut self.progress;
         // Last comes first: those in memory before those given back, each in slot order.
         vacant.reverse();
+        warm.reverse();
         released.reverse();
         if scope == Scope::Major {
             self.vacant.clear();
             self.partial.clear();
             self.crowded.clear();
+            self.warm.clear();
             self.vacant.append(released);
         }
+        self.warm.append(warm);
         self.vacant.append(vacant);
         self.partial.append(partial);
         self.crowded.append(crowded);
@@ -618,6 +635,11 @@ impl Pool {
                 self.progress.vacant.push(position);
             }
             PageState::Open | PageState::Closed if free > 0 => {
+                if scope == Scope::Minor && free > self.info.page_slots / 2 {
+                    page.list = List::Warm;
+                    self.progress.warm.push(position);
+                    return;
+                }
                 page.list = if is_crowded { List::Crowded } else { List::Partial };
                 // A minor collection leaves the lists as they are.
                 if scope == Scope::Major || before != page.list {

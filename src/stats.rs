@@ -32,8 +32,8 @@ pub enum Rule {
     Nursery,
     /// The heap grew by its [`growth`](crate::HeapConfig::growth): a cycle began.
     Growth,
-    /// More was allocated than the cycle kept up with: the step took its whole budget, where it takes a quarter or
-    /// a half while there is little debt.
+    /// More was allocated than the cycle kept up with: the step took its whole budget, where it takes a half while
+    /// there is little debt.
     Debt,
     /// The heap grew by its [`ceiling`](crate::HeapConfig::ceiling_bytes): the cycle was finished whatever the budget.
     Ceiling,

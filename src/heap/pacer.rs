@@ -15,6 +15,8 @@ pub(super) struct Pacer {
     /// The size when the last cycle ended, and the objects that had been allocated.
     end_bytes: usize,
     end_allocated: u64,
+    /// The size when the last full cycle ended.
+    full_end_bytes: usize,
     /// The size when the cycle under way began, and the bytes that had been freed.
     begin_bytes: usize,
     begin_freed_bytes: u64,
@@ -69,6 +71,7 @@ impl Pacer {
             live_bytes: 0,
             end_bytes: 0,
             end_allocated: 0,
+            full_end_bytes: 0,
             begin_bytes: 0,
             begin_freed_bytes: 0,
             is_paused: false,
@@ -119,6 +122,7 @@ impl Pacer {
             let freed = usize::try_from(freed_bytes - self.begin_freed_bytes).unwrap_or(usize::MAX);
             let made = (bytes.saturating_add(freed)).saturating_sub(self.begin_bytes);
             self.live_bytes = bytes.saturating_sub(made);
+            self.full_end_bytes = bytes;
             // While minor collections are refused nothing is learnt of them, so a refusal must not be for ever.
             self.minor_ns = self.minor_ns.min(MINOR_NS);
         }
@@ -177,19 +181,14 @@ impl Pacer {
         // The more debt, the more of the budget: a frame that needs little time for the collector gets little taken.
         let (debt, ceiling) = (self.debt_bytes(now.bytes), config.ceiling(self.live_bytes));
         let in_debt = debt > ceiling / 4 * 3;
-        let parts = if in_debt {
-            4
-        } else if debt > ceiling / 2 {
-            2
-        } else {
-            1
-        };
-        let slice_budget = budget.quarters(parts);
+        let slice_budget = if in_debt { budget } else { budget.half() };
         let slice = plan(Action::Slice(slice_budget), if in_debt { Rule::Debt } else { Rule::Slice });
         if !now.is_idle {
             return slice;
         }
-        let has_grown = debt >= config.growth_bytes(self.live_bytes);
+        // What was made during the last cycle outlived it unasked, and cannot be helped by another one so soon.
+        let growth = now.bytes.saturating_sub(self.full_end_bytes);
+        let has_grown = growth >= config.growth_bytes(self.live_bytes) || debt >= ceiling / 2;
         if in_debt {
             slice
         } else if !has_grown && now.can_do_minor && self.fits(budget, now.minor_work) {
