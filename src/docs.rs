@@ -754,15 +754,17 @@ pub mod questions {}
 ///    `peer_failures::boa_gc_a_chain_of_ephemerons_takes_linear_time_in_either_order`,
 ///    `deaths::a_hundred_thousand_callbacks_each_destroy_the_next_on_a_small_stack`.
 /// 9. **The budget.** A [`step`] or [`pace`] stops when its [`Budget`](crate::Budget) is spent: of time to within some
-///    microseconds, of objects to within the 64 or so that end the marking, or one page's sweep. Every step does one unit
+///    microseconds, of objects to within the 64 or so that end the marking, or some entries of a table. Every step does one unit
 ///    at least, so cycles end. With `pace`, a heap between two calls is no larger than its
 ///    [ceiling](crate::HeapConfig::ceiling_bytes) allows.
 ///    Limits: one call of user code is never cut in two: a root source, a destructor, a callback, the `trace` of one
-///    object. Neither is the pruning of one weak collection, nor the last look at objects with locks. At the ceiling
-///    `pace` finishes the cycle, whatever the budget ([`Rule::Ceiling`](crate::Rule::Ceiling)).
+///    object that is no weak collection. Neither is the last look at objects with locks, nor the trace of a weak map
+///    that the program changes as a whole in every step of a cycle, nor a minor collection. At the ceiling `pace`
+///    finishes the cycle, whatever the budget ([`Rule::Ceiling`](crate::Rule::Ceiling)).
 ///    Attacked by: `guarantees::a_step_does_as_many_units_as_it_may_and_one_at_least`,
 ///    `guarantees::a_budget_of_time_is_kept_to_within_microseconds_by_the_programs_own_clock`,
 ///    `guarantees::pacing_exceeds_its_budget_at_the_ceiling_alone_and_bounds_the_heap`,
+///    `steps::tables::no_phase_takes_a_large_table_in_one_step`,
 ///    `exhaustion::at_the_limit_steps_make_room_and_what_is_rooted_stays`.
 ///
 /// [`Graveyard`]: crate::Graveyard

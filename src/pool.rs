@@ -684,11 +684,12 @@ impl Pool {
                 *state = PageState::Released;
             }
         }
-        let young = core::mem::take(&mut self.young);
+        // A cycle may be under way, which goes on as it was.
+        let young = (core::mem::take(&mut self.young), core::mem::take(&mut self.young_pages));
         let progress = core::mem::take(&mut self.progress);
         self.relist(store, Scope::Major, usize::MAX);
         self.progress = progress;
-        self.young = young;
+        (self.young, self.young_pages) = young;
         self.limbo.shrink_to_fit();
     }
 }

@@ -20,9 +20,10 @@ impl Heap {
     /// objects that a cycle frees stop resolving in the same step; until then an unreachable object that still
     /// resolves can be stored again. Unreachable objects are gone after two cycles at the latest.
     ///
-    /// A budget of time is overshot where one piece takes longer that cannot be cut: a destructor, a callback, a root
-    /// source, the `trace` of one object or the pruning of one weak collection with a hundred thousand entries.
-    /// [`StepReport::overshot`] tells.
+    /// Weak collections are traced and pruned in slices, however large. A budget of time is overshot where one piece takes
+    /// longer that cannot be cut: a destructor, a callback, a root source, the `trace` of one object with a hundred
+    /// thousand edges, or a weak map whose values the program changes as a whole (`iter_mut`, `retain`) between any
+    /// two steps of one cycle. [`StepReport::overshot`] tells.
     /// Inside a callback it does nothing, and a full collection runs after all callbacks.
     ///
     /// # Panics

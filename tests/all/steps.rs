@@ -3,7 +3,7 @@
 mod model;
 mod tables;
 
-use slotgc::{Budget, CollectStats, DeathQueue, Gc, Heap, Phase, StepReport, Weak};
+use slotgc::{Budget, CollectStats, DeathQueue, Gc, Heap, HeapConfig, Phase, Rule, StepReport, Weak};
 
 use crate::objects::{Log, Node, Noisy};
 
@@ -127,4 +127,20 @@ fn a_sweep_that_stops_in_the_first_word_of_a_page_goes_on_there() {
         heap.verify();
     }
     assert_eq!((heap.len(), queue.poll()), (0, Some(1)));
+}
+
+#[test]
+fn a_heap_that_shrinks_amid_a_minor_collection_runs_the_destructors_left() {
+    let log = Log::default();
+    let mut heap = Heap::with_config(HeapConfig::default().nursery_bytes(320));
+    for number in 0..20 {
+        heap.alloc(Noisy::new(number, &log));
+    }
+    // The destructors are cut off by the budget.
+    let report = heap.pace(Budget::Objects(25));
+    assert_eq!((report.rule, report.finished.is_some(), report.phase), (Rule::Nursery, false, Phase::Drop));
+    heap.shrink_to_fit();
+    heap.verify();
+    while heap.step(Budget::Objects(5)).finished.is_none() {}
+    assert_eq!(log.take().len(), 20);
 }
