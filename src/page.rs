@@ -1235,6 +1235,11 @@ impl Headers<'_> {
         self.0.is_alive::<T>(raw)
     }
 
+    /// Whether the handle names a slot for a `T`.
+    pub(crate) fn is_of<T: 'static>(self, raw: RawHandle) -> bool {
+        self.0.space.view().tag(raw.granule().page()).unveiled() == Tag::of::<T>()
+    }
+
     /// Asks for the header of the slot that a handle names, if it is going to be looked at.
     #[inline(always)]
     pub(crate) fn prefetch(self, raw: RawHandle) {

@@ -562,7 +562,7 @@ impl<'a> Liveness<'a> {
         }
         match self.headers.is_alive::<T>(raw) {
             true => !in_cycle || !self.headers.is_white::<T>(raw),
-            false => self.building.contains(&raw),
+            false => self.building.contains(&raw) && self.headers.is_of::<T>(raw),
         }
     }
 

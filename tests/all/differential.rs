@@ -8,6 +8,7 @@ mod weak;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use slotgc_oracle::prelude::*;
 use slotgc_oracle::{Failure, Report};
 
@@ -61,8 +62,19 @@ fn check_on_large_stack(ops: &[Op]) -> Result<Report, Failure> {
     })
 }
 
+/// The same programs in every run, unless `PROPTEST_RNG_SEED` says otherwise: the search for others is the soak's and the
+/// fuzzer's.
+fn config(cases: u32, max_shrink_iters: u32) -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    let rng_seed = match usual.rng_seed {
+        RngSeed::Random => RngSeed::Fixed(1),
+        given => given,
+    };
+    ProptestConfig { cases, max_shrink_iters, rng_seed, ..usual }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(config(400, 20_000))]
 
     #[test]
     fn heap_and_model_agree_on_short_programs(ops in ops(1..60)) {
@@ -76,7 +88,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(config(16, 2000))]
 
     #[test]
     fn heap_and_model_agree_on_long_programs(ops in ops(200..600)) {

@@ -3,7 +3,7 @@
 
 mod prune;
 
-use slotgc::{Gc, Heap, Liveness, Root, Trace, Tracer, Weak, roots};
+use slotgc::{Gc, Heap, Liveness, Root, Trace, Tracer, Weak, WeakKeyMap, roots};
 
 use crate::objects::{Dice, Link, Log, Node, Noisy, on_small_stack};
 
@@ -469,4 +469,17 @@ fn values_that_go_with_their_keys_are_dropped_once_before_the_collection_returns
     drop(kept);
     heap.collect();
     assert!(log.take().into_iter().eq((0..100).step_by(4)));
+}
+
+#[test]
+fn a_key_under_construction_as_another_type_is_dead() {
+    let mut heap = Heap::new();
+    let map = heap.alloc_root(WeakKeyMap::<u64, Gc<Node>>::new());
+    heap.alloc_cyclic(|heap, me: Gc<Node>| {
+        let value = heap.alloc(Node::leaf(1));
+        heap[&map].insert(Weak::<u64>::from_bits(me.to_bits()), value);
+        assert_eq!(heap.collect().pruned, 1);
+        assert!(heap[&map].is_empty() && !heap.is_alive(value));
+        Node::leaf(2)
+    });
 }

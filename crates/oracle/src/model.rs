@@ -162,7 +162,10 @@ impl Model {
 
     /// Whether the object lives or is being made: an ephemeron's key may be either.
     pub(crate) fn resolve_key(&self, link: Link) -> Option<Index> {
-        let being_made = |index: &Index| self.objects[*index].life == Life::Building;
+        let being_made = |index: &Index| {
+            let object = &self.objects[*index];
+            object.life == Life::Building && link.kind.is_none_or(|kind| kind == object.kind)
+        };
         self.resolve(link).or_else(|| self.by_bits.get(&link.bits).copied().filter(being_made))
     }
 
@@ -257,6 +260,19 @@ impl Model {
         let armed = reached.iter().map(|index| &self.objects[*index]);
         let armed = armed.filter(|object| object.is_armed(Fuse::Trace)).map(|object| object.id).collect();
         Plan { reached: reached.into_iter().collect(), armed }
+    }
+
+    /// As `plan`, once all weak collections have dropped what names the dead.
+    pub(crate) fn plan_when_pruned(&mut self, extra: &Contents) -> Plan {
+        let before: Vec<Contents> = self.objects.iter().map(|object| object.contents.clone()).collect();
+        for (index, contents) in before.iter().enumerate() {
+            let mut contents = contents.clone();
+            contents.prune(|link| self.resolve_key(link).is_some());
+            self.objects[index].contents = contents;
+        }
+        let plan = self.plan(extra);
+        self.objects.iter_mut().zip(before).for_each(|(object, contents)| object.contents = contents);
+        plan
     }
 
     /// Whether an object counts as live: an object under construction does.

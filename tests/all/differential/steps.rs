@@ -119,7 +119,7 @@ fn panics_of_user_code_in_every_phase_come_out_of_the_step_and_stop_nothing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(super::config(60, 2000))]
 
     #[test]
     fn heap_keeps_within_bounds_on_stepped_programs(bytes in vec(any::<u8>(), 1..500)) {

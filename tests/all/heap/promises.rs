@@ -1,7 +1,6 @@
 //! What a heap promises besides: determinism, cheap beginnings, threads that read.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use slotgc::{Gc, Heap, HeapStats, Weak};
 
@@ -124,8 +123,7 @@ fn destructors_run_type_by_type_in_slot_order() {
 }
 
 #[test]
-fn an_empty_heap_costs_nothing_worth_mentioning() {
-    let start = Instant::now();
+fn empty_heaps_by_the_thousand_are_no_trouble() {
     for _ in 0..10_000 {
         let heap = Heap::new();
         assert!(heap.is_empty() && heap.get(Gc::<Node>::from_bits(1)).is_none());
@@ -133,8 +131,6 @@ fn an_empty_heap_costs_nothing_worth_mentioning() {
     let many: Vec<Heap> = (0..10_000).map(|_| Heap::new()).collect();
     assert!(many.iter().all(|heap| heap.stats().pages == 0));
     drop(many);
-    // Two million page faults would take longer even without optimisation.
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -183,7 +183,8 @@ impl Runner {
     /// What a call tells of one that was destroyed is told: the cycle's comes next, if a collection does or the call
     /// is over.
     pub(super) fn unite(&mut self, is_over: bool) {
-        let is_told = self.tags.is_empty() && self.due.is_empty();
+        // A callback that is running may add to what is to be told.
+        let is_told = self.tags.is_empty() && self.due.is_empty() && !self.telling;
         let Some(frame) = self.frames.last_mut() else { return };
         if is_told && (is_over || frame.wants) {
             if let Some([tags, due]) = frame.apart.take() {
