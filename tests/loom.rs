@@ -173,6 +173,31 @@ fn two_threads_that_root_and_unroot_leave_no_root_behind() {
     });
 }
 
+/// Claim: roots made by two threads at once are all on the list of fresh ones, one of them in an entry that is on it
+/// from an earlier use: a minor collection, which reads that list alone, finds both.
+#[test]
+fn roots_made_by_two_threads_are_seen_by_a_minor_collection() {
+    model(|| {
+        let (mut heap, roots) = heap_with_roots(1);
+        heap.collect();
+        let gcs: Vec<Gc<u32>> = (10..13).map(|number| heap.alloc(number)).collect();
+        drop(heap.root(gcs[2]));
+        let heap = Arc::new(heap);
+        let other = {
+            let (heap, gc) = (Arc::clone(&heap), gcs[0]);
+            thread::spawn(move || heap.root(gc).unwrap())
+        };
+        let mine = heap.root(gcs[1]).unwrap();
+        let theirs = other.join().unwrap();
+        let mut heap = take_back(heap);
+        assert_eq!(heap.collect_minor().freed, 1);
+        assert_eq!(
+            [&roots[0], &theirs, &mine].map(|root| heap.get(root).copied()),
+            [Some(0), Some(10), Some(11)]
+        );
+    });
+}
+
 /// Claim: a tag polled on another thread while a collection sends it comes out there or later, once.
 #[test]
 fn a_tag_comes_out_of_its_queue_once_whoever_polls_and_when() {

@@ -185,9 +185,15 @@ impl Heap {
         (collector, Parts { store, pools, roots, deaths, clock })
     }
 
-    /// Zeal mode: a step of one object.
+    /// Zeal mode: a step of one object. Now and then a check of what a minor collection would rely on; a minor collection
+    /// itself would free what the program has in hand.
     #[cfg(gc_zeal)]
     pub(super) fn mark_a_bit(&mut self) {
+        const OFTEN: u64 = 61;
+        const SMALL: usize = 2000;
+        if self.allocated() % OFTEN == 0 && self.counts.objects < SMALL {
+            self.verify();
+        }
         let clock = self.config.clock_in_use().clone();
         let (collector, mut parts) = self.parts(&clock);
         collector.mark_a_bit(&mut parts);
