@@ -679,6 +679,11 @@ impl Store {
         None
     }
 
+    /// The program is between two frames.
+    pub(crate) fn note_pause(&mut self) {
+        self.space.note_pause();
+    }
+
     /// Frees the slots of a claim that were not used.
     pub(crate) fn unclaim(&mut self, claim: Claim) {
         for bits in [Bits::Occupied, Bits::White] {

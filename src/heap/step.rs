@@ -69,6 +69,7 @@ impl Heap {
         if self.collect_later() {
             return StepReport::default();
         }
+        self.store.note_pause();
         self.slice(budget, budget, Rule::Slice, roots)
     }
 
@@ -107,6 +108,7 @@ impl Heap {
         if self.is_telling() {
             return StepReport::default();
         }
+        self.store.note_pause();
         let situation = Situation {
             bytes: self.counts.bytes,
             is_idle: self.collector.phase() == Phase::Idle,

@@ -89,6 +89,10 @@ pub(crate) struct Space {
     accessible: u32,
     /// Pages handed out.
     opened: u32,
+    /// Whether the program came to a pause since memory was made accessible: it grows frame by frame.
+    is_calm: bool,
+    /// Where the pages begin that were made accessible then, not advised to be huge so far.
+    small_from: Option<u32>,
     /// Bytes of tags that can be written.
     tags_bytes: usize,
     /// For each class, the bytes of each of its bitmaps that can be accessed.
@@ -107,12 +111,27 @@ impl Space {
         // SAFETY: the end of the static, one past its last byte.
         let base = unsafe { base.add(TAGS_BYTES) };
         let (tags_bytes, bits_bytes) = (0, [0; CLASSES]);
-        Self { base, map: None, reserved: 0, accessible: 0, opened: 0, tags_bytes, bits_bytes }
+        Self {
+            base,
+            map: None,
+            reserved: 0,
+            accessible: 0,
+            opened: 0,
+            is_calm: false,
+            small_from: None,
+            tags_bytes,
+            bits_bytes,
+        }
     }
 
     #[inline(always)]
     pub(crate) fn view(&self) -> View<'_> {
         View { base: self.base, space: PhantomData }
+    }
+
+    /// The program is between two frames.
+    pub(crate) fn note_pause(&mut self) {
+        self.is_calm = true;
     }
 
     /// Gives an open page its tag.
@@ -196,7 +215,17 @@ impl Space {
             self.tags_bytes = tags_bytes;
         }
         if end > HUGE_FROM_PAGES {
-            self.advise_huge(end);
+            // The first touch of a huge page has it cleared, which takes milliseconds where a hypervisor has yet to find the
+            // memory: no matter when a level is loaded, but more than a frame has. So what grows frame by frame
+            // begins with small pages, and is left to the kernel's own time once it is in use.
+            let advised = self.small_from.take().unwrap_or(self.accessible);
+            match core::mem::take(&mut self.is_calm) {
+                true => {
+                    self.advise_huge(advised, self.accessible);
+                    self.small_from = Some(self.accessible);
+                }
+                false => self.advise_huge(advised, end),
+            }
         }
         self.accessible = end;
         Ok(())
@@ -215,16 +244,16 @@ impl Space {
     }
 
     /// Asks for huge pages from where the heap became large enough for them.
-    fn advise_huge(&self, end: u32) {
+    fn advise_huge(&self, start: u32, end: u32) {
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        {
-            let (start, bytes) = self.range(self.accessible.max(STEP_PAGES), end);
+        if start.max(STEP_PAGES) < end {
+            let (start, bytes) = self.range(start.max(STEP_PAGES), end);
             // SAFETY: the range is in the mapping. The advice changes no contents; where it is refused the
             // pages stay small.
             let _ = unsafe { madvise(start, bytes, Advice::LinuxHugepage) };
         }
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        let _ = end;
+        let _ = (start, end);
     }
 
     /// Address and length of the pages from `first` to before `end`.

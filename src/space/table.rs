@@ -95,6 +95,10 @@ impl Space {
         self.pages[page as usize].as_mut().expect("an open page").tag = tag;
     }
 
+    /// The program is between two frames.
+    #[expect(clippy::unused_self, reason = "as for a reserved range")]
+    pub(crate) fn note_pause(&mut self) {}
+
     /// Opens the next `run` pages for slots of a class and gives the number of the first.
     pub(crate) fn open(&mut self, run: u32, class: Class) -> Result<u32, Limit> {
         let first = self.pages.len() as u32;
