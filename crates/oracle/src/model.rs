@@ -262,12 +262,12 @@ impl Model {
         Plan { reached: reached.into_iter().collect(), armed }
     }
 
-    /// As `plan`, once all weak collections have dropped what names the dead.
-    pub(crate) fn plan_when_pruned(&mut self, extra: &Contents) -> Plan {
+    /// As `plan`, once all weak collections have dropped what names the dead, and these.
+    pub(crate) fn plan_when_pruned(&mut self, extra: &Contents, died: &[Index]) -> Plan {
         let before: Vec<Contents> = self.objects.iter().map(|object| object.contents.clone()).collect();
         for (index, contents) in before.iter().enumerate() {
             let mut contents = contents.clone();
-            contents.prune(|link| self.resolve_key(link).is_some());
+            contents.prune(|link| self.resolve_key(link).is_some_and(|index| !died.contains(&index)));
             self.objects[index].contents = contents;
         }
         let plan = self.plan(extra);

@@ -139,8 +139,11 @@ impl Runner {
         self.report.freed += died.len() as u64;
         self.unreported[0] += died.len();
         let reached = self.model.plan(&extra);
-        // An earlier cycle may have pruned in the same call what it found dead, before this one marked.
-        let pruned = (phase == Phase::Prune || cycles > 1).then(|| self.model.plan_when_pruned(&extra));
+        // An earlier cycle may have pruned in the same call what it found dead, before this one marked. Which of those
+        // that died were the first of two to die is not known.
+        let first: &[Index] = if cycles > 1 { died } else { &[] };
+        let has_pruned = phase == Phase::Prune || cycles > 1;
+        let pruned = has_pruned.then(|| self.model.plan_when_pruned(&extra, first));
         let must_live = pruned.as_ref().unwrap_or(&reached);
         for index in died {
             let object = &self.model.objects[*index];
