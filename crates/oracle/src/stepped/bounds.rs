@@ -151,12 +151,13 @@ impl Runner {
         }
         let led_to =
             if manner == Manner::Minor { self.led_to_by_the_old(&reached, &extra) } else { BTreeSet::new() };
+        let floats = (manner == Manner::InSlices).then(|| self.floats(&extra));
         for index in self.model.alive.iter().filter(|index| !died.contains(index)) {
             let (object, known) = (&self.model.objects[*index], self.known[*index]);
             let may_live = reached.reaches(*index)
                 || match manner {
                     Manner::InOneGo => false,
-                    Manner::InSlices => known.reachable_at >= self.cycle_epoch,
+                    Manner::InSlices => floats.as_ref().is_some_and(|floats| floats.reaches(*index)),
                     Manner::Minor => led_to.contains(index),
                     Manner::Unknown => true,
                 };
@@ -165,6 +166,16 @@ impl Runner {
             let traces_all = matches!(manner, Manner::InOneGo | Manner::InSlices);
             assert!(!unexploded || !traces_all, "{manner:?}: was not traced: {object:?}");
         }
+    }
+
+    /// What may outlive a cycle in slices: all that was reachable at some moment of it, and what that leads to, by an
+    /// ephemeron perhaps whose key was reached when its map no longer was.
+    fn floats(&self, extra: &Contents) -> Plan {
+        let was_reachable = |index: &Index| self.known[*index].reachable_at >= self.cycle_epoch;
+        let floats = self.model.alive.iter().filter(|index| was_reachable(index));
+        let mut from = extra.clone();
+        from.edges.extend(floats.map(|index| self.link(*index)));
+        self.model.plan(&from)
     }
 
     fn is_young(&self, index: Index) -> bool {
