@@ -193,12 +193,12 @@ impl HeapConfig {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Budget {
     /// So much time. Kept to within some microseconds, unless one piece takes longer that cannot be cut: a destructor,
-    /// a callback, a root source, the `trace` of one object with very many edges, the pruning of one weak collection
-    /// with very many entries.
+    /// a callback, a root source, the `trace` of one object with very many edges that is no weak collection.
     Time(Duration),
-    /// So many units of work: an object traced, freed or dropped, an entry pruned, a callback run. At least one is
-    /// done; a weak collection is pruned whole; and when marking is all but done, up to 64 objects more than the budget
-    /// says that the program changed meanwhile, so that marking ends though each step changes something.
+    /// So many units of work: an object traced, freed or dropped, an entry of a weak collection looked at, a callback
+    /// run. At least one is done, and of a weak collection the next few entries; and when marking is all but done, up
+    /// to 64 objects more than the budget says that the program changed meanwhile, so that marking ends though each
+    /// step changes something.
     Objects(usize),
     /// To the end.
     Unlimited,

@@ -46,7 +46,7 @@ pub enum Rule {
 pub struct StepReport {
     /// The phase in which the step ended; of a finished cycle, the last one that it went through.
     pub phase: Phase,
-    /// Units of work: objects traced, freed or dropped, entries pruned, callbacks run.
+    /// Units of work: objects traced, freed or dropped, entries of weak collections looked at, callbacks run.
     pub work: usize,
     /// How long the step took.
     pub time: Duration,
