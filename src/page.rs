@@ -829,6 +829,14 @@ impl Store {
         self.dirty.pop()
     }
 
+    /// Whether the object was changed since it was last traced, or last asked for.
+    pub(crate) fn take_change(&self, raw: RawHandle) -> bool {
+        let Some(slot) = self.untyped(raw.granule()) else { return false };
+        let flags = slot.flags();
+        slot.set_flags(flags & !LOGGED);
+        flags & LOGGED != 0
+    }
+
     /// Asks for the headers of the next so many.
     pub(crate) fn prefetch_dirty(&self, len: usize) {
         let next = self.dirty.iter().rev().take(len);

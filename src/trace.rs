@@ -5,6 +5,7 @@
 //! collections ask when they drop their dead entries.
 
 mod aside;
+mod chunks;
 mod edges;
 pub(crate) mod field;
 mod impls;

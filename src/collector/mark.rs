@@ -24,6 +24,7 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::mem;
 use core::ops::Range;
+use core::time::Duration;
 
 use bumpalo::Bump;
 use sync_wrapper::SyncWrapper;
@@ -94,6 +95,10 @@ pub(crate) struct Marker {
     expect_tenants: bool,
     /// Objects whose prune is done, of those that asked for it.
     pruned_owners: usize,
+    /// Whether an object comes next whose tables were traced in part.
+    resumes: bool,
+    /// How many slices of a table are traced in one go, less one: the more, the longer the rest of the object takes.
+    widening: usize,
     /// Memory for the length of one prune.
     scratch: SyncWrapper<Bump>,
 }
@@ -199,6 +204,8 @@ impl Marker {
         }
         self.side.waiting.reset(store);
         self.side.paused.clear();
+        self.resumes = false;
+        self.widening = 0;
         self.side.nested = 0;
         self.traced = 0;
         self.traced_again = 0;
@@ -248,7 +255,7 @@ impl Marker {
                     self.side.paused.push(raw);
                     return false;
                 }
-                self.regray(store, raw);
+                self.resumes = self.regray(store, raw) && meter.is_timed();
             } else if self.roots.is_empty() && self.catch_up(store, pools, roots, meter) == 0 {
                 if saw_unguarded || self.side.unguarded.is_empty() {
                     break;
@@ -329,7 +336,11 @@ impl Marker {
         store.prefetch_dirty(SOME);
         while len < SOME {
             let Some(raw) = store.next_dirty() else { break };
-            len += usize::from(self.regray(store, raw));
+            // It may be on the list for several changes, and was perhaps traced after all of them.
+            if store.color_any(raw) == Color::Reached && store.take_change(raw) {
+                self.gray_again(store, raw);
+                len += 1;
+            }
         }
         for pool in pools {
             while len < SOME {
@@ -345,9 +356,14 @@ impl Marker {
 
     /// Has a reached object traced once more; `false` if it is gone, or not reached so far.
     fn regray(&mut self, store: &Store, raw: RawHandle) -> bool {
-        if store.color_any(raw) != Color::Reached {
-            return false;
+        let is_reached = store.color_any(raw) == Color::Reached;
+        if is_reached {
+            self.gray_again(store, raw);
         }
+        is_reached
+    }
+
+    fn gray_again(&mut self, store: &Store, raw: RawHandle) {
         self.traced_again += 1;
         if self.side.gathering {
             store.put_white_back(raw);
@@ -355,7 +371,6 @@ impl Marker {
         } else {
             self.edges.push(raw, &mut self.side.spill);
         }
-        true
     }
 
     /// Objects that change past the barrier are traced again when all else is done. They say so again then.
@@ -387,9 +402,13 @@ impl Marker {
             };
             let before = self.traced;
             self.quota = meter.quota();
-            let slice = meter.slice();
+            let slice = meter.slice().saturating_mul(1 + self.widening);
             self.side.slice = slice;
+            let resumed = mem::take(&mut self.resumes).then(|| meter.clock().now());
             (ops[pool as usize].drain)(self, store, pool);
+            if let Some(start) = resumed {
+                self.widen(slice - self.side.slice, meter.clock().now().saturating_sub(start));
+            }
             let granted = mem::take(&mut self.side.granted);
             meter.grant(granted);
             meter.spend(self.traced - before + (slice - self.side.slice) + granted);
@@ -436,6 +455,16 @@ impl Marker {
             let granted = mem::take(&mut self.side.granted);
             meter.grant(granted);
             meter.spend(1 + (slice - self.side.slice) + granted);
+        }
+    }
+
+    /// An object with a large table took so long for so many of its entries. Where most of that was not for the table, a
+    /// larger slice of it is traced the next time, so that the object is not traced too often.
+    fn widen(&mut self, entries: usize, time: Duration) {
+        const ENTRY: Duration = Duration::from_nanos(200);
+        const MOST: usize = 63;
+        if entries > 0 && time > ENTRY * u32::try_from(entries).unwrap_or(u32::MAX) {
+            self.widening = (2 * self.widening + 1).min(MOST);
         }
     }
 

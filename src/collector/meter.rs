@@ -76,6 +76,11 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// Whether the budget is one of time.
+    pub(crate) fn is_timed(&self) -> bool {
+        matches!(self.limit, Limit::Time(_))
+    }
+
     /// Takes note of work done.
     pub(crate) fn spend(&mut self, units: usize) {
         self.work += units;

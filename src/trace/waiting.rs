@@ -6,12 +6,12 @@
 //!
 //! Invariant: a record that is filed has a living white key, whose slot names the record or one that leads to it.
 
-use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use core::ops::Range;
 
 use crate::handle::RawHandle;
 use crate::page::Store;
+use crate::trace::chunks::Chunks;
 
 /// The number of a record, from one on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,15 +40,15 @@ struct Record {
 /// All ephemerons that wait.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    records: Vec<Record>,
-    edges: Vec<RawHandle>,
+    records: Chunks<Record>,
+    edges: Chunks<RawHandle>,
     /// The record being taken down, if any: what is found meanwhile is nested in it.
     open: Option<RecordIndex>,
 }
 
 impl Waiting {
     fn record(&mut self, index: RecordIndex) -> &mut Record {
-        &mut self.records[index.place()]
+        self.records.get_mut(index.place())
     }
 
     /// Begins to take down the value of an ephemeron.
@@ -71,7 +71,7 @@ impl Waiting {
         let number =
             |len: usize| u32::try_from(len).expect("slotgc: more than 2^32 edges wait for their keys");
         let start = number(self.edges.len());
-        self.edges.extend(edges.iter().skip(1));
+        edges.iter().skip(1).for_each(|edge| self.edges.push(*edge));
         let more_edges = start..number(self.edges.len());
         let record = self.record(index);
         record.first_edge = edges.first().copied();
@@ -111,15 +111,15 @@ impl Waiting {
     }
 
     pub(crate) fn edge(&self, index: u32) -> RawHandle {
-        self.edges[index as usize]
+        *self.edges.get(index as usize)
     }
 
     pub(crate) fn key(&self, index: RecordIndex) -> RawHandle {
-        self.records[index.place()].key
+        self.records.get(index.place()).key
     }
 
     pub(crate) fn next(&self, index: RecordIndex) -> Option<RecordIndex> {
-        self.records[index.place()].next
+        self.records.get(index.place()).next
     }
 
     /// Makes `inner` the one that comes after `record`.
@@ -131,17 +131,14 @@ impl Waiting {
     /// Forgets what still waits, for keys that are dead: nobody looks at their headers again. Keeps a little
     /// memory for the next time.
     pub(crate) fn forget(&mut self) {
-        const KEEP: usize = 4096;
         self.open = None;
         self.records.clear();
         self.edges.clear();
-        self.records.shrink_to(KEEP);
-        self.edges.shrink_to(KEEP);
     }
 
     /// Forgets everything, for keys that may live on.
     pub(crate) fn reset(&mut self, store: &Store) {
-        for record in &self.records {
+        for record in self.records.iter() {
             if !record.key.is_null() {
                 store.replace_waiter(record.key, 0);
             }

@@ -1,8 +1,11 @@
 //! Weak collections that are larger than a step: traced and pruned in slices, with the program at them in between.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use slotgc::{Budget, Gc, Heap, Interner, Phase, Root, Weak, WeakKeyMap, WeakSet, WeakValueMap};
+use slotgc::{
+    Budget, Gc, Heap, Interner, Liveness, Phase, Root, Trace, Tracer, Weak, WeakKeyMap, WeakSet, WeakValueMap,
+};
 
 use crate::objects::{Dice, Node, traced};
 
@@ -300,4 +303,42 @@ fn what_the_program_destroys_leaves_tables_in_the_next_minor_collection() {
             world.check_exact("after a minor collection");
         }
     }
+}
+
+/// A large table, beside what counts how often the object is traced.
+struct Counted {
+    table: WeakKeyMap<Node, Gc<Node>>,
+    traces: AtomicUsize,
+}
+
+impl Trace for Counted {
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        self.traces.fetch_add(1, Ordering::Relaxed);
+        self.table.trace(tracer);
+    }
+
+    fn prune(&mut self, live: &Liveness<'_>) {
+        self.table.prune(live);
+    }
+}
+
+#[test]
+fn an_object_that_changes_between_any_two_steps_is_not_traced_for_each_change_once_more() {
+    let mut heap = Heap::new();
+    let counted = heap.alloc_root(Counted { table: WeakKeyMap::new(), traces: AtomicUsize::new(0) });
+    let keys: Vec<_> = (0..3000).map(|n| heap.alloc_root(Node::leaf(n))).collect();
+    for key in &keys {
+        let value = heap.alloc(Node::leaf(0));
+        heap[&counted].table.insert(key, value);
+    }
+    let mut steps = 0;
+    while heap.step(Budget::Objects(40)).finished.is_none() {
+        steps += 1;
+        let value = heap.alloc(Node::leaf(1));
+        heap[&counted].table.insert(&keys[steps % keys.len()], value);
+    }
+    // Once for each slice of its table, and for the changes of the last steps.
+    let traces = heap[&counted].traces.load(Ordering::Relaxed);
+    assert!(steps > 100 && traces <= 3000 / 40 + 32, "{traces} times in {steps} steps");
+    assert!(keys.iter().all(|key| heap.is_alive(heap[&counted].table[key])));
 }

@@ -1,0 +1,53 @@
+//! A vector that grows without moving what it has: no push takes longer for what came before it.
+
+use alloc::vec::Vec;
+
+/// Items in a chunk: few enough that one is quickly found, so many that there are few chunks.
+const CHUNK: usize = 1024;
+/// Chunks that are kept for the next time.
+const KEPT: usize = 4;
+
+pub(super) struct Chunks<T> {
+    chunks: Vec<Vec<T>>,
+    len: usize,
+}
+
+impl<T> Default for Chunks<T> {
+    fn default() -> Self {
+        Self { chunks: Vec::new(), len: 0 }
+    }
+}
+
+impl<T> Chunks<T> {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn push(&mut self, item: T) {
+        let chunk = self.len / CHUNK;
+        if chunk == self.chunks.len() {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+        self.chunks[chunk].push(item);
+        self.len += 1;
+    }
+
+    pub(super) fn get(&self, index: usize) -> &T {
+        &self.chunks[index / CHUNK][index % CHUNK]
+    }
+
+    pub(super) fn get_mut(&mut self, index: usize) -> &mut T {
+        &mut self.chunks[index / CHUNK][index % CHUNK]
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.chunks.iter().flatten()
+    }
+
+    /// Empties it, and gives back most of its memory.
+    pub(super) fn clear(&mut self) {
+        self.chunks.truncate(KEPT);
+        self.chunks.iter_mut().for_each(Vec::clear);
+        self.len = 0;
+    }
+}
