@@ -545,6 +545,8 @@ impl Pool {
         let whole = !self.progress.in_page;
         match store.white_len(page) {
             Some(0) if whole => {
+                // Its last white slots may have been freed by hand since it was veiled.
+                store.unveil(page);
                 self.progress.pages += 1;
                 return LOOKED_AT;
             }
