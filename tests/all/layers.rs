@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&str] = &[
     "sync",
     "clock",
-    "unwind",
+    "panics",
     "handle",
     "hash",
     "stats",
-    "spans",
+    "tracing_spans",
     "config",
     "tag",
     "bitmap",
