@@ -4,9 +4,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use slotgc::{Liveness, Trace, Tracer};
 
-use crate::kinds::{Object, View};
-use crate::link::{Contents, Link};
-use crate::log::{self, AsideToken, Event, Injected, ObjectId, Token};
+use crate::contents::{Contents, FEW_EDGES};
+use crate::link::{Link, ObjectId};
+use crate::log::{self, AsideToken, Event, Injected, Token};
+use crate::types::view::{Object, View};
+
+pub(crate) type Node = Shaped<Body, ()>;
+pub(crate) type Plain = Shaped<Flat, ()>;
+pub(crate) type Leaf = Shaped<Tip, ()>;
+pub(crate) type Small = Shaped<Word, ()>;
+pub(crate) type Zero = Shaped<Nothing, ()>;
+pub(crate) type Chunk = Shaped<Flat, Pad<1100>>;
+pub(crate) type Block = Shaped<Body, Pad<2048>>;
+pub(crate) type Large = Shaped<Body, Pad<9000>>;
+pub(crate) type Wide = Shaped<Body, Line>;
 
 /// What a type holds.
 pub(crate) trait Core: Sized + Send + Sync + 'static {
@@ -131,18 +142,14 @@ impl Core for Body {
 pub(crate) struct Flat {
     id: ObjectId,
     value: u64,
-    edges: [Option<Link>; Self::EDGES],
-}
-
-impl Flat {
-    pub(crate) const EDGES: usize = 4;
+    edges: [Option<Link>; FEW_EDGES],
 }
 
 impl Core for Flat {
     const TRACED: bool = true;
 
     fn make(id: ObjectId, contents: &Contents) -> Self {
-        let mut made = Self { id, value: 0, edges: [None; Self::EDGES] };
+        let mut made = Self { id, value: 0, edges: [None; FEW_EDGES] };
         made.store(contents);
         made
     }

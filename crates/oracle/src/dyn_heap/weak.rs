@@ -2,12 +2,18 @@
 
 use slotgc::{Gc, Heap};
 
-use crate::calls::check_handle;
-use crate::containers::{Number, Tag};
-use crate::kinds::{KeyMap, Kind, Name, Names, Node, Object, Set, ValueMap};
-use crate::link::{Contents, Link};
-use crate::log::{ObjectId, Thrown, catch};
+use crate::contents::Contents;
+use crate::dyn_heap::check_handle;
+use crate::kind::Kind;
+use crate::link::{Link, ObjectId};
+use crate::log::{Thrown, catch};
 use crate::ops::{Interning, Sort};
+use crate::outside::Outside;
+use crate::types::containers::Number;
+use crate::types::containers::Tag;
+use crate::types::view::Object;
+use crate::types::view::View;
+use crate::types::{KeyMap, Name, Names, Node, Set, ValueMap};
 
 /// What `get_or_alloc` gives; `make` gets the heap.
 pub(crate) fn get_or_alloc(
@@ -67,10 +73,7 @@ pub(crate) fn intern(
             gc.map_or_else(
                 |refused| {
                     let text = refused.to_string();
-                    Interned::Refused(
-                        text,
-                        crate::kinds::View::holds(&refused.into_inner(), id, &named(name)),
-                    )
+                    Interned::Refused(text, View::holds(&refused.into_inner(), id, &named(name)))
                 },
                 found,
             )
@@ -89,7 +92,7 @@ pub(crate) fn intern(
 }
 
 /// Puts a clone of an object that is a weak collection outside, in place of what is there.
-pub(crate) fn copy_out(heap: &Heap, table: Link, sort: Sort, outside: &mut crate::containers::Outside) {
+pub(crate) fn copy_out(heap: &Heap, table: Link, sort: Sort, outside: &mut Outside) {
     match sort {
         Sort::OfValues => outside.values = heap[table.gc::<ValueMap>()].clone(),
         Sort::OfKeys => outside.keys = heap[table.gc::<KeyMap>()].clone(),
@@ -99,7 +102,7 @@ pub(crate) fn copy_out(heap: &Heap, table: Link, sort: Sort, outside: &mut crate
 }
 
 /// Makes an object of a clone of what is outside.
-pub(crate) fn copy_in(heap: &mut Heap, sort: Sort, outside: &crate::containers::Outside) -> Option<u64> {
+pub(crate) fn copy_in(heap: &mut Heap, sort: Sort, outside: &Outside) -> Option<u64> {
     Some(match sort {
         Sort::OfValues => heap.try_alloc(outside.values.clone()).ok()?.to_bits(),
         Sort::OfKeys => heap.try_alloc(outside.keys.clone()).ok()?.to_bits(),

@@ -1,73 +1,24 @@
 //! Calls of the heap that may run callbacks, and the callbacks.
 //!
-//! A closure inside a heap cannot borrow the runner. So a call of the heap lends it to the thread ([`LENT`]), and
-//! a callback takes it from there, puts the heap it is given in its place, runs its ops, each compared like any
-//! other, and puts everything back.
+//! A call of the heap lends the runner to the thread; a callback takes it from there, and runs its ops, each compared
+//! like any other.
 //!
 //! The model follows the heap: what a call does is carried out in the model when the first callback comes, or
 //! else when the call has returned. [`Course`] says what that is; it is where a cycle that takes several
 //! calls would be told apart from one that takes one.
 
-use std::cell::RefCell;
 use std::mem;
-use std::panic::{self, AssertUnwindSafe};
 
 use slotgc::Heap;
 
-use crate::calls::deaths::Code;
-use crate::link::Contents;
-use crate::log::{self, Injected, NoticeToken, ObjectId, Thrown};
+use crate::contents::Contents;
+use crate::lent::{self, CalledBack};
+use crate::link::ObjectId;
+use crate::log::Thrown;
 use crate::model::{Collected, ValueGoes, WatchRef};
 use crate::ops::Ending;
-use crate::runner::Runner;
-
-thread_local! {
-    /// The runner while it calls a heap.
-    static LENT: RefCell<Option<Runner>> = const { RefCell::new(None) };
-}
-
-/// A call of the heap that is under way.
-#[derive(Debug)]
-pub(super) struct Frame {
-    heap: usize,
-    course: Course,
-    /// The first panic of user code in it, which it must raise.
-    first: Option<ObjectId>,
-    /// A known bug: `destroy` raises the panic of a `trace`, in the collection that its callbacks asked for, though
-    /// one of them panicked first. To go when that is mended.
-    hidden: Option<ObjectId>,
-    /// What it did so far.
-    pub(super) total: Collected,
-}
-
-/// What a call is to do from here on.
-#[derive(Debug)]
-pub(super) enum Course {
-    /// It runs no callbacks: it has none, or they wait for a batch that runs already.
-    Quiet,
-    /// It runs this one finalizer.
-    ByHand(Option<u64>),
-    /// It runs what is due, and collects again as long as callbacks ask for it; first of all if that is `pending`.
-    Collect {
-        /// Whether it is a death by hand that began it.
-        by_hand: bool,
-        extra: Contents,
-        /// A panic of the root source.
-        source: Option<ObjectId>,
-        pending: bool,
-    },
-    /// The end of a heap: runs what is due and at-exit finalizers, then all objects die.
-    Exit,
-    /// They did: runs what is due.
-    Ended,
-}
-
-impl Course {
-    /// After a death by hand: a collection only if a callback asks for one.
-    pub(super) fn after_death() -> Self {
-        Course::Collect { by_hand: true, extra: Contents::default(), source: None, pending: false }
-    }
-}
+use crate::runner::frame::{Course, Frame};
+use crate::runner::state::Runner;
 
 impl Runner {
     /// Calls the heap, which does what the course says. Gives the result unless user code panicked, as it then had to.
@@ -101,23 +52,13 @@ impl Runner {
     fn calling<R>(&mut self, heap: usize, call: impl FnOnce(&mut Heap) -> R) -> Result<R, Thrown> {
         let mut apart = mem::take(&mut self.worlds[heap].heap);
         self.worlds[heap].busy += 1;
-        LENT.set(Some(mem::take(self)));
-        let result = log::catch(|| call(&mut apart));
-        *self = LENT.take().expect("a callback gives the runner back");
+        let result = lent::lend(self, || call(&mut apart));
         self.worlds[heap].heap = apart;
         self.worlds[heap].busy -= 1;
         if let Some(difference) = self.failed.take() {
             panic!("{difference}");
         }
         result
-    }
-
-    /// What the heap runs for a registration.
-    pub(super) fn code(watch: WatchRef, token: NoticeToken) -> Code {
-        Box::new(move |heap, bits| {
-            let _token = token;
-            told(heap, watch, bits);
-        })
     }
 
     /// Reads the log for what the call under way did; panics of destructors are its panics.
@@ -225,8 +166,19 @@ impl Runner {
         let frame = self.frames.last_mut().expect("a call is under way");
         frame.total = frame.total.then(collected);
     }
+}
 
-    /// The heap runs a registration. Gives what it is to panic with.
+impl CalledBack for Runner {
+    type Watch = WatchRef;
+
+    fn is_over(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    fn place(&mut self, watch: WatchRef) -> &mut Heap {
+        &mut self.worlds[watch.heap].heap
+    }
+
     fn notified(&mut self, watch: WatchRef, bits: Option<u64>) -> Option<ObjectId> {
         let WatchRef { heap, incarnation, number } = watch;
         assert_eq!(self.worlds[heap].incarnation, incarnation, "a heap that is gone runs nothing");
@@ -253,24 +205,8 @@ impl Runner {
         self.throw(thrown);
         thrown
     }
-}
 
-/// A callback or finalizer runs, of the heap it is lent.
-fn told(lent: &mut Heap, watch: WatchRef, bits: Option<u64>) {
-    // Nobody lends the runner: a run that failed is dropping its heaps.
-    let Some(mut runner) = LENT.take() else { return };
-    let mut thrown = None;
-    if runner.failed.is_none() {
-        mem::swap(lent, &mut runner.worlds[watch.heap].heap);
-        let ran = panic::catch_unwind(AssertUnwindSafe(|| runner.notified(watch, bits)));
-        mem::swap(lent, &mut runner.worlds[watch.heap].heap);
-        match ran {
-            Ok(injected) => thrown = injected,
-            Err(payload) => runner.failed = Some(log::text_of(&*payload)),
-        }
-    }
-    LENT.set(Some(runner));
-    if let Some(id) = thrown {
-        Injected(id).raise();
+    fn fail(&mut self, difference: String) {
+        self.failed = Some(difference);
     }
 }

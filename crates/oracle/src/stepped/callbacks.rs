@@ -1,92 +1,19 @@
 //! Calls of the heap that may collect or run callbacks, and the callbacks.
 //!
-//! As for [`run`](crate::run): a call of the heap lends the runner to the thread, a callback takes it from there, with
-//! the heap that it is given in its place.
+//! As for [`run`](crate::run), a call of the heap lends the runner to the thread, and a callback takes it from there.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::mem;
-use std::panic::{self, AssertUnwindSafe};
 
-use slotgc::{Heap, Phase, Rule, StepReport};
+use slotgc::{Heap, Phase, StepReport};
 
-use crate::calls::deaths::Code;
-use crate::link::Contents;
-use crate::log::{self, Injected, NoticeToken, ObjectId, Thrown};
+use crate::lent::{self, CalledBack};
+use crate::link::ObjectId;
+use crate::log::Thrown;
 use crate::model::Index;
-use crate::stepped::Source;
+use crate::stepped::frame::{Call, Frame};
+use crate::stepped::program::Source;
 use crate::stepped::runner::Runner;
-
-thread_local! {
-    /// The runner while it calls a heap.
-    static LENT: RefCell<Option<Runner>> = const { RefCell::new(None) };
-}
-
-/// What a call may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
-    /// No collection, no callbacks.
-    Quiet,
-    /// A slice of the cycle under way, or of a new one.
-    Slice,
-    /// What is due.
-    Pace,
-    /// A minor collection, with no cycle under way.
-    Minor,
-    /// A full collection.
-    Whole,
-    /// Callbacks of one that was destroyed, and the full collection that they ask for.
-    ByHand,
-}
-
-/// A call of the heap that is under way.
-#[derive(Debug)]
-pub(super) struct Frame {
-    pub(super) call: Call,
-    pub(super) source: Source,
-    /// What the source has, from the beginning of the call to its end.
-    pub(super) extra: Contents,
-    /// Cycles that left `Mark` in it so far.
-    pub(super) cycles: u64,
-    /// Which rule of pacing decided, when that is known.
-    pub(super) rule: Option<Rule>,
-    /// Whether it has returned.
-    pub(super) has_ended: bool,
-    /// Whether a callback asked for a collection.
-    wants: bool,
-    /// Tags and callbacks that the cycle under way has yet to tell, while a call tells of one that was destroyed.
-    apart: Option<[BTreeSet<u64>; 2]>,
-    /// The first panic of user code in it, which it must raise.
-    first: Option<ObjectId>,
-}
-
-impl Frame {
-    pub(super) fn new(call: Call, source: Source) -> Self {
-        Self {
-            call,
-            source,
-            extra: Contents::default(),
-            cycles: 0,
-            rule: None,
-            has_ended: false,
-            wants: false,
-            apart: None,
-            first: None,
-        }
-    }
-
-    /// A registration was cancelled.
-    pub(super) fn forget(&mut self, number: u64) {
-        for numbers in self.apart.iter_mut().flatten() {
-            numbers.remove(&number);
-        }
-    }
-
-    /// Whether it tells of one that was destroyed, and of nothing else yet.
-    pub(super) fn is_apart(&self) -> bool {
-        self.apart.is_some()
-    }
-}
 
 impl Runner {
     /// An object is about to be destroyed: what is to be told of it.
@@ -170,9 +97,7 @@ impl Runner {
         call: impl FnOnce(&mut Heap) -> Option<StepReport>,
     ) -> Result<Option<StepReport>, Thrown> {
         let mut apart = mem::take(&mut self.heap);
-        LENT.set(Some(mem::take(self)));
-        let result = log::catch(|| call(&mut apart));
-        *self = LENT.take().expect("a callback gives the runner back");
+        let result = lent::lend(self, || call(&mut apart));
         self.heap = apart;
         if let Some(difference) = self.failed.take() {
             panic!("{difference}");
@@ -199,15 +124,27 @@ impl Runner {
         }
     }
 
-    /// What the heap runs for a registration.
-    pub(super) fn code(number: u64, token: NoticeToken) -> Code {
-        Box::new(move |heap, bits| {
-            let _token = token;
-            told(heap, number, bits);
-        })
+    /// A tag was sent, or a callback runs.
+    pub(super) fn count_told(&mut self) {
+        self.report.told += 1;
+        let running = self.frames.iter().rev().find(|frame| frame.call != Call::Quiet);
+        if running.is_some_and(|frame| !frame.is_apart()) {
+            self.unreported[2] += 1;
+        }
+    }
+}
+
+impl CalledBack for Runner {
+    type Watch = u64;
+
+    fn is_over(&self) -> bool {
+        self.failed.is_some() || self.is_over
     }
 
-    /// The heap runs a callback. Gives what it is to panic with.
+    fn place(&mut self, _: u64) -> &mut Heap {
+        &mut self.heap
+    }
+
     fn notified(&mut self, number: u64, bits: Option<u64>) -> Option<ObjectId> {
         self.look(true);
         self.unite(false);
@@ -230,32 +167,7 @@ impl Runner {
         known.panics.then_some(known.id)
     }
 
-    /// A tag was sent, or a callback runs.
-    pub(super) fn count_told(&mut self) {
-        self.report.told += 1;
-        let running = self.frames.iter().rev().find(|frame| frame.call != Call::Quiet);
-        if running.is_some_and(|frame| !frame.is_apart()) {
-            self.unreported[2] += 1;
-        }
-    }
-}
-
-/// A callback runs, of the heap it is lent.
-fn told(lent: &mut Heap, number: u64, bits: Option<u64>) {
-    // Nobody lends the runner: the run is over.
-    let Some(mut runner) = LENT.take() else { return };
-    let mut thrown = None;
-    if runner.failed.is_none() && !runner.is_over {
-        mem::swap(lent, &mut runner.heap);
-        let ran = panic::catch_unwind(AssertUnwindSafe(|| runner.notified(number, bits)));
-        mem::swap(lent, &mut runner.heap);
-        match ran {
-            Ok(injected) => thrown = injected,
-            Err(payload) => runner.failed = Some(log::text_of(&*payload)),
-        }
-    }
-    LENT.set(Some(runner));
-    if let Some(id) = thrown {
-        Injected(id).raise();
+    fn fail(&mut self, difference: String) {
+        self.failed = Some(difference);
     }
 }

@@ -3,16 +3,23 @@
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
 
-use slotgc::{Trace, Weak, WeakKeyMap, WeakSet, WeakValueMap};
+use slotgc::{Interner, Trace, Weak, WeakKeyMap, WeakSet, WeakValueMap};
 
-use crate::containers::{Held, KeysView, Number, SetView, Tag, ValuesView};
-use crate::kinds::{KeyMap, Names, Object, Plain, Set, ValueMap, View};
-use crate::link::{Contents, Link};
-use crate::log::{ObjectId, Token};
+use crate::contents::Contents;
+use crate::link::{Link, ObjectId};
+use crate::log::Token;
 use crate::tables::{Named, Tables};
+use crate::types::containers::{Held, Number, Tag};
+use crate::types::shapes::{Node, Plain};
+use crate::types::view::{KeysView, Object, SetView, ValuesView, View};
+
+pub(crate) type ValueMap = WeakValueMap<Tag, Node>;
+pub(crate) type KeyMap = WeakKeyMap<Node, Held<Node>>;
+pub(crate) type Set = WeakSet<Node>;
+pub(crate) type Names = Interner<Name>;
 
 /// Whether an interner has those names.
-pub(super) fn has_names(interner: &Names, tables: &Tables) -> bool {
+pub(crate) fn has_names(interner: &Names, tables: &Tables) -> bool {
     let sorted = |bits: &mut dyn Iterator<Item = u64>| {
         let mut bits: Vec<_> = bits.collect();
         bits.sort_unstable();

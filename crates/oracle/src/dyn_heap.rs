@@ -9,10 +9,13 @@ pub(crate) mod weak;
 
 use slotgc::{AnyGc, Gc, Heap, Others, Root};
 
-use crate::kinds::{Kind, Large, Leaf, Node, Object, Plain, View, of_kind};
-use crate::link::{Contents, Link};
-use crate::log::{ObjectId, Thrown, catch};
+use crate::contents::Contents;
+use crate::kind::Kind;
+use crate::link::{Link, ObjectId};
+use crate::log::{Thrown, catch};
 use crate::ops::{Access, How, Pick};
+use crate::types::view::{Object, View};
+use crate::types::{Large, Leaf, Node, Plain, of_kind};
 
 /// Why a call gave no object: the text that came with it, if any.
 pub(crate) type Gone = Option<String>;

@@ -2,9 +2,11 @@
 
 use slotgc::{DeathQueue, Finalizer, Graveyard, Heap, Watch};
 
-use crate::kinds::{Kind, Object, View, of_kind};
+use crate::kind::Kind;
 use crate::link::Link;
 use crate::log::NoticeToken;
+use crate::types::of_kind;
+use crate::types::view::{Object, View};
 
 /// What a callback or a finalizer does, with the handle that it is given.
 pub(crate) type Code = Box<dyn FnOnce(&mut Heap, Option<u64>) + Send>;

@@ -3,21 +3,16 @@
 //! Each is changed by an edit of the op language, which gives an [`Answer`], and compared with the model's
 //! [`Tables`] in every way it can be looked at.
 
-mod objects;
-
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
 
-use slotgc::{Heap, Interner, Trace, Weak, WeakKeyMap, WeakSet, WeakValueMap};
+use slotgc::{Trace, Weak, WeakKeyMap, WeakSet, WeakValueMap};
 
-use crate::kinds::{KeyMap, Object, Set, ValueMap};
 use crate::link::Link;
 use crate::log::Mark;
-use crate::ops::{Combine, KeysEdit, SetEdit, ValuesEdit};
+use crate::ops::{KeysEdit, SetEdit, ValuesEdit};
 use crate::tables::{Answer, Tables, is_kept};
-
-use objects::has_names;
-pub(crate) use objects::{Name, Shelf};
+use crate::types::view::{KeysView, Object, SetView, ValuesView};
 
 /// What a key of a `WeakValueMap` is looked up by. Not `Clone`, so that it may say what its owned form is.
 #[derive(Debug, PartialEq, Eq, Hash, Trace)]
@@ -84,7 +79,7 @@ impl ToOwned for Number {
 #[derive(Debug, Trace)]
 pub(crate) struct Held<T> {
     links: Vec<Link>,
-    inner: WeakKeyMap<T, Link>,
+    pub(super) inner: WeakKeyMap<T, Link>,
     #[trace(skip)]
     _mark: Mark,
 }
@@ -114,30 +109,6 @@ impl<T> Held<T> {
         inner.sort_unstable();
         self.links.iter().map(|link| link.bits).chain(inner.into_iter().flatten()).collect()
     }
-}
-
-impl Link {
-    fn weak<T>(self) -> Weak<T> {
-        self.gc().downgrade()
-    }
-}
-
-/// A `WeakValueMap`.
-pub(crate) trait ValuesView {
-    fn edit(&mut self, edit: ValuesEdit, links: &[Link]) -> Answer;
-    fn holds(&self, tables: &Tables) -> bool;
-}
-
-/// A `WeakKeyMap`.
-pub(crate) trait KeysView {
-    fn edit(&mut self, edit: KeysEdit, links: &[Link]) -> Answer;
-    fn holds(&self, tables: &Tables) -> bool;
-}
-
-/// A `WeakSet`.
-pub(crate) trait SetView {
-    fn edit(&mut self, edit: SetEdit, link: Link) -> Answer;
-    fn holds(&self, tables: &Tables) -> bool;
 }
 
 impl<T: Object> ValuesView for WeakValueMap<Tag, T> {
@@ -279,59 +250,5 @@ impl<T: Object> SetView for WeakSet<T> {
         let each = tables.set.iter().all(|link| self.contains(link.weak::<T>()));
         let len = (self.len(), self.is_empty()) == (found.len(), found.is_empty());
         each && len && found.into_iter().eq(tables.set.iter().map(|link| link.bits))
-    }
-}
-
-/// Weak collections that no heap holds, so that none prunes them.
-#[derive(Debug, Default)]
-pub(crate) struct Outside {
-    pub(crate) values: ValueMap,
-    pub(crate) keys: KeyMap,
-    pub(crate) set: Set,
-    pub(crate) names: Interner<Name>,
-}
-
-impl Outside {
-    pub(crate) fn prune_dead(&mut self, heap: &Heap) {
-        self.values.prune_dead(heap);
-        self.keys.prune_dead(heap);
-        self.set.prune_dead(heap);
-        self.names.prune_dead(heap);
-    }
-
-    pub(crate) fn holds(&self, tables: &Tables) -> bool {
-        ValuesView::holds(&self.values, tables)
-            && KeysView::holds(&self.keys, tables)
-            && SetView::holds(&self.set, tables)
-            && has_names(&self.names, tables)
-    }
-
-    /// Combines the set with another one into this one, in both ways there are.
-    pub(crate) fn combine(&mut self, by: Combine, other: &Set) {
-        let mut assigned = self.set.clone();
-        let combined = match by {
-            Combine::Union => {
-                assigned |= other;
-                &self.set | other
-            }
-            Combine::Intersection => {
-                assigned &= other;
-                &self.set & other
-            }
-            Combine::Difference => {
-                assigned -= other;
-                &self.set - other
-            }
-            Combine::Symmetric => {
-                assigned ^= other;
-                &self.set ^ other
-            }
-        };
-        assert_eq!(assigned, combined, "an operator and its assigning form");
-        let both = self.set.intersection(other).count();
-        assert_eq!(self.set.is_disjoint(other), both == 0, "is_disjoint");
-        assert_eq!(self.set.is_subset(other), both == self.set.len(), "is_subset");
-        assert_eq!(self.set.is_superset(other), both == other.len(), "is_superset");
-        self.set = combined;
     }
 }
