@@ -319,9 +319,10 @@ impl Runner {
             let mut rest = object.contents.clone();
             let is_live = |link| self.model.resolve_key(link).is_some();
             let in_slices = self.phase == Phase::Prune && view.has(Named::Value(0)).is_some();
-            let entries = match in_slices {
-                true => rest.tables.prune_partly(is_live, |entry| view.has(entry) == Some(true)),
-                false => rest.prune(is_live),
+            let entries = if in_slices {
+                rest.tables.prune_partly(is_live, |entry| view.has(entry) == Some(true))
+            } else {
+                rest.prune(is_live)
             };
             let is_pruned = view.holds(object.id, &rest);
             assert!(is_pruned || view.holds(object.id, &object.contents), "the heap has another {object:?}");

@@ -7,11 +7,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use slotgc::{Budget, CollectStats, Gc};
+use slotgc_graphs::{Graph, NONE};
 
 use crate::clock::Stopwatch;
+use crate::needs::Handles;
+use crate::needs::collect::Linked;
 use crate::peers::slotgc::{Node, SlotGc};
-use crate::peers::{Handles, Linked};
-use crate::shape::{Graph, Inputs, NONE, Shape};
+use crate::shape::{Inputs, Shape};
 use crate::work::{Bound, Work, per_object};
 
 const BUDGET: Budget = Budget::Time(Duration::from_millis(1));

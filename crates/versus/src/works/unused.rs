@@ -9,12 +9,13 @@ use std::rc::Rc;
 use slotgc::{DeathQueue, Graveyard, Heap, Interner, WeakKeyMap, WeakSet, WeakValueMap};
 
 use crate::clock::Stopwatch;
+use crate::needs::collect::Rooted;
+use crate::needs::{First, Handles};
 use crate::peers::slotgc::{Node, Past, WithPast};
-use crate::peers::{First, Handles, Rooted};
 use crate::shape::{Inputs, Shape};
-use crate::work::collect::{half_dies, nothing_dies};
-use crate::work::get::{Order, measure};
 use crate::work::{Work, per_object, sum_of_ids, touched};
+use crate::works::collect::{half_dies, nothing_dies};
+use crate::works::get::{Order, measure};
 
 /// Objects that lived and died before the work begins, in both heaps.
 const FORMER: u64 = 1000;

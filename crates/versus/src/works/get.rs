@@ -7,17 +7,16 @@
 use std::hint::black_box;
 use std::rc::Rc;
 
-use crate::clock::Stopwatch;
+use slotgc_graphs::Random;
+
 use crate::limits::{BitmapSlots, IndexVec};
-use crate::peers::{Ends, Field, First, Handles, Last};
+use crate::needs::passes;
+use crate::needs::{Ends, Field, First, Handles, Last};
 use crate::peers::{
     rc::Rc as StdRc, safe_gc::Unrooted, slotgc::SlotGc, slotmap::SlotMap, thunderdome::Thunderdome,
 };
-use crate::shape::{Inputs, Random};
-use crate::work::{Work, per_object, size_name, sum_of_ids};
-
-/// Lookups in one measurement: some milliseconds even where everything is in the first-level cache.
-const LOOKUPS: usize = 4_000_000;
+use crate::shape::Inputs;
+use crate::work::{Work, size_name, sum_of_ids};
 
 /// In which order objects are visited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,16 +74,6 @@ pub(super) fn measure<P: Handles, F: Field>(order: Order, n: usize) -> f64 {
     assert_eq!(sum::<P, F>(&heap, &handles), expected);
 
     passes(n, expected, || sum::<P, F>(black_box(&heap), black_box(&handles)))
-}
-
-/// The time of a lookup, when `sum` makes `n` of them and this is what they add up to.
-pub(crate) fn passes(n: usize, expected: u64, sum: impl Fn() -> u64) -> f64 {
-    let passes = (LOOKUPS / n).max(1);
-    let start = Stopwatch::start();
-    for _ in 0..passes {
-        assert_eq!(black_box(sum()), expected);
-    }
-    per_object(start.elapsed(), passes * n)
 }
 
 /// The loop that is timed: of its own, so that all peers' loops are compiled alike.

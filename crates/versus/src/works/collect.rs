@@ -7,62 +7,19 @@
 
 use std::rc::Rc;
 
+use slotgc_graphs::Graph;
+
 use crate::clock::Stopwatch;
 use crate::limits::{StackMark, TwoStageMark, TwoStageSmallPages};
 use crate::malloc;
+use crate::needs::collect::{Census, Collector, Examines, Reached, Rooted};
 use crate::peers::{
-    Rooted, boa_gc::BoaGc, dumpster::Dumpster, gc::RustGc, gc_arena::GcArena, rust_cc::RustCc,
-    safe_gc::SafeGc, slotgc::SlotGc,
+    boa_gc::BoaGc, dumpster::Dumpster, gc::RustGc, gc_arena::GcArena, rust_cc::RustCc, safe_gc::SafeGc,
+    slotgc::SlotGc,
 };
 use crate::probe;
-use crate::shape::{Graph, Inputs, Shape};
+use crate::shape::{Inputs, Shape};
 use crate::work::{OnOverflow, Work, per_object};
-
-/// What collecting needs of a peer.
-pub(crate) trait Collector {
-    /// Which collections look at all objects.
-    const EXAMINES: Examines = Examines::All;
-
-    /// Makes the objects of a graph in order, and its edges, and roots the graph's roots and nothing else.
-    fn build(graph: &Graph) -> Self;
-    /// Drops all roots but the first.
-    fn drop_other_roots(&mut self);
-    /// A full collection.
-    fn collect(&mut self);
-    /// Which objects are alive, as far as the peer can say.
-    fn census(&self) -> Census;
-    /// Follows the edges from the roots.
-    fn walk(&self) -> Reached;
-}
-
-/// What a peer's collection looks at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Examines {
-    /// Every object.
-    All,
-    /// Objects that lost a reference, and what those reach.
-    Candidates,
-}
-
-/// Which objects live.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Census {
-    /// Their number.
-    Count(usize),
-    /// Whether each of some objects, given by id, lives.
-    Sample(Vec<(usize, bool)>),
-    /// The peer does not say, but each object is an allocation of its own.
-    AskMalloc,
-}
-
-/// What a walk over a graph found.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Reached {
-    /// Objects.
-    pub(crate) count: usize,
-    /// The sum of their ids.
-    pub(crate) sum: u64,
-}
 
 /// The objects that are to live.
 struct Expected<'a> {

@@ -7,9 +7,12 @@
 
 use std::rc::Rc;
 
+use slotgc_graphs::Random;
+
 use crate::clock::Stopwatch;
+use crate::needs::ephemeron::{Chain, Links};
 use crate::peers::weak::{TableChain, WeakKeyChain, boa_gc::BoaChain};
-use crate::shape::{Inputs, Random};
+use crate::shape::Inputs;
 use crate::work::{Bound, Work, per_object, size_name};
 
 /// In which order entries are inserted, and where the chain leads.
@@ -25,61 +28,19 @@ enum Order {
     Scattered,
 }
 
-/// A chain through all objects, and the order of its entries.
-#[derive(Debug)]
-pub(crate) struct Links {
-    /// All objects along the chain.
-    chain: Vec<u32>,
-    /// The places in the chain of the entries' keys, in the order of insertion.
-    insertions: Vec<u32>,
-}
-
-impl Links {
-    fn new(n: usize, order: Order) -> Self {
-        let mut random = Random::new(7);
-        let in_sequence: Vec<u32> = (0..n as u32).collect();
-        let chain = if order == Order::Scattered { random.order(n) } else { in_sequence };
-        let mut insertions: Vec<u32> = (0..n as u32 - 1).collect();
-        match order {
-            Order::Forward => {}
-            Order::Reverse => insertions.reverse(),
-            Order::Shuffled => random.shuffle(&mut insertions),
-            Order::Scattered => insertions.sort_unstable_by_key(|place| chain[*place as usize]),
-        }
-        Self { chain, insertions }
+/// The links of a chain, and the order of its entries.
+fn links(n: usize, order: Order) -> Links {
+    let mut random = Random::new(7);
+    let in_sequence: Vec<u32> = (0..n as u32).collect();
+    let chain = if order == Order::Scattered { random.order(n) } else { in_sequence };
+    let mut insertions: Vec<u32> = (0..n as u32 - 1).collect();
+    match order {
+        Order::Forward => {}
+        Order::Reverse => insertions.reverse(),
+        Order::Shuffled => random.shuffle(&mut insertions),
+        Order::Scattered => insertions.sort_unstable_by_key(|place| chain[*place as usize]),
     }
-
-    /// How many objects there are; entries are one less.
-    pub(crate) fn len(&self) -> usize {
-        self.chain.len()
-    }
-
-    /// The object that is to be rooted.
-    pub(crate) fn first(&self) -> usize {
-        self.chain[0] as usize
-    }
-
-    /// Gives the key and the value of each entry, in the order of insertion.
-    pub(crate) fn each(&self, mut entry: impl FnMut(usize, usize)) {
-        for place in &self.insertions {
-            let place = *place as usize;
-            entry(self.chain[place] as usize, self.chain[place + 1] as usize);
-        }
-    }
-}
-
-/// What a chain needs of a peer.
-pub(crate) trait Chain {
-    /// Makes the objects, and an entry for each link; roots the first object of the chain.
-    fn build(links: &Links) -> Self;
-    /// A full collection.
-    fn collect(&mut self);
-    /// Entries of which key and value live: from the first on, where the table can be asked.
-    fn steps(&self) -> usize;
-    /// Drops the root.
-    fn drop_first(&mut self);
-    /// Entries whose key lives, as far as the peer can say.
-    fn living(&self) -> usize;
+    Links { chain, insertions }
 }
 
 /// Collections before the one that is timed.
@@ -90,7 +51,7 @@ enum WarmUp {
 }
 
 fn measure<C: Chain>(n: usize, order: Order, warm_up: WarmUp) -> f64 {
-    let links = Links::new(n, order);
+    let links = links(n, order);
     let mut chain = C::build(&links);
     if warm_up == WarmUp::One {
         chain.collect();

@@ -15,12 +15,12 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use slotgc::{Budget, CollectStats, Gc, Heap, HeapConfig, Root, Rule, StepReport, Trace, WeakValueMap};
+use slotgc_graphs::{DEGREE, Random};
 
 use crate::clock::Stopwatch;
 use crate::distribution::Distribution;
+use crate::needs::NODE_BYTES;
 use crate::options::Options;
-use crate::peers::NODE_BYTES;
-use crate::shape::{DEGREE, Random};
 
 /// What a step may take.
 pub(crate) const BUDGET: Duration = Duration::from_millis(1);

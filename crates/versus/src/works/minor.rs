@@ -6,11 +6,12 @@
 use std::rc::Rc;
 
 use slotgc::{CollectStats, Gc, Heap, Root, Trace};
+use slotgc_graphs::{DEGREE, Random};
 
 use crate::clock::Stopwatch;
 use crate::distribution::Distribution;
-use crate::peers::NODE_BYTES;
-use crate::shape::{DEGREE, Inputs, Random};
+use crate::needs::NODE_BYTES;
+use crate::shape::Inputs;
 use crate::work::{Bound, Work, size_name};
 
 const YOUNG: usize = 10_000;

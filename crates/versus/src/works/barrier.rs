@@ -11,10 +11,11 @@ use std::hint::black_box;
 use std::rc::Rc;
 
 use slotgc::{Gc, Heap, Trace, Tracer};
+use slotgc_graphs::{DEGREE, Random};
 
 use crate::clock::Stopwatch;
-use crate::peers::NODE_BYTES;
-use crate::shape::{DEGREE, Inputs, Random};
+use crate::needs::NODE_BYTES;
+use crate::shape::Inputs;
 use crate::work::{Bound, Work, per_object};
 
 /// Rounds over all objects in one measurement.
