@@ -6,7 +6,6 @@
 // Without std a panic cannot be caught: a second one while the first unwinds ends the process. What provokes that is
 // left out there.
 mod caches;
-mod child;
 mod collect;
 mod counts;
 mod deaths;
@@ -35,6 +34,7 @@ mod regressions;
 mod roots;
 mod shutdown;
 mod steps;
+mod subprocess;
 mod threads;
 mod weak;
 mod weak_maps;
