@@ -22,7 +22,7 @@
 
 mod mark;
 mod meter;
-mod ring;
+mod prefetch_queue;
 
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -34,13 +34,13 @@ use crate::clock::{Clock, Stopwatch};
 use crate::death::Deaths;
 use crate::handle::RawHandle;
 use crate::page::{Age, Store, SweepLog};
+use crate::panics::Panics;
 use crate::pool::{Pool, Scope};
 use crate::root::RootTable;
-use crate::spans;
 use crate::stats::{CollectStats, Phase};
 use crate::sync::{HeapNumber, Ordering};
-use crate::trace::{Aside, Destroyed, Era, Moment, RootSource, Trace};
-use crate::unwind::Panics;
+use crate::trace::{Destroyed, Discarded, Era, Moment, RootSource, Trace};
+use crate::tracing_spans;
 
 pub(crate) use mark::Marker;
 use mark::TraceOps;
@@ -57,18 +57,18 @@ pub(crate) struct Parts<'a, H> {
 
 /// What a cycle starts from, and how far it looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
+pub(crate) enum CycleKind {
     /// Roots and root sources; all objects.
     Major,
     /// The same, and all old objects; those made since the last collection.
     Minor,
     /// Nothing; all objects: the end of the heap.
-    Last,
+    Shutdown,
 }
 
-impl Kind {
+impl CycleKind {
     fn scope(self) -> Scope {
-        if self == Kind::Minor { Scope::Minor } else { Scope::Major }
+        if self == CycleKind::Minor { Scope::Minor } else { Scope::Major }
     }
 }
 
@@ -84,7 +84,7 @@ pub(crate) struct Collector {
     ops: Vec<TraceOps>,
     marker: Marker,
     phase: Phase,
-    kind: Kind,
+    kind: CycleKind,
     /// Whether the dead were made to resolve no longer before their sweep.
     condemned: bool,
     /// Whether a cycle was abandoned, so that the white bits mean nothing until a full one was completed.
@@ -101,7 +101,7 @@ pub(crate) struct Collector {
     /// Pools whose pages with free slots were found.
     listed_pools: usize,
     log: SweepLog,
-    aside: SyncWrapper<Aside>,
+    discarded: SyncWrapper<Discarded>,
     /// Of the cycle under way.
     stats: CollectStats,
 }
@@ -112,7 +112,7 @@ impl Default for Collector {
             ops: Vec::new(),
             marker: Marker::default(),
             phase: Phase::Idle,
-            kind: Kind::Major,
+            kind: CycleKind::Major,
             condemned: false,
             needs_major: false,
             now: Moment::default(),
@@ -121,7 +121,7 @@ impl Default for Collector {
             pool: 0,
             listed_pools: 0,
             log: SweepLog::default(),
-            aside: SyncWrapper::new(Aside::default()),
+            discarded: SyncWrapper::new(Discarded::default()),
             stats: CollectStats::default(),
         }
     }
@@ -172,25 +172,25 @@ impl Collector {
     }
 
     /// Begins a cycle, and abandons one that is marking.
-    pub(crate) fn begin<H>(&mut self, parts: &mut Parts<'_, H>, kind: Kind) {
+    pub(crate) fn begin<H>(&mut self, parts: &mut Parts<'_, H>, kind: CycleKind) {
         assert!(!self.is_committed(), "a cycle that is past marking is finished before the next one begins");
         let Parts { store, pools, roots, clock, .. } = parts;
         let mut watch = Stopwatch::start(clock);
         self.kind = kind;
         self.begin_era();
-        self.stats = CollectStats { is_minor: kind == Kind::Minor, ..CollectStats::default() };
+        self.stats = CollectStats { is_minor: kind == CycleKind::Minor, ..CollectStats::default() };
         self.pool = 0;
         self.listed_pools = 0;
         self.condemned = false;
         self.needs_major = true;
         pools.iter_mut().for_each(|pool| pool.set_making(store, Age::Traced));
         match kind {
-            Kind::Major => self.marker.begin_major(store, pools, roots),
-            Kind::Minor => {
+            CycleKind::Major => self.marker.begin_major(store, pools, roots),
+            CycleKind::Minor => {
                 self.marker.begin_minor(store);
                 pools.iter_mut().for_each(Pool::begin_minor);
             }
-            Kind::Last => self.marker.mark_nothing(store, pools, roots),
+            CycleKind::Shutdown => self.marker.mark_nothing(store, pools, roots),
         }
         self.phase = Phase::Mark;
         self.stats.mark_time += watch.lap();
@@ -204,11 +204,15 @@ impl Collector {
             self.destroyed.clear();
         }
         self.now.cycle += 1;
-        if self.kind != Kind::Minor {
+        if self.kind != CycleKind::Minor {
             self.since = self.now.cycle;
             self.destroyed.clear();
         }
-        self.marker.set_era(Era { now: self.now, since: self.since, is_minor: self.kind == Kind::Minor });
+        self.marker.set_era(Era {
+            now: self.now,
+            since: self.since,
+            is_minor: self.kind == CycleKind::Minor,
+        });
     }
 
     /// An object that is not known to be young died by hand.
@@ -238,7 +242,7 @@ impl Collector {
         let mut watch = Stopwatch::start(parts.clock);
         while self.phase != Phase::Idle && self.phase < until {
             let phase = self.phase;
-            let _span = spans::enter(phase);
+            let _span = tracing_spans::enter(phase);
             let is_done = match phase {
                 Phase::Mark => self.mark(parts, source, in_slices, meter),
                 Phase::Prune => self.prune(parts, meter, panics),
@@ -272,7 +276,7 @@ impl Collector {
         in_slices: bool,
         meter: &mut Meter<'_>,
     ) -> bool {
-        if self.kind != Kind::Last {
+        if self.kind != CycleKind::Shutdown {
             // Until it returns: a panic has abandoned the cycle.
             self.phase = Phase::Idle;
             let mut attempt = Attempt { store: parts.store, pools: parts.pools, succeeded: false };
@@ -302,7 +306,7 @@ impl Collector {
     /// Marks a bit, at a moment that nobody chose: zeal mode.
     #[cfg(gc_zeal)]
     pub(crate) fn mark_a_bit<H>(&mut self, parts: &mut Parts<'_, H>) {
-        if self.phase == Phase::Mark && self.kind == Kind::Major {
+        if self.phase == Phase::Mark && self.kind == CycleKind::Major {
             self.phase = Phase::Idle;
             let mut meter =
                 Meter::new(crate::config::Budget::Objects(1), parts.clock, core::time::Duration::ZERO);
@@ -317,8 +321,8 @@ impl Collector {
     }
 
     fn prune<H>(&mut self, parts: &mut Parts<'_, H>, meter: &mut Meter<'_>, panics: &mut Panics) -> bool {
-        let Self { marker, ops, aside, stats, destroyed, .. } = self;
-        let set_aside = RefCell::new(mem::take(aside.get_mut()));
+        let Self { marker, ops, discarded, stats, destroyed, .. } = self;
+        let set_aside = RefCell::new(mem::take(discarded.get_mut()));
         let mut is_done = false;
         // One owner at a time: what one pruned before its panic is not counted.
         panics.run_all(|| {
@@ -334,7 +338,7 @@ impl Collector {
             }
             !is_done
         });
-        *aside.get_mut() = set_aside.into_inner();
+        *discarded.get_mut() = set_aside.into_inner();
         if is_done {
             self.phase = Phase::Sweep;
         }
@@ -364,7 +368,7 @@ impl Collector {
             }
         }
         while let Some(raw) = self.log.watched.pop() {
-            parts.deaths.mourn(raw, self.kind == Kind::Last);
+            parts.deaths.mourn(raw, self.kind == CycleKind::Shutdown);
             meter.spend(1);
             if meter.is_spent() {
                 return false;
@@ -403,13 +407,13 @@ impl Collector {
             }
             self.pool += 1;
         }
-        let aside = self.aside.get_mut();
+        let discarded = self.discarded.get_mut();
         let mut is_done = false;
         panics.run_all(|| {
             if meter.is_spent() {
                 return false;
             }
-            is_done = !aside.drop_first();
+            is_done = !discarded.drop_first();
             meter.spend(usize::from(!is_done));
             !is_done
         });
@@ -448,7 +452,7 @@ impl Collector {
     }
 
     /// Ends the cycle, all notifications told; gives what it did.
-    pub(crate) fn finish(&mut self) -> (Kind, CollectStats) {
+    pub(crate) fn finish(&mut self) -> (CycleKind, CollectStats) {
         self.phase = Phase::Idle;
         (self.kind, self.stats)
     }

@@ -33,7 +33,7 @@ pub use guard::{Watch, WatchGuard};
 pub use queue::DeathQueue;
 
 /// Code that runs once, with the heap, and may give something back.
-pub(crate) trait Last<H>: Send {
+pub(crate) trait Callback<H>: Send {
     fn run(self: Box<Self>, heap: &mut H);
 
     /// The code itself, for whoever knows its type.
@@ -43,7 +43,7 @@ pub(crate) trait Last<H>: Send {
 /// A callback or finalizer of result `R`.
 pub(crate) struct Code<H, R>(pub(crate) Box<dyn FnOnce(&mut H) -> R + Send>);
 
-impl<H: 'static, R: Send + 'static> Last<H> for Code<H, R> {
+impl<H: 'static, R: Send + 'static> Callback<H> for Code<H, R> {
     fn run(self: Box<Self>, heap: &mut H) {
         drop((self.0)(heap));
     }
@@ -56,7 +56,7 @@ impl<H: 'static, R: Send + 'static> Last<H> for Code<H, R> {
 /// What a registration does.
 pub(crate) enum Act<H> {
     /// A callback or a finalizer.
-    Run(Box<dyn Last<H>>),
+    Run(Box<dyn Callback<H>>),
     /// Puts the tag into its queue.
     Send(Box<dyn FnOnce() + Send>),
     /// Takes the value out of the store, which keeps it for this moment, and puts it into its graveyard.
@@ -65,7 +65,7 @@ pub(crate) enum Act<H> {
 
 /// What a registration is. Kept beside its act, which only its one user may look at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
+pub(crate) enum WatchKind {
     Callback,
     Finalizer,
     Tag,
@@ -81,7 +81,7 @@ struct Registration<H> {
     later: Option<DefaultKey>,
     /// Whether the target died and this waits for its turn.
     is_due: bool,
-    kind: Kind,
+    kind: WatchKind,
     /// Not `Sync`, since closures need not be: reached with the heap in hand only.
     act: SyncWrapper<Act<H>>,
 }
@@ -119,7 +119,7 @@ pub(crate) enum Turn<H> {
     /// A tag goes to its queue.
     Send(Box<dyn FnOnce() + Send>),
     /// A callback or finalizer runs.
-    Run(Box<dyn Last<H>>),
+    Run(Box<dyn Callback<H>>),
     /// Nothing, but for dropping what was registered.
     Drop(Act<H>),
 }
@@ -161,7 +161,7 @@ impl<H: 'static> Deaths<H> {
     }
 
     /// Registers something on a living object. Makes room for its death too: telling it allocates nothing.
-    pub(crate) fn register(&mut self, target: RawHandle, kind: Kind, act: Act<H>) -> Watch {
+    pub(crate) fn register(&mut self, target: RawHandle, kind: WatchKind, act: Act<H>) -> Watch {
         let cell = *self.cell.get_or_insert_with(CancelCell::take);
         let number = cell.next_number();
         let earlier = self.by_target.get(&target).copied();
@@ -175,24 +175,24 @@ impl<H: 'static> Deaths<H> {
         self.by_target.insert(target, key);
         self.make_room(kind);
         cell.make_room(key);
-        if kind == Kind::Finalizer {
+        if kind == WatchKind::Finalizer {
             self.at_exit.insert(number, key);
         }
         Watch { cell, number, key }
     }
 
-    fn make_room(&mut self, kind: Kind) {
+    fn make_room(&mut self, kind: WatchKind) {
         fn reserve<T: Ord>(heap: &mut BinaryHeap<T>, most: usize) {
             heap.reserve(most.saturating_sub(heap.len()));
         }
         self.kinds[kind as usize] += 1;
-        let most = |kinds: &[Kind]| kinds.iter().map(|kind| self.kinds[*kind as usize]).sum();
+        let most = |kinds: &[WatchKind]| kinds.iter().map(|kind| self.kinds[*kind as usize]).sum();
         match kind {
-            Kind::Callback | Kind::Finalizer => {
-                reserve(&mut self.dues.calls, most(&[Kind::Callback, Kind::Finalizer]));
+            WatchKind::Callback | WatchKind::Finalizer => {
+                reserve(&mut self.dues.calls, most(&[WatchKind::Callback, WatchKind::Finalizer]));
             }
-            Kind::Tag => reserve(&mut self.dues.tags, most(&[Kind::Tag])),
-            Kind::Burial => reserve(&mut self.dues.burials, most(&[Kind::Burial])),
+            WatchKind::Tag => reserve(&mut self.dues.tags, most(&[WatchKind::Tag])),
+            WatchKind::Burial => reserve(&mut self.dues.burials, most(&[WatchKind::Burial])),
         }
     }
 
@@ -251,7 +251,7 @@ impl<H: 'static> Deaths<H> {
         while let Some(key) = next {
             let registration = &self.registrations[key];
             let is_cancelled = self.cell.is_some_and(|cell| cell.is_cancelled(key, registration.number));
-            count += usize::from(registration.kind != Kind::Burial && !is_cancelled);
+            count += usize::from(registration.kind != WatchKind::Burial && !is_cancelled);
             next = registration.earlier;
         }
         count
@@ -279,10 +279,10 @@ impl<H: 'static> Deaths<H> {
             registration.is_due = true;
             let due = Due { number: registration.number, key };
             match registration.kind {
-                Kind::Finalizer if is_end => self.dues.dropped.push(due),
-                Kind::Callback | Kind::Finalizer => self.dues.calls.push(due),
-                Kind::Burial => self.dues.burials.push(Reverse(due)),
-                Kind::Tag => self.dues.tags.push(Reverse(due)),
+                WatchKind::Finalizer if is_end => self.dues.dropped.push(due),
+                WatchKind::Callback | WatchKind::Finalizer => self.dues.calls.push(due),
+                WatchKind::Burial => self.dues.burials.push(Reverse(due)),
+                WatchKind::Tag => self.dues.tags.push(Reverse(due)),
             }
         }
     }

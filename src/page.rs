@@ -680,8 +680,8 @@ impl Store {
     }
 
     /// The program is between two frames.
-    pub(crate) fn note_pause(&mut self) {
-        self.space.note_pause();
+    pub(crate) fn note_frame(&mut self) {
+        self.space.note_frame();
     }
 
     /// Frees the slots of a claim that were not used.

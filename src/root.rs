@@ -26,7 +26,7 @@ const MAX_COUNT: u32 = u32::MAX / 2;
 
 /// The entries of a heap's root set.
 pub(crate) struct RootTable {
-    entries: boxcar::Vec<Entry>,
+    entries: boxcar::Vec<RootEntry>,
     /// The first free entry, or `NONE`.
     free: AtomicU32,
     /// Whether somebody is taking an entry off the free list. Only one at a time may, or an entry could be
@@ -37,7 +37,7 @@ pub(crate) struct RootTable {
     fresh: AtomicU32,
 }
 
-struct Entry {
+struct RootEntry {
     handle: AtomicU64,
     count: AtomicU32,
     /// The next entry of the free list; meaningful while this one is on it.
@@ -59,7 +59,7 @@ impl RootTable {
     /// An entry for this object with a count of one.
     pub(crate) fn insert(&self, handle: RawHandle) -> u32 {
         let Some(index) = self.take_free() else {
-            let index = self.entries.push(Entry {
+            let index = self.entries.push(RootEntry {
                 handle: AtomicU64::new(handle.to_bits()),
                 count: AtomicU32::new(1),
                 next: AtomicU32::new(NONE),
@@ -108,7 +108,7 @@ impl RootTable {
         Some(self.rooted(entry).unwrap_or(RawHandle::NULL))
     }
 
-    fn rooted(&self, entry: &Entry) -> Option<RawHandle> {
+    fn rooted(&self, entry: &RootEntry) -> Option<RawHandle> {
         // Relaxed, both: no root is made meanwhile, see `insert`; a count that is just dropping to zero may be
         // seen either way.
         let is_rooted = entry.count.load(Ordering::Relaxed) != 0;

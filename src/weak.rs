@@ -10,7 +10,7 @@
 mod entry;
 mod interner;
 mod key_map;
-mod news;
+mod changes;
 mod set;
 mod table;
 mod value_map;
@@ -20,10 +20,10 @@ use core::hash::{BuildHasher, BuildHasherDefault};
 use crate::handle::Weak;
 use crate::hash::HandleHasher;
 
+use changes::Changes;
 pub use entry::{Entry, OccupiedEntry, VacantEntry};
 pub use interner::Interner;
 pub use key_map::WeakKeyMap;
-use news::News;
 pub use set::WeakSet;
 use table::Table;
 pub use value_map::WeakValueMap;

@@ -1,7 +1,7 @@
 //! Marking: follows every edge from the roots and clears the white bit of what it reaches.
 //!
 //! The work is bound by memory, so all of it serves one end: that an object's lines are in the cache when the
-//! object is traced. Handles found go on a stack; from its top they move into a ring of their type and their
+//! object is traced. Handles found go on a stack; from its top they move into a queue of their type and their
 //! lines are asked for (second-level cache); shortly before they come out, once more (first level). Between
 //! asking and tracing lie some sixty other objects, the time that memory needs. A million objects in a random
 //! graph take a tenth of the time of a plain stack; see `benches/mark.rs`.
@@ -11,7 +11,7 @@
 //!
 //! Exactness: an edge clears the white bit of the slot it names before anybody compares generations. If the
 //! slot is empty (its object was destroyed) that does no harm, it only keeps the slot from being reused. If it
-//! has a new tenant, the mismatch is seen when the handle comes out of the ring, and a full collection starts marking
+//! has a new tenant, the mismatch is seen when the handle comes out of the queue, and a full collection starts marking
 //! again exactly: edges are gathered, and only a matching generation clears the bit. That is right for every graph, and
 //! slower, since an object may be gathered several times and takes an indirect call of its own. A minor collection
 //! takes the tenant for alive instead; the next full one decides.
@@ -30,16 +30,16 @@ use bumpalo::Bump;
 use sync_wrapper::SyncWrapper;
 
 use crate::collector::meter::Meter;
-use crate::collector::ring::{RING_DEPTH, Ring};
+use crate::collector::prefetch_queue::{PrefetchQueue, QUEUE_DEPTH};
 use crate::handle::{AnyGc, Geometry, RawHandle};
 use crate::page::{Color, Store, Tenant};
 use crate::pool::Pool;
 use crate::root::RootTable;
-use crate::trace::{Aside, Destroyed, During, EdgeStack, Era, Liveness, RootSource, Side, Trace, Tracer};
+use crate::trace::{Destroyed, Discarded, During, EdgeStack, Era, Liveness, RootSource, Side, Trace, Tracer};
 
 /// What marking does that depends on the type of the objects.
 pub(crate) struct TraceOps {
-    /// Traces the objects in the ring of a pool.
+    /// Traces the objects in the queue of a pool.
     drain: fn(&mut Marker, &Store, u16),
     /// Traces one object.
     trace: fn(&Store, RawHandle, &mut Tracer<'_>),
@@ -51,7 +51,7 @@ pub(crate) struct TraceOps {
 struct Pruning<'a> {
     era: Era,
     building: &'a [RawHandle],
-    aside: &'a RefCell<Aside>,
+    discarded: &'a RefCell<Discarded>,
     scratch: &'a Bump,
     destroyed: &'a [Destroyed],
     slice: usize,
@@ -77,8 +77,8 @@ impl TraceOps {
 pub(crate) struct Marker {
     edges: EdgeStack,
     /// One for each pool.
-    rings: Vec<TypeRing>,
-    /// Pools whose ring is not empty, perhaps with some whose ring is.
+    queues: Vec<TypeQueue>,
+    /// Pools whose queue is not empty, perhaps with some whose queue is.
     active: Vec<u16>,
     side: Side,
     /// How many objects one call of `drain` traces at most.
@@ -103,21 +103,21 @@ pub(crate) struct Marker {
     scratch: SyncWrapper<Bump>,
 }
 
-/// A ring, and how many lines to ask for when an object of its type enters it.
-struct TypeRing {
+/// A queue, and how many lines to ask for when an object of its type enters it.
+struct TypeQueue {
     /// `None` before it is first needed, and while `drain` has it in hand.
-    ring: Option<Ring>,
+    queue: Option<PrefetchQueue>,
     lines: u32,
 }
 
-impl TypeRing {
+impl TypeQueue {
     #[inline(always)]
-    fn ring(&mut self) -> &mut Ring {
-        self.ring.get_or_insert_with(Ring::new)
+    fn queue(&mut self) -> &mut PrefetchQueue {
+        self.queue.get_or_insert_with(PrefetchQueue::new)
     }
 
     fn len(&self) -> usize {
-        self.ring.as_ref().map_or(0, Ring::len)
+        self.queue.as_ref().map_or(0, PrefetchQueue::len)
     }
 }
 
@@ -139,7 +139,7 @@ const fn lines_of<T: Trace>() -> u32 {
 
 impl Marker {
     pub(crate) fn add_type<T: Trace>(&mut self) {
-        self.rings.push(TypeRing { ring: None, lines: lines_of::<T>() });
+        self.queues.push(TypeQueue { queue: None, lines: lines_of::<T>() });
     }
 
     pub(crate) fn building(&self) -> &[RawHandle] {
@@ -195,15 +195,15 @@ impl Marker {
     /// Forgets what an earlier collection left, one that panicked perhaps.
     fn reset(&mut self, store: &Store) {
         self.edges.reset(&mut self.side.spill);
-        self.rings.iter_mut().for_each(|ring| ring.ring().clear());
+        self.queues.iter_mut().for_each(|queue| queue.queue().clear());
         self.active.clear();
         self.side.gathered.clear();
         self.side.tenants.clear();
         for raw in self.side.weak_owners.drain(..) {
             store.set_weak_owner(raw, false);
         }
-        self.side.waiting.reset(store);
-        self.side.paused.clear();
+        self.side.ephemerons.reset(store);
+        self.side.unfinished.clear();
         self.resumes = false;
         self.widening = 0;
         self.side.nested = 0;
@@ -250,9 +250,9 @@ impl Marker {
                 }
             } else if !ran_dry {
                 return false;
-            } else if let Some(raw) = self.side.paused.pop() {
+            } else if let Some(raw) = self.side.unfinished.pop() {
                 if meter.is_spent() {
-                    self.side.paused.push(raw);
+                    self.side.unfinished.push(raw);
                     return false;
                 }
                 self.resumes = self.regray(store, raw) && meter.is_timed();
@@ -269,7 +269,7 @@ impl Marker {
             }
         }
         // What still waits has a dead key.
-        self.side.waiting.forget();
+        self.side.ephemerons.forget();
         self.side.gathered.shrink_to(EdgeStack::CHUNK);
         if !self.is_minor {
             self.expect_tenants = self.side.gathering && !self.side.tenants.is_empty();
@@ -391,7 +391,7 @@ impl Marker {
     /// Follows the edges found; `false` when the budget is spent before all are, or a stale edge met a tenant.
     fn follow(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) -> bool {
         while self.side.tenants.is_empty() {
-            let pool = match self.fullest_ring() {
+            let pool = match self.fullest_queue() {
                 Some(_) if meter.is_spent() => return false,
                 Some(pool) => pool,
                 None => match self.edges.pop() {
@@ -418,19 +418,19 @@ impl Marker {
 
     /// Follows all edges gathered, one object at a time; `false` when the budget is spent before all are.
     fn follow_exactly(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) -> bool {
-        let mut ring = Ring::new();
+        let mut queue = PrefetchQueue::new();
         let look = store.look();
         loop {
-            while ring.len() < RING_DEPTH {
+            while queue.len() < QUEUE_DEPTH {
                 let Some(raw) = self.side.gathered.pop() else { break };
                 look.prefetch_far(raw.granule(), 1);
-                ring.push(raw);
+                queue.push(raw);
             }
             if meter.is_spent() {
-                self.side.gathered.extend(core::iter::from_fn(|| ring.pop()));
+                self.side.gathered.extend(core::iter::from_fn(|| queue.pop()));
                 return self.side.gathered.is_empty();
             }
-            let Some(raw) = ring.pop() else { return true };
+            let Some(raw) = queue.pop() else { return true };
             match store.tenant_of(raw) {
                 Tenant::Own if store.take_white_any(raw) => {}
                 // Another edge led here before.
@@ -468,20 +468,20 @@ impl Marker {
         }
     }
 
-    fn fullest_ring(&mut self) -> Option<u16> {
-        let rings = &self.rings;
-        self.active.retain(|pool| rings[*pool as usize].len() > 0);
-        self.active.iter().copied().max_by_key(|pool| rings[*pool as usize].len())
+    fn fullest_queue(&mut self) -> Option<u16> {
+        let queues = &self.queues;
+        self.active.retain(|pool| queues[*pool as usize].len() > 0);
+        self.active.iter().copied().max_by_key(|pool| queues[*pool as usize].len())
     }
 
-    /// Puts a handle into the ring of its type.
+    /// Puts a handle into the queue of its type.
     fn enqueue(&mut self, store: &Store, raw: RawHandle) -> u16 {
         let pool = store.pool_of(raw.granule());
-        let own = &mut self.rings[pool as usize];
+        let own = &mut self.queues[pool as usize];
         store.look().prefetch_far(raw.granule(), own.lines);
-        let ring = own.ring();
-        ring.push(raw);
-        if ring.len() == 1 {
+        let queue = own.queue();
+        queue.push(raw);
+        if queue.len() == 1 {
             self.active.push(pool);
         }
         pool
@@ -492,7 +492,7 @@ impl Marker {
         &mut self,
         ops: &[TraceOps],
         store: &mut Store,
-        aside: &RefCell<Aside>,
+        discarded: &RefCell<Discarded>,
         destroyed: &[Destroyed],
         slice: usize,
     ) -> Option<Pruned> {
@@ -509,7 +509,7 @@ impl Marker {
         let pool = store.pool_of(raw.granule());
         let scratch = self.scratch.get_mut();
         scratch.reset();
-        let pruning = Pruning { era: *era, building, aside, scratch, destroyed, slice };
+        let pruning = Pruning { era: *era, building, discarded, scratch, destroyed, slice };
         let pruned = (ops[pool as usize].prune)(store, raw, pruning);
         if !pruned.is_done {
             store.set_weak_owner(raw, true);
@@ -519,27 +519,27 @@ impl Marker {
     }
 }
 
-/// Traces the objects in the ring of `T`, and whatever of that type they lead to, until the ring is empty or
+/// Traces the objects in the queue of `T`, and whatever of that type they lead to, until the queue is empty or
 /// another type's is full.
 fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
-    let Marker { edges, rings, active, side, traced, quota, .. } = marker;
+    let Marker { edges, queues, active, side, traced, quota, .. } = marker;
     let lines = const { lines_of::<T>() };
-    let mut ring = rings[pool as usize].ring.take().expect("a ring that is not in hand");
+    let mut queue = queues[pool as usize].queue.take().expect("a queue that is not in hand");
     let mut tracer = Tracer::new(mem::take(edges), store, side);
     let look = store.look();
     let (mut taken, quota) = (0, *quota);
     'objects: while taken < quota {
-        while ring.len() < RING_DEPTH {
+        while queue.len() < QUEUE_DEPTH {
             let Some(raw) = tracer.edges.pop() else { break };
             if look.is_page_of::<T>(raw.granule()) {
                 look.prefetch_far(raw.granule(), lines);
-                ring.push(raw);
+                queue.push(raw);
                 continue;
             }
             let target_pool = store.pool_of(raw.granule());
-            let other = &mut rings[target_pool as usize];
+            let other = &mut queues[target_pool as usize];
             look.prefetch_far(raw.granule(), other.lines);
-            let other = other.ring();
+            let other = other.queue();
             other.push(raw);
             if other.len() == 1 {
                 active.push(target_pool);
@@ -548,8 +548,8 @@ fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
                 break 'objects;
             }
         }
-        let Some(raw) = ring.pop() else { break };
-        look.prefetch_near(ring.near().granule());
+        let Some(raw) = queue.pop() else { break };
+        look.prefetch_near(queue.near().granule());
         let Some((object, is_awaited)) = look.get_to_trace::<T>(raw) else {
             // An empty slot is not handed out again as long as this edge is there.
             let tenant = look.generation::<T>(raw.granule()).filter(|generation| generation.is_occupied());
@@ -569,7 +569,7 @@ fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
     }
     *edges = tracer.edges;
     *traced += taken;
-    rings[pool as usize].ring = Some(ring);
+    queues[pool as usize].queue = Some(queue);
 }
 
 fn trace<T: Trace>(store: &Store, raw: RawHandle, tracer: &mut Tracer<'_>) {
@@ -589,12 +589,12 @@ fn release<'a>(mut tracer: Tracer<'a>, raw: RawHandle) -> Tracer<'a> {
 
 /// Prunes one object.
 fn prune<T: Trace>(store: &mut Store, raw: RawHandle, pruning: Pruning<'_>) -> Pruned {
-    let Pruning { era, building, aside, scratch, destroyed, slice } = pruning;
+    let Pruning { era, building, discarded, scratch, destroyed, slice } = pruning;
     let pruned = store.with_headers::<T, Pruned>(raw, |object, headers| {
-        let live = Liveness::new(headers, During::Collection(era), building, aside, scratch)
+        let live = Liveness::new(headers, During::Collection(era), building, discarded, scratch)
             .in_slices(slice, destroyed);
         object.prune(&live);
-        Pruned { removed: live.pruned(), looked_at: slice - live.slice(), is_done: !live.has_paused() }
+        Pruned { removed: live.pruned(), looked_at: slice - live.slice(), is_done: !live.is_unfinished() }
     });
     // The program destroyed it.
     pruned.unwrap_or(Pruned { removed: 0, looked_at: 0, is_done: true })

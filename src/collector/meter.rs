@@ -11,7 +11,7 @@ use crate::config::Budget;
 /// that neither the clock costs much nor slow units (destructors of files, objects with a thousand edges) overshoot by much.
 pub(crate) struct Meter<'a> {
     clock: &'a Clock,
-    limit: Limit,
+    limit: Allowance,
     work: usize,
     /// Units that may be done after the time is up.
     granted: usize,
@@ -22,7 +22,7 @@ pub(crate) struct Meter<'a> {
     last: Duration,
 }
 
-enum Limit {
+enum Allowance {
     None,
     Units(usize),
     Time(Duration),
@@ -46,12 +46,12 @@ impl<'a> Meter<'a> {
     /// A meter for a step that began at `start`.
     pub(crate) fn new(budget: Budget, clock: &'a Clock, start: Duration) -> Self {
         let limit = match budget {
-            Budget::Unlimited => Limit::None,
+            Budget::Unlimited => Allowance::None,
             // At least one unit is done.
-            Budget::Objects(units) => Limit::Units(units.max(1)),
-            Budget::Time(time) if clock.runs() => Limit::Time(start.saturating_add(time)),
+            Budget::Objects(units) => Allowance::Units(units.max(1)),
+            Budget::Time(time) if clock.runs() => Allowance::Time(start.saturating_add(time)),
             Budget::Time(time) => {
-                Limit::Units(usize::try_from(time.as_nanos() / UNIT_NS).unwrap_or(usize::MAX).max(1))
+                Allowance::Units(usize::try_from(time.as_nanos() / UNIT_NS).unwrap_or(usize::MAX).max(1))
             }
         };
         Self { clock, limit, work: 0, granted: 0, batch: FIRST_BATCH, done: 0, last: start }
@@ -60,34 +60,34 @@ impl<'a> Meter<'a> {
     /// Units that may be done before the next call of `spend`.
     pub(crate) fn quota(&self) -> usize {
         match self.limit {
-            Limit::None => usize::MAX,
-            Limit::Units(left) => left,
-            Limit::Time(end) if self.last >= end && self.work > 0 => self.granted,
-            Limit::Time(_) => self.batch - self.done,
+            Allowance::None => usize::MAX,
+            Allowance::Units(left) => left,
+            Allowance::Time(end) if self.last >= end && self.work > 0 => self.granted,
+            Allowance::Time(_) => self.batch - self.done,
         }
     }
 
     /// Entries of tables that may be looked at before the next call of `spend`.
     pub(crate) fn slice(&self) -> usize {
         match self.limit {
-            Limit::None => usize::MAX,
-            Limit::Units(left) => left.max(LEAST_SLICE),
-            Limit::Time(_) => SLICE,
+            Allowance::None => usize::MAX,
+            Allowance::Units(left) => left.max(LEAST_SLICE),
+            Allowance::Time(_) => SLICE,
         }
     }
 
     /// Whether the budget is one of time.
     pub(crate) fn is_timed(&self) -> bool {
-        matches!(self.limit, Limit::Time(_))
+        matches!(self.limit, Allowance::Time(_))
     }
 
     /// Takes note of work done.
     pub(crate) fn spend(&mut self, units: usize) {
         self.work += units;
         match &mut self.limit {
-            Limit::None => {}
-            Limit::Units(left) => *left = left.saturating_sub(units),
-            Limit::Time(_) => {
+            Allowance::None => {}
+            Allowance::Units(left) => *left = left.saturating_sub(units),
+            Allowance::Time(_) => {
                 self.done += units;
                 self.granted = self.granted.saturating_sub(units);
                 if self.done >= self.batch {
@@ -114,9 +114,9 @@ impl<'a> Meter<'a> {
     /// Allows some more units, whatever is left of the budget.
     pub(crate) fn grant(&mut self, units: usize) {
         match &mut self.limit {
-            Limit::None => {}
-            Limit::Units(left) => *left += units,
-            Limit::Time(_) => self.granted += units,
+            Allowance::None => {}
+            Allowance::Units(left) => *left += units,
+            Allowance::Time(_) => self.granted += units,
         }
     }
 
@@ -127,7 +127,7 @@ impl<'a> Meter<'a> {
 
     /// Begins another kind of work, of whose units nothing is known.
     pub(crate) fn begin_phase(&mut self) {
-        if let Limit::Time(_) = self.limit {
+        if let Allowance::Time(_) = self.limit {
             self.read_clock();
             self.batch = FIRST_BATCH;
         }

@@ -6,10 +6,10 @@ use crate::config::Dead;
 use crate::handle::{AnyGc, Gc, Geometry, RawHandle, Weak};
 use crate::heap::{Heap, Others};
 use crate::page::{Age, Barrier, Color, Vacated};
+use crate::panics::Panics;
 use crate::pool::Pool;
 use crate::root::Root;
 use crate::trace::{Handle, Trace};
-use crate::unwind::Panics;
 
 impl Heap {
     /// The object, or `None` if it is gone. O(1); touches the object's slot.

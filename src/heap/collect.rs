@@ -1,14 +1,14 @@
 //! Asking for a collection.
 
 use crate::clock::{Clock, Stopwatch};
-use crate::collector::{Collector, Kind, Meter, Parts};
+use crate::collector::{Collector, CycleKind, Meter, Parts};
 use crate::config::Budget;
 use crate::heap::pacer::Totals;
 use crate::heap::{Counts, Heap};
-use crate::spans;
+use crate::panics::Panics;
 use crate::stats::{CollectStats, Phase};
 use crate::trace::RootSource;
-use crate::unwind::Panics;
+use crate::tracing_spans;
 
 impl Heap {
     /// A full collection: frees everything that no [`Root`](crate::Root) reaches.
@@ -104,7 +104,7 @@ impl Heap {
         let clock = self.config.clock_in_use().clone();
         let start = clock.now();
         let (mut panics, mut stats) = (Panics::default(), CollectStats::default());
-        let kind = if self.collector.can_do_minor() { Kind::Minor } else { Kind::Major };
+        let kind = if self.collector.can_do_minor() { CycleKind::Minor } else { CycleKind::Major };
         panics.run_once(|panics| stats = self.cycles(kind, roots, &clock, panics));
         self.telemetry.note_pause(clock.now().saturating_sub(start));
         panics.raise();
@@ -120,7 +120,7 @@ impl Heap {
     ) -> CollectStats {
         let before = self.finish_committed(roots, clock, panics);
         self.wants_collection = false;
-        let stats = self.cycles(Kind::Major, roots, clock, panics);
+        let stats = self.cycles(CycleKind::Major, roots, clock, panics);
         before.map_or(stats, |before| before.then(&stats))
     }
 
@@ -128,7 +128,7 @@ impl Heap {
     /// together, what is living of the last.
     fn cycles(
         &mut self,
-        kind: Kind,
+        kind: CycleKind,
         roots: &dyn RootSource,
         clock: &Clock,
         panics: &mut Panics,
@@ -137,7 +137,7 @@ impl Heap {
         while core::mem::take(&mut self.wants_collection) {
             // A panic in a `trace` here is not to hide one from a callback before.
             panics.run_once(|panics| {
-                let stats = self.cycle(Kind::Major, roots, clock, panics);
+                let stats = self.cycle(CycleKind::Major, roots, clock, panics);
                 total = total.then(&stats);
             });
         }
@@ -147,7 +147,7 @@ impl Heap {
     /// One cycle in one go, and what it sets off.
     pub(super) fn cycle(
         &mut self,
-        kind: Kind,
+        kind: CycleKind,
         roots: &dyn RootSource,
         clock: &Clock,
         panics: &mut Panics,
@@ -173,7 +173,7 @@ impl Heap {
     }
 
     /// Begins a cycle, and gives up one that is marking.
-    pub(super) fn begin(&mut self, kind: Kind, clock: &Clock, panics: &mut Panics) {
+    pub(super) fn begin(&mut self, kind: CycleKind, clock: &Clock, panics: &mut Panics) {
         panics.run_once(|_| self.drop_cancelled());
         self.pacer.begin(self.counts.bytes, self.counts.freed_bytes);
         let (collector, mut parts) = self.parts(clock);
@@ -235,7 +235,7 @@ impl Heap {
         if self.collector.phase() != Phase::Notify || meter.is_spent() {
             return None;
         }
-        let _span = spans::enter(Phase::Notify);
+        let _span = tracing_spans::enter(Phase::Notify);
         let mut watch = Stopwatch::start(meter.clock());
         let told = self.tell(meter, panics);
         if !told.is_own_heap {

@@ -8,16 +8,16 @@ use core::fmt;
 
 use sync_wrapper::SyncWrapper;
 
-use crate::collector::{Kind, Meter};
+use crate::collector::{CycleKind, Meter};
 use crate::config::{Budget, Dead};
 use crate::death::{self, Act, Code, DeathQueue, Dues, Graveyard, Removed, Turn, Watch};
 use crate::handle::{RawHandle, Weak};
 use crate::heap::Heap;
 use crate::heap::finalizer::Finalizer;
 use crate::page::Store;
+use crate::panics::Panics;
 use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::trace::{Handle, Trace};
-use crate::unwind::Panics;
 
 /// A run of callbacks, one after the other. Deaths meanwhile join in.
 ///
@@ -89,7 +89,7 @@ impl Heap {
         let weak = h.downgrade();
         let raw = self.living(weak)?;
         let code = Code(Box::new(move |heap: &mut Heap| f(heap, weak)));
-        Ok(self.register(raw, death::Kind::Callback, Act::Run(Box::new(code))))
+        Ok(self.register(raw, death::WatchKind::Callback, Act::Run(Box::new(code))))
     }
 
     /// Takes a registration back: a callback, a queue watch, a burial. `true` if it was still there; then its
@@ -134,7 +134,7 @@ impl Heap {
         let weak = h.downgrade();
         let raw = self.living(weak)?;
         let code: Code<Heap, R> = Code(Box::new(f));
-        let watch = self.register(raw, death::Kind::Finalizer, Act::Run(Box::new(code)));
+        let watch = self.register(raw, death::WatchKind::Finalizer, Act::Run(Box::new(code)));
         Ok(Finalizer::new(watch, weak))
     }
 
@@ -189,7 +189,7 @@ impl Heap {
         if self.alive(weak) { Ok(raw) } else { Err(Dead::new::<T>(raw)) }
     }
 
-    fn register(&mut self, raw: RawHandle, kind: death::Kind, act: Act<Heap>) -> Watch {
+    fn register(&mut self, raw: RawHandle, kind: death::WatchKind, act: Act<Heap>) -> Watch {
         self.drop_cancelled();
         if self.store.set_watched(raw, true) {
             self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(true);
@@ -268,12 +268,12 @@ impl Heap {
     }
 
     /// An object was destroyed by hand, with something registered on it.
-    pub(super) fn mourn_destroyed(&mut self, raw: RawHandle) -> Destroyed {
+    pub(super) fn mourn_destroyed(&mut self, raw: RawHandle) -> Mourning {
         self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(false);
         // What a cycle in slices has yet to tell is none of this call's business.
         let put_off = (!self.is_telling()).then(|| self.deaths.put_off());
         self.deaths.mourn(raw, false);
-        Destroyed { put_off }
+        Mourning { put_off }
     }
 
     // ---- The end
@@ -307,7 +307,7 @@ impl Heap {
                 true
             });
             drop(batch);
-            self.cycle(Kind::Last, &(), &clock, &mut panics);
+            self.cycle(CycleKind::Shutdown, &(), &clock, &mut panics);
             if self.is_empty() {
                 return panics;
             }
@@ -316,12 +316,12 @@ impl Heap {
 }
 
 /// A destroyed object's registrations, to be told of when its value is out of the way.
-pub(super) struct Destroyed {
+pub(super) struct Mourning {
     /// What else is due and does not come before this; `None` inside a callback.
     put_off: Option<Dues>,
 }
 
-impl Destroyed {
+impl Mourning {
     /// Moves the value to its graveyard, if it has one.
     pub(super) fn bury(&self, heap: &mut Heap) {
         while heap.deaths.bury_next(&mut heap.store) {}
@@ -376,7 +376,7 @@ impl<Tag: Send + 'static> DeathQueue<Tag> {
     /// ```
     pub fn watch(&self, heap: &mut Heap, h: impl Handle, tag: Tag) -> Result<Watch, Dead> {
         let raw = heap.living(h.downgrade())?;
-        Ok(heap.register(raw, death::Kind::Tag, Act::Send(Box::new(self.sender(tag)))))
+        Ok(heap.register(raw, death::WatchKind::Tag, Act::Send(Box::new(self.sender(tag)))))
     }
 }
 
@@ -403,7 +403,7 @@ impl<T: Trace> Graveyard<T> {
         let weak = h.downgrade();
         let raw = heap.living(weak)?;
         let bury = self.receiver(weak, move |store: &mut Store| store.exhume::<T>(raw));
-        Ok(heap.register(raw, death::Kind::Burial, Act::Bury(Box::new(bury))))
+        Ok(heap.register(raw, death::WatchKind::Burial, Act::Bury(Box::new(bury))))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::collector::Kind;
+use crate::collector::CycleKind;
 use crate::config::{Budget, HeapConfig};
 use crate::stats::Rule;
 
@@ -113,11 +113,11 @@ impl Pacer {
     }
 
     /// It ended.
-    pub(super) fn finish(&mut self, kind: Kind, totals: Totals, config: &HeapConfig) {
+    pub(super) fn finish(&mut self, kind: CycleKind, totals: Totals, config: &HeapConfig) {
         let Totals { bytes, freed_bytes, allocated } = totals;
         self.end_bytes = bytes;
         self.end_allocated = allocated;
-        if kind != Kind::Minor {
+        if kind != CycleKind::Minor {
             // What was made meanwhile outlived the cycle without being asked for.
             let freed = usize::try_from(freed_bytes - self.begin_freed_bytes).unwrap_or(usize::MAX);
             let made = (bytes.saturating_add(freed)).saturating_sub(self.begin_bytes);

@@ -2,14 +2,14 @@
 
 use core::time::Duration;
 
-use crate::collector::{Kind, Meter};
+use crate::collector::{CycleKind, Meter};
 use crate::config::Budget;
 use crate::heap::Heap;
 use crate::heap::pacer::{Action, Situation};
 use crate::heap::telemetry::MARGIN;
+use crate::panics::Panics;
 use crate::stats::{CollectStats, Phase, Rule, StepReport};
 use crate::trace::RootSource;
-use crate::unwind::Panics;
 
 impl Heap {
     /// One bounded piece of a full cycle: begins one if none is under way, whatever the pacing says, and does at
@@ -69,7 +69,7 @@ impl Heap {
         if self.collect_later() {
             return StepReport::default();
         }
-        self.store.note_pause();
+        self.store.note_frame();
         self.slice(budget, budget, Rule::Slice, roots)
     }
 
@@ -108,7 +108,7 @@ impl Heap {
         if self.is_telling() {
             return StepReport::default();
         }
-        self.store.note_pause();
+        self.store.note_frame();
         let situation = Situation {
             bytes: self.counts.bytes,
             is_idle: self.collector.phase() == Phase::Idle,
@@ -190,7 +190,7 @@ impl Heap {
         let mut meter = Meter::new(part, &clock, start);
         panics.run_once(|panics| {
             if self.collector.phase() == Phase::Idle {
-                self.begin(Kind::Major, &clock, panics);
+                self.begin(CycleKind::Major, &clock, panics);
             }
             finished = self.advance(roots, true, &mut meter, panics);
             if let Some(stats) = &mut finished {
@@ -214,7 +214,7 @@ impl Heap {
         let (mut panics, mut finished) = (Panics::default(), None);
         let mut meter = Meter::new(Budget::Unlimited, &clock, start);
         panics.run_once(|panics| {
-            self.begin(Kind::Minor, &clock, panics);
+            self.begin(CycleKind::Minor, &clock, panics);
             self.advance_until(Phase::Drop, roots, false, &mut meter, panics);
             self.pacer.learn(work, clock.now().saturating_sub(start));
             meter.limit(budget, start);

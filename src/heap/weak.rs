@@ -11,7 +11,7 @@ use crate::config::AllocError;
 use crate::handle::{Gc, Weak};
 use crate::heap::Heap;
 use crate::heap::access::dead;
-use crate::trace::{Aside, During, Handle, Liveness, Trace};
+use crate::trace::{Discarded, During, Handle, Liveness, Trace};
 use crate::weak::{Interner, WeakKeyMap, WeakSet, WeakValueMap};
 
 impl Heap {
@@ -245,16 +245,16 @@ impl Heap {
 
     /// Prunes a weak collection by what is alive right now, and drops what was removed.
     fn prune_now(&self, prune: impl FnOnce(&Liveness<'_>)) {
-        let aside = RefCell::new(Aside::default());
+        let discarded = RefCell::new(Discarded::default());
         let scratch = Bump::new();
         prune(&Liveness::new(
             self.store.headers(),
             During::Mutation,
             self.collector.building(),
-            &aside,
+            &discarded,
             &scratch,
         ));
-        while aside.borrow_mut().drop_first() {}
+        while discarded.borrow_mut().drop_first() {}
     }
 }
 

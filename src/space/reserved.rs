@@ -130,7 +130,7 @@ impl Space {
     }
 
     /// The program is between two frames.
-    pub(crate) fn note_pause(&mut self) {
+    pub(crate) fn note_frame(&mut self) {
         self.is_calm = true;
     }
 

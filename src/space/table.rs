@@ -97,7 +97,7 @@ impl Space {
 
     /// The program is between two frames.
     #[expect(clippy::unused_self, reason = "as for a reserved range")]
-    pub(crate) fn note_pause(&mut self) {}
+    pub(crate) fn note_frame(&mut self) {}
 
     /// Opens the next `run` pages for slots of a class and gives the number of the first.
     pub(crate) fn open(&mut self, run: u32, class: Class) -> Result<u32, Limit> {

@@ -2,7 +2,6 @@
 
 mod containers;
 mod plain;
-mod sources;
 
 use core::borrow::Borrow;
 use core::ops::{Deref, DerefMut};

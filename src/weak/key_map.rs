@@ -157,7 +157,7 @@ impl<K: Trace, V: Send + 'static> WeakKeyMap<K, V> {
     }
 
     fn prune_with(&mut self, live: &Liveness<'_>, visit: impl Fn(&mut V) + Copy) {
-        let remove = |(_, value)| live.put_aside(value);
+        let remove = |(_, value)| live.discard(value);
         self.table.prune(live, |(key, _)| *key, Some(hash_of), remove, |(_, value)| visit(value));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The collector goes over a large table in slices, by buckets: once to trace its entries, if they have edges, and once
 //! to drop the dead ones. Between two slices the program may do anything to it. What it changes behind a slice is in
-//! [`News`]; what moves entries to other buckets sends the collector back to the first.
+//! [`Changes`]; what moves entries to other buckets sends the collector back to the first.
 
 use core::mem;
 
@@ -11,12 +11,12 @@ use hashbrown::hash_table::{self, Entry};
 
 use crate::handle::Weak;
 use crate::trace::{Era, LOOK_AHEAD, Liveness, Trace, Tracer};
-use crate::weak::{News, Slack};
+use crate::weak::{Changes, Slack};
 
 pub(crate) struct Table<E> {
     entries: HashTable<E>,
     slack: Slack,
-    news: News,
+    changes: Changes,
 }
 
 impl<E> Table<E> {
@@ -26,7 +26,7 @@ impl<E> Table<E> {
 
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         let entries = HashTable::with_capacity(capacity);
-        Self { news: News::new(entries.capacity()), entries, slack: Slack::default() }
+        Self { changes: Changes::new(entries.capacity()), entries, slack: Slack::default() }
     }
 
     #[inline]
@@ -50,7 +50,7 @@ impl<E> Table<E> {
     /// An entry that will perhaps be changed.
     #[inline]
     pub(crate) fn find_mut(&mut self, hash: u64, is_equal: impl FnMut(&E) -> bool) -> Option<&mut E> {
-        self.news.note(hash, self.entries.len());
+        self.changes.note(hash, self.entries.len());
         self.entries.find_mut(hash, is_equal)
     }
 
@@ -64,12 +64,12 @@ impl<E> Table<E> {
     ) -> Entry<'_, E> {
         let (len, capacity) = (self.entries.len(), self.entries.capacity());
         if let Some(capacity) = self.slack.check(len, capacity) {
-            self.news.note_rehash(capacity);
+            self.changes.note_rehash(capacity);
             self.entries.shrink_to(capacity, &hasher);
         } else if len == capacity && self.entries.find(hash, &mut is_equal).is_none() {
-            self.news.note_rehash(len + 1);
+            self.changes.note_rehash(len + 1);
         }
-        self.news.note(hash, len);
+        self.changes.note(hash, len);
         self.entries.entry(hash, is_equal, hasher)
     }
 
@@ -84,7 +84,7 @@ impl<E> Table<E> {
     }
 
     pub(crate) fn shrink_to_fit(&mut self, hasher: impl Fn(&E) -> u64) {
-        self.news.note_rehash(self.entries.len());
+        self.changes.note_rehash(self.entries.len());
         self.entries.shrink_to_fit(hasher);
     }
 
@@ -94,7 +94,7 @@ impl<E> Table<E> {
 
     /// All entries, which will perhaps be changed.
     pub(crate) fn iter_mut(&mut self) -> hash_table::IterMut<'_, E> {
-        self.news.note_all();
+        self.changes.note_all();
         self.entries.iter_mut()
     }
 
@@ -109,7 +109,7 @@ impl<E> Table<E> {
 
     /// Removes entries, and perhaps changes those that stay.
     pub(crate) fn retain_mut(&mut self, keep: impl FnMut(&mut E) -> bool) {
-        self.news.note_all();
+        self.changes.note_all();
         self.entries.retain(keep);
     }
 
@@ -125,7 +125,7 @@ impl<E> Table<E> {
         self.trace_entries(tracer, target, trace);
         tracer.nest(false);
         if tracer.weak_collections() != weak_collections {
-            self.news.note_nested();
+            self.changes.note_nested();
         }
     }
 
@@ -136,13 +136,13 @@ impl<E> Table<E> {
         trace: impl Fn(&mut Tracer<'_>, &'e E) + Copy,
     ) {
         let era = tracer.era();
-        if let Some(fresh) = self.news.fresh(&era) {
+        if let Some(fresh) = self.changes.fresh(&era) {
             return self.trace_fresh(tracer, fresh, trace);
         }
-        if !tracer.may_pause() {
+        if !tracer.may_leave_unfinished() {
             return self.trace_all(tracer, target, trace);
         }
-        let Some((start, fresh)) = self.news.walk(&era) else {
+        let Some((start, fresh)) = self.changes.walk(&era) else {
             tracer.spend(self.entries.len());
             return self.trace_all(tracer, target, trace);
         };
@@ -150,17 +150,17 @@ impl<E> Table<E> {
         self.trace_fresh(tracer, fresh, trace);
         let buckets = self.entries.num_buckets();
         if start >= buckets {
-            return self.news.walked(None);
+            return self.changes.walked(None);
         }
         let len = self.entries.len();
-        if start == 0 && (tracer.slice() >= len || self.news.is_restless()) {
+        if start == 0 && (tracer.slice() >= len || self.changes.is_restless()) {
             match tracer.slice() >= len {
                 true => tracer.spend(len),
                 // Else the next change would come before marking is done, again and again.
                 false => tracer.grant(len),
             }
             self.trace_all(tracer, target, trace);
-            return self.news.walked(None);
+            return self.changes.walked(None);
         }
         let mut next = start;
         while next < buckets && tracer.slice() > 0 {
@@ -176,9 +176,9 @@ impl<E> Table<E> {
             tracer.spend(len.max(1));
             next = end;
         }
-        self.news.walked((next < buckets).then_some(next));
+        self.changes.walked((next < buckets).then_some(next));
         if next < buckets {
-            tracer.pause();
+            tracer.leave_unfinished();
         }
     }
 
@@ -240,34 +240,34 @@ impl<E> Table<E> {
         remove: impl Fn(E) + Copy,
         visit: impl Fn(&mut E) + Copy,
     ) {
-        let Some(mut next) = self.news.prune_from(era) else { return };
+        let Some(mut next) = self.changes.prune_from(era) else { return };
         let len = self.entries.len();
-        let has_nested = self.news.has_nested();
+        let has_nested = self.changes.has_nested();
         let fits = live.slice() >= len && (!has_nested || live.slice() == usize::MAX);
         if next == 0 && fits {
             live.spend(len);
             self.prune_all(live, target, remove, visit);
-            return self.news.note_pruned(era);
+            return self.changes.note_pruned(era);
         }
         let buckets = self.entries.num_buckets();
         while next < buckets {
             if live.slice() == 0 {
-                self.news.pruned_to(next);
-                return live.pause();
+                self.changes.pruned_to(next);
+                return live.leave_unfinished();
             }
             let end = (next + WINDOW).min(buckets);
             live.spend(self.prune_window(next..end, live, target, remove).max(1));
             if has_nested {
                 for bucket in next..end {
                     self.entries.get_bucket_mut(bucket).into_iter().for_each(visit);
-                    if live.has_paused() {
-                        return self.news.pruned_to(bucket);
+                    if live.is_unfinished() {
+                        return self.changes.pruned_to(bucket);
                     }
                 }
             }
             next = end;
         }
-        self.news.note_pruned(era);
+        self.changes.note_pruned(era);
     }
 
     /// Gives how many entries there were in these buckets.
@@ -306,7 +306,7 @@ impl<E> Table<E> {
         } else {
             self.entries.retain(|_| verdicts.next());
         }
-        if self.news.has_nested() {
+        if self.changes.has_nested() {
             self.entries.iter_mut().for_each(visit);
         }
     }
@@ -321,10 +321,10 @@ impl<E> Table<E> {
         remove: impl Fn(E) + Copy,
         visit: impl Fn(&mut E) + Copy,
     ) -> bool {
-        let Self { entries, news, .. } = self;
-        let Some(fresh) = news.fresh(era) else { return false };
+        let Self { entries, changes, .. } = self;
+        let Some(fresh) = changes.fresh(era) else { return false };
         // What the program destroyed since may be named by any entry.
-        let destroyed = news.unknown(live.destroyed());
+        let destroyed = changes.unknown(live.destroyed());
         let len = entries.len();
         let mut prune = |hash: u64| {
             while let Ok(entry) = entries.find_entry(hash, |entry| !live.is_live(target(entry))) {
@@ -332,15 +332,15 @@ impl<E> Table<E> {
             }
         };
         if !destroyed.is_empty() {
-            let can_find = !news.has_nested() && destroyed.len() <= len + fresh.len();
+            let can_find = !changes.has_nested() && destroyed.len() <= len + fresh.len();
             let Some(hash) = hash.filter(|_| can_find) else { return false };
             destroyed.iter().for_each(|destroyed| prune(hash(&Weak::from_raw(destroyed.raw))));
         }
         fresh.iter().for_each(|hash| prune(*hash));
-        if news.has_nested() {
+        if changes.has_nested() {
             fresh.iter().for_each(|hash| entries.iter_hash_mut(*hash).for_each(visit));
         }
-        news.note_fresh_pruned(era);
+        changes.note_fresh_pruned(era);
         true
     }
 }
@@ -350,7 +350,11 @@ const WINDOW: usize = if cfg!(gc_zeal) { 4 } else { 16 };
 
 impl<E: Clone> Clone for Table<E> {
     fn clone(&self) -> Self {
-        Self { entries: self.entries.clone(), slack: self.slack, news: News::new(self.entries.capacity()) }
+        Self {
+            entries: self.entries.clone(),
+            slack: self.slack,
+            changes: Changes::new(self.entries.capacity()),
+        }
     }
 }
 

@@ -174,7 +174,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> WeakValueMap<K, V, S> {
 impl<K: Send + 'static, V: Trace, S> WeakValueMap<K, V, S> {
     /// Removes the entries whose object is not alive; sets their keys aside.
     pub(crate) fn prune_by(&mut self, live: &Liveness<'_>) {
-        self.table.prune(live, |(_, weak)| *weak, None, |(key, _)| live.put_aside(key), |_| {});
+        self.table.prune(live, |(_, weak)| *weak, None, |(key, _)| live.discard(key), |_| {});
     }
 }
 

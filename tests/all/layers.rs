@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The modules from the ground up, separated by spaces and line breaks. A module imports only from those before it, and
 /// from itself.
 const LAYERS: &str = "
-    sync clock unwind handle hash stats spans config tag bitmap space root page trace
+    sync clock panics handle hash stats tracing_spans config tag bitmap space root page trace
     weak death
     pool collector heap docs
 ";

@@ -5,23 +5,23 @@ use alloc::boxed::Box;
 
 use crate::handle::RawHandle;
 
-/// Room of a ring. Twice the depth, so that the rings of other types can fill while one type is traced.
-pub(crate) const RING_LEN: usize = 128;
+/// Room of a queue. Twice the depth, so that the queues of other types can fill while one type is traced.
+pub(crate) const QUEUE_LEN: usize = 128;
 /// How many objects a type keeps in flight while it has them.
-pub(crate) const RING_DEPTH: usize = 64;
+pub(crate) const QUEUE_DEPTH: usize = 64;
 /// How many places before it comes out an object is brought into the first-level cache.
 pub(crate) const NEAR: usize = 8;
 
 /// First in, first out. Counters run on and wrap; their difference is the length.
-pub(crate) struct Ring {
-    places: Box<[RawHandle; RING_LEN]>,
+pub(crate) struct PrefetchQueue {
+    places: Box<[RawHandle; QUEUE_LEN]>,
     head: usize,
     tail: usize,
 }
 
-impl Ring {
+impl PrefetchQueue {
     pub(crate) fn new() -> Self {
-        Self { places: Box::new([RawHandle::NULL; RING_LEN]), head: 0, tail: 0 }
+        Self { places: Box::new([RawHandle::NULL; QUEUE_LEN]), head: 0, tail: 0 }
     }
 
     #[inline(always)]
@@ -31,14 +31,14 @@ impl Ring {
 
     #[inline(always)]
     pub(crate) fn is_full(&self) -> bool {
-        self.len() == RING_LEN
+        self.len() == QUEUE_LEN
     }
 
-    /// Puts a handle in. The ring must not be full.
+    /// Puts a handle in. The queue must not be full.
     #[inline(always)]
     pub(crate) fn push(&mut self, raw: RawHandle) {
         debug_assert!(!self.is_full());
-        self.places[self.tail % RING_LEN] = raw;
+        self.places[self.tail % QUEUE_LEN] = raw;
         self.tail = self.tail.wrapping_add(1);
     }
 
@@ -47,15 +47,15 @@ impl Ring {
         if self.len() == 0 {
             return None;
         }
-        let raw = self.places[self.head % RING_LEN];
+        let raw = self.places[self.head % QUEUE_LEN];
         self.head = self.head.wrapping_add(1);
         Some(raw)
     }
 
-    /// The handle that `NEAR` more pops will give, if the ring is that long; else some earlier one.
+    /// The handle that `NEAR` more pops will give, if the queue is that long; else some earlier one.
     #[inline(always)]
     pub(crate) fn near(&self) -> RawHandle {
-        self.places[self.head.wrapping_add(NEAR) % RING_LEN]
+        self.places[self.head.wrapping_add(NEAR) % QUEUE_LEN]
     }
 
     pub(crate) fn clear(&mut self) {

@@ -11,7 +11,7 @@ use core::ops::Range;
 
 use crate::handle::RawHandle;
 use crate::page::Store;
-use crate::trace::chunks::Chunks;
+use crate::trace::chunked_vec::ChunkedVec;
 
 /// The number of a record, from one on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,14 +39,14 @@ struct Record {
 
 /// All ephemerons that wait.
 #[derive(Default)]
-pub(crate) struct Waiting {
-    records: Chunks<Record>,
-    edges: Chunks<RawHandle>,
+pub(crate) struct Ephemerons {
+    records: ChunkedVec<Record>,
+    edges: ChunkedVec<RawHandle>,
     /// The record being taken down, if any: what is found meanwhile is nested in it.
     open: Option<RecordIndex>,
 }
 
-impl Waiting {
+impl Ephemerons {
     fn record(&mut self, index: RecordIndex) -> &mut Record {
         self.records.get_mut(index.place())
     }

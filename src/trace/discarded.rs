@@ -6,23 +6,23 @@ use alloc::vec::Vec;
 use core::any::Any;
 use core::mem::needs_drop;
 
-use crate::unwind::Panics;
+use crate::panics::Panics;
 
 /// Values of any types, grouped in runs of one type so that an entry costs no allocation of its own.
 #[derive(Default)]
-pub(crate) struct Aside {
-    runs: VecDeque<Box<dyn Run>>,
+pub(crate) struct Discarded {
+    runs: VecDeque<Box<dyn EntryQueue>>,
 }
 
 /// A run of entries of one type.
-trait Run: Send {
+trait EntryQueue: Send {
     fn as_any(&mut self) -> &mut dyn Any;
 
     /// Drops the first entry; `false` if there is none.
     fn drop_first(&mut self) -> bool;
 }
 
-impl<X: Send + 'static> Run for VecDeque<X> {
+impl<X: Send + 'static> EntryQueue for VecDeque<X> {
     fn as_any(&mut self) -> &mut dyn Any {
         self
     }
@@ -32,7 +32,7 @@ impl<X: Send + 'static> Run for VecDeque<X> {
     }
 }
 
-impl Aside {
+impl Discarded {
     pub(crate) fn push<X: Send + 'static>(&mut self, entry: X) {
         if !needs_drop::<X>() {
             return;
@@ -56,7 +56,7 @@ impl Aside {
     }
 }
 
-impl Drop for Aside {
+impl Drop for Discarded {
     /// Only when the collection is abandoned, by a panic in `prune`: entries are dropped with care all the same.
     fn drop(&mut self) {
         let mut panics = Panics::default();
@@ -75,15 +75,15 @@ mod tests {
     #[test]
     fn entries_are_dropped_oldest_first_and_once() {
         let token = Arc::new(());
-        let mut aside = Aside::default();
-        aside.push(7_u32);
-        aside.push(Arc::clone(&token));
-        aside.push(("x".to_string(), Arc::clone(&token)));
-        aside.push(Arc::clone(&token));
+        let mut discarded = Discarded::default();
+        discarded.push(7_u32);
+        discarded.push(Arc::clone(&token));
+        discarded.push(("x".to_string(), Arc::clone(&token)));
+        discarded.push(Arc::clone(&token));
         for left in [3, 2, 1] {
-            assert!(aside.drop_first());
+            assert!(discarded.drop_first());
             assert_eq!(Arc::strong_count(&token), left);
         }
-        assert!(!aside.drop_first());
+        assert!(!discarded.drop_first());
     }
 }

@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use crate::trace::{Destroyed, Era, Moment};
 
 #[derive(Debug)]
-pub(crate) struct News {
+pub(crate) struct Changes {
     /// Hashes of entries that were inserted or changed, perhaps several times, perhaps removed again.
     fresh: Vec<u64>,
     /// Whether anything may have been.
@@ -68,7 +68,7 @@ impl Walk {
 /// Where a walk that has passed all buckets is.
 const END: usize = usize::MAX;
 
-impl News {
+impl Changes {
     /// Of a collection that no heap has pruned yet, nothing is known.
     pub(crate) fn new(capacity: usize) -> Self {
         let walk = has_walk(capacity).then(Box::default);

@@ -1,8 +1,57 @@
-//! Root sources.
+//! [`RootSource`]: roots that live outside of the heap, and what is one.
 
 use alloc::vec::Vec;
 
-use crate::trace::{RootSource, Trace, Tracer};
+use crate::trace::{Trace, Tracer};
+
+/// Roots that live outside of the heap: in a VM's stack, in the components of an ECS world.
+///
+/// Asked by [`collect_with`](crate::Heap::collect_with) at the beginning of marking. Implemented for closures
+/// (see [`roots`]), for slices, arrays, `Vec` and `Option` of anything that implements [`Trace`], for tuples
+/// of references to sources, and for `()`, which has none. A slice goes in as `&&v[..]`.
+///
+/// # Examples
+/// A VM that owns its heap:
+/// ```
+/// use slotgc::{Gc, Heap, RootSource, Tracer};
+///
+/// #[derive(Default)]
+/// struct State { stack: Vec<Gc<String>> }
+///
+/// impl RootSource for State {
+///     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+///         tracer.edges(self.stack.iter().copied());
+///     }
+/// }
+///
+/// #[derive(Default)]
+/// struct Vm { heap: Heap, state: State }
+///
+/// let mut vm = Vm::default();
+/// let text = vm.heap.alloc("kept by the stack".to_string());
+/// vm.state.stack.push(text);
+/// vm.heap.collect_with(&vm.state);
+/// assert!(vm.heap.is_alive(text));
+/// ```
+pub trait RootSource {
+    /// Reports every handle whose object must live on.
+    fn trace_roots(&self, tracer: &mut Tracer<'_>);
+}
+
+/// Lets a closure be a root source without naming its argument's type.
+///
+/// # Examples
+/// ```
+/// use slotgc::{Heap, roots};
+///
+/// let mut heap = Heap::new();
+/// let query = [(heap.alloc(1),), (heap.alloc(2),)];
+/// heap.collect_with(&roots(|t| t.edges(query.iter().map(|component| component.0))));
+/// assert_eq!(heap.len(), 2);
+/// ```
+pub fn roots<F: Fn(&mut Tracer<'_>)>(f: F) -> F {
+    f
+}
 
 impl<F: Fn(&mut Tracer<'_>)> RootSource for F {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {

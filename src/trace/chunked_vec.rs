@@ -4,21 +4,21 @@ use alloc::vec::Vec;
 
 /// Items in a chunk: few enough that one is quickly found, so many that there are few chunks.
 const CHUNK: usize = 1024;
-/// Chunks that are kept for the next time.
+/// ChunkedVec that are kept for the next time.
 const KEPT: usize = 4;
 
-pub(super) struct Chunks<T> {
+pub(super) struct ChunkedVec<T> {
     chunks: Vec<Vec<T>>,
     len: usize,
 }
 
-impl<T> Default for Chunks<T> {
+impl<T> Default for ChunkedVec<T> {
     fn default() -> Self {
         Self { chunks: Vec::new(), len: 0 }
     }
 }
 
-impl<T> Chunks<T> {
+impl<T> ChunkedVec<T> {
     pub(super) fn len(&self) -> usize {
         self.len
     }

@@ -1,0 +1,288 @@
+//! [`Tracer`]: records the edges of one object, or of a root source.
+
+use alloc::vec::Vec;
+
+use crate::handle::{AnyGc, Gc, RawHandle, Weak};
+use crate::page::{Color, Look, Store};
+use crate::trace::{EdgeStack, Ephemerons, Era, Spill, Trace};
+
+/// How many handles ahead a loop over a weak collection asks for their headers.
+pub(crate) const LOOK_AHEAD: usize = 16;
+
+/// What a trace needs besides edges, out of the way of the loop that follows them.
+#[derive(Default)]
+pub(crate) struct Side {
+    pub(crate) era: Era,
+    /// Whether edges are gathered instead of followed: see [`EdgeStack`].
+    pub(crate) gathering: bool,
+    /// The edges gathered: to white slots, whose bits stay set.
+    pub(crate) gathered: Vec<RawHandle>,
+    /// Edges to follow that found no room on the stack.
+    pub(crate) spill: Spill,
+    /// Objects that asked for their `prune`.
+    pub(crate) weak_owners: Vec<RawHandle>,
+    /// Ephemerons whose key has not been reached.
+    pub(crate) ephemerons: Ephemerons,
+    /// Handles given out by `alloc_cyclic` whose object is still being made: alive, though they do not resolve.
+    pub(crate) building: Vec<RawHandle>,
+    /// Objects that change through `&`, past the write barrier.
+    pub(crate) unguarded: Vec<RawHandle>,
+    /// Later tenants of slots that stale edges name, whose white bits were cleared by those edges.
+    pub(crate) tenants: Vec<RawHandle>,
+    /// Objects with a table that is traced in part, because the slice was used up.
+    pub(crate) unfinished: Vec<RawHandle>,
+    /// Entries of tables that may be traced until the next clock is read.
+    pub(crate) slice: usize,
+    /// Entries that were traced at once because the program would not let their table be traced in slices.
+    pub(crate) granted: usize,
+    /// Tables being traced inside of each other, and entries that wait.
+    pub(crate) nested: usize,
+    /// Calls of [`Tracer::weak_collection`].
+    pub(crate) weak_collections: usize,
+}
+
+/// Takes down the edges of an object, or of a root source.
+pub struct Tracer<'a> {
+    pub(crate) edges: EdgeStack,
+    pub(crate) look: Look<'a>,
+    pub(crate) store: &'a Store,
+    /// The object being traced; null for a root source.
+    pub(crate) current: RawHandle,
+    pub(crate) side: &'a mut Side,
+}
+
+impl<'a> Tracer<'a> {
+    #[inline(always)]
+    pub(crate) fn new(edges: EdgeStack, store: &'a Store, side: &'a mut Side) -> Self {
+        Self { edges, look: store.look(), store, current: RawHandle::NULL, side }
+    }
+
+    /// Pushes the handle if its slot was white, without a branch on that: it is a coin toss.
+    #[inline(always)]
+    fn push(&mut self, raw: RawHandle, white: bool) {
+        if !self.edges.try_push(raw, white) {
+            let edges = core::mem::take(&mut self.edges);
+            self.edges = overflow(edges, raw, white, self.store, self.side);
+        }
+    }
+
+    /// A strong edge: the object lives as long as the one being traced. A handle that does not resolve keeps
+    /// nothing alive. O(1).
+    #[inline(always)]
+    pub fn edge<T: Trace>(&mut self, gc: Gc<T>) {
+        let white = self.look.take_white::<T>(gc.raw());
+        self.push(gc.raw(), white);
+    }
+
+    /// A strong edge to each.
+    #[inline(always)]
+    pub fn edges<T: Trace>(&mut self, gcs: impl IntoIterator<Item = Gc<T>>) {
+        for gc in gcs {
+            self.edge(gc);
+        }
+    }
+
+    /// A strong edge to an object whose type is known at run time only.
+    #[inline]
+    pub fn edge_any(&mut self, gc: AnyGc) {
+        let white = self.store.take_white_any(gc.raw());
+        self.push(gc.raw(), white);
+    }
+
+    /// An entry of an ephemeron table: the value's edges count once the key is marked (reached otherwise).
+    /// Where ephemerons nest, all their keys must be. Takes O(1) besides what tracing the value takes, in
+    /// whatever order keys are reached. (Ephemerons: Hayes, OOPSLA 1997. Ephemerons on the key instead of
+    /// repeating over all tables is what makes it linear.)
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Gc, Heap, Trace, Tracer, Weak};
+    ///
+    /// /// The name of an object, for as long as there is the object.
+    /// struct Label { of: Weak<u32>, text: Gc<String> }
+    ///
+    /// impl Trace for Label {
+    ///     fn trace(&self, tracer: &mut Tracer<'_>) {
+    ///         tracer.ephemeron(self.of, &self.text);
+    ///     }
+    /// }
+    ///
+    /// let mut heap = Heap::new();
+    /// let object = heap.alloc_root(1);
+    /// let text = heap.alloc("one".to_string());
+    /// let label = heap.alloc_root(Label { of: object.downgrade(), text });
+    /// heap.collect();
+    /// assert!(heap.is_alive(text));
+    /// drop(object);
+    /// heap.collect();
+    /// assert!(!heap.is_alive(text));
+    /// ```
+    pub fn ephemeron<K: Trace, V: Trace>(&mut self, key: Weak<K>, value: &V) {
+        if !V::NEEDS_TRACE {
+            return;
+        }
+        // A key of made-up bits may name an object of another type: no key of this table.
+        let color = match self.look.is_page_of::<K>(key.raw().granule()) {
+            true => self.color_of_key(key.raw()),
+            false => Color::Dead,
+        };
+        match color {
+            Color::Reached => value.trace(self),
+            Color::White => self.wait_for(key.raw(), value),
+            Color::Dead => {}
+        }
+    }
+
+    /// Asks for the header of an object that will be looked at soon.
+    #[inline]
+    pub(crate) fn prefetch<T>(&self, weak: Weak<T>) {
+        self.look.prefetch_near(weak.raw().granule());
+    }
+
+    /// Asks for this object's [`prune`](Trace::prune) in this cycle. In a root source it does nothing.
+    #[inline]
+    pub fn weak_collection(&mut self) {
+        self.side.weak_collections = self.side.weak_collections.wrapping_add(1);
+        // An object with several weak collections asks once for each, and again whenever it is traced.
+        if !self.current.is_null() && self.store.set_weak_owner(self.current, true) {
+            self.side.weak_owners.push(self.current);
+        }
+    }
+
+    /// Says that this object's edges can change through a shared reference, as those in a `Mutex` can: no write
+    /// barrier sees that, so the object is traced again at the end of every collection, minor ones included.
+    /// `Mutex`, `RwLock` and `OnceLock` of std say it themselves. In a root source it does nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Gc, Trace, Tracer};
+    ///
+    /// /// A lock of another crate.
+    /// struct Lock<T>(std::sync::Mutex<T>);
+    /// struct Mailbox(Lock<Vec<Gc<String>>>);
+    ///
+    /// impl Trace for Mailbox {
+    ///     fn trace(&self, tracer: &mut Tracer<'_>) {
+    ///         tracer.interior_mutability();
+    ///         tracer.edges(self.0.0.lock().unwrap().iter().copied());
+    ///     }
+    /// }
+    /// ```
+    #[inline]
+    pub fn interior_mutability(&mut self) {
+        if !self.current.is_null() && self.side.unguarded.last() != Some(&self.current) {
+            self.side.unguarded.push(self.current);
+        }
+    }
+
+    /// The cycle under way.
+    pub(crate) fn era(&self) -> Era {
+        self.side.era
+    }
+
+    pub(crate) fn weak_collections(&self) -> usize {
+        self.side.weak_collections
+    }
+
+    /// A table begins or ends to trace its entries.
+    pub(crate) fn nest(&mut self, begins: bool) {
+        match begins {
+            true => self.side.nested += 1,
+            false => self.side.nested -= 1,
+        }
+    }
+
+    /// Whether the table that is tracing its entries may leave some to another call: it is one of an object's own, which
+    /// will be traced again.
+    pub(crate) fn may_leave_unfinished(&self) -> bool {
+        self.side.nested == 1 && !self.current.is_null()
+    }
+
+    /// Has the object traced once more before marking ends.
+    pub(crate) fn leave_unfinished(&mut self) {
+        if self.side.unfinished.last() != Some(&self.current) {
+            self.side.unfinished.push(self.current);
+        }
+    }
+
+    /// Entries that the table may trace now.
+    pub(crate) fn slice(&self) -> usize {
+        self.side.slice
+    }
+
+    /// Entries are traced beyond any budget.
+    pub(crate) fn grant(&mut self, entries: usize) {
+        self.side.granted += entries;
+    }
+
+    pub(crate) fn spend(&mut self, entries: usize) {
+        self.side.slice = self.side.slice.saturating_sub(entries);
+    }
+
+    pub(crate) fn color_of_key(&self, key: RawHandle) -> Color {
+        match self.store.color_any(key) {
+            Color::Dead if self.side.building.contains(&key) => Color::Reached,
+            color => color,
+        }
+    }
+
+    /// Sets the value's edges discarded until the key is marked.
+    fn wait_for<V: Trace>(&mut self, key: RawHandle, value: &V) {
+        let start = self.side.gathered.len();
+        let edges = core::mem::take(&mut self.edges);
+        let gathering = core::mem::replace(&mut self.side.gathering, true);
+        let record = self.side.ephemerons.begin(key);
+        self.side.nested += 1;
+        value.trace(self);
+        self.side.nested -= 1;
+        self.side.ephemerons.end(self.store, record, &self.side.gathered[start..]);
+        self.side.gathered.truncate(start);
+        self.side.gathering = gathering;
+        self.edges = edges;
+    }
+
+    /// Lets go what waits for this object.
+    pub(crate) fn release(&mut self, key: RawHandle) {
+        let mut next = self.side.ephemerons.take(self.store, key);
+        while let Some(record) = next {
+            let (first_edge, more_edges, mut nested) = self.side.ephemerons.release(record);
+            if let Some(edge) = first_edge {
+                self.edge_any(AnyGc::from_raw(edge));
+            }
+            for index in more_edges {
+                let edge = self.side.ephemerons.edge(index);
+                self.edge_any(AnyGc::from_raw(edge));
+            }
+            while let Some(inner) = nested {
+                nested = self.side.ephemerons.next(inner);
+                match self.color_of_key(self.side.ephemerons.key(inner)) {
+                    // Its turn comes right after this record's.
+                    Color::Reached => self.side.ephemerons.link_after(record, inner),
+                    Color::White => self.side.ephemerons.file(self.store, inner),
+                    Color::Dead => {}
+                }
+            }
+            next = self.side.ephemerons.next(record);
+        }
+    }
+}
+
+/// What [`Tracer::push`] does when the stack has no room: makes some, or gathers. By value, see [`EdgeStack`].
+#[cold]
+#[inline(never)]
+fn overflow(mut edges: EdgeStack, raw: RawHandle, white: bool, store: &Store, side: &mut Side) -> EdgeStack {
+    if !side.gathering {
+        edges.make_room(&mut side.spill);
+        edges.try_push(raw, white);
+    } else if white {
+        store.put_white_back(raw);
+        side.gathered.push(raw);
+    }
+    edges
+}
+
+impl core::fmt::Debug for Tracer<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Tracer").field("current", &self.current).finish_non_exhaustive()
+    }
+}
