@@ -350,17 +350,16 @@ impl fmt::Debug for Dead {
 
 impl fmt::Display for Dead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = ShortName(self.type_name);
-        write!(f, "weakly-referenced object no longer exists: {name}({})", self.handle)?;
-        match self.cause {
-            Cause::Gone => Ok(()),
-            Cause::NotKept if self.handle.is_null() => f.write_str(" (the null handle)"),
-            Cause::NotKept => f.write_str(
-                " (it was destroyed, or nothing kept it alive when a collection ran: a `Gc` keeps its object alive only \
-                 inside a reachable object; elsewhere hold a `Root`, or report the handle in a root source)",
-            ),
-            Cause::OtherHeap => f.write_str(" (a root of another heap)"),
-        }
+        f.write_str("weakly-referenced object no longer exists: ")?;
+        f.write_str(match self.cause {
+            Cause::NotKept if !self.handle.is_null() => {
+                "it was destroyed, or nothing kept it alive when a collection ran (a `Gc` does so only inside a reachable \
+                 object; elsewhere hold a `Root`, or report the handle in a root source): "
+            }
+            Cause::Gone | Cause::NotKept => "",
+            Cause::OtherHeap => "a root of another heap: ",
+        })?;
+        write!(f, "{}({})", ShortName(self.type_name), self.handle)
     }
 }
 

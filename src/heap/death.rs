@@ -1,7 +1,6 @@
 //! Learning of a death, and the end of a heap.
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::String;
 use core::any::Any;
 use core::error::Error;
@@ -484,30 +483,21 @@ impl<T: Trace> Graveyard<T> {
 /// assert_eq!(error.to_string(), "user code panicked while the heap was shut down: oh no");
 /// ```
 pub struct ShutdownError {
-    message: String,
+    /// The text of the first panic.
+    panic: Option<String>,
     uncalled: usize,
     payload: SyncWrapper<Box<dyn Any + Send>>,
 }
 
 impl ShutdownError {
     fn new(payload: Option<Box<dyn Any + Send>>, uncalled: usize) -> Self {
-        let mut message = match &payload {
-            None => String::new(),
-            Some(payload) => {
-                let text = payload.downcast_ref::<&str>().copied();
-                let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-                format!(
-                    "user code panicked while the heap was shut down: {}",
-                    text.unwrap_or("a panic without a text")
-                )
-            }
-        };
-        if uncalled > 0 {
-            let and = if message.is_empty() { "" } else { "; " };
-            message += &format!("{and}callbacks kept arming others, {uncalled} were dropped uncalled");
-        }
-        let payload = payload.unwrap_or_else(|| Box::new(message.clone()));
-        Self { message, uncalled, payload: SyncWrapper::new(payload) }
+        let panic = payload.as_ref().map(|payload| {
+            let text = payload.downcast_ref::<&str>().copied();
+            let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+            text.unwrap_or("a panic without a text").into()
+        });
+        let payload = payload.unwrap_or_else(|| Box::new(ARMING));
+        Self { panic, uncalled, payload: SyncWrapper::new(payload) }
     }
 
     /// How many callbacks and finalizers were dropped uncalled, because each round of them armed others for too long.
@@ -521,15 +511,32 @@ impl ShutdownError {
     }
 }
 
+/// What a shutdown raises that ends without a panic, and not by itself.
+const ARMING: &str = "callbacks kept arming others while the heap was shut down";
+
 impl fmt::Debug for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ShutdownError").field(&self.message).finish()
+        let mut error = f.debug_tuple("ShutdownError");
+        if let Some(panic) = &self.panic {
+            error.field(panic);
+        }
+        if self.uncalled > 0 {
+            error.field(&self.uncalled);
+        }
+        error.finish()
     }
 }
 
 impl fmt::Display for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        if let Some(panic) = &self.panic {
+            write!(f, "user code panicked while the heap was shut down: {panic}")?;
+        }
+        if self.uncalled > 0 {
+            let and = if self.panic.is_some() { "; " } else { "" };
+            write!(f, "{and}{ARMING}: {} were dropped uncalled", self.uncalled)?;
+        }
+        Ok(())
     }
 }
 
