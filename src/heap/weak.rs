@@ -233,7 +233,7 @@ impl Heap {
     fn find_interned<T, S, Q>(&self, table: Weak<Interner<T, S>>, hash: u64, value: &Q) -> Option<Gc<T>>
     where
         T: Trace + Eq + Hash + Borrow<Q>,
-        S: Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
         Q: ?Sized + Eq,
     {
         let Some(interner) = self.get(table) else {
