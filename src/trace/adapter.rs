@@ -90,8 +90,8 @@ pub struct With<A: ?Sized>(PhantomData<A>);
 
 impl<F: ?Sized, A: TraceWith<F> + ?Sized> HasField<F> for With<A> {
     const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE: bool = A::NEEDS_TRACE;
-    const HOLDS_HANDLES: bool = A::HOLDS_HANDLES;
-    const OWNS: bool = A::OWNS;
+    const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_HOLDS: bool = A::HOLDS_HANDLES;
+    const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_OWNS: bool = A::OWNS;
 
     #[inline(always)]
     fn trace(field: &F, tracer: &mut Tracer<'_>) {

@@ -26,9 +26,9 @@ pub trait HasField<F: ?Sized> {
     /// says then is which constants are in it.
     const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE: bool;
     /// `F::HOLDS_HANDLES`.
-    const HOLDS_HANDLES: bool;
+    const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_HOLDS: bool;
     /// `F::OWNS`.
-    const OWNS: bool;
+    const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_OWNS: bool;
 
     /// Traces the field.
     fn trace(field: &F, tracer: &mut Tracer<'_>);
@@ -48,8 +48,8 @@ pub trait HasField<F: ?Sized> {
 
 impl<F: Trace + ?Sized> HasField<F> for Object {
     const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE: bool = F::NEEDS_TRACE;
-    const HOLDS_HANDLES: bool = F::HOLDS_HANDLES;
-    const OWNS: bool = F::OWNS;
+    const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_HOLDS: bool = F::HOLDS_HANDLES;
+    const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_OWNS: bool = F::OWNS;
 
     #[inline(always)]
     fn trace(field: &F, tracer: &mut Tracer<'_>) {

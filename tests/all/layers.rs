@@ -119,7 +119,9 @@ fn layer(module: &str) -> usize {
 /// The imports of one file that go upward.
 fn upward(name: &str, text: &str) -> Vec<String> {
     let own = layer(module_of(name));
-    let code = code(text);
+    // The tests inside a file may look upward.
+    let own_text = &text[..text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len())];
+    let code = code(own_text);
     imports(&code).into_iter().filter(|module| layer(module) > own).map(String::from).collect()
 }
 

@@ -137,9 +137,9 @@ fn constants(attrs: &TypeAttrs, name: &Ident, fields: &[&Field<'_>]) -> TokenStr
     };
     let needs_trace =
         any(&|ty| is_surely_strong(ty) || is_own(ty), "IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE");
-    let holds_handles = any(&|ty| is_surely_handle(ty) || is_own(ty), "HOLDS_HANDLES");
+    let holds_handles = any(&|ty| is_surely_handle(ty) || is_own(ty), "IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_HOLDS");
     // What contains itself does so in a box or a list, or by handle only.
-    let owns = any(&|ty| is_own(ty) && !holds_only_handles(ty), "OWNS");
+    let owns = any(&|ty| is_own(ty) && !holds_only_handles(ty), "IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_OWNS");
     quote! {
         const NEEDS_TRACE: bool = #needs_trace;
         const HOLDS_HANDLES: bool = #holds_handles;
@@ -158,8 +158,9 @@ fn checks(input: &DeriveInput, krate: &Path, fields: &[&Field<'_>]) -> TokenStre
     });
     let checks = checked.map(|field| {
         let has_field = has_field(krate, field);
-        let (_, span) = ends(field.ty.to_token_stream());
-        quote_spanned!(span=> const _: bool = #has_field::HOLDS_HANDLES;)
+        let (_, last) = ends(field.ty.to_token_stream());
+        let constant = quote_spanned!(last=> ::IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_HOLDS);
+        quote!(const _: bool = #has_field #constant;)
     });
     let checks: TokenStream = if is_generic { TokenStream::new() } else { checks.collect() };
     if checks.is_empty() {
@@ -317,7 +318,8 @@ fn has_field(krate: &Path, field: &Field<'_>) -> TokenStream {
         None => quote_spanned!(last=> Object),
         Some(with) => quote_spanned!(last=> With<#with>),
     };
-    quote!(<#path #object as #path #has_field<#ty>>)
+    let (open, close) = (quote_spanned!(first=> <), quote_spanned!(last=> >));
+    quote!(#open #path #object as #path #has_field<#ty> #close)
 }
 
 /// The places of the first and the last token.
@@ -519,7 +521,7 @@ mod tests {
         let list: DeriveInput = parse_quote!(
             struct List(Option<Gc<List>>, [Weak<Self>; 2]);
         );
-        assert!(owns(list.clone()).contains(":: OWNS ||"));
+        assert!(owns(list.clone()).contains("_OWNS ||"));
         assert_eq!(constant(list, "HOLDS_HANDLES"), "true");
         assert_eq!(
             constant(
