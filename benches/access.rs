@@ -14,9 +14,10 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use slotgc::{Gc, Handle, Heap, Root, Weak};
+use slotgc_graphs::Random;
 use slotmap::{DefaultKey, SlotMap};
 
-use crate::heaps::{Node, Random, sum_below};
+use crate::heaps::{Node, sum_below};
 use crate::{Question, timed};
 
 pub(crate) fn ask(question: &mut Question<'_>) {

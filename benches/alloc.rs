@@ -11,8 +11,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use slotgc::{Heap, Root};
+use slotgc_graphs::Random;
 
-use crate::heaps::{Node, Population, Random, sum_below};
+use crate::heaps::{Node, Population, sum_below};
 use crate::{Question, timed};
 
 pub(crate) fn ask(question: &mut Question<'_>) {

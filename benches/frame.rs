@@ -13,9 +13,9 @@
 use std::time::Duration;
 
 use slotgc::{Budget, Gc, Heap, Root, Trace};
+use slotgc_graphs::{DEGREE, Graph, Random};
 use slotmap::{DefaultKey, SlotMap};
 
-use crate::heaps::{DEGREE, Graph, Random};
 use crate::{Question, timed};
 
 /// The edge on which new objects are stored.
@@ -120,7 +120,7 @@ impl Collected {
         let mut heap = Heap::new();
         let thing = |id| Thing { id, edges: [None; DEGREE], fill: [0; 3] };
         let old: Vec<_> = (0..n as u64).map(|id| heap.alloc(thing(id))).collect();
-        for (from, edges) in old.iter().zip(Graph::random(n).0) {
+        for (from, edges) in old.iter().zip(Graph::random(n).edges) {
             heap[from].edges = edges.map(|edge| old.get(edge as usize).copied());
             heap[from].edges[HOOK] = None;
         }
@@ -171,7 +171,7 @@ impl ByHand {
         let mut map = SlotMap::new();
         let item = |id| Item { id, edges: [None; DEGREE], fill: [0; 3] };
         let old: Vec<_> = (0..n as u64).map(|id| map.insert(item(id))).collect();
-        for (from, edges) in old.iter().zip(Graph::random(n).0) {
+        for (from, edges) in old.iter().zip(Graph::random(n).edges) {
             map[*from].edges = edges.map(|edge| old.get(edge as usize).copied());
             map[*from].edges[HOOK] = None;
         }

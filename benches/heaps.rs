@@ -1,14 +1,7 @@
-//! What the questions have in common: objects, graphs of objects, and a population of which a part dies.
-//!
-//! Everything is the same in every run.
+//! What the questions have in common: objects, and a population of which a part dies. The same in every run.
 
 use slotgc::{CollectStats, Gc, Heap, Trace};
-
-/// Edges of an object.
-pub(crate) const DEGREE: usize = 4;
-
-/// No edge.
-pub(crate) const NONE: u32 = u32::MAX;
+use slotgc_graphs::{DEGREE, Graph, Random};
 
 /// An object of `40 + 8 * FILL` bytes.
 #[derive(Trace)]
@@ -32,84 +25,13 @@ pub(crate) fn sum_below(n: usize) -> u64 {
     (n as u64 * (n as u64 - 1)) / 2
 }
 
-/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): small, and good enough to make graphs.
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
+/// Makes the objects of a graph.
+pub(crate) fn build<const FILL: usize>(graph: &Graph, heap: &mut Heap) -> Vec<Gc<Node<FILL>>> {
+    let nodes: Vec<_> = (0..graph.len()).map(|id| heap.alloc(Node::new(id as u64))).collect();
+    for (node, edges) in nodes.iter().zip(&graph.edges) {
+        heap[node].edges = edges.map(|edge| nodes.get(edge as usize).copied());
     }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        ((u128::from(self.next()) * limit as u128) >> 64) as usize
-    }
-
-    /// Fisher and Yates.
-    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            items.swap(last, self.below(last + 1));
-        }
-    }
-
-    /// The numbers below `n` in random order.
-    pub(crate) fn order(&mut self, n: usize) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..n as u32).collect();
-        self.shuffle(&mut order);
-        order
-    }
-}
-
-/// The edges of each object. Objects are numbered in the order in which they are allocated.
-pub(crate) struct Graph(pub(crate) Vec<[u32; DEGREE]>);
-
-impl Graph {
-    /// Four random edges each. So that everything is reached from everywhere, the first is that of a random
-    /// cycle through all objects.
-    pub(crate) fn random(n: usize) -> Self {
-        let mut random = Random::new(1);
-        let cycle = random.order(n);
-        let mut edges = vec![[NONE; DEGREE]; n];
-        for (place, node) in cycle.iter().enumerate() {
-            edges[*node as usize] = std::array::from_fn(|_| random.below(n) as u32);
-            edges[*node as usize][0] = cycle[(place + 1) % n];
-        }
-        Self(edges)
-    }
-
-    /// A tree of four children an object, allocated level by level from object 0.
-    pub(crate) fn tree(n: usize) -> Self {
-        let child = |node: usize, place: usize| Some(DEGREE * node + 1 + place).filter(|child| *child < n);
-        let edges_of =
-            |node| std::array::from_fn(|place| child(node, place).map_or(NONE, |child| child as u32));
-        Self((0..n).map(edges_of).collect())
-    }
-
-    /// A list from object 0 to the last.
-    pub(crate) fn list(n: usize) -> Self {
-        let next = |node: usize| if node + 1 < n { node as u32 + 1 } else { NONE };
-        Self((0..n).map(|node| [next(node), NONE, NONE, NONE]).collect())
-    }
-
-    /// A list from the last object to object 0.
-    pub(crate) fn list_in_reverse(n: usize) -> Self {
-        Self((0..n).map(|node| [(node as u32).checked_sub(1).unwrap_or(NONE), NONE, NONE, NONE]).collect())
-    }
-
-    /// Makes the objects.
-    pub(crate) fn build<const FILL: usize>(&self, heap: &mut Heap) -> Vec<Gc<Node<FILL>>> {
-        let nodes: Vec<_> = (0..self.0.len()).map(|id| heap.alloc(Node::new(id as u64))).collect();
-        for (node, edges) in nodes.iter().zip(&self.0) {
-            heap[node].edges = edges.map(|edge| nodes.get(edge as usize).copied());
-        }
-        nodes
-    }
+    nodes
 }
 
 /// Objects without edges, of which some die and are replaced, again and again.

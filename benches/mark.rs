@@ -22,8 +22,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use slotgc::{CollectStats, Gc, Heap, Root, Trace};
+use slotgc_graphs::{DEGREE, Graph, NONE, Random};
 
-use crate::heaps::{DEGREE, Graph, NONE, Node, Random};
+use crate::heaps::{Node, build};
 use crate::{Question, timed};
 
 /// Makes the graph of so many objects.
@@ -33,7 +34,7 @@ pub(crate) fn ask(question: &mut Question<'_>) {
     let n = question.objects;
     let shapes: [(&str, Shape, usize); 4] = [
         ("random", Graph::random, 0),
-        ("tree", Graph::tree, 0),
+        ("tree", Graph::tree_by_level, 0),
         ("list", Graph::list, 0),
         ("list_in_reverse", Graph::list_in_reverse, n - 1),
     ];
@@ -73,7 +74,7 @@ struct Rooted<const FILL: usize> {
 impl<const FILL: usize> Rooted<FILL> {
     fn build(graph: &Graph, root: usize) -> Self {
         let mut heap = Heap::new();
-        let nodes = graph.build::<FILL>(&mut heap);
+        let nodes = build::<FILL>(graph, &mut heap);
         let root = heap.root(nodes[root]).expect("a living object");
         Self { heap, _root: root }
     }
@@ -142,7 +143,7 @@ impl<const WORDS: usize> Naive<WORDS> {
     fn build(graph: &Graph) -> Self {
         let object =
             |edges: &[u32; DEGREE]| std::array::from_fn(|word| edges.get(word).copied().unwrap_or_default());
-        let objects: Vec<_> = graph.0.iter().map(object).collect();
+        let objects: Vec<_> = graph.edges.iter().map(object).collect();
         let marked = vec![0; objects.len().div_ceil(64)];
         Self { objects, marked, stack: Vec::new() }
     }

@@ -14,8 +14,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use slotgc::{Budget, CollectStats, Gc, Heap, Phase, Root, Trace};
+use slotgc_graphs::Graph;
 
-use crate::heaps::{Graph, Node};
+use crate::heaps::{Node, build};
 use crate::{Question, timed};
 
 const BUDGET: Duration = Duration::from_millis(1);
@@ -58,7 +59,7 @@ impl Drop for Mortal {
 impl World {
     fn new(n: usize) -> Self {
         let mut heap = Heap::new();
-        let nodes: Vec<Gc<Node>> = Graph::random(n).build(&mut heap);
+        let nodes: Vec<Gc<Node>> = build(&Graph::random(n), &mut heap);
         let root = heap.root(nodes[0]).expect("a living object");
         heap.collect();
         Self { heap, _root: root, n }

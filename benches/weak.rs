@@ -19,8 +19,9 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 use slotgc::{CollectStats, Gc, HandleHasher, Heap, Root, Trace, Weak, WeakKeyMap, WeakSet, WeakValueMap};
+use slotgc_graphs::Random;
 
-use crate::heaps::{Node, Random, sum_below};
+use crate::heaps::{Node, sum_below};
 use crate::{Question, timed};
 
 pub(crate) fn ask(question: &mut Question<'_>) {

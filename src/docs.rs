@@ -741,7 +741,7 @@ pub mod questions {}
 ///    `heap::promises::the_same_program_gives_the_same_handles_and_the_same_order_of_destructors`,
 ///    `heap::promises::another_process_sees_the_same_handles_and_destructors`,
 ///    `deaths::the_order_is_that_of_registration_whatever_slots_the_objects_have_and_however_they_die`,
-///    `weak_maps::like_std::the_order_of_iteration_is_the_programs`.
+///    `weak_maps::std_parity::the_order_of_iteration_is_the_programs`.
 /// 8. **No recursion on data.** Marking, freeing and telling take a stack that does not depend on how many objects there
 ///    are or how they are linked: a list of any length, a chain of ephemerons, a callback that destroys the next
 ///    object with a callback.

@@ -27,7 +27,7 @@ pub(crate) use cycle::{Destroyed, Era, Moment};
 pub(crate) use discarded::Discarded;
 pub use dynamic::TraceDyn;
 pub(crate) use edges::{EdgeStack, Spill};
-pub(crate) use ephemerons::Ephemerons;
+pub(crate) use ephemerons::{Ephemerons, RecordIndex};
 pub use impls::Untraced;
 pub use inspector::Inspector;
 pub use links::Links;
@@ -213,8 +213,26 @@ pub trait Trace: Send + Sync + 'static {
 }
 
 mod sealed {
-    pub trait Sealed {}
+    /// What a message says of a handle.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub enum HandleKind {
+        Strong,
+        Weak,
+        Root,
+    }
+
+    pub trait Sealed: Copy {
+        const KIND: HandleKind;
+
+        /// The number of the heap that the handle belongs to, zero if it does not know.
+        #[inline(always)]
+        fn heap_number(self) -> u64 {
+            0
+        }
+    }
 }
+
+pub(crate) use sealed::HandleKind;
 
 /// Anything that names an object: [`Gc`], [`Weak`], `&Root`, and references to any of these, however deep, as
 /// iterators and the closures of `filter` get them. The methods of [`Heap`](crate::Heap) take any of these.
@@ -238,8 +256,17 @@ pub trait Handle: Copy + sealed::Sealed {
 
 /// What is a handle, and how it becomes a weak one.
 macro_rules! handles {
-    ($($handle:ty),*) => {$(
-        impl<T> sealed::Sealed for $handle {}
+    ($($handle:ty: $kind:ident $(($number:expr))?),*) => {$(
+        impl<T> sealed::Sealed for $handle {
+            const KIND: HandleKind = HandleKind::$kind;
+
+            $(
+                #[inline(always)]
+                fn heap_number(self) -> u64 {
+                    $number(self)
+                }
+            )?
+        }
 
         impl<T: Trace> Handle for $handle {
             type Target = T;
@@ -252,9 +279,16 @@ macro_rules! handles {
     )*};
 }
 
-handles!(Gc<T>, Weak<T>, &Root<T>);
+handles!(Gc<T>: Strong, Weak<T>: Weak, &Root<T>: Root (Root::heap_number));
 
-impl<H: sealed::Sealed> sealed::Sealed for &H {}
+impl<H: sealed::Sealed> sealed::Sealed for &H {
+    const KIND: HandleKind = H::KIND;
+
+    #[inline(always)]
+    fn heap_number(self) -> u64 {
+        (*self).heap_number()
+    }
+}
 
 impl<H: Handle> Handle for &H {
     type Target = H::Target;

@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use slotgc::{Gc, Heap, Root};
+use slotgc_graphs::Graph;
 
 use crate::Question;
-use crate::heaps::{Graph, Node};
+use crate::heaps::{Node, build};
 
 pub(crate) fn ask(question: &mut Question<'_>) {
     let n = question.objects;
@@ -40,7 +41,7 @@ struct Haunted {
 impl Haunted {
     fn build(n: usize) -> Self {
         let mut heap = Heap::new();
-        let nodes = Graph::random(n).build(&mut heap);
+        let nodes = build(&Graph::random(n), &mut heap);
         let root = heap.root(nodes[0]).expect("a living object");
         // Among so many that their pages are empty afterwards, and used again before all others.
         let dead: Vec<_> = (0..DEAD).map(|_| heap.alloc(Node::new(0))).collect();

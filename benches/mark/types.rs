@@ -7,9 +7,9 @@
 use std::marker::PhantomData;
 
 use slotgc::{AnyGc, Gc, Heap, Trace, Tracer};
+use slotgc_graphs::{DEGREE, Graph, NONE, Random};
 
 use crate::Question;
-use crate::heaps::{DEGREE, Graph, NONE, Random};
 use crate::mark::{Naive, mark_time};
 
 pub(crate) fn ask(question: &mut Question<'_>) {
@@ -35,7 +35,7 @@ fn graph(n: usize) -> Graph {
     assert_eq!(n % 16, 0, "as many objects of each type");
     let mut random = Random::new(6);
     let mut target = |node, edge| (random.below(n / 16) * 16 + (DEGREE * node + edge) % 16) as u32;
-    Graph((0..n).map(|node| std::array::from_fn(|edge| target(node, edge))).collect())
+    Graph::of((0..n).map(|node| std::array::from_fn(|edge| target(node, edge))).collect())
 }
 
 /// The graph in a heap, without the objects that cannot be reached.
@@ -48,10 +48,10 @@ struct Mixed {
 impl Mixed {
     fn build(types: &[Type], graph: &Graph) -> Self {
         let mut heap = Heap::new();
-        let n = graph.0.len();
+        let n = graph.len();
         let type_of = |node: usize| &types[node % types.len()];
         let nodes: Vec<u64> = (0..n).map(|node| (type_of(node).alloc)(&mut heap, node as u64)).collect();
-        for (node, edges) in graph.0.iter().enumerate() {
+        for (node, edges) in graph.edges.iter().enumerate() {
             assert!(!edges.contains(&NONE), "all edges lead somewhere");
             (type_of(node).link)(&mut heap, nodes[node], edges.map(|edge| nodes[edge as usize]));
         }

@@ -131,7 +131,7 @@ fn files_of_this_machine() -> Files {
         return files;
     }
     println!("There is no dpkg on this machine: this is the sample from examples/data.\n");
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data");
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
     Files { status: sample.join("status"), extended_states: sample.join("extended_states") }
 }
 

@@ -39,14 +39,20 @@ fn draw_all(text: &mut String, runs: &[Run], budget: Duration) -> Result<(), Box
         let (above, below) = area.split_vertically(HEIGHT * 3 / 5);
         let frames = 0..run.samples.len();
 
-        let caption = format!("{}: pauses, ms (green: budget, red: a frame)", run.mode.name());
+        let caption = format!("{} (green: budget, red: a frame)", run.mode.name());
         let mut chart = ChartBuilder::on(&above)
             .caption(caption, ("sans-serif", 15))
             .margin(8)
-            .x_label_area_size(24)
-            .y_label_area_size(48)
+            .x_label_area_size(36)
+            .y_label_area_size(56)
             .build_cartesian_2d(frames.clone(), (SHORTEST_MS..longest).log_scale())?;
-        chart.configure_mesh().light_line_style(TRANSPARENT).x_labels(5).draw()?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .x_labels(5)
+            .x_desc("frame")
+            .y_desc("pause (ms)")
+            .draw()?;
         for (limit, color) in [(millis(budget), GREEN.mix(0.8)), (FRAME_MS, RED.mix(0.6))] {
             chart.draw_series(LineSeries::new([(frames.start, limit), (frames.end, limit)], color))?;
         }
@@ -54,12 +60,17 @@ fn draw_all(text: &mut String, runs: &[Run], budget: Duration) -> Result<(), Box
         chart.draw_series(pauses.map(|point| Circle::new(point, 1, BLUE.filled())))?;
 
         let mut chart = ChartBuilder::on(&below)
-            .caption("memory, MiB", ("sans-serif", 15))
             .margin(8)
-            .x_label_area_size(24)
-            .y_label_area_size(48)
+            .x_label_area_size(36)
+            .y_label_area_size(56)
             .build_cartesian_2d(frames, 0.0..most)?;
-        chart.configure_mesh().light_line_style(TRANSPARENT).x_labels(5).draw()?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .x_labels(5)
+            .x_desc("frame")
+            .y_desc("memory (MiB)")
+            .draw()?;
         let bytes = columns(run, |sample| mebibytes(sample.bytes));
         chart.draw_series(LineSeries::new(bytes, BLACK.mix(0.8)))?;
     }

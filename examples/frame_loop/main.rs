@@ -19,6 +19,7 @@ mod audit;
 mod chart;
 mod game;
 mod gc_world;
+mod progress;
 mod run;
 mod stopwatch;
 mod table;
@@ -26,9 +27,8 @@ mod table;
 use std::error::Error;
 use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use crate::arguments::{Arguments, HELP};
+use crate::progress::Progress;
 use crate::run::Run;
 
 fn main() -> ExitCode {
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
 
 fn run_all(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     table::print_world(arguments);
-    let runs = play_all(arguments)?;
+    let runs = play_all(arguments);
     table::print(&runs);
     table::print_worst(&runs);
     table::print_checks(&runs);
@@ -66,22 +66,19 @@ fn run_all(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 /// Plays the game in each mode; all must end in the same state.
-fn play_all(arguments: &Arguments) -> Result<Vec<Run>, Box<dyn Error>> {
-    // Shown if standard error is a terminal.
-    let bar = ProgressBar::new((arguments.frames * arguments.modes.len()) as u64);
-    bar.set_style(ProgressStyle::with_template("{msg:<6} [{bar:40}] {pos}/{len} frames")?);
+fn play_all(arguments: &Arguments) -> Vec<Run> {
+    let progress = Progress::new(arguments.frames * arguments.modes.len());
     let mut runs: Vec<Run> = Vec::new();
     for mode in &arguments.modes {
-        bar.set_message(mode.name());
-        let run = run::play(*mode, arguments, &bar);
+        let run = run::play(*mode, arguments, &progress);
         if let Some(first) = runs.first() {
             let (name, other) = (run.mode.name(), first.mode.name());
             assert_eq!(run.digest, first.digest, "the worlds of {name} and {other} are not the same");
         }
         runs.push(run);
     }
-    bar.finish_and_clear();
-    Ok(runs)
+    progress.finish();
+    runs
 }
 
 #[cfg(test)]
@@ -96,7 +93,7 @@ mod tests {
     #[test]
     fn all_modes_end_in_the_same_world_and_nothing_leaks() {
         for seed in 1..4 {
-            let runs = play_all(&tiny(seed)).unwrap();
+            let runs = play_all(&tiny(seed));
             for run in &runs {
                 match run.end {
                     End::Gc { walked, condemned, .. } => assert!(walked > 10_000 && condemned > 1000),
@@ -108,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_chart_is_drawn_for_any_number_of_modes() {
-        let mut runs = play_all(&Arguments { frames: 1, ..tiny(1) }).unwrap();
+        let mut runs = play_all(&Arguments { frames: 1, ..tiny(1) });
         let path = std::env::temp_dir().join(format!("frame_loop-{}.svg", std::process::id()));
         while runs.pop().is_some() && !runs.is_empty() {
             chart::draw(&path, &runs, arguments::Arguments::default().budget).unwrap();

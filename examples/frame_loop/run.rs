@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use indicatif::ProgressBar;
 use slotgc::HeapStats;
 
 use crate::arc_world::{self, ArcWorld};
@@ -14,6 +13,7 @@ use crate::arguments::{Arguments, Mode};
 use crate::audit::Audit;
 use crate::game::{Digest, Finished, Game, Size, Tidied, Work, World};
 use crate::gc_world::{GcWorld, Policy};
+use crate::progress::Progress;
 use crate::stopwatch::{Lap, Stopwatch};
 
 /// Frames between two walks over everything reachable.
@@ -72,16 +72,16 @@ pub(crate) enum End {
 ///
 /// # Panics
 /// If something reachable was lost, or something unreachable outlived two cycles.
-pub(crate) fn play(mode: Mode, arguments: &Arguments, bar: &ProgressBar) -> Run {
+pub(crate) fn play(mode: Mode, arguments: &Arguments, progress: &Progress) -> Run {
     let policy = match mode {
-        Mode::Arc => return play_arc(arguments, bar),
+        Mode::Arc => return play_arc(arguments, progress),
         Mode::Step => Policy::Step(arguments.budget),
         Mode::Minor => Policy::Minor,
         Mode::Full => Policy::Full,
     };
     let (mut world, mut audit) = (GcWorld::new(policy), Audit::default());
     let walk_frames = if arguments.check { CHECK_FRAMES } else { WALK_FRAMES };
-    let measures = frames(&mut world, arguments, bar, |world, frame, tidied| {
+    let measures = frames(&mut world, arguments, (mode, progress), |world, frame, tidied| {
         audit.cycle(world, tidied.finished);
         if frame % walk_frames == 0 {
             audit.walk(world);
@@ -94,9 +94,9 @@ pub(crate) fn play(mode: Mode, arguments: &Arguments, bar: &ProgressBar) -> Run 
     measures.run(mode, End::Gc { from, to, walked, condemned })
 }
 
-fn play_arc(arguments: &Arguments, bar: &ProgressBar) -> Run {
+fn play_arc(arguments: &Arguments, progress: &Progress) -> Run {
     let mut world = ArcWorld::default();
-    let measures = frames(&mut world, arguments, bar, |_, _, _| {});
+    let measures = frames(&mut world, arguments, (Mode::Arc, progress), |_, _, _| {});
     let (broken, leaked) = (world.broken, world.shut_down());
     assert_eq!(leaked, arc_world::living(), "what is left when the world is gone");
     measures.run(Mode::Arc, End::Arc { broken, leaked })
@@ -148,7 +148,7 @@ fn histogram() -> Histogram<u64> {
 fn frames<W: World>(
     world: &mut W,
     arguments: &Arguments,
-    bar: &ProgressBar,
+    (mode, progress): (Mode, &Progress),
     mut check: impl FnMut(&mut W, usize, &Tidied),
 ) -> Measures {
     let mut game = Game::new(Size::of(arguments.objects, arguments.frames), arguments.seed);
@@ -176,7 +176,7 @@ fn frames<W: World>(
         if frame % 1024 == 0 {
             measures.forget_short_pauses(arguments.worst);
         }
-        bar.inc(1);
+        progress.frame(mode.name());
     }
     measures.forget_short_pauses(arguments.worst);
     measures.digest = world.digest();

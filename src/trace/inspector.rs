@@ -10,7 +10,7 @@ use core::fmt::{self, Write};
 use core::mem;
 
 use crate::handle::{AnyGc, Gc, RawHandle, ShortName, Weak};
-use crate::page::Store;
+use crate::store::Store;
 use crate::trace::tracer::{Recorded, Side};
 use crate::trace::{EdgeStack, Trace, Tracer};
 
@@ -273,9 +273,9 @@ impl fmt::Debug for Inspector<'_> {
 /// What a trace reports, found without a heap: nothing is written anywhere.
 pub(crate) fn record(trace: impl FnOnce(&mut Tracer<'_>)) -> impl Iterator<Item = Recorded> {
     let mut side = Side::recording();
-    // Of an empty store no slot is white, so that nothing is written; without room for edges each one comes to
+    // In an empty store, of no heap, no slot is white, so that nothing is written; without room for edges each one comes to
     // the slow path of a push, which records it.
-    trace(&mut Tracer::new(EdgeStack::default(), &Store::new(), &mut side));
+    trace(&mut Tracer::new(EdgeStack::default(), &Store::new(0), &mut side));
     side.into_recorded()
 }
 
@@ -340,7 +340,8 @@ mod tests {
 
     use slotgc_derive::Trace;
 
-    use crate::handle::{Generation, Granule};
+    use crate::geometry::Granule;
+    use crate::handle::Generation;
     use crate::trace::{TraceDyn, Untraced};
     use crate::weak::{WeakKeyMap, WeakSet, WeakValueMap};
 

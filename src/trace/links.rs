@@ -130,7 +130,8 @@ mod tests {
 
     use slotgc_derive::Trace;
 
-    use crate::handle::{Generation, Granule};
+    use crate::geometry::Granule;
+    use crate::handle::Generation;
     use crate::hash::{GcMap, GcSet};
     use crate::trace::Tracer;
     use crate::weak::{Interner, WeakKeyMap, WeakSet, WeakValueMap};

@@ -168,9 +168,12 @@ fn a_cache_that_dies_meanwhile_leaves_the_object_uncached() {
         for collected in [false, true] {
             let mut heap = Heap::new();
             let cache = heap.alloc(Cache::new());
-            let end = |heap: &mut Heap| match collected {
-                true => drop(heap.collect()),
-                false => drop(heap.destroy(cache)),
+            let end = |heap: &mut Heap| {
+                if collected {
+                    heap.collect();
+                } else {
+                    heap.destroy(cache);
+                }
             };
             let made = match way {
                 0 => heap.get_or_alloc(cache, "key".into(), |heap, _| {

@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use slotgc_oracle::prelude::*;
-use slotgc_oracle::{Failure, Report};
+use slotgc_oracle::{Failure, Nested, Report};
 
 /// Operations as proptest shrinks them: whole ones are left out first, then their numbers become small.
 fn ops(len: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Op>> {
@@ -33,7 +33,7 @@ fn fit_to_be_caught(mut ops: Vec<Op>) -> Vec<Op> {
     let mut fuses = 0;
     ops.retain_mut(|op| {
         if let Some(inside) = op.inside() {
-            *inside = block(&[]);
+            inside.clear();
         }
         if let OnDeath { ending, .. } | Finalize { ending, .. } = op {
             *ending = Returns;

@@ -74,9 +74,10 @@ fn it_runs_once_when_its_target_dies_and_not_before() {
     for by_type in [true, false] {
         let object = heap.alloc(Node::leaf(1));
         let f = finalizer(&mut heap, object, 8, &log);
-        match by_type {
-            true => drop(heap.destroy(object)),
-            false => assert!(heap.destroy_any(object.erase())),
+        if by_type {
+            heap.destroy(object);
+        } else {
+            assert!(heap.destroy_any(object.erase()));
         }
         assert_eq!((log.take(), f.is_alive(&heap), f.call(&mut heap)), (vec![8], false, None));
     }

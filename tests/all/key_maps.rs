@@ -1,7 +1,7 @@
 //! `WeakKeyMap`: an ephemeron table. How ephemerons are marked is in `ephemerons.rs`; entries that lead from one
-//! to the next are in `key_chains.rs`; what is as in a map of std is in `key_maps/like_std.rs`.
+//! to the next are in `key_chains.rs`; what is as in a map of std is in `key_maps/std_parity.rs`.
 
-mod like_std;
+mod std_parity;
 
 use slotgc::{Gc, Heap, Root, Trace, Tracer, Weak, WeakKeyMap, WeakSet, WeakValueMap};
 

@@ -1,12 +1,11 @@
 //! The integration tests: one binary, a module for each part of what the crate promises.
 //!
-//! A test's name is the claim that it checks. Cases of the list of weak references are marked with their
-//! number: `// weak-cases 13`; those of its list of mistakes that others made with `// weak-cases: mistakes`.
+//! A test's name is the claim that it checks. `// weak-cases 13` marks a test of case 13 in `docs/weak-cases.md`,
+//! `// weak-cases: mistakes` one of the mistakes that are listed there.
 
 // Without std a panic cannot be caught: a second one while the first unwinds ends the process. What provokes that is
 // left out there.
 mod caches;
-mod child;
 mod collect;
 mod counts;
 mod deaths;
@@ -36,6 +35,7 @@ mod regressions;
 mod roots;
 mod shutdown;
 mod steps;
+mod subprocess;
 mod threads;
 mod weak;
 mod weak_maps;

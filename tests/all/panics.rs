@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use slotgc::{Gc, Heap, Liveness, Trace, Tracer, Weak, WeakSet, roots};
 
-use crate::child;
 use crate::objects::{Bomb, Link, Log, Node, Noisy, panic_text};
+use crate::subprocess;
 
 /// Panics where it is told to.
 struct Fuse {
@@ -205,18 +205,21 @@ fn a_panic_in_prune_stops_nothing_else() {
 #[test]
 #[cfg_attr(miri, ignore = "starts a process")]
 fn a_panic_in_prune_does_not_abort_when_what_was_set_aside_panics_too() {
-    child::survives("panics::a_panic_in_prune_does_not_abort_when_what_was_set_aside_panics_too", || {
-        let mut scene = Scene::new();
-        let log = Log::default();
-        scene.heap[&scene.fuse].aside = vec![Bomb(Noisy::new(1, &log)), Bomb(Noisy::new(2, &log))];
-        scene.heap[&scene.fuse].noisy = vec![Noisy::new(3, &log)];
-        scene.heap[&scene.fuse].in_prune = true;
-        assert_eq!(panic_text(|| scene.heap.collect()), "prune");
-        assert_eq!((log.take(), scene.log.take().len()), (vec![1, 2, 3], GARBAGE as usize));
-        scene.has_all_it_roots();
-        scene.heap[&scene.fuse].in_prune = false;
-        assert_eq!(scene.heap.collect().freed, 0);
-    });
+    subprocess::survives(
+        "panics::a_panic_in_prune_does_not_abort_when_what_was_set_aside_panics_too",
+        || {
+            let mut scene = Scene::new();
+            let log = Log::default();
+            scene.heap[&scene.fuse].aside = vec![Bomb(Noisy::new(1, &log)), Bomb(Noisy::new(2, &log))];
+            scene.heap[&scene.fuse].noisy = vec![Noisy::new(3, &log)];
+            scene.heap[&scene.fuse].in_prune = true;
+            assert_eq!(panic_text(|| scene.heap.collect()), "prune");
+            assert_eq!((log.take(), scene.log.take().len()), (vec![1, 2, 3], GARBAGE as usize));
+            scene.has_all_it_roots();
+            scene.heap[&scene.fuse].in_prune = false;
+            assert_eq!(scene.heap.collect().freed, 0);
+        },
+    );
 }
 
 #[test]
@@ -300,7 +303,7 @@ fn a_heap_whose_objects_panic_when_it_is_dropped_drops_them_all() {
 #[test]
 #[cfg_attr(miri, ignore = "starts a process")]
 fn a_heap_dropped_while_panicking_does_not_abort() {
-    child::survives("panics::a_heap_dropped_while_panicking_does_not_abort", || {
+    subprocess::survives("panics::a_heap_dropped_while_panicking_does_not_abort", || {
         let log = Log::default();
         let text = panic_text(|| {
             let mut heap = Heap::new();
@@ -326,7 +329,7 @@ fn a_collection_during_a_panic_does_not_abort_if_its_panic_is_caught() {
             assert!(heap.is_empty());
         }
     }
-    child::survives("panics::a_collection_during_a_panic_does_not_abort_if_its_panic_is_caught", || {
+    subprocess::survives("panics::a_collection_during_a_panic_does_not_abort_if_its_panic_is_caught", || {
         let log = Log::default();
         let mut heap = Heap::new();
         heap.alloc(Bomb(Noisy::new(1, &log)));
@@ -357,7 +360,7 @@ fn a_payload_that_panics_when_dropped_stops_no_destructor() {
     impl Trace for Thrower {
         fn trace(&self, _: &mut Tracer<'_>) {}
     }
-    child::survives("panics::a_payload_that_panics_when_dropped_stops_no_destructor", || {
+    subprocess::survives("panics::a_payload_that_panics_when_dropped_stops_no_destructor", || {
         let log = Log::default();
         let mut heap = Heap::new();
         for number in 0..4 {
@@ -373,42 +376,45 @@ fn a_payload_that_panics_when_dropped_stops_no_destructor() {
 #[test]
 #[cfg_attr(miri, ignore = "starts a process")]
 fn a_heap_put_in_another_ones_place_inside_make_ends_in_a_panic_at_worst() {
-    child::survives("panics::a_heap_put_in_another_ones_place_inside_make_ends_in_a_panic_at_worst", || {
-        // Empty, of other types, and one whose next slot looks just like the reserved one.
-        let others: [fn() -> Heap; 3] = [
-            Heap::new,
-            || {
+    subprocess::survives(
+        "panics::a_heap_put_in_another_ones_place_inside_make_ends_in_a_panic_at_worst",
+        || {
+            // Empty, of other types, and one whose next slot looks just like the reserved one.
+            let others: [fn() -> Heap; 3] = [
+                Heap::new,
+                || {
+                    let mut heap = Heap::new();
+                    heap.alloc([0_u64; 50]);
+                    heap
+                },
+                || {
+                    let mut heap = Heap::new();
+                    heap.alloc_cyclic(|heap, _: Gc<Link>| {
+                        heap.alloc(Node::leaf(1));
+                        Link::default()
+                    });
+                    let gc = heap.alloc(Node::leaf(1));
+                    heap.destroy(gc);
+                    heap
+                },
+            ];
+            for other in others {
                 let mut heap = Heap::new();
-                heap.alloc([0_u64; 50]);
-                heap
-            },
-            || {
-                let mut heap = Heap::new();
-                heap.alloc_cyclic(|heap, _: Gc<Link>| {
-                    heap.alloc(Node::leaf(1));
-                    Link::default()
-                });
-                let gc = heap.alloc(Node::leaf(1));
-                heap.destroy(gc);
-                heap
-            },
-        ];
-        for other in others {
-            let mut heap = Heap::new();
-            heap.alloc(Node::leaf(1));
-            let mut handle = Gc::<Node>::default();
-            let made = catch_unwind(AssertUnwindSafe(|| {
-                heap.alloc_cyclic(|heap, me: Gc<Node>| {
-                    handle = me;
-                    *heap = other();
-                    Node::leaf(7)
-                })
-            }));
-            assert!(made.is_err(), "the place that was reserved is gone");
-            assert!(heap.get(handle).is_none());
-            let kept = heap.alloc_root(Node::leaf(9));
-            heap.collect();
-            assert_eq!((heap.len(), heap[&kept].value), (1, 9));
-        }
-    });
+                heap.alloc(Node::leaf(1));
+                let mut handle = Gc::<Node>::default();
+                let made = catch_unwind(AssertUnwindSafe(|| {
+                    heap.alloc_cyclic(|heap, me: Gc<Node>| {
+                        handle = me;
+                        *heap = other();
+                        Node::leaf(7)
+                    })
+                }));
+                assert!(made.is_err(), "the place that was reserved is gone");
+                assert!(heap.get(handle).is_none());
+                let kept = heap.alloc_root(Node::leaf(9));
+                heap.collect();
+                assert_eq!((heap.len(), heap[&kept].value), (1, 9));
+            }
+        },
+    );
 }

@@ -4,14 +4,15 @@ use std::sync::{Arc, Mutex};
 
 use slotgc::{DeathQueue, Gc, Graveyard, Heap, Root, Weak, WeakKeyMap};
 
-use crate::child;
 use crate::objects::{Bomb, Log, Node, Noisy, panic_text, text_of, traced};
+use crate::subprocess;
 
 /// Ends a heap both ways.
 fn end(heap: Heap, by_dropping: bool) {
-    match by_dropping {
-        true => drop(heap),
-        false => heap.shutdown().unwrap(),
+    if by_dropping {
+        drop(heap);
+    } else {
+        heap.shutdown().unwrap();
     }
 }
 
@@ -243,29 +244,32 @@ fn the_payload_is_what_was_thrown() {
 #[test]
 #[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
 fn a_heap_dropped_while_panicking_tells_everything_and_does_not_abort() {
-    child::survives("shutdown::a_heap_dropped_while_panicking_tells_everything_and_does_not_abort", || {
-        let log = Log::default();
-        let inner = log.clone();
-        let text = panic_text(move || {
-            let mut heap = Heap::new();
-            let object = heap.alloc_root(Bomb(Noisy::new(1, &inner)));
-            for number in [10, 11] {
-                let (a, b) = (inner.clone(), inner.clone());
-                heap.on_death(&object, move |_, _| {
-                    a.write(number);
-                    panic!("callback")
-                })
-                .unwrap();
-                heap.finalizer(&object, move |_| {
-                    b.write(10 + number);
-                    panic!("finalizer")
-                })
-                .unwrap();
-            }
-            panic!("first");
-        });
-        assert_eq!((text.as_str(), log.take()), ("first", vec![21, 20, 1, 11, 10]));
-    });
+    subprocess::survives(
+        "shutdown::a_heap_dropped_while_panicking_tells_everything_and_does_not_abort",
+        || {
+            let log = Log::default();
+            let inner = log.clone();
+            let text = panic_text(move || {
+                let mut heap = Heap::new();
+                let object = heap.alloc_root(Bomb(Noisy::new(1, &inner)));
+                for number in [10, 11] {
+                    let (a, b) = (inner.clone(), inner.clone());
+                    heap.on_death(&object, move |_, _| {
+                        a.write(number);
+                        panic!("callback")
+                    })
+                    .unwrap();
+                    heap.finalizer(&object, move |_| {
+                        b.write(10 + number);
+                        panic!("finalizer")
+                    })
+                    .unwrap();
+                }
+                panic!("first");
+            });
+            assert_eq!((text.as_str(), log.take()), ("first", vec![21, 20, 1, 11, 10]));
+        },
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `WeakValueMap`: an entry lives as long as its value's object. What is as in a map of std
-//! is in `weak_maps/like_std.rs`, caches are in `caches.rs`.
+//! is in `weak_maps/std_parity.rs`, caches are in `caches.rs`.
 
-mod like_std;
+mod std_parity;
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;

@@ -22,29 +22,35 @@
 //! `cargo run --release -p slotgc-oracle -- soak 60` runs random programs for a minute.
 #![expect(missing_docs, reason = "the names of ops are their documentation, and the crate is not published")]
 
-mod calls;
-mod containers;
-mod kinds;
+mod contents;
+mod dyn_heap;
+mod handles;
+mod kind;
+mod lent;
 mod link;
 mod log;
 mod model;
 pub mod ops;
+mod outside;
 mod print;
 mod random;
 mod runner;
+mod shrink;
 pub mod stepped;
 mod tables;
+mod types;
 
-pub use kinds::{Fuse, Kind};
+pub use kind::{Fuse, Kind};
 pub use ops::{Op, from_bytes, op_from_bytes, rooted_tables, weak_from_bytes, weak_op_from_bytes};
 pub use print::{block, to_rust_test};
-pub use random::{random_bytes, random_program, shrink};
+pub use random::{random_bytes, random_program};
 pub use runner::{Failure, Report, check, run};
+pub use shrink::{Nested, shrink};
 
 /// Everything that a printed program names.
 pub mod prelude {
-    pub use crate::kinds::Fuse::{self, *};
-    pub use crate::kinds::Kind::{self, *};
+    pub use crate::kind::Fuse::{self, *};
+    pub use crate::kind::Kind::{self, *};
     pub use crate::ops::Access::{self, *};
     pub use crate::ops::Edit::{self, *};
     pub use crate::ops::Ending::{self, *};

@@ -10,9 +10,7 @@ use std::sync::Once;
 
 use slotgc::WatchGuard;
 
-/// The number of an object in a run, in all heaps together: the identity that does not depend on handles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ObjectId(pub(crate) u32);
+use crate::link::ObjectId;
 
 /// What user code inside a heap reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,17 +3,17 @@
 //! A list of all objects ever made, and a map from handles to objects. A handle that was given out once is
 //! never given out again, so the map never forgets, and a link resolves if its object is alive and of the
 //! type that the link says. Reachability is a search from the roots, repeated until no ephemeron adds to it.
+//!
+//! Nothing here names the crate under test.
 
 mod deaths;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use slotgc::{Heap, HeapConfig};
-
-use crate::kinds::{Fuse, Kind, of_kind};
-use crate::link::{Contents, Link};
-use crate::log::ObjectId;
-use crate::ops::{First, Setup};
+use crate::contents::Contents;
+use crate::kind::{Fuse, Kind};
+use crate::link::{Link, ObjectId};
+use crate::ops::Setup;
 
 pub(crate) use deaths::{Deaths, Notice, Registered, ValueGoes, WatchRef};
 
@@ -57,6 +57,8 @@ impl Object {
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     limits: Limits,
+    /// The bytes that an object of each kind counts: the one thing that the heap is taken at its word for.
+    slot_bytes: [usize; Kind::ALL.len()],
     pub(crate) objects: Vec<Object>,
     by_bits: HashMap<u64, Index>,
     pub(crate) alive: BTreeSet<Index>,
@@ -72,8 +74,8 @@ pub(crate) struct Model {
 /// The limits of a heap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    objects: usize,
-    bytes: usize,
+    pub(crate) objects: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Default for Limits {
@@ -82,25 +84,11 @@ impl Default for Limits {
     }
 }
 
-impl Setup {
-    /// The settings for the heap of this number.
-    pub(crate) fn config(self, heap: u8) -> (HeapConfig, Limits) {
-        let first = match self.first {
-            First::One => 1,
-            First::Apart => 1 + 1000 * u32::from(heap),
-            First::BeforeLast(rest) => HeapConfig::MAX_GENERATION - u32::from(rest) % 8,
-        };
-        let mut limits = Limits::default();
-        let mut config = HeapConfig::default().first_generation(first);
-        if let Some(objects) = self.max_objects {
-            limits.objects = usize::from(objects) * 16 + 1;
-            config = config.max_objects(limits.objects);
-        }
-        if let Some(kib) = self.max_bytes {
-            limits.bytes = (usize::from(kib) + 1) << 10;
-            config = config.max_bytes(limits.bytes);
-        }
-        (config, limits)
+impl Limits {
+    pub(crate) fn of(setup: Setup) -> Self {
+        let objects = setup.max_objects.map_or(usize::MAX, |objects| usize::from(objects) * 16 + 1);
+        let bytes = setup.max_bytes.map_or(usize::MAX, |kib| (usize::from(kib) + 1) << 10);
+        Self { objects, bytes }
     }
 }
 
@@ -138,8 +126,12 @@ impl Collected {
 }
 
 impl Model {
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, ..Self::default() }
+    pub(crate) fn new(limits: Limits, slot_bytes: [usize; Kind::ALL.len()]) -> Self {
+        Self { limits, slot_bytes, ..Self::default() }
+    }
+
+    fn slot_bytes(&self, kind: Kind) -> usize {
+        self.slot_bytes[kind as usize]
     }
 
     /// The object that a link names, if it is alive and of the link's type.
@@ -171,12 +163,13 @@ impl Model {
 
     /// Why an object of this kind cannot be made, if so: a part of the text.
     pub(crate) fn refusal(&self, kind: Kind) -> Option<String> {
-        let being_made: usize = self.building.iter().map(|index| slot_bytes(self.objects[*index].kind)).sum();
+        let being_made: usize =
+            self.building.iter().map(|index| self.slot_bytes(self.objects[*index].kind)).sum();
         let Limits { objects, bytes } = self.limits;
         if self.alive.len() + self.building.len() >= objects {
             return Some(format!("max_objects of {objects} objects reached"));
         }
-        let too_large = self.bytes + being_made + slot_bytes(kind) > bytes;
+        let too_large = self.bytes + being_made + self.slot_bytes(kind) > bytes;
         too_large.then(|| format!("max_bytes of {bytes} bytes reached"))
     }
 
@@ -201,7 +194,7 @@ impl Model {
         object.contents = contents;
         self.alive.insert(index);
         self.allocated += 1;
-        self.bytes += slot_bytes(object.kind);
+        self.bytes += self.slot_bytes[object.kind as usize];
     }
 
     /// The object under construction will never be there.
@@ -223,7 +216,7 @@ impl Model {
         object.life = Life::Dead;
         object.contents = Contents::default();
         assert!(self.alive.remove(&index), "an object dies once");
-        self.bytes -= slot_bytes(object.kind);
+        self.bytes -= self.slot_bytes[object.kind as usize];
     }
 
     /// The living objects of a kind in the order of their slots, which is that of their handles.
@@ -314,24 +307,4 @@ impl Plan {
     pub(crate) fn marked(&self) -> usize {
         self.reached.len()
     }
-}
-
-/// The bytes that an object of this kind counts, measured.
-pub(crate) fn slot_bytes(kind: Kind) -> usize {
-    static BYTES: std::sync::OnceLock<[usize; Kind::ALL.len()]> = std::sync::OnceLock::new();
-    BYTES.get_or_init(|| {
-        let bytes = Kind::ALL.map(|kind| of_kind!(kind, T => measure::<T>()));
-        // What the scratch heaps dropped is no part of a run.
-        crate::log::take();
-        bytes
-    })[kind as usize]
-}
-
-#[inline(never)]
-fn measure<T: crate::kinds::Object>() -> usize {
-    let mut heap = Heap::new();
-    heap.alloc(T::make(ObjectId(0), &Contents::default()));
-    let bytes = heap.stats().bytes;
-    assert!(bytes >= size_of::<T>(), "an object counts at least its size");
-    bytes
 }

@@ -14,7 +14,8 @@ use std::fmt;
 
 use arbitrary::Arbitrary;
 
-use crate::kinds::{Fuse, Kind};
+use crate::kind::{Fuse, Kind};
+use crate::shrink::Nested;
 
 use generate::{mostly_first, mostly_live, seldom_panics, small};
 
@@ -314,14 +315,13 @@ pub enum Op {
     },
 }
 
-impl Op {
-    /// The ops inside of this one.
-    pub fn inside(&mut self) -> Option<&mut Block> {
+impl Nested for Op {
+    fn inside(&mut self) -> Option<&mut Vec<Op>> {
         match self {
             Op::Cyclic { inside, .. } | Op::GetOrAlloc { inside, .. } | Op::GetOrTry { inside, .. } => {
-                Some(inside)
+                Some(&mut inside.0)
             }
-            Op::OnDeath { then, .. } | Op::Finalize { then, .. } => Some(then),
+            Op::OnDeath { then, .. } | Op::Finalize { then, .. } => Some(&mut then.0),
             _ => None,
         }
     }

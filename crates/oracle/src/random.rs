@@ -1,6 +1,6 @@
-//! Random programs, and how to make a failing one short.
+//! Random programs.
 
-use crate::ops::{Block, Op, from_bytes, weak_from_bytes};
+use crate::ops::{Op, from_bytes, weak_from_bytes};
 
 /// A random program of about so many bytes. The same seed gives the same program; those of odd seeds are mostly
 /// about weak collections and deaths.
@@ -22,39 +22,10 @@ pub fn random_bytes(seed: u64, bytes: usize) -> Vec<u8> {
     (0..bytes.div_ceil(8)).flat_map(|_| next()).collect()
 }
 
-/// Leaves out ops as long as the program still `fails`: first many at once, then single ones, then ops inside
-/// of others (Zeller's delta debugging, naive).
-pub fn shrink(mut ops: Vec<Op>, fails: &mut dyn FnMut(&[Op]) -> bool) -> Vec<Op> {
-    let mut piece = ops.len().div_ceil(2);
-    while piece > 0 {
-        let mut start = 0;
-        while start < ops.len() {
-            let mut fewer = ops.clone();
-            fewer.drain(start..(start + piece).min(ops.len()));
-            if fails(&fewer) {
-                ops = fewer;
-            } else {
-                start += piece;
-            }
-        }
-        piece /= 2;
-    }
-    for index in 0..ops.len() {
-        let Some(inside) = ops[index].inside().cloned() else { continue };
-        let with = |inside: &[Op]| {
-            let mut ops = ops.clone();
-            *ops[index].inside().expect("as above") = Block(inside.to_vec());
-            ops
-        };
-        let inside = shrink(inside.0, &mut |inside| fails(&with(inside)));
-        ops = with(&inside);
-    }
-    ops
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shrink::shrink;
 
     #[test]
     fn shrinking_leaves_what_is_needed() {

@@ -16,235 +16,17 @@
 //! The ops are few and on one heap: [`run`](crate::run) knows the others, with exact predictions.
 
 mod bounds;
+mod callbacks;
 mod edits;
+mod frame;
 mod generate;
+mod program;
 mod runner;
-mod telling;
 
-use std::fmt::{self, Write};
-
-use slotgc::HeapConfig;
-
-use crate::kinds::{Fuse, Kind};
 use crate::log;
 
-pub use generate::{program_from_bytes, random_stepped, shrink_stepped};
-
-/// A program, and the settings of its heap.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Program {
-    pub tuning: Tuning,
-    pub ops: Vec<Op>,
-}
-
-/// Settings of a heap. The numbers are small, so that pacing does something in small heaps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tuning {
-    /// In units of 64 bytes.
-    pub nursery: Option<u8>,
-    /// In hundredths.
-    pub growth: Option<u8>,
-    /// In units of 256 bytes.
-    pub ceiling: Option<u8>,
-    pub stress: bool,
-    /// The heap is dropped as it is, in the midst of a cycle maybe; else collected until it is empty.
-    pub abrupt: bool,
-}
-
-impl Tuning {
-    fn config(self) -> HeapConfig {
-        let mut config = HeapConfig::default().stress(self.stress);
-        if let Some(units) = self.nursery {
-            config = config.nursery_bytes(usize::from(units) * 64);
-        }
-        if let Some(part) = self.growth {
-            config = config.growth(f32::from(part) / 100.0);
-        }
-        if let Some(units) = self.ceiling {
-            config = config.ceiling_bytes(usize::from(units) * 256);
-        }
-        config
-    }
-}
-
-/// What the program may do. A number that names an object counts the living ones from the last made, round and
-/// round.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Op {
-    /// Makes an object with two edges.
-    Make {
-        kind: Kind,
-        edges: [u8; 2],
-        rooted: bool,
-    },
-    /// Makes so many, each with an edge to the one before.
-    Chain {
-        kind: Kind,
-        len: u8,
-        rooted: bool,
-    },
-    /// Makes an object with its handle in hand; `inside` runs before it is there.
-    Cyclic {
-        kind: Kind,
-        edges: [u8; 2],
-        inside: Inside,
-        panics: bool,
-    },
-    /// Changes an object.
-    Change {
-        target: u8,
-        edit: Edit,
-    },
-    Root(u8),
-    Unroot(u8),
-    /// Puts a handle into the root source.
-    Keep(u8),
-    /// Takes one out.
-    Forget(u8),
-    Destroy {
-        target: u8,
-        erased: bool,
-    },
-    /// Registers a callback, which runs these ops.
-    OnDeath {
-        target: u8,
-        then: Inside,
-        panics: bool,
-    },
-    /// Registers a tag.
-    Watch(u8),
-    Cancel(u8),
-    /// Makes the object panic, when it is traced next or in its destructor.
-    Arm {
-        target: u8,
-        fuse: Fuse,
-    },
-    Step {
-        units: Units,
-        source: Source,
-    },
-    /// Steps of one unit until the cycle is in this phase (1: mark, to 5: notify), or finished.
-    StepTo {
-        phase: u8,
-    },
-    Pace {
-        units: Units,
-        source: Source,
-    },
-    Minor(Source),
-    Collect(Source),
-    Pause,
-    Resume,
-    Shrink,
-}
-
-/// A budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Units {
-    Few(u8),
-    All,
-}
-
-/// The root source of a collection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// None: what was put there is not kept.
-    Nothing,
-    /// What was put there.
-    Kept,
-    /// Panics when it is asked.
-    Panicking,
-}
-
-/// A change of an object, of what its kind has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Edit {
-    Value(u8),
-    Link(u8),
-    Unlink(u8),
-    Clear,
-    /// The weak list.
-    Listen(u8),
-    /// The table of ephemerons, with an inner key maybe.
-    Entry {
-        key: u8,
-        inner: Option<u8>,
-        value: u8,
-    },
-    /// The `WeakSet`: inserts, or removes.
-    Element {
-        of: u8,
-        put: bool,
-    },
-    /// The `WeakValueMap`, with a strong edge in the key maybe.
-    Mapped {
-        key: u8,
-        to: u8,
-        edge: Option<u8>,
-    },
-    Unmapped(u8),
-    /// The `WeakKeyMap`.
-    Keyed {
-        key: u8,
-        to: u8,
-        inner: Option<u8>,
-    },
-    Unkeyed(u8),
-}
-
-/// Ops inside an op.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Inside(pub Vec<Op>);
-
-impl fmt::Debug for Inside {
-    /// As the expression that makes it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "inside(&{:?})", self.0)
-    }
-}
-
-/// Ops inside an op, as printed.
-pub fn inside(ops: &[Op]) -> Inside {
-    Inside(ops.to_vec())
-}
-
-/// What a program did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Operations, those inside of others included.
-    pub ops: u64,
-    pub objects: u64,
-    /// Cycles that were finished, in one go or in slices.
-    pub collections: u64,
-    /// Objects that they freed.
-    pub freed: u64,
-    pub pruned: u64,
-    /// Callbacks that ran and tags that were sent.
-    pub told: u64,
-    /// Calls that a panic of user code came out of.
-    pub panics: u64,
-    /// Ops that began in each phase of a cycle.
-    pub at: [u64; 6],
-    /// All handles, and all that user code did, in order, folded.
-    pub digest: u64,
-}
-
-impl Report {
-    /// This and another one together.
-    pub fn and(mut self, other: &Report) -> Report {
-        let Report { ops, objects, collections, freed, pruned, told, panics, at, digest } = other;
-        self.ops += ops;
-        self.objects += objects;
-        self.collections += collections;
-        self.freed += freed;
-        self.pruned += pruned;
-        self.told += told;
-        self.panics += panics;
-        self.at.iter_mut().zip(at).for_each(|(sum, ops)| *sum += ops);
-        self.digest ^= digest;
-        self
-    }
-}
+pub use crate::stepped::generate::{program_from_bytes, random_stepped, shrink_stepped};
+pub use crate::stepped::program::{Edit, Inside, Op, Program, Report, Source, Tuning, Units, inside};
 
 /// Runs a program. The same program gives the same report.
 ///
@@ -266,28 +48,13 @@ pub fn check_stepped(program: &Program) -> Result<Report, String> {
     })
 }
 
-impl Program {
-    /// The program as a Rust test.
-    pub fn to_test(&self) -> String {
-        let mut test =
-            "#[test]\nfn heap_keeps_within_bounds() {\n    use slotgc_oracle::stepped::prelude::*;\n"
-                .to_string();
-        writeln!(test, "    run_stepped({:?}, &[", self.tuning).expect("writing to a string");
-        for op in &self.ops {
-            writeln!(test, "        {op:?},").expect("writing to a string");
-        }
-        test.push_str("    ]);\n}\n");
-        test
-    }
-}
-
 /// Everything that a printed program names.
 pub mod prelude {
-    pub use super::Edit::{self, *};
-    pub use super::Op::{self, *};
-    pub use super::Source::{self, *};
-    pub use super::Units::{self, *};
-    pub use super::{Inside, Program, Report, Tuning, check_stepped, inside, run_stepped};
-    pub use crate::kinds::Fuse;
-    pub use crate::kinds::Kind::{self, *};
+    pub use crate::kind::Fuse;
+    pub use crate::kind::Kind::{self, *};
+    pub use crate::stepped::Edit::{self, *};
+    pub use crate::stepped::Op::{self, *};
+    pub use crate::stepped::Source::{self, *};
+    pub use crate::stepped::Units::{self, *};
+    pub use crate::stepped::{Inside, Program, Report, Tuning, check_stepped, inside, run_stepped};
 }

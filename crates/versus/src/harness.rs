@@ -5,13 +5,11 @@
 
 use std::io::{IsTerminal, Write};
 
+use slotgc_graphs::Random;
+
 use crate::malloc;
 use crate::options::Options;
-use crate::shape::Random;
-use crate::work::{Absent, Note, Rounds, Target, Work};
-
-/// The peer whose times are divided by the others'.
-pub(crate) const OURS: &str = "slotgc";
+use crate::work::{Absent, Note, OURS, Rounds, Target, Work};
 
 /// A work with the times of its cases.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! slotgc and its peers on the same work, in one interleaved run on one core. See README.md.
 //!
-//! Reading order: [`shape`] makes the inputs, [`work`] says what is measured and checks the answers, [`peers`]
-//! and [`limits`] do it, [`harness`] runs rounds, [`report`] prints.
+//! Reading order: [`shape`] makes the inputs, [`work`] says what a question is, [`needs`] what it takes to answer one;
+//! [`peers`] and [`limits`] do, [`works`] measures them and checks the answers, [`harness`] runs rounds, [`report`]
+//! prints.
 
 mod clock;
 mod distribution;
@@ -9,20 +10,22 @@ mod harness;
 mod limits;
 mod machine;
 mod malloc;
+mod needs;
 mod options;
 mod peers;
 mod probe;
 mod report;
 mod shape;
 mod work;
+mod works;
 
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use needs::memory::Contents;
 use options::{Child, Options};
 use shape::Inputs;
 use work::Work;
-use work::memory::Contents;
 
 fn main() -> ExitCode {
     let options = match Options::from_args(std::env::args().skip(1)) {
@@ -34,7 +37,7 @@ fn main() -> ExitCode {
     };
     match &options.child {
         Some(Child::Memory { peer, contents }) => {
-            println!("{}", work::memory::child(peer, contents, options.objects));
+            println!("{}", works::memory::child(peer, contents, options.objects));
             ExitCode::SUCCESS
         }
         Some(Child::Stack { work, peer }) => probe::child(work, peer, options.objects),
@@ -48,7 +51,7 @@ fn main() -> ExitCode {
 
 /// The works that the command line asks for, with the peers that it asks for.
 fn selected(options: &Options) -> Vec<Work> {
-    let mut works = work::all(&Rc::new(Inputs::new(options.objects)));
+    let mut works = works::all(&Rc::new(Inputs::new(options.objects)));
     works.retain(|work| options.wants_work(&work.name));
     for work in &mut works {
         work.cases.retain(|case| options.wants_peer(case.peer));
@@ -65,7 +68,7 @@ fn list(works: &[Work]) {
         let peers: Vec<_> = work.cases.iter().map(|case| case.peer).collect();
         println!("{:<30} {}", "", peers.join(", "));
     }
-    for (name, about, _) in work::pause::WORKS {
+    for (name, about, _) in works::pause::WORKS {
         println!("{name:<30} {about}");
     }
     for contents in Contents::ALL {
@@ -87,9 +90,9 @@ fn run(options: &Options) -> ExitCode {
     for result in &results {
         report::work(result, options);
     }
-    let pauses = work::pause::measure(options);
+    let pauses = works::pause::measure(options);
     report::pauses(&pauses, options);
-    let memory = work::memory::measure(options);
+    let memory = works::memory::measure(options);
     report::memory(&memory, options);
     report::targets(&results, &memory, options);
     ExitCode::SUCCESS

@@ -7,7 +7,8 @@ use std::thread;
 
 use crate::options::Options;
 use crate::shape::Inputs;
-use crate::work::{self, Absent, Note, OnOverflow, Work, size_name};
+use crate::work::{Absent, Note, OnOverflow, Work, size_name};
+use crate::works;
 
 /// What a main thread has, usually.
 const STACK_MIB: usize = 8;
@@ -40,7 +41,7 @@ pub(crate) fn child(work: &str, peer: &str, objects: usize) -> ExitCode {
     // Relaxed: starting a thread orders what came before.
     IN_CHILD.store(true, Ordering::Relaxed);
     let run = move || {
-        let works = work::all(&Rc::new(Inputs::new(objects)));
+        let works = works::all(&Rc::new(Inputs::new(objects)));
         let work = works.into_iter().find(|known| known.name == work).expect("a work's name");
         let case = work.cases.into_iter().find(|case| case.peer == peer).expect("a peer's name");
         (case.run)();
@@ -90,9 +91,11 @@ fn try_out(work: &str, peer: &str, objects: usize) -> Outcome {
         .stderr(Stdio::null())
         .output()
         .expect("a child process");
-    match output.status.success() {
-        true => Outcome::Runs,
-        false if String::from_utf8_lossy(&output.stdout).contains(WORK_IS_DONE) => Outcome::OverflowsInDrop,
-        false => Outcome::Overflows,
+    if output.status.success() {
+        Outcome::Runs
+    } else if String::from_utf8_lossy(&output.stdout).contains(WORK_IS_DONE) {
+        Outcome::OverflowsInDrop
+    } else {
+        Outcome::Overflows
     }
 }

@@ -1,12 +1,13 @@
 //! Tables, as text or Markdown.
 
 use crate::distribution::Distribution;
-use crate::harness::{Measured, OURS};
+use crate::harness::Measured;
 use crate::machine;
+use crate::needs::memory::Contents;
 use crate::options::Options;
-use crate::work::Bound;
-use crate::work::memory::{AT_MOST, Contents, Overhead};
-use crate::work::pause::{BUDGET, Group, MARGIN, Pauses};
+use crate::work::{Bound, OURS};
+use crate::works::memory::{AT_MOST, Overhead};
+use crate::works::pause::{BUDGET, Group, MARGIN, Pauses};
 
 /// The machine, the versions and the method.
 pub(crate) fn heading(options: &Options, pinned: Option<usize>) {
@@ -203,10 +204,14 @@ fn pause_verdict(group: &Group, spins: &Distribution, options: &Options) -> Stri
     let margin = MARGIN.as_secs_f64() * 1e6;
     let is_within = |times: &Distribution, limit: f64| times.quantile(0.999) <= limit + margin;
     let none_is_ours = group.longer(spins.max())[1] == 0;
-    let verdict = match none_is_ours {
-        true if is_within(&group.wall(), spins.quantile(0.999)) => "yes",
-        true if is_within(&group.thread(), BUDGET.as_secs_f64() * 1e6) => "yes (thread)",
-        _ => "NO",
+    let verdict = if !none_is_ours {
+        "NO"
+    } else if is_within(&group.wall(), spins.quantile(0.999)) {
+        "yes"
+    } else if is_within(&group.thread(), BUDGET.as_secs_f64() * 1e6) {
+        "yes (thread)"
+    } else {
+        "NO"
     };
     verdict.to_owned()
 }

@@ -3,28 +3,13 @@
 //! A case builds what it needs, times only the work, checks the answer, and takes everything down again. It
 //! gives nanoseconds an object. A wrong answer ends the run with a panic.
 //!
-//! A new work is a file here with a trait for what it needs of a peer, an implementation of that trait for each
-//! peer that has it, and a line in [`all`].
-
-pub(crate) mod alloc;
-pub(crate) mod barrier;
-pub(crate) mod collect;
-pub(crate) mod cycle;
-pub(crate) mod ephemeron;
-pub(crate) mod frame;
-pub(crate) mod get;
-pub(crate) mod memory;
-pub(crate) mod minor;
-pub(crate) mod pause;
-pub(crate) mod unused;
-pub(crate) mod weak;
+//! What a work needs of a peer is in `needs`, the works are in `works`.
 
 use std::mem::MaybeUninit;
-use std::rc::Rc;
 use std::time::Duration;
 
-use crate::harness::OURS;
-use crate::shape::Inputs;
+/// The peer whose times are divided by the others'.
+pub(crate) const OURS: &str = "slotgc";
 
 /// A question.
 pub(crate) struct Work {
@@ -170,21 +155,6 @@ impl Work {
         self.notes.push(Note { peers: peers.to_vec(), text: text.to_owned() });
         self
     }
-}
-
-/// All works but memory, which is measured in processes of its own, and pauses, which are distributions.
-pub(crate) fn all(inputs: &Rc<Inputs>) -> Vec<Work> {
-    let mut works = get::works(inputs);
-    works.extend(alloc::works(inputs));
-    works.extend(collect::works(inputs));
-    works.extend(weak::works(inputs));
-    works.extend(ephemeron::works(inputs));
-    works.extend(unused::works(inputs));
-    works.extend(frame::works(inputs));
-    works.extend(minor::works(inputs));
-    works.extend(cycle::works(inputs));
-    works.extend(barrier::works(inputs));
-    works
 }
 
 /// 1000000 as `1M`.

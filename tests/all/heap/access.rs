@@ -2,8 +2,8 @@
 
 use slotgc::{AnyGc, Dead, Gc, Heap, HeapConfig, Weak};
 
-use crate::child;
 use crate::objects::{Link, Node, panic_text};
+use crate::subprocess;
 
 #[test]
 fn an_object_is_what_was_put_in() {
@@ -91,7 +91,7 @@ fn indexing_by_a_dead_handle_panics_and_harms_nothing() {
 #[test]
 #[cfg_attr(miri, ignore = "starts a process")]
 fn panics_point_to_the_line_of_the_caller() {
-    let output = child::run("heap::access::panics_point_to_the_line_of_the_caller", || {
+    let output = subprocess::run("heap::access::panics_point_to_the_line_of_the_caller", || {
         let mut heap = Heap::with_config(HeapConfig::default().max_objects(0));
         let first = line!() + 1;
         panic_text(|| heap[Gc::<u8>::default()]);

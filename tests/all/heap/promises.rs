@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use slotgc::{Gc, Heap, HeapStats, Weak};
 
-use crate::child;
 use crate::objects::{Dice, Link, Log, Node, Noisy, panic_text};
+use crate::subprocess;
 
 /// What can be seen of a run: every handle, every destructor, and the counts (not the times).
 #[derive(Clone, Debug, PartialEq)]
@@ -97,7 +97,7 @@ fn the_same_program_gives_the_same_handles_and_the_same_order_of_destructors() {
 fn another_process_sees_the_same_handles_and_destructors() {
     let test = "heap::promises::another_process_sees_the_same_handles_and_destructors";
     let print = || format!("{:?}", program(9, false));
-    if let Some(output) = child::run(test, || eprintln!("{}", print())) {
+    if let Some(output) = subprocess::run(test, || eprintln!("{}", print())) {
         assert!(String::from_utf8_lossy(&output.stderr).contains(&print()));
     }
 }

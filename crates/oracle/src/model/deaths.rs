@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::kinds::Kind;
-use crate::link::Contents;
-use crate::log::ObjectId;
+use crate::contents::Contents;
+use crate::kind::Kind;
+use crate::link::ObjectId;
 use crate::model::{Index, Life, Model};
 use crate::ops::{Block, Ending};
 

@@ -2,7 +2,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use crate::kinds::Kind;
+use crate::kind::Kind;
 use crate::ops::{Block, Ending, Goal, KeysEdit, Make, Op, Pick, SetEdit, Shape, weak};
 
 impl<'a> Arbitrary<'a> for Block {

@@ -4,14 +4,15 @@ use std::mem;
 
 use slotgc::{CollectStats, Heap, Tracer};
 
-use crate::calls;
-use crate::kinds::{Fuse, Kind};
-use crate::link::{Contents, Link};
-use crate::log::{self, Event, Injected, ObjectId, Thrown};
+use crate::contents::Contents;
+use crate::dyn_heap;
+use crate::kind::{Fuse, Kind};
+use crate::link::{Link, ObjectId};
+use crate::log::{self, Event, Injected, Thrown};
 use crate::model::{Collected, Index, ValueGoes, WatchRef};
 use crate::ops::{Ending, Pick, Setup};
-use crate::runner::telling::Course;
-use crate::runner::{Runner, World};
+use crate::runner::frame::Course;
+use crate::runner::state::{Runner, World};
 
 /// What a root source panics with.
 const SOURCE: ObjectId = ObjectId(u32::MAX);
@@ -24,7 +25,7 @@ impl Runner {
 
     pub(super) fn root_link(&mut self, heap: usize, kind: Kind, link: Link) {
         let found = self.model(heap).resolve(link);
-        let root = calls::root(&self.worlds[heap].heap, kind, link);
+        let root = dyn_heap::root(&self.worlds[heap].heap, kind, link);
         assert_eq!(root.is_some(), found.is_some(), "an object is rooted if it is there");
         if let (Some(root), Some(index)) = (root, found) {
             self.hold(heap, root, link, index);
@@ -100,7 +101,7 @@ impl Runner {
 
     fn destroy_link(&mut self, heap: usize, kind: Kind, link: Link) {
         let Some(index) = self.model(heap).resolve(link) else {
-            let value = calls::destroy(&mut self.worlds[heap].heap, kind, link);
+            let value = dyn_heap::destroy(&mut self.worlds[heap].heap, kind, link);
             assert!(value.is_none(), "an object is destroyed if it is there");
             return;
         };
@@ -109,7 +110,7 @@ impl Runner {
         self.in_flight += marks;
         self.die(heap, &[index], ValueGoes::ToCaller, false);
         let course = self.course_of_death(heap);
-        let (value, _) = self.framed(heap, course, |heap| calls::destroy(heap, kind, link));
+        let (value, _) = self.framed(heap, course, |heap| dyn_heap::destroy(heap, kind, link));
         if let Some(value) = value {
             let value = value.expect("an object is destroyed if it is there");
             let id = self.model(heap).objects[index].id;

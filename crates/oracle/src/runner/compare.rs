@@ -5,13 +5,14 @@
 
 use slotgc::Heap;
 
-use crate::calls;
-use crate::kinds::{Kind, View};
+use crate::dyn_heap;
+use crate::kind::Kind;
 use crate::link::Link;
 use crate::log::Mark;
 use crate::model::{Index, Life, Model};
 use crate::ops::Pick;
-use crate::runner::{Runner, World};
+use crate::runner::state::{Runner, World};
+use crate::types::view::View;
 
 /// Up to so many handles, all are compared after every op.
 const SMALL: usize = 160;
@@ -91,7 +92,7 @@ impl Runner {
             let (of_kind, rest) = living.split_at(len);
             living = rest;
             let mut expected = of_kind.iter();
-            let len_of = calls::for_each(heap, kind, &mut |bits, object| {
+            let len_of = dyn_heap::for_each(heap, kind, &mut |bits, object| {
                 let next = expected.next().unwrap_or_else(|| panic!("iter gives a dead {kind:?}"));
                 assert_eq!(bits, next.bits, "iter gives the {kind:?}s in slot order");
                 assert!(object.holds(next.id, &next.contents), "iter gives {next:?}");
@@ -109,7 +110,7 @@ impl Runner {
         }
         let World { heap, model, .. } = &self.worlds[heap];
         let expected = if object.life == Life::Alive { model.deaths.count_on(index) } else { 0 };
-        let watch_count = calls::ask(heap, object.kind, object.link()).watch_count;
+        let watch_count = dyn_heap::ask(heap, object.kind, object.link()).watch_count;
         assert_eq!(watch_count, expected, "watch_count of {object:?}");
     }
 
@@ -120,7 +121,7 @@ impl Runner {
         assert_eq!(heap.is_alive_any(link.any()), found.is_some(), "is_alive_any of {link:?}");
         for kind in [Some(kind), found.map(|index| model.objects[index].kind)].into_iter().flatten() {
             let fits = found.is_some_and(|index| model.objects[index].kind == kind);
-            let cast = calls::downcast(heap, kind, link.any());
+            let cast = dyn_heap::downcast(heap, kind, link.any());
             assert_eq!(cast, fits.then_some(link.bits), "{link:?} downcast to {kind:?}");
         }
     }
@@ -128,7 +129,7 @@ impl Runner {
     pub(super) fn compare_two(&mut self, heap: usize, targets: [Pick; 2]) {
         let [(kind, a), (_, b)] = targets.map(|pick| self.link(heap, pick));
         let b = Link::typed(kind, b.bits);
-        assert_eq!(calls::are_equal(kind, a, b), [a.bits == b.bits; 5], "{a:?} and {b:?} are equal");
+        assert_eq!(dyn_heap::are_equal(kind, a, b), [a.bits == b.bits; 5], "{a:?} and {b:?} are equal");
     }
 }
 
@@ -136,7 +137,7 @@ impl Runner {
 fn compare_link(heap: &Heap, model: &Model, kind: Kind, link: Link) {
     let found = model.resolve(link);
     let alive = found.map(|_| link.bits);
-    let asked = calls::ask(heap, kind, link);
+    let asked = dyn_heap::ask(heap, kind, link);
     compare_view(model, found, asked.view, link);
     assert_eq!(asked.is_alive, found.is_some(), "is_alive of {link:?}");
     assert_eq!(asked.upgrades_to, alive, "upgrade of {link:?}");

@@ -4,23 +4,14 @@ use std::panic::AssertUnwindSafe;
 
 use slotgc::{Watch, WatchGuard};
 
-use crate::calls::deaths::{self as calls, Finalizing, Graves, Tagged};
-use crate::kinds::Kind;
-use crate::link::Link;
-use crate::log::{self, NoticeToken, ObjectId};
+use crate::dyn_heap::deaths::{self as death_calls, Finalizing, Tagged};
+use crate::lent;
+use crate::link::{Link, ObjectId};
+use crate::log::{self, NoticeToken};
 use crate::model::{Index, Notice, Registered, WatchRef};
 use crate::ops::{Access, Block, Ending, Pick, Using};
-use crate::runner::Runner;
-use crate::runner::telling::Course;
-
-/// A finalizer that the program has.
-pub(super) struct HeldFinalizer {
-    finalizer: Box<dyn Finalizing>,
-    watch: WatchRef,
-}
-
-/// The graveyards of one heap, each made when it is first used.
-pub(super) type Cemetery = Vec<((Kind, bool), Box<dyn Graves>)>;
+use crate::runner::frame::Course;
+use crate::runner::state::{HeldFinalizer, Runner};
 
 /// What a registration does that runs no code.
 fn silent() -> (Block, Ending) {
@@ -71,8 +62,8 @@ impl Runner {
         let (kind, link) = self.link(heap, target);
         let (watch, id) = self.next_watch(heap);
         let token = self.token(id);
-        let code = Self::code(watch, token);
-        let made = calls::on_death(&mut self.worlds[heap].heap, kind, link, code);
+        let code = lent::code::<Self>(watch, token);
+        let made = death_calls::on_death(&mut self.worlds[heap].heap, kind, link, code);
         let made = self.registered(heap, (link, id), made, Notice::Callback, (then.clone(), ending));
         self.watches.extend(made.map(|made| (made, watch)));
     }
@@ -81,8 +72,8 @@ impl Runner {
         let (kind, link) = self.link(heap, target);
         let (watch, id) = self.next_watch(heap);
         let token = self.token(id);
-        let code = Self::code(watch, token);
-        let made = calls::finalizer(&mut self.worlds[heap].heap, kind, link, watch.number, code);
+        let code = lent::code::<Self>(watch, token);
+        let made = death_calls::finalizer(&mut self.worlds[heap].heap, kind, link, watch.number, code);
         let notice = Notice::Finalizer { at_exit: true };
         let made = self.registered(heap, (link, id), made, notice, (then.clone(), ending));
         self.finalizers.extend(made.map(|finalizer| HeldFinalizer { finalizer, watch }));
@@ -94,7 +85,7 @@ impl Runner {
         let token = self.token(id);
         let world = &mut self.worlds[heap];
         let tag = Tagged { number: watch.number, _token: token };
-        let made = calls::watch(&mut world.heap, kind, link, &world.queue, tag);
+        let made = death_calls::watch(&mut world.heap, kind, link, &world.queue, tag);
         let made = self.registered(heap, (link, id), made, Notice::Tag, silent());
         self.watches.extend(made.map(|made| (made, watch)));
     }
@@ -105,7 +96,7 @@ impl Runner {
         let world = &mut self.worlds[heap];
         let place = world.graves.iter().position(|grave| grave.0 == (kind, second));
         let place = place.unwrap_or_else(|| {
-            world.graves.push(((kind, second), calls::graveyard(kind)));
+            world.graves.push(((kind, second), death_calls::graveyard(kind)));
             world.graves.len() - 1
         });
         let made = world.graves[place].1.bury(&mut world.heap, link);
@@ -141,7 +132,7 @@ impl Runner {
         let Some((watch, known)) = self.watch_at(watch) else { return };
         let Some(index) = self.model(heap).resolve(link).filter(|_| kind.has_destructor()) else { return };
         let world = &mut self.worlds[heap];
-        let object = crate::calls::write(&mut world.heap, kind, link, Access::ByGc);
+        let object = crate::dyn_heap::write(&mut world.heap, kind, link, Access::ByGc);
         let token = object.expect("a living object").token().expect("a destructor");
         token.guards.push(WatchGuard::from(watch));
         world.model.objects[index].guards.push(known);

@@ -5,13 +5,15 @@ use std::panic::{self, AssertUnwindSafe};
 
 use slotgc::Heap;
 
-use crate::calls::{self, Gone, Made, kept_by};
-use crate::kinds::{Fuse, Kind, View};
-use crate::link::{Contents, Entry, Link};
-use crate::log::{Injected, ObjectId, Thrown};
+use crate::contents::Contents;
+use crate::dyn_heap::{self, Gone, Made, kept_by};
+use crate::kind::{Fuse, Kind};
+use crate::link::{Entry, Link, ObjectId};
+use crate::log::{Injected, Thrown};
 use crate::model::{Index, Life};
 use crate::ops::{Access, Block, Edit, Ending, How, Make, Pick, Shape};
-use crate::runner::{HeldRoot, MANY_OBJECTS, Runner};
+use crate::runner::state::{HeldRoot, MANY_OBJECTS, Runner};
+use crate::types::view::View;
 
 impl Runner {
     pub(super) fn alloc(&mut self, heap: usize, make: &Make, how: How) {
@@ -36,7 +38,7 @@ impl Runner {
             let mut extra = contents.clone();
             extra.edges.extend(&kept);
             let collected = self.collecting(heap, &extra, None, |heap| {
-                match calls::alloc(heap, kind, id, &contents, how, &kept) {
+                match dyn_heap::alloc(heap, kind, id, &contents, how, &kept) {
                     Made::Panicked(Thrown::Injected(id)) => Injected(id).raise(),
                     made => made,
                 }
@@ -47,7 +49,7 @@ impl Runner {
             };
             made
         } else {
-            calls::alloc(&mut self.worlds[heap].heap, kind, id, &contents, how, &kept)
+            dyn_heap::alloc(&mut self.worlds[heap].heap, kind, id, &contents, how, &kept)
         };
         let refusal = self.model(heap).refusal(kind);
         self.judge(heap, kind, id, contents, made, refusal)
@@ -87,7 +89,7 @@ impl Runner {
         Some(index)
     }
 
-    pub(super) fn hold(&mut self, heap: usize, root: Box<dyn calls::Held>, link: Link, object: Index) {
+    pub(super) fn hold(&mut self, heap: usize, root: Box<dyn dyn_heap::Held>, link: Link, object: Index) {
         assert_eq!(root.bits(), link.bits, "a root has the handle of its object");
         let incarnation = self.worlds[heap].incarnation;
         self.held.push(HeldRoot { root, link, heap, incarnation, object });
@@ -99,7 +101,7 @@ impl Runner {
         let refusal = self.model(heap).refusal(kind);
         let mut making = None;
         let made = self.with_heap_apart(heap, |runner, apart| {
-            calls::alloc_cyclic(apart, kind, &mut |apart, bits| {
+            dyn_heap::alloc_cyclic(apart, kind, &mut |apart, bits| {
                 let (id, index, contents) = runner.inside(heap, apart, bits, make, inside);
                 making = Some((id, index, contents.clone()));
                 match ending {
@@ -180,7 +182,7 @@ impl Runner {
     pub(super) fn read(&mut self, heap: usize, target: Pick, by: Access) {
         let (kind, link) = self.link(heap, target);
         let found = self.model(heap).resolve(link);
-        let read = calls::read(&self.worlds[heap].heap, kind, link, by);
+        let read = dyn_heap::read(&self.worlds[heap].heap, kind, link, by);
         self.check_access(heap, found, read.map(|object| object as &dyn View), by);
     }
 
@@ -217,10 +219,10 @@ impl Runner {
         change: impl FnOnce(&mut Contents),
     ) {
         let found = self.model(heap).resolve(link);
-        let read = calls::read(&self.worlds[heap].heap, kind, link, by);
+        let read = dyn_heap::read(&self.worlds[heap].heap, kind, link, by);
         self.check_access(heap, found, read, by);
         let world = &mut self.worlds[heap];
-        let written = calls::write(&mut world.heap, kind, link, by);
+        let written = dyn_heap::write(&mut world.heap, kind, link, by);
         match (found, written) {
             (Some(index), Ok(object)) => {
                 let contents = &mut world.model.objects[index].contents;
@@ -254,12 +256,12 @@ impl Runner {
 
     pub(super) fn exchange(&mut self, heap: usize, targets: [Pick; 2]) {
         let [a, mut b] = targets.map(|pick| self.link(heap, pick));
-        if b.0 != a.0 && !calls::PAIRED.contains(&b.0) {
+        if b.0 != a.0 && !dyn_heap::PAIRED.contains(&b.0) {
             b = (a.0, Link::typed(a.0, b.1.bits));
         }
         let found = (self.model(heap).resolve(a.1), self.model(heap).resolve(b.1));
         let world = &mut self.worlds[heap];
-        let two = calls::write_two(&mut world.heap, a, b);
+        let two = dyn_heap::write_two(&mut world.heap, a, b);
         match (found, two) {
             ((Some(x), Some(y)), Some((object_x, object_y))) if x != y => {
                 let values = [x, y].map(|index| world.model.objects[index].contents.value);
@@ -288,7 +290,7 @@ impl Runner {
         }
         let expected = world.model.of_kind(kind);
         let mut expected = expected.iter();
-        calls::for_each_mut(&mut world.heap, kind, &mut |bits, object| {
+        dyn_heap::for_each_mut(&mut world.heap, kind, &mut |bits, object| {
             let next = expected.next().expect("iter_mut gives no more than the living");
             assert_eq!(next.bits, bits, "iter_mut gives the living in slot order");
             object.store(&next.contents);
@@ -313,8 +315,8 @@ impl Runner {
         });
         let mut allocated = None;
         let was_split = self.with_heap_apart(heap, |runner, apart| {
-            calls::split(apart, kind, link, &mut |object, mut rest| {
-                let (alive, seen) = calls::read_beside(&mut rest, peek_kind, peek);
+            dyn_heap::split(apart, kind, link, &mut |object, mut rest| {
+                let (alive, seen) = dyn_heap::read_beside(&mut rest, peek_kind, peek);
                 assert_eq!(
                     alive,
                     runner.model(heap).resolve(peek).is_some(),
@@ -323,7 +325,7 @@ impl Runner {
                 runner.check_access(heap, beside, seen.ok_or(None), Access::ByGc);
                 allocated = made
                     .as_ref()
-                    .map(|(kind, id, contents, _)| calls::alloc_beside(&mut rest, *kind, *id, contents));
+                    .map(|(kind, id, contents, _)| dyn_heap::alloc_beside(&mut rest, *kind, *id, contents));
                 object.store(contents.as_ref().expect("only a living object is split off"));
             })
         });
@@ -340,7 +342,7 @@ impl Runner {
         let can = if fuse == Fuse::Trace { kind.has_body() } else { kind.has_destructor() };
         let Some(index) = self.model(heap).resolve(link).filter(|_| can) else { return };
         let world = &mut self.worlds[heap];
-        let object = calls::write(&mut world.heap, kind, link, Access::ByGc).expect("a living object");
+        let object = dyn_heap::write(&mut world.heap, kind, link, Access::ByGc).expect("a living object");
         match fuse {
             Fuse::Trace => object.arm_trace(),
             Fuse::Drop => object.token().expect("a destructor").armed = true,

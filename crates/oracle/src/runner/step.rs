@@ -1,7 +1,8 @@
 //! Which method does which op.
 
 use crate::ops::{Block, Op};
-use crate::runner::{Runner, collecting};
+use crate::runner::collecting;
+use crate::runner::state::Runner;
 
 /// Ops nest this deep at most; deeper ones do nothing.
 const MAX_DEPTH: u32 = 3;

@@ -1,16 +1,18 @@
 //! Weak collections: edits, canonicalising, interning, and those outside of the heap.
 
-use crate::calls::{self, Made, weak as weak_calls};
-use crate::containers::{KeysView, SetView, ValuesView};
-use crate::kinds::{Kind, View};
-use crate::link::{Contents, Link};
-use crate::log::{ObjectId, Thrown};
+use crate::contents::Contents;
+use crate::dyn_heap::{self, Made, weak as weak_calls};
+use crate::kind::Kind;
+use crate::link::{Link, ObjectId};
+use crate::log::Thrown;
 use crate::model::{Index, Life};
 use crate::ops::{
     Access, Block, Combine, Ending, Gives, Goal, Interning, KeysEdit, Make, Pick, SetEdit, Sort, ValuesEdit,
 };
-use crate::runner::Runner;
+use crate::runner::state::Runner;
 use crate::tables::Tables;
+use crate::types::Set;
+use crate::types::view::{KeysView, SetView, ValuesView, View};
 
 /// The kinds that have a weak collection of each sort.
 fn has_values(kind: Kind) -> bool {
@@ -77,7 +79,7 @@ impl Runner {
         let world = &mut self.worlds[heap];
         let object = &world.model.objects[index];
         let (kind, link) = (object.kind, object.link());
-        calls::write(&mut world.heap, kind, link, Access::ByGc).expect("a living object")
+        dyn_heap::write(&mut world.heap, kind, link, Access::ByGc).expect("a living object")
     }
 
     pub(super) fn edit_values(&mut self, heap: usize, table: u8, edit: ValuesEdit) {
@@ -152,7 +154,7 @@ impl Runner {
         let Some(index) = self.place(heap, table, |kind| kind == Kind::Set) else { return };
         let world = &mut self.worlds[heap];
         let object = &world.model.objects[index];
-        let other = &world.heap[object.link().gc::<crate::kinds::Set>()];
+        let other = &world.heap[object.link().gc::<Set>()];
         world.outside.combine(by, other);
         world.outside_tables.set = by.of(&world.outside_tables.set, &object.contents.tables.set);
     }

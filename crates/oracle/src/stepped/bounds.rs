@@ -7,14 +7,15 @@ use std::collections::BTreeSet;
 
 use slotgc::{Phase, Rule};
 
-use crate::calls;
-use crate::kinds::Fuse;
-use crate::link::{Contents, Link};
-use crate::log::{self, Event, ObjectId};
+use crate::contents::Contents;
+use crate::dyn_heap;
+use crate::kind::Fuse;
+use crate::link::{Link, ObjectId};
+use crate::log::{self, Event};
 use crate::model::{Index, Life, Plan};
-use crate::stepped::Source;
+use crate::stepped::frame::Call;
+use crate::stepped::program::Source;
 use crate::stepped::runner::Runner;
-use crate::stepped::telling::Call;
 use crate::tables::Named;
 
 /// How the cycle began in which objects died.
@@ -111,7 +112,7 @@ impl Runner {
     fn died(&self) -> Vec<Index> {
         let is_dead = |index: &Index| {
             let object = &self.model.objects[*index];
-            !calls::ask(&self.heap, object.kind, object.link()).is_alive
+            !dyn_heap::ask(&self.heap, object.kind, object.link()).is_alive
         };
         self.model.alive.iter().copied().filter(is_dead).collect()
     }
@@ -304,7 +305,7 @@ impl Runner {
         for index in 0..self.model.objects.len() {
             let object = &self.model.objects[index];
             let is_alive = object.life == Life::Alive;
-            let asked = calls::ask(&self.heap, object.kind, object.link());
+            let asked = dyn_heap::ask(&self.heap, object.kind, object.link());
             let alive =
                 [asked.is_alive, asked.is_alive_any, asked.upgrades_to.is_some(), asked.view.is_some()];
             assert_eq!(alive, [is_alive; 4], "whether it lives: {object:?}");
@@ -318,9 +319,10 @@ impl Runner {
             let mut rest = object.contents.clone();
             let is_live = |link| self.model.resolve_key(link).is_some();
             let in_slices = self.phase == Phase::Prune && view.has(Named::Value(0)).is_some();
-            let entries = match in_slices {
-                true => rest.tables.prune_partly(is_live, |entry| view.has(entry) == Some(true)),
-                false => rest.prune(is_live),
+            let entries = if in_slices {
+                rest.tables.prune_partly(is_live, |entry| view.has(entry) == Some(true))
+            } else {
+                rest.prune(is_live)
             };
             let is_pruned = view.holds(object.id, &rest);
             assert!(is_pruned || view.holds(object.id, &object.contents), "the heap has another {object:?}");

@@ -1,11 +1,11 @@
 //! Changes of objects.
 
-use crate::calls;
-use crate::kinds::Kind;
+use crate::dyn_heap;
+use crate::kind::Kind;
 use crate::link::{Entry, Link};
 use crate::model::Index;
 use crate::ops::{Access, Goal, KeysEdit, Pick, SetEdit, ValuesEdit};
-use crate::stepped::Edit;
+use crate::stepped::program::Edit;
 use crate::stepped::runner::Runner;
 
 /// Where an edit of a table names an object: the links that come with it say which.
@@ -69,7 +69,7 @@ impl Runner {
                 }
                 kind.fit(&mut contents);
                 let link = self.link(index);
-                let view = calls::write(&mut self.heap, kind, link, Access::ByGc);
+                let view = dyn_heap::write(&mut self.heap, kind, link, Access::ByGc);
                 view.unwrap_or_else(|_| panic!("{link:?} is lost")).store(&contents);
                 self.model.objects[index].contents = contents;
             }
@@ -95,7 +95,7 @@ impl Runner {
         };
         let Some(links) = links else { return };
         let link = self.link(index);
-        let view = calls::write(&mut self.heap, kind, link, Access::ByGc);
+        let view = dyn_heap::write(&mut self.heap, kind, link, Access::ByGc);
         let view = view.unwrap_or_else(|_| panic!("{link:?} is lost"));
         let tables = &mut self.model.objects[index].contents.tables;
         match edit {

@@ -2,9 +2,10 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use crate::kinds::{Fuse, Kind};
+use crate::kind::{Fuse, Kind};
 use crate::random::random_bytes;
-use crate::stepped::{Edit, Inside, Op, Program, Source, Tuning, Units};
+use crate::shrink::{Nested, shrink};
+use crate::stepped::program::{Edit, Inside, Op, Program, Source, Tuning, Units};
 
 /// The program that these bytes are.
 ///
@@ -112,46 +113,18 @@ fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
     })
 }
 
-impl Op {
-    fn inside(&mut self) -> Option<&mut Inside> {
+impl Nested for Op {
+    fn inside(&mut self) -> Option<&mut Vec<Op>> {
         match self {
-            Op::Cyclic { inside, .. } | Op::OnDeath { then: inside, .. } => Some(inside),
+            Op::Cyclic { inside, .. } | Op::OnDeath { then: inside, .. } => Some(&mut inside.0),
             _ => None,
         }
     }
 }
 
-/// Leaves out ops as long as the program still `fails`, as [`shrink`](crate::shrink) does.
+/// Leaves out ops as long as the program still `fails`, as [`shrink`](crate::shrink()) does.
 pub fn shrink_stepped(program: &Program, fails: &mut dyn FnMut(&Program) -> bool) -> Program {
     let tuning = program.tuning;
-    let ops = shrink_ops(program.ops.clone(), &mut |ops| fails(&Program { tuning, ops: ops.to_vec() }));
+    let ops = shrink(program.ops.clone(), &mut |ops| fails(&Program { tuning, ops: ops.to_vec() }));
     Program { tuning, ops }
-}
-
-fn shrink_ops(mut ops: Vec<Op>, fails: &mut dyn FnMut(&[Op]) -> bool) -> Vec<Op> {
-    let mut piece = ops.len().div_ceil(2);
-    while piece > 0 {
-        let mut start = 0;
-        while start < ops.len() {
-            let mut fewer = ops.clone();
-            fewer.drain(start..(start + piece).min(ops.len()));
-            if fails(&fewer) {
-                ops = fewer;
-            } else {
-                start += piece;
-            }
-        }
-        piece /= 2;
-    }
-    for index in 0..ops.len() {
-        let Some(inside) = ops[index].inside().cloned() else { continue };
-        let with = |inside: &[Op]| {
-            let mut ops = ops.clone();
-            *ops[index].inside().expect("as above") = Inside(inside.to_vec());
-            ops
-        };
-        let inside = shrink_ops(inside.0, &mut |inside| fails(&with(inside)));
-        ops = with(&inside);
-    }
-    ops
 }

@@ -6,15 +6,18 @@ use std::panic::{self, AssertUnwindSafe};
 
 use slotgc::{Budget, DeathQueue, Heap, Phase, StepReport, Watch, roots};
 
-use crate::calls::deaths::{self as death_calls, Tagged};
-use crate::calls::{self, Held, Made};
-use crate::kinds::{Fuse, Kind};
-use crate::link::{Contents, Link};
-use crate::log::{self, Event, Injected, Mark, NoticeToken, ObjectId, Thrown};
-use crate::model::{Index, Life, Limits, Model, slot_bytes};
+use crate::contents::Contents;
+use crate::dyn_heap::deaths::{self as death_calls, Tagged};
+use crate::dyn_heap::{self, Held, Made};
+use crate::kind::{Fuse, Kind};
+use crate::lent;
+use crate::link::{Link, ObjectId};
+use crate::log::{self, Event, Injected, Mark, NoticeToken, Thrown};
+use crate::model::{Index, Life, Limits, Model};
 use crate::ops::{Access, How};
-use crate::stepped::telling::{Call, Frame};
-use crate::stepped::{Inside, Op, Report, Source, Tuning, Units};
+use crate::stepped::frame::{Call, Frame};
+use crate::stepped::program::{Inside, Op, Report, Source, Tuning, Units};
+use crate::types::slot_bytes;
 
 /// What the bounds need to know of an object beside its contents.
 #[derive(Clone, Copy, Debug)]
@@ -95,12 +98,12 @@ const MAX_DEPTH: u32 = 6;
 const MANY: usize = 200;
 
 pub(super) fn run(tuning: Tuning, ops: &[Op], at: &mut usize) -> Report {
-    slot_bytes(Kind::Node);
+    let slot_bytes = *slot_bytes();
     log::take();
     Mark::reset();
     let mut runner = Runner {
         heap: Heap::with_config(tuning.config()),
-        model: Model::new(Limits::default()),
+        model: Model::new(Limits::default(), slot_bytes),
         stress: tuning.stress,
         ..Runner::default()
     };
@@ -261,7 +264,7 @@ impl Runner {
         let id = self.next_id();
         let contents = self.contents(kind, id, edges);
         let how = if rooted { How::AtRoot } else { How::Unrooted };
-        let (bits, root) = match calls::alloc(&mut self.heap, kind, id, &contents, how, &[]) {
+        let (bits, root) = match dyn_heap::alloc(&mut self.heap, kind, id, &contents, how, &[]) {
             Made::Handle(bits) => (bits, None),
             Made::Rooted(root) => (root.bits(), Some(root)),
             Made::Refused(text, _) => panic!("refused without a limit: {text}"),
@@ -298,7 +301,7 @@ impl Runner {
         let before = (self.phase, self.condemned, self.ended);
         let mut making = None;
         let mut apart = mem::take(&mut self.heap);
-        let made = calls::alloc_cyclic(&mut apart, kind, &mut |lent, bits| {
+        let made = dyn_heap::alloc_cyclic(&mut apart, kind, &mut |lent, bits| {
             let id = self.next_id();
             let index = self.give_out(id, kind, bits, Life::Building);
             mem::swap(lent, &mut self.heap);
@@ -335,7 +338,7 @@ impl Runner {
 
     fn root(&mut self, target: u8) {
         let Some(index) = self.pick(target) else { return };
-        let root = calls::root(&self.heap, self.model.objects[index].kind, self.link(index));
+        let root = dyn_heap::root(&self.heap, self.model.objects[index].kind, self.link(index));
         self.roots.push(root.expect("a living object is rooted"));
         self.model.roots.push(index);
         self.touch(index);
@@ -357,7 +360,7 @@ impl Runner {
             if erased {
                 assert!(heap.destroy_any(link.any()), "what is destroyed was alive");
             } else {
-                value = calls::destroy(heap, kind, link);
+                value = dyn_heap::destroy(heap, kind, link);
                 assert!(value.is_some(), "what is destroyed was alive");
             }
             None
@@ -373,7 +376,7 @@ impl Runner {
         if !can {
             return;
         }
-        let view = calls::write(&mut self.heap, object.kind, object.link(), Access::ByGc);
+        let view = dyn_heap::write(&mut self.heap, object.kind, object.link(), Access::ByGc);
         let view = view.unwrap_or_else(|_| panic!("{object:?} is lost"));
         match fuse {
             Fuse::Trace => view.arm_trace(),
@@ -406,7 +409,7 @@ impl Runner {
         let Some(index) = self.pick_watchable(target) else { return };
         let (number, token) = self.register(index, Some(then.clone()), panics);
         let (kind, link) = (self.model.objects[index].kind, self.link(index));
-        let code = Runner::code(number, token);
+        let code = lent::code::<Runner>(number, token);
         self.watches.push(death_calls::on_death(&mut self.heap, kind, link, code).expect("a living object"));
     }
 

@@ -1,9 +1,10 @@
 //! Limits for `get` and `alloc`.
 #![expect(unsafe_code, reason = "a limit on lookups has no bounds check")]
 
+use slotgc_graphs::DEGREE;
+
 use crate::limits::slots::{Edge, Node, Pages, Slot, Slots};
-use crate::peers::{Field, Free, Handles};
-use crate::shape::DEGREE;
+use crate::needs::{Field, Free, Handles};
 
 const NO_EDGE: Edge = Edge { index: 0, generation: 0 };
 

@@ -9,9 +9,10 @@
 //! `len`, and bit `len` is never white, so that null edges, which have that index, need no test.
 #![expect(unsafe_code, reason = "a limit has no bounds checks; prefetching is unsafe")]
 
+use slotgc_graphs::{DEGREE, Graph, NONE};
+
 use crate::limits::slots::{Edge, Node, Pages, Slot, Slots};
-use crate::shape::{DEGREE, Graph, NONE};
-use crate::work::collect::{Census, Collector, Reached};
+use crate::needs::collect::{Census, Collector, Reached};
 
 /// Slots that wait for their memory.
 const DEPTH: usize = 64;

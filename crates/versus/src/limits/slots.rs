@@ -7,9 +7,9 @@ use std::ptr::{self, NonNull};
 use std::slice;
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+use slotgc_graphs::DEGREE;
 
-use crate::peers::NODE_BYTES;
-use crate::shape::DEGREE;
+use crate::needs::NODE_BYTES;
 
 /// A value: all bits may be zero.
 #[derive(Clone, Copy, Debug)]

@@ -2,11 +2,11 @@
 //! roots. When it collects cannot be set: its threshold of bytes grows after collections that free little.
 
 use boa_gc::{Finalize, Gc, GcRefCell, Trace, force_collect};
+use slotgc_graphs::DEGREE;
 
-use crate::peers::{Field, Free, Handles, Linked, NODE_BYTES};
-use crate::shape::DEGREE;
-use crate::work::collect::Census;
-use crate::work::memory::Meter;
+use crate::needs::collect::{Census, Linked};
+use crate::needs::memory::Meter;
+use crate::needs::{Field, Free, Handles, NODE_BYTES};
 
 // Without the destructor that calls `finalize`: nothing here needs one.
 #[derive(Trace, Finalize)]
@@ -75,7 +75,7 @@ impl Linked for BoaGc {
     }
 }
 
-/// See [`crate::work::memory`].
+/// See [`crate::needs::memory`].
 pub(crate) fn memory<const WORDS: usize>(meter: &mut Meter) {
     meter.fill(|id| std::mem::forget(Gc::new([id; WORDS])));
 }

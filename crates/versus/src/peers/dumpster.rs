@@ -8,11 +8,11 @@ use std::hint::black_box;
 
 use dumpster::Trace;
 use dumpster::unsync::{CollectInfo, Gc, collect, set_collect_condition};
+use slotgc_graphs::DEGREE;
 
-use crate::peers::{Field, Free, Handles, Linked, NODE_BYTES};
-use crate::shape::DEGREE;
-use crate::work::collect::{Census, Examines};
-use crate::work::memory::Meter;
+use crate::needs::collect::{Census, Examines, Linked};
+use crate::needs::memory::Meter;
+use crate::needs::{Field, Free, Handles, NODE_BYTES};
 
 #[derive(Trace)]
 enum Edges {
@@ -122,7 +122,7 @@ impl Linked for Dumpster {
     }
 }
 
-/// See [`crate::work::memory`].
+/// See [`crate::needs::memory`].
 pub(crate) fn memory<const WORDS: usize>(meter: &mut Meter) {
     meter.fill(|id| std::mem::forget(black_box(Gc::new([id; WORDS]))));
 }

@@ -4,11 +4,11 @@
 #![expect(unsafe_code, reason = "its trait is unsafe, and its derive macro gives types a destructor")]
 
 use gc::{Finalize, Gc, GcCell, Trace, configure, custom_trace, force_collect, unsafe_empty_trace};
+use slotgc_graphs::DEGREE;
 
-use crate::peers::{Field, Free, Handles, Linked, NODE_BYTES};
-use crate::shape::DEGREE;
-use crate::work::collect::Census;
-use crate::work::memory::Meter;
+use crate::needs::collect::{Census, Linked};
+use crate::needs::memory::Meter;
+use crate::needs::{Field, Free, Handles, NODE_BYTES};
 
 enum Edges {
     None,
@@ -140,7 +140,7 @@ unsafe impl<const WORDS: usize> Trace for Blob<WORDS> {
     unsafe_empty_trace!();
 }
 
-/// See [`crate::work::memory`].
+/// See [`crate::needs::memory`].
 pub(crate) fn memory<const WORDS: usize>(meter: &mut Meter) {
     configure(|config| config.threshold = usize::MAX);
     meter.fill(|id| std::mem::forget(Gc::new(Blob([id; WORDS]))));

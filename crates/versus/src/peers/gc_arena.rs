@@ -3,13 +3,13 @@
 
 use gc_arena::barrier::unlock;
 use gc_arena::{Arena, Collect, Gc, Mutation, Rootable, lock::Lock};
+use slotgc_graphs::{DEGREE, Graph, NONE};
 
 use crate::clock::Stopwatch;
-use crate::peers::NODE_BYTES;
-use crate::shape::{DEGREE, Graph, NONE};
-use crate::work::alloc::{Filled, Fresh, Refill};
-use crate::work::collect::{Census, Collector, Reached};
-use crate::work::memory::Meter;
+use crate::needs::NODE_BYTES;
+use crate::needs::alloc::{Filled, Fresh, Refill};
+use crate::needs::collect::{Census, Collector, Reached};
+use crate::needs::memory::Meter;
 use crate::work::touched;
 
 #[derive(Collect)]
@@ -139,7 +139,7 @@ impl Collector for GcArena {
     }
 }
 
-/// See [`crate::work::memory`].
+/// See [`crate::needs::memory`].
 pub(crate) fn memory<const WORDS: usize>(meter: &mut Meter) {
     let arena = Arena::<Rootable![()]>::new(|_| ());
     arena.mutate(|mc, ()| {

@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::hint::black_box;
 
-use crate::peers::{Field, Free, Handles, NODE_BYTES};
-use crate::shape::DEGREE;
-use crate::work::memory::Meter;
+use slotgc_graphs::DEGREE;
+
+use crate::needs::memory::Meter;
+use crate::needs::{Field, Free, Handles, NODE_BYTES};
 
 #[repr(C)]
 pub(crate) struct Node {
@@ -45,7 +46,7 @@ impl Free for Rc {
     }
 }
 
-/// See [`crate::work::memory`].
+/// See [`crate::needs::memory`].
 pub(crate) fn memory<const WORDS: usize>(meter: &mut Meter) {
     meter.fill(|id| std::mem::forget(black_box(std::rc::Rc::new([id; WORDS]))));
 }

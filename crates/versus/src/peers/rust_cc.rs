@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::hint::black_box;
 
 use rust_cc::{Cc, Finalize, Trace, collect_cycles};
+use slotgc_graphs::DEGREE;
 
-use crate::peers::{Field, Free, Handles, Linked, NODE_BYTES};
-use crate::shape::DEGREE;
-use crate::work::collect::{Census, Examines};
-use crate::work::memory::Meter;
+use crate::needs::collect::{Census, Examines, Linked};
+use crate::needs::memory::Meter;
+use crate::needs::{Field, Free, Handles, NODE_BYTES};
 
 // Without a destructor: nothing here needs one.
 #[derive(Trace, Finalize)]
@@ -78,7 +78,7 @@ impl Linked for RustCc {
     }
 }
 
-/// See [`crate::work::memory`].
+/// See [`crate::needs::memory`].
 pub(crate) fn memory<const WORDS: usize>(meter: &mut Meter) {
     meter.fill(|id| std::mem::forget(black_box(Cc::new([id; WORDS]))));
 }

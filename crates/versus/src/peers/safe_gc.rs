@@ -6,11 +6,11 @@
 use std::panic::{self, AssertUnwindSafe};
 
 use safe_gc::{Collector, Gc, Heap, Root, Trace};
+use slotgc_graphs::DEGREE;
 
-use crate::peers::{Field, Free, Handles, Linked, NODE_BYTES};
-use crate::shape::DEGREE;
-use crate::work::collect::Census;
-use crate::work::memory::Meter;
+use crate::needs::collect::{Census, Linked};
+use crate::needs::memory::Meter;
+use crate::needs::{Field, Free, Handles, NODE_BYTES};
 use crate::work::touched;
 
 #[repr(C)]
@@ -131,7 +131,7 @@ impl<const WORDS: usize> Trace for Keep<WORDS> {
     }
 }
 
-/// See [`crate::work::memory`].
+/// See [`crate::needs::memory`].
 pub(crate) fn memory<const WORDS: usize>(meter: &mut Meter) {
     let mut heap = Heap::new();
     let keep = heap.alloc(Keep(touched(meter.most_objects())));

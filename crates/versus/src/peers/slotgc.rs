@@ -3,11 +3,11 @@
 use std::marker::PhantomData;
 
 use slotgc::{Gc, Handle, Heap, Trace};
+use slotgc_graphs::DEGREE;
 
-use crate::peers::{Field, Free, Handles, Linked, NODE_BYTES};
-use crate::shape::DEGREE;
-use crate::work::collect::Census;
-use crate::work::memory::Meter;
+use crate::needs::collect::{Census, Linked};
+use crate::needs::memory::Meter;
+use crate::needs::{Field, Free, Handles, NODE_BYTES};
 
 #[derive(Trace)]
 #[repr(C)]
@@ -111,7 +111,7 @@ impl<P: Past> Linked for WithPast<P> {
     }
 }
 
-/// See [`crate::work::memory`].
+/// See [`crate::needs::memory`].
 pub(crate) fn memory<const WORDS: usize>(meter: &mut Meter) {
     let mut heap = Heap::new();
     meter.fill(|id| {

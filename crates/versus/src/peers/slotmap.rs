@@ -1,10 +1,10 @@
 //! slotmap: `SlotMap` with its default keys, grown as needed; and with its capacity reserved.
 
+use slotgc_graphs::DEGREE;
 use slotmap::DefaultKey;
 
-use crate::peers::{Field, Free, Handles, NODE_BYTES};
-use crate::shape::DEGREE;
-use crate::work::memory::Meter;
+use crate::needs::memory::Meter;
+use crate::needs::{Field, Free, Handles, NODE_BYTES};
 
 #[derive(Debug)]
 #[repr(C)]
@@ -55,7 +55,7 @@ impl<const RESERVED: bool> Free for Map<RESERVED> {
     }
 }
 
-/// See [`crate::work::memory`].
+/// See [`crate::needs::memory`].
 pub(crate) fn memory<const WORDS: usize>(meter: &mut Meter) {
     let mut map: slotmap::SlotMap<DefaultKey, [u64; WORDS]> = slotmap::SlotMap::new();
     meter.fill(|id| {

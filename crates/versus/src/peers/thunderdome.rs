@@ -1,10 +1,10 @@
 //! thunderdome: `Arena`, grown as needed.
 
+use slotgc_graphs::DEGREE;
 use thunderdome::{Arena, Index};
 
-use crate::peers::{Field, Free, Handles, NODE_BYTES};
-use crate::shape::DEGREE;
-use crate::work::memory::Meter;
+use crate::needs::memory::Meter;
+use crate::needs::{Field, Free, Handles, NODE_BYTES};
 
 #[derive(Debug)]
 #[repr(C)]
@@ -48,7 +48,7 @@ impl Free for Thunderdome {
     }
 }
 
-/// See [`crate::work::memory`].
+/// See [`crate::needs::memory`].
 pub(crate) fn memory<const WORDS: usize>(meter: &mut Meter) {
     let mut arena = Arena::new();
     meter.fill(|id| {

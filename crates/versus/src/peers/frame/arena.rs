@@ -7,12 +7,12 @@
 use gc_arena::barrier::unlock;
 use gc_arena::{Arena, Collect, Gc, GcWeak, Mutation, Rootable, lock::Lock};
 use hashbrown::HashMap;
+use slotgc_graphs::DEGREE;
 
-use crate::peers::NODE_BYTES;
+use crate::needs::NODE_BYTES;
+use crate::needs::frame::{Game, HOOK, Plan, Start, World, frame, number_of};
+use crate::needs::weak::SameHash;
 use crate::peers::frame::PRUNE_EVERY;
-use crate::peers::weak::SameHash;
-use crate::shape::DEGREE;
-use crate::work::frame::{Game, HOOK, Plan, Start, World, frame, number_of};
 
 #[derive(Collect)]
 #[collect(no_drop)]

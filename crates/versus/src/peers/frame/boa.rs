@@ -2,12 +2,12 @@
 
 use boa_gc::{Finalize, Gc, GcRefCell, Trace, WeakGc, WeakMap, force_collect};
 use hashbrown::HashMap;
+use slotgc_graphs::DEGREE;
 
-use crate::peers::NODE_BYTES;
-use crate::peers::frame::{PRUNE_EVERY, Playable, Played};
-use crate::peers::weak::SameHash;
-use crate::shape::DEGREE;
-use crate::work::frame::{HOOK, Plan, Start, World, number_of};
+use crate::needs::NODE_BYTES;
+use crate::needs::frame::{HOOK, Plan, Playable, Played, Start, World, number_of};
+use crate::needs::weak::SameHash;
+use crate::peers::frame::PRUNE_EVERY;
 
 #[derive(Trace, Finalize)]
 #[boa_gc(unsafe_no_drop)]

@@ -8,11 +8,10 @@ use std::cell::RefCell;
 use dumpster::Trace;
 use dumpster::unsync::{Gc, collect, default_collect_condition, set_collect_condition};
 use hashbrown::HashMap;
+use slotgc_graphs::DEGREE;
 
-use crate::peers::frame::{Playable, Played};
-use crate::peers::weak::SameHash;
-use crate::shape::DEGREE;
-use crate::work::frame::{HOOK, Plan, Start, World, number_of};
+use crate::needs::frame::{HOOK, Plan, Playable, Played, Start, World, number_of};
+use crate::needs::weak::SameHash;
 
 #[derive(Trace)]
 pub(crate) struct Node {

@@ -3,13 +3,12 @@
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
+use slotgc_graphs::DEGREE;
 use weak_table::{PtrWeakKeyHashMap, WeakValueHashMap};
 
-use crate::peers::NODE_BYTES;
-use crate::peers::frame::{Playable, Played};
-use crate::peers::weak::SameHash;
-use crate::shape::DEGREE;
-use crate::work::frame::{HOOK, Plan, Start, World, number_of};
+use crate::needs::NODE_BYTES;
+use crate::needs::frame::{HOOK, Plan, Playable, Played, Start, World, number_of};
+use crate::needs::weak::SameHash;
 
 #[repr(C)]
 pub(crate) struct Node {

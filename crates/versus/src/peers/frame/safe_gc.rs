@@ -2,12 +2,11 @@
 
 use hashbrown::HashMap;
 use safe_gc::{Collector, Gc, Heap, Root, Trace};
+use slotgc_graphs::DEGREE;
 
-use crate::peers::NODE_BYTES;
-use crate::peers::frame::{Playable, Played};
-use crate::peers::weak::SameHash;
-use crate::shape::DEGREE;
-use crate::work::frame::{HOOK, Plan, Start, World, number_of};
+use crate::needs::NODE_BYTES;
+use crate::needs::frame::{HOOK, Plan, Playable, Played, Start, World, number_of};
+use crate::needs::weak::SameHash;
 
 #[repr(C)]
 pub(crate) struct Node {

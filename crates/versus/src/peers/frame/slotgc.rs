@@ -4,11 +4,10 @@
 use std::time::Duration;
 
 use slotgc::{Budget, Gc, Heap, Root, Trace, WeakKeyMap, WeakValueMap};
+use slotgc_graphs::DEGREE;
 
-use crate::peers::NODE_BYTES;
-use crate::peers::frame::{Playable, Played};
-use crate::shape::DEGREE;
-use crate::work::frame::{HOOK, Plan, Start, World, number_of};
+use crate::needs::NODE_BYTES;
+use crate::needs::frame::{HOOK, Plan, Playable, Played, Start, World, number_of};
 
 #[derive(Trace)]
 #[repr(C)]

@@ -1,13 +1,12 @@
 //! slotmap: freed by hand, by a program that knows what died. So are the entries of its cache and its table.
 
 use hashbrown::HashMap;
+use slotgc_graphs::DEGREE;
 use slotmap::{DefaultKey, SlotMap};
 
-use crate::peers::NODE_BYTES;
-use crate::peers::frame::{Playable, Played};
-use crate::peers::weak::SameHash;
-use crate::shape::DEGREE;
-use crate::work::frame::{HOOK, Plan, Start, World, number_of};
+use crate::needs::NODE_BYTES;
+use crate::needs::frame::{HOOK, Plan, Playable, Played, Start, World, number_of};
+use crate::needs::weak::SameHash;
 
 #[repr(C)]
 struct Node {

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use boa_gc::{Gc, WeakGc, WeakMap, force_collect};
 
-use crate::peers::weak::{Object, object};
-use crate::peers::{Field, Handles};
-use crate::work::ephemeron::{Chain, Links};
-use crate::work::weak::{Entry, Table};
+use crate::needs::ephemeron::{Chain, Links};
+use crate::needs::weak::{Entry, Object, Table, object};
+use crate::needs::{Field, Handles};
 
 /// Owns the objects.
 #[derive(Debug)]

@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use gc_arena::{Arena, Collect, Gc, GcWeak, Mutation, Rootable};
 use hashbrown::HashMap;
+use slotgc_graphs::Random;
 
 use crate::clock::Stopwatch;
-use crate::peers::Field;
-use crate::peers::weak::{Object, SameHash, object};
-use crate::shape::Random;
-use crate::work::get::passes;
+use crate::needs::weak::{Maps, Object, Plan, SameHash, object};
+use crate::needs::{Field, passes};
 use crate::work::sum_of_ids;
-use crate::work::weak::{Maps, Plan};
 
 /// Which map it is, by what an entry has besides the weak pointer.
 pub(crate) trait Kind: for<'gc> Collect<'gc> + Copy + 'static {

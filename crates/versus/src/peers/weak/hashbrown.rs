@@ -8,8 +8,7 @@ use hashbrown::{DefaultHashBuilder, HashMap};
 use slotgc::{Heap, Weak};
 
 use crate::clock::Stopwatch;
-use crate::peers::weak::{Object, object};
-use crate::work::weak::{Entry, Table};
+use crate::needs::weak::{Entry, Object, Table, object};
 
 /// hashbrown's default hash function.
 pub(crate) type Foldhash = DefaultHashBuilder;

@@ -7,11 +7,10 @@ use std::time::Duration;
 use slotgc::{CollectStats, Gc, Heap, Root, RootSource, Trace, Tracer, Weak, WeakKeyMap, WeakValueMap};
 
 use crate::clock::Stopwatch;
+use crate::needs::ephemeron::{Chain, Links};
+use crate::needs::weak::{Entry, Object, Table, object};
+use crate::needs::{Field, Handles};
 use crate::peers::slotgc::{Node, SlotGc};
-use crate::peers::weak::{Object, object};
-use crate::peers::{Field, Handles};
-use crate::work::ephemeron::{Chain, Links};
-use crate::work::weak::{Entry, Table};
 
 /// The usual heap, with weak handles.
 #[derive(Debug)]

@@ -5,8 +5,7 @@ use std::time::Duration;
 use slotmap::{DefaultKey, SecondaryMap, SlotMap};
 
 use crate::clock::Stopwatch;
-use crate::peers::weak::{Object, object};
-use crate::work::weak::{Entry, Table};
+use crate::needs::weak::{Entry, Object, Table, object};
 
 /// Objects, and a number for each.
 #[derive(Debug)]

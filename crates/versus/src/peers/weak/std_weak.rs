@@ -2,8 +2,8 @@
 
 use std::rc::{Rc, Weak};
 
-use crate::peers::weak::{Object, object};
-use crate::peers::{Field, Handles};
+use crate::needs::weak::{Object, object};
+use crate::needs::{Field, Handles};
 
 /// Owns the objects.
 #[derive(Debug)]

@@ -6,8 +6,7 @@ use std::time::Duration;
 use weak_table::{PtrWeakKeyHashMap, WeakValueHashMap};
 
 use crate::clock::Stopwatch;
-use crate::peers::weak::{Object, SameHash, object};
-use crate::work::weak::{Entry, Table};
+use crate::needs::weak::{Entry, Object, SameHash, Table, object};
 
 /// From numbers to objects.
 pub(crate) struct WeakTableValues {

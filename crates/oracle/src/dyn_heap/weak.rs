@@ -1,0 +1,124 @@
+//! Canonicalising and interning: the calls of the heap that take a handle of a weak collection.
+
+use slotgc::{Gc, Heap};
+
+use crate::contents::Contents;
+use crate::dyn_heap::check_handle;
+use crate::kind::Kind;
+use crate::link::{Link, ObjectId};
+use crate::log::{Thrown, catch};
+use crate::ops::{Interning, Sort};
+use crate::outside::Outside;
+use crate::types::containers::Number;
+use crate::types::containers::Tag;
+use crate::types::view::Object;
+use crate::types::view::View;
+use crate::types::{KeyMap, Name, Names, Node, Set, ValueMap};
+
+/// What `get_or_alloc` gives; `make` gets the heap.
+pub(crate) fn get_or_alloc(
+    heap: &mut Heap,
+    map: Link,
+    (key, edge): (u8, Option<Link>),
+    make: &mut dyn FnMut(&mut Heap) -> (ObjectId, Contents),
+) -> Result<u64, Thrown> {
+    let map = map.gc::<ValueMap>();
+    let tag = Tag::new(key, edge);
+    let gc = catch(|| {
+        heap.get_or_alloc(map, tag, |heap, tag| {
+            assert!(*tag == Tag::new(key, None), "`make` gets the key");
+            let (id, contents) = make(heap);
+            Node::make(id, &contents)
+        })
+    })?;
+    check_handle(gc);
+    Ok(gc.to_bits())
+}
+
+/// What `get_or_try_alloc` gives; the inner error is `make`'s.
+pub(crate) fn get_or_try(
+    heap: &mut Heap,
+    map: Link,
+    key: u8,
+    make: &mut dyn FnMut(&mut Heap) -> Option<Link>,
+) -> Result<Option<u64>, Thrown> {
+    let map = map.gc::<ValueMap>().downgrade();
+    let given = |link: Link| -> Gc<Node> { link.gc() };
+    catch(|| heap.get_or_try_alloc(map, &Number(key), |heap| make(heap).map(given).ok_or(())))
+        .map(|given| given.ok().map(Gc::to_bits))
+}
+
+/// What became of a name.
+#[derive(Debug)]
+pub(crate) enum Interned {
+    Found(Option<u64>),
+    /// The limit's text, and whether the value came back unharmed.
+    Refused(String, bool),
+}
+
+/// Interns a name, of this object if it becomes one.
+pub(crate) fn intern(
+    heap: &mut Heap,
+    table: Link,
+    id: ObjectId,
+    name: u8,
+    by: Interning,
+) -> Result<Interned, Thrown> {
+    let table = table.gc::<Names>();
+    let named = |name| Contents { name, ..Contents::default() };
+    let found = |gc: Gc<Name>| Interned::Found(Some(gc.to_bits()));
+    match by {
+        Interning::ByValue => catch(|| heap.intern(table, Name::make(id, &named(name)))).map(found),
+        Interning::ByTrying => catch(|| heap.try_intern(table, Name::make(id, &named(name)))).map(|gc| {
+            gc.map_or_else(
+                |refused| {
+                    let text = refused.to_string();
+                    Interned::Refused(text, View::holds(&refused.into_inner(), id, &named(name)))
+                },
+                found,
+            )
+        }),
+        Interning::ByMaking(other) => {
+            let make = |asked: &u8| {
+                assert_eq!(*asked, name, "`make` gets what was asked for");
+                Name::make(id, &named(other))
+            };
+            catch(|| heap.intern_with(table, &name, make)).map(found)
+        }
+        Interning::Looking => {
+            catch(|| heap.interned(table, &name)).map(|gc| Interned::Found(gc.map(Gc::to_bits)))
+        }
+    }
+}
+
+/// Puts a clone of an object that is a weak collection outside, in place of what is there.
+pub(crate) fn copy_out(heap: &Heap, table: Link, sort: Sort, outside: &mut Outside) {
+    match sort {
+        Sort::OfValues => outside.values = heap[table.gc::<ValueMap>()].clone(),
+        Sort::OfKeys => outside.keys = heap[table.gc::<KeyMap>()].clone(),
+        Sort::OfElements => outside.set = heap[table.gc::<Set>()].clone(),
+        Sort::OfNames => outside.names = heap[table.gc::<Names>()].clone(),
+    }
+}
+
+/// Makes an object of a clone of what is outside.
+pub(crate) fn copy_in(heap: &mut Heap, sort: Sort, outside: &Outside) -> Option<u64> {
+    Some(match sort {
+        Sort::OfValues => heap.try_alloc(outside.values.clone()).ok()?.to_bits(),
+        Sort::OfKeys => heap.try_alloc(outside.keys.clone()).ok()?.to_bits(),
+        Sort::OfElements => heap.try_alloc(outside.set.clone()).ok()?.to_bits(),
+        Sort::OfNames => heap.try_alloc(outside.names.clone()).ok()?.to_bits(),
+    })
+}
+
+impl Sort {
+    /// The kind of objects that are nothing but such a collection.
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Sort::OfValues => Kind::ValueMap,
+            Sort::OfKeys => Kind::KeyMap,
+            Sort::OfElements => Kind::Set,
+            Sort::OfNames => Kind::Names,
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The weak collections under test, alone and in a field, and what is in them.
+//!
+//! Each is changed by an edit of the op language, which gives an [`Answer`], and compared with the model's
+//! [`Tables`] in every way it can be looked at.
+
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
+
+use slotgc::{Trace, Weak, WeakKeyMap, WeakSet, WeakValueMap};
+
+use crate::link::Link;
+use crate::log::Mark;
+use crate::ops::{KeysEdit, SetEdit, ValuesEdit};
+use crate::tables::{Answer, Tables, is_kept};
+use crate::types::view::{KeysView, Object, SetView, ValuesView};
+
+/// What a key of a `WeakValueMap` is looked up by. Not `Clone`, so that it may say what its owned form is.
+#[derive(Debug, PartialEq, Eq, Hash, Trace)]
+pub(crate) struct Number(pub(crate) u8);
+
+/// A key of a `WeakValueMap`: a small number, and a strong edge that equality does not see.
+#[derive(Clone, Debug, Trace)]
+pub(crate) struct Tag {
+    number: NumberOf,
+    edge: Option<Link>,
+    #[trace(skip)]
+    _mark: Mark,
+}
+
+/// The number of a key that is owned.
+#[derive(Debug, Trace)]
+struct NumberOf(Number);
+
+impl Clone for NumberOf {
+    fn clone(&self) -> Self {
+        Self(Number(self.0.0))
+    }
+}
+
+impl Tag {
+    pub(crate) fn new(number: u8, edge: Option<Link>) -> Self {
+        Self { number: NumberOf(Number(number)), edge, _mark: Mark::new() }
+    }
+
+    fn number(&self) -> u8 {
+        self.number.0.0
+    }
+}
+
+impl PartialEq for Tag {
+    fn eq(&self, other: &Self) -> bool {
+        self.number() == other.number()
+    }
+}
+
+impl Eq for Tag {}
+
+impl Hash for Tag {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.number.0.hash(state);
+    }
+}
+
+impl Borrow<Number> for Tag {
+    fn borrow(&self) -> &Number {
+        &self.number.0
+    }
+}
+
+impl ToOwned for Number {
+    type Owned = Tag;
+
+    fn to_owned(&self) -> Tag {
+        Tag::new(self.0, None)
+    }
+}
+
+/// A value of a `WeakKeyMap`.
+#[derive(Debug, Trace)]
+pub(crate) struct Held<T> {
+    links: Vec<Link>,
+    pub(super) inner: WeakKeyMap<T, Link>,
+    #[trace(skip)]
+    _mark: Mark,
+}
+
+impl<T> Default for Held<T> {
+    fn default() -> Self {
+        Self { links: Vec::new(), inner: WeakKeyMap::new(), _mark: Mark::new() }
+    }
+}
+
+impl<T> Clone for Held<T> {
+    fn clone(&self) -> Self {
+        Self { links: self.links.clone(), inner: self.inner.clone(), _mark: self._mark.clone() }
+    }
+}
+
+impl<T> Held<T> {
+    fn add(&mut self, links: &[Link]) {
+        match links.get(2) {
+            Some(inner) => drop(self.inner.insert(inner.weak(), links[1])),
+            None => self.links.push(links[1]),
+        }
+    }
+
+    fn bits(&self) -> Answer {
+        let mut inner: Vec<_> = self.inner.iter().map(|(key, link)| [key.to_bits(), link.bits]).collect();
+        inner.sort_unstable();
+        self.links.iter().map(|link| link.bits).chain(inner.into_iter().flatten()).collect()
+    }
+}
+
+impl<T: Object> ValuesView for WeakValueMap<Tag, T> {
+    #[inline(never)]
+    fn edit(&mut self, edit: ValuesEdit, links: &[Link]) -> Answer {
+        let weak = |at: usize| links[at].weak::<T>();
+        let bits = |weak: Option<Weak<T>>| weak.map(|weak| weak.to_bits()).into_iter().collect();
+        match edit {
+            ValuesEdit::PutValue { key, .. } => {
+                bits(self.insert(Tag::new(key, links.get(1).copied()), weak(0)))
+            }
+            ValuesEdit::EntryValue { key, .. } => {
+                vec![self.entry(Tag::new(key, None)).or_insert_with(|| weak(0)).to_bits()]
+            }
+            ValuesEdit::SwapValue { key, .. } => {
+                bits(self.get_mut(&Number(key)).map(|place| std::mem::replace(place, weak(0))))
+            }
+            ValuesEdit::TakeValue(key) => bits(self.remove(&Number(key))),
+            ValuesEdit::RetainValues(by) => {
+                self.retain(|_, weak| is_kept(weak.to_bits(), by));
+                Answer::new()
+            }
+            ValuesEdit::ClearValues => {
+                self.clear();
+                Answer::new()
+            }
+            ValuesEdit::DrainValues => {
+                let mut drained: Vec<_> =
+                    self.drain().map(|(tag, weak)| (tag.number(), weak.to_bits())).collect();
+                drained.sort_unstable();
+                drained.into_iter().map(|(_, bits)| bits).collect()
+            }
+            ValuesEdit::ShrinkValues => {
+                self.shrink_to_fit();
+                assert!(self.capacity() >= self.len(), "there is room for what is there");
+                Answer::new()
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn holds(&self, tables: &Tables) -> bool {
+        let expected = tables.values.iter();
+        let expected = expected.map(|(number, mapped)| (*number, mapped.edge, mapped.to.bits));
+        let mut found: Vec<_> =
+            self.iter().map(|(tag, weak)| (tag.number(), tag.edge, weak.to_bits())).collect();
+        found.sort_unstable();
+        let each = tables.values.iter().all(|(number, mapped)| {
+            let number = Number(*number);
+            self.contains_key(&number) && self.get(&number) == Some(mapped.to.weak())
+        });
+        let counted = (self.len(), self.keys().count(), self.values().count());
+        let len = found.len();
+        each && found.into_iter().eq(expected) && counted == (len, len, len) && self.is_empty() == (len == 0)
+    }
+}
+
+impl<T: Object> KeysView for WeakKeyMap<T, Held<T>> {
+    #[inline(never)]
+    fn edit(&mut self, edit: KeysEdit, links: &[Link]) -> Answer {
+        let key = links.first().map_or_else(Weak::dangling, |link| link.weak::<T>());
+        let bits = |held: Option<Held<T>>| held.map_or_else(Answer::new, |held| held.bits());
+        match edit {
+            KeysEdit::PutKey { .. } => {
+                let mut held = Held::default();
+                held.add(links);
+                bits(self.insert(key, held))
+            }
+            KeysEdit::AddToKey { .. } => self.get_mut(key).map_or_else(Answer::new, |held| {
+                held.add(links);
+                held.bits()
+            }),
+            KeysEdit::EntryKey { .. } => {
+                let held = self.entry(key).or_default();
+                held.add(links);
+                held.bits()
+            }
+            KeysEdit::TakeKey(_) => bits(self.remove(key)),
+            KeysEdit::RetainKeys(by) => {
+                self.retain(|key, _| is_kept(key.to_bits(), by));
+                Answer::new()
+            }
+            KeysEdit::ClearKeys => {
+                self.clear();
+                Answer::new()
+            }
+            KeysEdit::DrainKeys => {
+                let mut drained: Vec<_> = self.drain().collect();
+                drained.sort_by_key(|(key, _)| key.to_bits());
+                drained
+                    .into_iter()
+                    .flat_map(|(key, held)| [vec![key.to_bits()], held.bits()].concat())
+                    .collect()
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn holds(&self, tables: &Tables) -> bool {
+        let mut found: Vec<_> = self.iter().map(|(key, held)| (key.to_bits(), held.bits())).collect();
+        found.sort_unstable();
+        let expected = tables.keys.iter().map(|(key, kept)| (key.bits, kept.bits()));
+        let each = tables.keys.iter().all(|(key, kept)| {
+            let key = key.weak::<T>();
+            self.contains_key(key) && self.get(key).is_some_and(|held| held.bits() == kept.bits())
+        });
+        let counted = (self.len(), self.keys().count(), self.values().count());
+        let len = found.len();
+        each && found.into_iter().eq(expected) && counted == (len, len, len) && self.is_empty() == (len == 0)
+    }
+}
+
+impl<T: Object> SetView for WeakSet<T> {
+    #[inline(never)]
+    fn edit(&mut self, edit: SetEdit, link: Link) -> Answer {
+        match edit {
+            SetEdit::PutElement(_) => vec![self.insert(link.weak::<T>()).into()],
+            SetEdit::TakeElement(_) => vec![self.remove(link.weak::<T>()).into()],
+            SetEdit::RetainElements(by) => {
+                self.retain(|weak| is_kept(weak.to_bits(), by));
+                Answer::new()
+            }
+            SetEdit::ClearElements => {
+                self.clear();
+                Answer::new()
+            }
+            SetEdit::DrainElements => {
+                let mut drained: Answer = self.drain().map(Weak::to_bits).collect();
+                drained.sort_unstable();
+                drained
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn holds(&self, tables: &Tables) -> bool {
+        let mut found: Vec<_> = self.iter().map(Weak::to_bits).collect();
+        found.sort_unstable();
+        let each = tables.set.iter().all(|link| self.contains(link.weak::<T>()));
+        let len = (self.len(), self.is_empty()) == (found.len(), found.is_empty());
+        each && len && found.into_iter().eq(tables.set.iter().map(|link| link.bits))
+    }
+}

@@ -1,0 +1,63 @@
+//! Objects of the types under test, as the runner sees them.
+
+use slotgc::Trace;
+
+use crate::contents::Contents;
+use crate::link::{Link, ObjectId};
+use crate::log::Token;
+use crate::ops::{KeysEdit, SetEdit, ValuesEdit};
+use crate::tables::{Answer, Named, Tables};
+
+/// An object of any kind, looked at.
+pub(crate) trait View {
+    /// Whether this is that object, with those contents.
+    fn holds(&self, id: ObjectId, contents: &Contents) -> bool;
+    /// Overwrites the contents.
+    fn store(&mut self, contents: &Contents);
+    /// Makes its next `trace` panic.
+    fn arm_trace(&mut self) {}
+    /// What its destructor does, if it has one.
+    fn token(&mut self) -> Option<&mut Token> {
+        None
+    }
+    /// The `WeakValueMap` that it is or has.
+    fn values(&mut self) -> Option<&mut dyn ValuesView> {
+        None
+    }
+    /// The `WeakKeyMap` that it is or has.
+    fn keys(&mut self) -> Option<&mut dyn KeysView> {
+        None
+    }
+    /// The `WeakSet` that it is or has.
+    fn set(&mut self) -> Option<&mut dyn SetView> {
+        None
+    }
+    /// Whether an entry is in its weak collection, of those that are pruned in slices; `None` if it has none.
+    fn has(&self, entry: Named) -> Option<bool> {
+        let _ = entry;
+        None
+    }
+}
+
+/// An object of any kind, made.
+pub(crate) trait Object: Trace + View + Sized {
+    fn make(id: ObjectId, contents: &Contents) -> Self;
+}
+
+/// A `WeakValueMap`.
+pub(crate) trait ValuesView {
+    fn edit(&mut self, edit: ValuesEdit, links: &[Link]) -> Answer;
+    fn holds(&self, tables: &Tables) -> bool;
+}
+
+/// A `WeakKeyMap`.
+pub(crate) trait KeysView {
+    fn edit(&mut self, edit: KeysEdit, links: &[Link]) -> Answer;
+    fn holds(&self, tables: &Tables) -> bool;
+}
+
+/// A `WeakSet`.
+pub(crate) trait SetView {
+    fn edit(&mut self, edit: SetEdit, link: Link) -> Answer;
+    fn holds(&self, tables: &Tables) -> bool;
+}

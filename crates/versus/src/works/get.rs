@@ -1,0 +1,83 @@
+//! Looking up a handle and reading one field, over all objects in a given order.
+//!
+//! Which field is read matters as much as the lookup: 64-byte values in 72-byte slots lie across two cache lines,
+//! and the peers keep their generations at different ends of a slot. So at the largest size the first word, the
+//! last word, and both are works of their own.
+
+use std::hint::black_box;
+use std::rc::Rc;
+
+use slotgc_graphs::Random;
+
+use crate::limits::{BitmapSlots, IndexVec};
+use crate::needs::passes;
+use crate::needs::{Ends, Field, First, Handles, Last};
+use crate::peers::{
+    rc::Rc as StdRc, safe_gc::Unrooted, slotgc::SlotGc, slotmap::SlotMap, thunderdome::Thunderdome,
+};
+use crate::shape::Inputs;
+use crate::work::{Work, size_name, sum_of_ids};
+
+/// In which order objects are visited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Order {
+    Random,
+    Sequence,
+}
+
+pub(super) fn works(inputs: &Rc<Inputs>) -> Vec<Work> {
+    let n = inputs.objects;
+    let mut works = Vec::new();
+    for order in [Order::Random, Order::Sequence] {
+        for size in [1_000, 10_000, n] {
+            if size < n {
+                works.push(work::<First>(order, size, 1.10));
+            }
+        }
+        works.push(work::<First>(order, n, if order == Order::Random { 0.95 } else { 1.10 }));
+    }
+    works.push(work::<Last>(Order::Random, n, 0.95));
+    works.push(work::<Ends>(Order::Random, n, 0.95));
+    works
+}
+
+fn work<F: Field>(order: Order, n: usize, at_most: f64) -> Work {
+    let (name, about) = match order {
+        Order::Random => ("random", "a random order"),
+        Order::Sequence => ("sequence", "allocation order"),
+    };
+    Work::new(
+        format!("get/{name}{}/{}", F::SUFFIX, size_name(n)),
+        format!("look up {n} objects in {about}, read {}", F::ABOUT),
+    )
+    .case("slotgc", move || measure::<SlotGc, F>(order, n))
+    .case("slotmap", move || measure::<SlotMap, F>(order, n))
+    .case("thunderdome", move || measure::<Thunderdome, F>(order, n))
+    .case("safe-gc", move || measure::<Unrooted, F>(order, n))
+    .case("rc", move || measure::<StdRc, F>(order, n))
+    .case("limit:index", move || measure::<IndexVec, F>(order, n))
+    .case("limit:index-huge", move || measure::<BitmapSlots, F>(order, n))
+    .absent(
+        &["gc-arena", "boa_gc", "gc", "dumpster", "rust-cc"],
+        "have pointers, not handles to look up; rc shows what following one costs",
+    )
+    .target("slotmap", at_most)
+}
+
+pub(super) fn measure<P: Handles, F: Field>(order: Order, n: usize) -> f64 {
+    let mut heap = P::new(n);
+    let mut handles: Vec<_> = (0..n as u64).map(|id| heap.alloc(id)).collect();
+    if order == Order::Random {
+        Random::new(n as u64).shuffle(&mut handles);
+    }
+    let expected = F::sum(sum_of_ids(n), n as u64);
+    assert_eq!(sum::<P, F>(&heap, &handles), expected);
+
+    passes(n, expected, || sum::<P, F>(black_box(&heap), black_box(&handles)))
+}
+
+/// The loop that is timed: of its own, so that all peers' loops are compiled alike.
+#[inline(never)]
+fn sum<P: Handles, F: Field>(heap: &P, handles: &[P::Handle]) -> u64 {
+    handles.iter().fold(0, |sum, handle| sum.wrapping_add(heap.read::<F>(handle)))
+}

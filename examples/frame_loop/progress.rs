@@ -1,0 +1,38 @@
+//! A line on standard error that says how far the program is, if somebody is looking.
+
+use std::cell::Cell;
+use std::io::{self, IsTerminal, Write};
+
+/// Frames between two updates of the line.
+const FRAMES: usize = 60;
+
+#[derive(Debug)]
+pub(crate) struct Progress {
+    is_shown: bool,
+    played: Cell<usize>,
+    all: usize,
+}
+
+impl Progress {
+    /// Of so many frames. Nothing is shown unless standard error is a terminal.
+    pub(crate) fn new(all: usize) -> Self {
+        Self { is_shown: io::stderr().is_terminal(), played: Cell::new(0), all }
+    }
+
+    /// Counts a frame.
+    pub(crate) fn frame(&self, mode: &str) {
+        self.played.set(self.played.get() + 1);
+        if self.is_shown && self.played.get() % FRAMES == 0 {
+            let (played, all) = (self.played.get(), self.all);
+            // To the start of the line, and what stood there is erased. Whether it arrives does not matter.
+            let _ = write!(io::stderr(), "\r\x1b[K{mode}: frame {played} of {all}");
+        }
+    }
+
+    /// Removes the line.
+    pub(crate) fn finish(&self) {
+        if self.is_shown {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
