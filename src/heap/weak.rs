@@ -252,7 +252,7 @@ impl Heap {
     ) -> Option<Gc<T>>
     where
         T: Trace + Eq + Hash + Borrow<Q>,
-        S: Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
         Q: ?Sized + Eq,
     {
         let is_equal = |weak: Weak<T>| self.get(weak).is_some_and(|known: &T| known.borrow() == value);

@@ -15,6 +15,7 @@ mod differential;
 mod ephemerons;
 mod exhaustion;
 mod finalizers;
+mod foreign;
 mod graveyards;
 mod guarantees;
 mod handles;
