@@ -6,6 +6,7 @@ mod access;
 mod alloc;
 mod collect;
 mod death;
+mod load;
 mod finalizer;
 mod others;
 mod pacer;
@@ -29,6 +30,7 @@ use crate::sync::Arc;
 use death::Batch;
 pub use death::ShutdownError;
 pub use finalizer::Finalizer;
+use load::Load;
 pub use others::Others;
 use pacer::Pacer;
 use telemetry::Telemetry;
@@ -83,6 +85,7 @@ pub struct Heap {
     pacer: Pacer,
     telemetry: Telemetry,
     counts: Counts,
+    load: Load,
     config: HeapConfig,
 }
 
@@ -151,6 +154,7 @@ impl Heap {
             pacer: Pacer::new(&config),
             telemetry: Telemetry::default(),
             counts: Counts::default(),
+            load: Load::default(),
             config,
         }
     }
@@ -219,9 +223,11 @@ impl Heap {
             peak_objects: telemetry.peak_objects.max(self.counts.objects),
             peak_bytes: telemetry.peak_bytes.max(self.counts.bytes),
             live_bytes: self.pacer.live_bytes(),
-            debt_bytes: self.pacer.debt_bytes(self.counts.bytes),
+            debt_bytes: self.pacer.debt_bytes(self.size()),
+            owned_bytes: self.load.owned(),
             pages: self.pools.iter().map(Pool::pages_in_memory).sum(),
-            roots: self.roots.len(),
+            // Each `Root` has a share of the table, and so has whoever is making a cyclic object.
+            roots: (Arc::strong_count(&self.roots) - 1).saturating_sub(self.collector.building().len()),
             collections: self.counts.collections,
             allocated: self.allocated(),
             freed: self.allocated() - objects as u64,
@@ -320,6 +326,12 @@ impl Heap {
     pub fn shrink_to_fit(&mut self) {
         for pool in &mut self.pools {
             pool.shrink(&mut self.store);
+        }
+        self.store.shrink_lists();
+        self.deaths.shrink();
+        // An entry stays where it is while it has a `Root`.
+        if self.collector.phase() == Phase::Idle && Arc::strong_count(&self.roots) == 1 {
+            self.roots = Arc::new(self.roots.renewed());
         }
     }
 

@@ -43,6 +43,7 @@ pub use root::Root;
 pub use slotgc_derive::Trace;
 pub use stats::{CollectStats, HeapStats, Phase, PhaseTimes, Rule, StepReport, TypeCensus};
 pub use trace::{
-    Handle, Inspector, Links, Liveness, RootSource, Trace, TraceDyn, TraceWith, Tracer, Untraced, roots,
+    Epoch, Handle, Inspector, Links, Liveness, RootLog, RootSource, Trace, TraceDyn, TraceWith, Tracer,
+    Untraced, roots,
 };
 pub use weak::{Entry, Interner, OccupiedEntry, VacantEntry, WeakKeyMap, WeakSet, WeakValueMap};

@@ -19,6 +19,9 @@ pub(crate) type BitsWord = core::sync::atomic::AtomicU64;
 /// The flags of a slot. Not modelled, for the same reason.
 pub(crate) type FlagsWord = core::sync::atomic::AtomicU32;
 
+/// What a root source notes while it is asked. Not modelled: it belongs to whoever has the source.
+pub(crate) type LogFlag = core::sync::atomic::AtomicBool;
+
 /// What heaps are numbered from. Not modelled: a model has no process-wide state.
 pub(crate) type HeapNumber = core::sync::atomic::AtomicU64;
 

@@ -23,6 +23,7 @@ use crate::handle::{Gc, Weak};
 use crate::root::Root;
 
 pub use adapter::TraceWith;
+pub use cycle::Epoch;
 pub(crate) use cycle::{Destroyed, Era, Moment};
 pub(crate) use discarded::Discarded;
 pub use dynamic::TraceDyn;
@@ -33,7 +34,7 @@ pub use inspector::Inspector;
 pub use links::Links;
 pub(crate) use liveness::During;
 pub use liveness::Liveness;
-pub use sources::{RootSource, roots};
+pub use sources::{RootLog, RootSource, roots};
 pub use tracer::Tracer;
 pub(crate) use tracer::{LOOK_AHEAD, Side};
 

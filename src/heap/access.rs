@@ -3,6 +3,7 @@
 use crate::config::{Cause, Dead};
 use crate::geometry::Geometry;
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
+use crate::heap::load::owned;
 use crate::heap::{Heap, Others};
 use crate::panics::Panics;
 use crate::pool::Pool;
@@ -253,14 +254,18 @@ impl Heap {
         let is_watched = self.store.is_watched(raw);
         let is_young = self.is_young(raw);
         let (value, vacated) = self.store.take::<H::Target>(raw)?;
+        self.load.destroy(0, self.collector.knows_weak_collections());
         self.count_dead(raw, vacated, Geometry::<H::Target>::SLOT_BYTES, is_young);
+        let mut panics = Panics::default();
+        if H::Target::OWNS {
+            panics.run_once(|_| self.load.destroy(owned(&value), false));
+        }
         if is_watched {
-            let mut panics = Panics::default();
             let mourning = self.mourn_destroyed(raw);
             mourning.give_up_burials(self);
             mourning.tell(self, &mut panics);
-            panics.raise();
         }
+        panics.raise();
         Some(value)
     }
 
@@ -292,6 +297,7 @@ impl Heap {
             return false;
         };
         self.count_dead(raw, vacated, slot_bytes, is_young);
+        self.load.destroy(0, self.collector.knows_weak_collections());
         let mourning = is_watched.then(|| self.mourn_destroyed(raw));
         if let Some(mourning) = &mourning {
             mourning.bury(self);
@@ -305,6 +311,7 @@ impl Heap {
             }
             false
         });
+        self.settle_owned();
         if let Some(mourning) = mourning {
             mourning.tell(self, &mut panics);
         }

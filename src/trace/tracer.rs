@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::store::{Color, Look, Store};
-use crate::trace::{EdgeStack, Ephemerons, Era, RecordIndex, Spill, Trace};
+use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, RecordIndex, Spill, Trace};
 
 /// How many handles ahead a loop over a weak collection asks for their headers.
 pub(crate) const LOOK_AHEAD: usize = 16;
@@ -37,10 +37,14 @@ pub(crate) struct Side {
     pub(crate) slice: usize,
     /// Entries that were traced at once because the program would not let their table be traced in slices.
     pub(crate) granted: usize,
+    /// What the objects traced own outside of their slots.
+    pub(crate) owned: usize,
     /// Tables being traced inside of each other, and entries that wait.
     pub(crate) nested: usize,
     /// Calls of [`Tracer::weak_collection`].
     pub(crate) weak_collections: usize,
+    /// Calls of [`Tracer::interior_mutability`].
+    unguarded_values: usize,
 }
 
 /// What a look-only trace finds: the tracer belongs to no heap and stores nothing in one.
@@ -222,15 +226,29 @@ impl<'a> Tracer<'a> {
     #[inline]
     #[must_use = "where it returns false, no lock may be touched"]
     pub fn interior_mutability(&mut self) -> bool {
+        self.side.unguarded_values = self.side.unguarded_values.wrapping_add(1);
         if !self.current.is_null() && self.side.unguarded.last() != Some(&self.current) {
             self.side.unguarded.push(self.current);
         }
         true
     }
 
+    /// The heap that asks and its latest full cycle: a root source that reported everything in an epoch reports changes only
+    /// for as long as the epoch is the same. A full cycle begins a new one, and so does one that takes the place of one that
+    /// was abandoned. `None` in walks that only look, which count for nothing.
+    pub fn epoch(&self) -> Option<Epoch> {
+        let is_cycle = self.side.era.full > 0 && !self.is_recording();
+        is_cycle.then(|| Epoch { heap: self.store.heap_number(), cycle: self.side.era.full })
+    }
+
     /// The cycle under way.
     pub(crate) fn era(&self) -> Era {
         self.side.era
+    }
+
+    /// How often values said so far that they change through a shared reference.
+    pub(crate) fn unguarded_values(&self) -> usize {
+        self.side.unguarded_values
     }
 
     pub(crate) fn weak_collections(&self) -> usize {

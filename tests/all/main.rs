@@ -41,3 +41,4 @@ mod threads;
 mod weak;
 mod weak_maps;
 mod weak_sets;
+mod world;

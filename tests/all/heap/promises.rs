@@ -63,18 +63,12 @@ fn program(seed: u64, junk: bool) -> Trail {
             _ => {}
         }
     }
-    let HeapStats { objects, bytes, pages, roots, collections, allocated, freed, pauses, .. } = heap.stats();
-    let numbers = HeapStats {
-        objects,
-        bytes,
-        pages,
-        roots,
-        collections,
-        allocated,
-        freed,
-        pauses,
-        ..HeapStats::default()
-    };
+    let stats = heap.stats();
+    let mut numbers = HeapStats::default();
+    // Those that are no times.
+    (numbers.objects, numbers.bytes, numbers.pages) = (stats.objects, stats.bytes, stats.pages);
+    (numbers.roots, numbers.collections, numbers.pauses) = (stats.roots, stats.collections, stats.pauses);
+    (numbers.allocated, numbers.freed) = (stats.allocated, stats.freed);
     drop(heap);
     Trail { handles, dropped: log.take(), stats: numbers }
 }

@@ -523,8 +523,7 @@ impl Runner {
             Phase::Idle => Call::Minor,
             _ => Call::Quiet,
         };
-        let report =
-            |stats| StepReport { phase: Phase::Notify, finished: Some(stats), ..StepReport::default() };
+        let report = finished;
         self.sourced(call, source, |heap, roots| {
             let before = heap.stats().collections;
             let stats = heap.collect_minor_with(roots);
@@ -534,8 +533,7 @@ impl Runner {
 
     fn collect(&mut self, source: Source) {
         self.begin();
-        let report =
-            |stats| StepReport { phase: Phase::Notify, finished: Some(stats), ..StepReport::default() };
+        let report = finished;
         let was_telling = self.telling;
         self.sourced(Call::Whole, source, |heap, roots| {
             let stats = heap.collect_with(roots);
@@ -552,4 +550,11 @@ impl Units {
             Units::All => Budget::Unlimited,
         }
     }
+}
+
+/// The report of a collection in one go.
+fn finished(stats: slotgc::CollectStats) -> StepReport {
+    let mut report = StepReport::default();
+    (report.phase, report.finished) = (Phase::Notify, Some(stats));
+    report
 }
