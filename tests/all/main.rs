@@ -32,6 +32,7 @@ mod panics;
 mod peer_failures;
 mod queues;
 mod regressions;
+mod replaced;
 mod roots;
 mod shutdown;
 mod steps;
