@@ -12,9 +12,9 @@ use syn::{DeriveInput, Error, parse_macro_input};
 
 /// Implements `Trace` for a struct or an enum, from its fields.
 ///
-/// `trace` reports the handles in every field of the variant at hand, `prune` passes on to every field, and
-/// `NEEDS_TRACE` is true if it is for one of the fields. So each field's type must implement `Trace` itself,
-/// or be skipped. Unions are refused, and so are types with a lifetime, since objects are `'static`.
+/// Every method goes through the fields of the variant at hand, and each constant is true if it is for one of the
+/// fields: `trace` reports their handles, `inspect` names them, `relink` hands them out to be replaced. So each
+/// field's type must implement `Trace` itself, have an adapter, or be skipped. Unions are refused, and so are types with a lifetime, since objects are `'static`.
 ///
 /// # Attributes
 ///
@@ -24,9 +24,16 @@ use syn::{DeriveInput, Error, parse_macro_input};
 ///   handles: a handle in a skipped field keeps nothing alive. The whole type still has to be `Send`, `Sync`
 ///   and `'static`, so `skip` does not admit a `Cell`. (`Untraced<T>` is the same inside a container.)
 ///
+/// On a field:
+///
+/// - `#[trace(with = Adapter)]`: the field is traced by `Adapter`, which implements `TraceWith` for the field's type.
+///   For foreign types that do hold handles: containers of other crates, say.
+/// - `#[trace(label)]`: the field's `Display` tells objects of this type apart where a heap is inspected, as
+///   `Mob 812v4 "wolf"`. At most one in a struct or a variant. The field may be skipped as well.
+///
 /// On the type:
 ///
-/// - `#[trace(recursive)]`: `NEEDS_TRACE` is true, and not computed from the fields. Needed where types contain
+/// - `#[trace(recursive)]`: `NEEDS_TRACE` and the other constants are true, and not computed from the fields. Needed where types contain
 ///   each other in a circle, see below.
 /// - `#[trace(bound = "T: Trace, U: Clone")]`: these bounds instead of the ones that the derive would add to
 ///   the where clause, see below. May be empty.
@@ -41,6 +48,8 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// # struct Mesh;
 /// #[derive(Trace)]
 /// struct Mob {
+///     #[trace(label)]
+///     name: String,
 ///     goals: Vec<Gc<Goal>>,                          // keeps the goals alive
 ///     target: Weak<Mob>,                             // keeps nothing alive
 ///     seen: HashMap<Untraced<Entity>, Gc<Mob>>,      // `Entity` and `Mesh` are of another crate
@@ -66,7 +75,8 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// # Generic types
 ///
 /// A type parameter that occurs in the type of a traced field gets the bound `Trace`. So does a type named
-/// through it, like `G::Item` in a field. All other parameters, in `PhantomData`, say, or in skipped fields,
+/// through it, like `G::Item` in a field, and a field that is a map or a set, which asks more of its keys than `Trace`
+/// (`Ord`, or `Eq + Hash`), since they are filed again when handles in them are replaced. All other parameters, in `PhantomData`, say, or in skipped fields,
 /// get `Send + Sync + 'static`, which `Trace` asks of the whole type. `#[trace(bound = "..")]` replaces all of
 /// these where they ask too much:
 ///
