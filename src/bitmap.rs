@@ -7,7 +7,8 @@
 //! bit of the slot at `granule` is `granule >> s`: different for any two slots, and dense to the factor of two.
 //! The words themselves are kept by `space.rs`.
 
-use crate::handle::{Geometry, Granule, PAGE_GRANULES};
+use crate::geometry::{Geometry, Granule, PAGE_GRANULES};
+use crate::sync::{BitsWord, Ordering};
 
 /// The largest class: its pages have one word.
 pub(crate) const LAST_CLASS: u32 = 7;
@@ -91,6 +92,18 @@ impl<T> Valid<T> {
         let words: &'static [u64; MAX_PAGE_WORDS] = const { &Self::WORDS };
         words[word_in_page]
     }
+}
+
+/// The bits of a word. Relaxed, as in [`write_word`]: only whoever has the heap to itself changes bits.
+#[inline(always)]
+pub(crate) fn read_word(word: &BitsWord) -> u64 {
+    word.load(Ordering::Relaxed)
+}
+
+/// Sets the bits of a word.
+#[inline(always)]
+pub(crate) fn write_word(word: &BitsWord, bits: u64) {
+    word.store(bits, Ordering::Relaxed);
 }
 
 /// The positions of the ones in `word`, lowest first.

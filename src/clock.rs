@@ -1,9 +1,15 @@
 //! The clock, where there is one.
+//!
+//! A clock that the program supplies is code of the user: it may panic, stand still or run backwards. A [`Timer`] reads it for
+//! the length of one call, and never goes back nor lets a panic out in the midst of a collection.
 
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::time::Duration;
 
 use alloc::sync::Arc;
+
+use crate::panics::Panics;
 
 /// Tells the time since some moment: the system's clock, or one that the program supplied.
 #[derive(Clone, Default)]
@@ -15,18 +21,51 @@ impl Clock {
         Self(Some(Arc::new(now)))
     }
 
-    /// The time; always the same where there is no clock.
+    /// Reads the clock for the length of one call.
+    pub(crate) fn timer(&self) -> Timer {
+        Timer {
+            clock: self.clone(),
+            latest: Cell::new(Duration::ZERO),
+            panics: RefCell::new(Panics::default()),
+        }
+    }
+}
+
+/// Reads a clock for the length of one call.
+pub(crate) struct Timer {
+    clock: Clock,
+    /// The latest time read.
+    latest: Cell<Duration>,
+    /// Of the clock, to be raised at the end of the call.
+    panics: RefCell<Panics>,
+}
+
+impl Timer {
+    /// The time, never earlier than before; always the same where there is no clock, or when it panics.
     #[inline]
     pub(crate) fn now(&self) -> Duration {
-        match &self.0 {
-            Some(now) => now(),
+        let now = match &self.clock.0 {
+            Some(now) => self.read(&**now),
             None => system::now(),
-        }
+        };
+        self.latest.set(self.latest.get().max(now));
+        self.latest.get()
+    }
+
+    fn read(&self, now: &dyn Fn() -> Duration) -> Duration {
+        let mut time = Duration::ZERO;
+        self.panics.borrow_mut().run_contained(|| time = now());
+        time
     }
 
     /// Whether time passes.
     pub(crate) fn runs(&self) -> bool {
-        self.0.is_some() || system::RUNS
+        self.clock.0.is_some() || system::RUNS
+    }
+
+    /// Moves the clock's first panic to those of the call.
+    pub(crate) fn end(self, panics: &mut Panics) {
+        panics.append(self.panics.into_inner());
     }
 }
 
@@ -66,19 +105,18 @@ mod system {
 
 /// Measures one phase after the other.
 pub(crate) struct Stopwatch<'a> {
-    clock: &'a Clock,
+    clock: &'a Timer,
     since: Duration,
 }
 
 impl<'a> Stopwatch<'a> {
-    pub(crate) fn start(clock: &'a Clock) -> Self {
+    pub(crate) fn start(clock: &'a Timer) -> Self {
         Self { clock, since: clock.now() }
     }
 
     /// The time since the start or the last lap; zero where there is no clock.
     pub(crate) fn lap(&mut self) -> Duration {
         let now = self.clock.now();
-        // A clock that the program supplied may run backwards.
         let time = now.saturating_sub(self.since);
         self.since = now;
         time

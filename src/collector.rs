@@ -30,14 +30,14 @@ use core::mem;
 
 use sync_wrapper::SyncWrapper;
 
-use crate::clock::{Clock, Stopwatch};
+use crate::clock::{Stopwatch, Timer};
 use crate::death::Deaths;
 use crate::handle::RawHandle;
-use crate::page::{Age, Store, SweepLog};
 use crate::panics::Panics;
 use crate::pool::{Pool, Scope};
 use crate::root::RootTable;
 use crate::stats::{CollectStats, Phase};
+use crate::store::{Age, Store, SweepLog};
 use crate::sync::{HeapNumber, Ordering};
 use crate::trace::{Destroyed, Discarded, Era, Moment, RootSource, Trace};
 use crate::tracing_spans;
@@ -52,7 +52,7 @@ pub(crate) struct Parts<'a, H> {
     pub(crate) pools: &'a mut [Pool],
     pub(crate) roots: &'a RootTable,
     pub(crate) deaths: &'a mut Deaths<H>,
-    pub(crate) clock: &'a Clock,
+    pub(crate) clock: &'a Timer,
 }
 
 /// What a cycle starts from, and how far it looks.
@@ -193,7 +193,7 @@ impl Collector {
             CycleKind::Shutdown => self.marker.mark_nothing(store, pools, roots),
         }
         self.phase = Phase::Mark;
-        self.stats.mark_time += watch.lap();
+        self.stats.mark_time = self.stats.mark_time.saturating_add(watch.lap());
     }
 
     fn begin_era(&mut self) {
@@ -250,12 +250,13 @@ impl Collector {
                 _ => self.drop_doomed(parts, meter, panics),
             };
             let time = watch.lap();
-            match phase {
-                Phase::Mark => self.stats.mark_time += time,
-                Phase::Prune => self.stats.prune_time += time,
-                Phase::Sweep => self.stats.sweep_time += time,
-                _ => self.stats.drop_time += time,
-            }
+            let total = match phase {
+                Phase::Mark => &mut self.stats.mark_time,
+                Phase::Prune => &mut self.stats.prune_time,
+                Phase::Sweep => &mut self.stats.sweep_time,
+                _ => &mut self.stats.drop_time,
+            };
+            *total = total.saturating_add(time);
             if is_done {
                 self.pool = 0;
                 meter.begin_phase();
@@ -447,7 +448,7 @@ impl Collector {
     pub(crate) fn count_notified(&mut self, count: usize, time: core::time::Duration) {
         self.stats.notified += count;
         if count > 0 {
-            self.stats.notify_time += time;
+            self.stats.notify_time = self.stats.notify_time.saturating_add(time);
         }
     }
 
@@ -462,7 +463,7 @@ impl Collector {
 fn next_heap() -> u32 {
     static LAST: HeapNumber = HeapNumber::new(0);
     // Relaxed: only the number is used. After 2^32 heaps numbers come again, of heaps long gone.
-    LAST.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1)
+    (LAST.fetch_add(1, Ordering::Relaxed) as u32).wrapping_add(1).max(1)
 }
 
 /// Marking under way. Dropped before it succeeded, by a panic, it leaves the pools as between two cycles.

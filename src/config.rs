@@ -4,7 +4,7 @@ use core::error::Error;
 use core::fmt;
 use core::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timer};
 use crate::handle::{Generation, RawHandle, ShortName};
 
 /// Settings of a [`Heap`](crate::Heap). Builder methods take and give it by value.
@@ -137,8 +137,9 @@ impl HeapConfig {
         self
     }
 
-    pub(crate) fn clock_in_use(&self) -> &Clock {
-        &self.clock
+    /// Reads the clock for the length of one call.
+    pub(crate) fn timer(&self) -> Timer {
+        self.clock.timer()
     }
 
     pub(crate) fn is_stress(&self) -> bool {
@@ -320,12 +321,24 @@ impl fmt::Display for Refusal {
 pub struct Dead {
     type_name: &'static str,
     handle: RawHandle,
+    cause: Cause,
+}
+
+/// Why a handle resolves to nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A weak handle or a root, of an object that is gone.
+    Gone,
+    /// A strong handle: somebody expected the object to be there.
+    NotKept,
+    /// A root of another heap.
+    OtherHeap,
 }
 
 impl Dead {
     #[cold]
-    pub(crate) fn new<T>(handle: RawHandle) -> Self {
-        Self { type_name: core::any::type_name::<T>(), handle }
+    pub(crate) fn new<T>(handle: RawHandle, cause: Cause) -> Self {
+        Self { type_name: core::any::type_name::<T>(), handle, cause }
     }
 }
 
@@ -337,8 +350,16 @@ impl fmt::Debug for Dead {
 
 impl fmt::Display for Dead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = ShortName(self.type_name);
-        write!(f, "weakly-referenced object no longer exists: {name}({})", self.handle)
+        f.write_str("weakly-referenced object no longer exists: ")?;
+        f.write_str(match self.cause {
+            Cause::NotKept if !self.handle.is_null() => {
+                "it was destroyed, or nothing kept it alive when a collection ran (a `Gc` does so only inside a reachable \
+                 object; elsewhere hold a `Root`, or report the handle in a root source): "
+            }
+            Cause::Gone | Cause::NotKept => "",
+            Cause::OtherHeap => "a root of another heap: ",
+        })?;
+        write!(f, "{}({})", ShortName(self.type_name), self.handle)
     }
 }
 

@@ -25,7 +25,7 @@ use sync_wrapper::SyncWrapper;
 
 use crate::handle::RawHandle;
 use crate::hash::HandleHasher;
-use crate::page::Store;
+use crate::store::Store;
 
 pub use graveyard::Graveyard;
 pub(crate) use guard::CancelCell;
@@ -96,7 +96,7 @@ struct Due {
 /// What is to be done about objects that died, each in its order. Taken out of a heap piece by piece, so that no
 /// piece takes long.
 #[derive(Default)]
-pub(crate) struct Dues {
+struct Dues {
     /// The first registered comes first.
     burials: BinaryHeap<Reverse<Due>>,
     /// The first registered comes first.
@@ -108,6 +108,13 @@ pub(crate) struct Dues {
 }
 
 impl Dues {
+    fn append(&mut self, others: &mut Self) {
+        self.burials.append(&mut others.burials);
+        self.tags.append(&mut others.tags);
+        self.calls.append(&mut others.calls);
+        self.dropped.append(&mut others.dropped);
+    }
+
     /// Whether anything is left but burials.
     fn has_news(&self) -> bool {
         !(self.tags.is_empty() && self.calls.is_empty() && self.dropped.is_empty())
@@ -134,6 +141,8 @@ pub(crate) struct Deaths<H> {
     /// The latest registration on each living object that has one.
     by_target: Targets,
     dues: Dues,
+    /// What was due when an object was destroyed by hand, and does not come before what that sets off.
+    put_off: Dues,
     /// The finalizers to run at the end of the heap, by their numbers.
     at_exit: BTreeMap<u64, DefaultKey>,
     /// Where guards on any thread leave word; taken when something is first registered.
@@ -155,6 +164,7 @@ impl<H: 'static> Deaths<H> {
             kinds: [0; 4],
             by_target: Targets::default(),
             dues: Dues::default(),
+            put_off: Dues::default(),
             at_exit: BTreeMap::new(),
             cell: None,
         }
@@ -287,17 +297,15 @@ impl<H: 'static> Deaths<H> {
         }
     }
 
-    /// Takes everything due out of the way, of what dies meanwhile; to be put back.
-    pub(crate) fn put_off(&mut self) -> Dues {
-        core::mem::take(&mut self.dues)
+    /// Takes everything due out of the way of what dies meanwhile, until [`take_up`](Self::take_up). It stays here: a
+    /// callback may take the heap away from whoever put it off.
+    pub(crate) fn put_off(&mut self) {
+        self.put_off.append(&mut self.dues);
     }
 
     /// Undoes `put_off`.
-    pub(crate) fn take_up(&mut self, mut dues: Dues) {
-        self.dues.burials.append(&mut dues.burials);
-        self.dues.tags.append(&mut dues.tags);
-        self.dues.calls.append(&mut dues.calls);
-        self.dues.dropped.append(&mut dues.dropped);
+    pub(crate) fn take_up(&mut self) {
+        self.dues.append(&mut self.put_off);
     }
 
     /// Whether a tag, callback or finalizer waits for its turn, or something is to be dropped.

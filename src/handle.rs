@@ -7,6 +7,8 @@
 //!
 //! This module knows no heap: whether a handle resolves is the heap's to say.
 
+mod text;
+
 use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -15,82 +17,10 @@ use core::num::NonZeroU64;
 
 use slotmap::KeyData;
 
-/// Bytes in a granule, the unit in which handles count addresses.
-pub(crate) const GRANULE_BYTES: usize = 8;
-/// Bytes in a page, the slots that are of one type and swept together.
-pub(crate) const PAGE_BYTES: usize = 64 * 1024;
-/// Granules in a page.
-pub(crate) const PAGE_GRANULES: u32 = (PAGE_BYTES / GRANULE_BYTES) as u32;
-/// Pages that a granule can name: 32 GiB of them.
-pub(crate) const MAX_PAGES: u32 = u32::MAX / PAGE_GRANULES + 1;
-/// The header before each value: generation and flags.
-pub(crate) const HEADER_BYTES: usize = 8;
-/// No slot is smaller, so that a page has at most 4096 of them.
-pub(crate) const MIN_SLOT_BYTES: usize = 16;
-
-const _: () = assert!(MAX_PAGES as u64 * PAGE_BYTES as u64 == 32 << 30);
-
-/// Where the slots of `T` lie in its pages.
-pub(crate) struct Geometry<T>(PhantomData<T>);
-
-impl<T> Geometry<T> {
-    /// Bytes from one slot to the next.
-    pub(crate) const SLOT_BYTES: usize = {
-        let align = if align_of::<T>() > HEADER_BYTES { align_of::<T>() } else { HEADER_BYTES };
-        // The value follows the header at the next multiple of its alignment.
-        let bytes = (align + size_of::<T>()).next_multiple_of(align);
-        if bytes < MIN_SLOT_BYTES { MIN_SLOT_BYTES } else { bytes }
-    };
-    /// Granules from one slot to the next.
-    pub(crate) const SLOT_GRANULES: u32 = (Self::SLOT_BYTES / GRANULE_BYTES) as u32;
-    /// Pages that belong together: more than one only where a slot is larger than a page.
-    pub(crate) const RUN_PAGES: u32 = Self::SLOT_BYTES.div_ceil(PAGE_BYTES) as u32;
-    /// Slots in a page, or in a run of pages.
-    pub(crate) const PAGE_SLOTS: u32 =
-        if Self::RUN_PAGES > 1 { 1 } else { PAGE_GRANULES / Self::SLOT_GRANULES };
-    /// Whether a heap can hold a `T` at all.
-    pub(crate) const FITS: () = assert!(
-        align_of::<T>() <= PAGE_BYTES && Self::SLOT_BYTES < 32 << 30,
-        "slotgc: a heap holds types of less than 32 GiB that are aligned to 64 KiB at most"
-    );
-}
-
-/// A place in the heap: a page and the granule in it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct Granule(pub(crate) u32);
-
-impl Granule {
-    #[inline(always)]
-    pub(crate) fn new(page: u32, in_page: u32) -> Self {
-        Self(page * PAGE_GRANULES + in_page)
-    }
-
-    #[inline(always)]
-    pub(crate) fn page(self) -> u32 {
-        self.0 / PAGE_GRANULES
-    }
-
-    #[inline(always)]
-    pub(crate) fn in_page(self) -> u32 {
-        self.0 % PAGE_GRANULES
-    }
-
-    /// The slot's number in its page; meaningful only for a slot boundary of `T`.
-    #[inline(always)]
-    pub(crate) fn slot_index<T>(self) -> u32 {
-        self.in_page() / Geometry::<T>::SLOT_GRANULES
-    }
-
-    #[inline(always)]
-    pub(crate) fn of_slot<T>(page: u32, slot: u32) -> Self {
-        Self::new(page, slot * Geometry::<T>::SLOT_GRANULES)
-    }
-
-    fn is_boundary<T>(self) -> bool {
-        self.in_page() % Geometry::<T>::SLOT_GRANULES == 0
-            && self.slot_index::<T>() < Geometry::<T>::PAGE_SLOTS
-    }
-}
+use crate::geometry::{Geometry, Granule, MAX_PAGES, PAGE_GRANULES};
+use crate::tag::register;
+use text::Line;
+pub(crate) use text::ShortName;
 
 /// A slot's tenancy number: odd while an object lives there, even while none does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -157,18 +87,22 @@ impl RawHandle {
         self == Self::NULL
     }
 
-    /// The same handle if it lies on a slot boundary of `T`, else null.
+    /// The same handle if it lies on a slot boundary of `T` or stands for a foreign key, else null.
     #[inline]
     fn checked<T>(self) -> Self {
-        if self.granule().is_boundary::<T>() { self } else { Self::NULL }
+        let granule = self.granule();
+        if granule.page() == LAST_PAGE {
+            return self.foreign_key::<T>().map_or(Self::NULL, |_| self);
+        }
+        if granule.is_boundary::<T>() { self } else { Self::NULL }
     }
 
     /// slotmap's form of the handle: slots numbered densely within each page.
     fn to_key<T>(self) -> KeyData {
-        if self.is_null() {
-            return KeyData::default();
-        }
         let granule = self.granule();
+        if granule.page() == LAST_PAGE {
+            return self.foreign_key::<T>().unwrap_or_default();
+        }
         let index = granule.page() * Geometry::<T>::PAGE_SLOTS + granule.slot_index::<T>();
         KeyData::from_ffi(u64::from(self.generation().0) << 32 | u64::from(index))
     }
@@ -177,12 +111,44 @@ impl RawHandle {
         let ffi = key.as_ffi();
         let (index, generation) = (ffi as u32, Generation((ffi >> 32) as u32));
         let page = index / Geometry::<T>::PAGE_SLOTS;
-        if page >= MAX_PAGES || !generation.is_occupied() {
-            return Self::NULL;
+        if page >= LAST_PAGE {
+            return Self::of_foreign_key(index, generation);
         }
         Self::new(Granule::of_slot::<T>(page, index % Geometry::<T>::PAGE_SLOTS), generation)
     }
+
+    /// A handle for a key that no object of `T` can have: its number is too large. slotmap's own maps make such keys, once
+    /// they have so many entries, and want them back unchanged. The handle lies in the last page, which is never opened,
+    /// so it resolves to nothing; what must be kept is spread over the rest of its bits. Null if even that has no room for
+    /// it: for a place that was used 4095 times, in a map of more entries than a heap has slots.
+    #[cold]
+    fn of_foreign_key(index: u32, version: Generation) -> Self {
+        let uses = version.0 >> 1;
+        let is_null = index == u32::MAX && version.0 == 1;
+        if is_null || uses >= FOREIGN_USES || !version.is_occupied() {
+            return Self::NULL;
+        }
+        let in_page = index >> 31 << FOREIGN_USES.trailing_ones() | uses;
+        Self::new(Granule::new(LAST_PAGE, in_page), Generation(index << 1 | 1))
+    }
+
+    /// Undoes `of_foreign_key`; `None` for any other handle.
+    #[cold]
+    fn foreign_key<T>(self) -> Option<KeyData> {
+        let in_page = self.granule().in_page();
+        let index = in_page >> FOREIGN_USES.trailing_ones() << 31 | self.generation().0 >> 1;
+        let version = (in_page & FOREIGN_USES) << 1 | 1;
+        let key = KeyData::from_ffi(u64::from(version) << 32 | u64::from(index));
+        let is_foreign = index / Geometry::<T>::PAGE_SLOTS >= LAST_PAGE;
+        (is_foreign && Self::from_key::<T>(key) == self && !self.is_null()).then_some(key)
+    }
 }
+
+/// No heap opens this page.
+const LAST_PAGE: u32 = MAX_PAGES - 1;
+
+/// How often a foreign key's place may have been used: all ones, in the bits of a granule's place in its page but one.
+const FOREIGN_USES: u32 = (PAGE_GRANULES >> 1) - 1;
 
 impl fmt::Debug for RawHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -205,54 +171,6 @@ impl fmt::Display for RawHandle {
         let mut text = Line::default();
         fmt::write(&mut text, format_args!("{}v{}", self.granule().0, self.generation().0))?;
         f.pad(text.as_str())
-    }
-}
-
-/// Room for the text of one handle, so that it can be padded without an allocation.
-#[derive(Default)]
-struct Line {
-    bytes: [u8; 24],
-    len: usize,
-}
-
-impl Line {
-    fn as_str(&self) -> &str {
-        core::str::from_utf8(&self.bytes[..self.len]).expect("only whole strings are appended")
-    }
-}
-
-impl fmt::Write for Line {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.len + text.len();
-        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.len = end;
-        Ok(())
-    }
-}
-
-/// A type's name without the paths: `Vec<Node>` for `alloc::vec::Vec<game::Node>`.
-pub(crate) struct ShortName(pub(crate) &'static str);
-
-impl ShortName {
-    pub(crate) fn of<T: ?Sized>() -> Self {
-        Self(core::any::type_name::<T>())
-    }
-}
-
-impl fmt::Display for ShortName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while !rest.is_empty() {
-            let name_len =
-                rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(rest.len());
-            let (path, after) = rest.split_at(name_len);
-            f.write_str(path.rsplit("::").next().unwrap_or(path))?;
-            let mark_len = after.chars().next().map_or(0, char::len_utf8);
-            let (mark, after) = after.split_at(mark_len);
-            f.write_str(mark)?;
-            rest = after;
-        }
-        Ok(())
     }
 }
 
@@ -279,7 +197,7 @@ impl fmt::Display for ShortName {
 #[repr(transparent)]
 pub struct Gc<T> {
     raw: RawHandle,
-    target: PhantomData<fn() -> T>,
+    target: PhantomData<fn(T) -> T>,
 }
 
 /// A handle that never keeps its object alive, wherever it is stored.
@@ -303,7 +221,7 @@ pub struct Gc<T> {
 #[repr(transparent)]
 pub struct Weak<T> {
     raw: RawHandle,
-    target: PhantomData<fn() -> T>,
+    target: PhantomData<fn(T) -> T>,
 }
 
 /// A [`Gc`] whose type is known at run time only.
@@ -334,7 +252,7 @@ impl<T> Gc<T> {
     #[inline(always)]
     pub(crate) fn from_raw(raw: RawHandle) -> Self {
         debug_assert!(
-            raw.is_null() || raw.granule().is_boundary::<T>(),
+            raw.granule().page() == LAST_PAGE || raw.granule().is_boundary::<T>(),
             "{raw} is no slot of {}",
             ShortName::of::<T>()
         );
@@ -359,7 +277,7 @@ impl<T> Weak<T> {
     #[inline(always)]
     pub(crate) fn from_raw(raw: RawHandle) -> Self {
         debug_assert!(
-            raw.is_null() || raw.granule().is_boundary::<T>(),
+            raw.granule().page() == LAST_PAGE || raw.granule().is_boundary::<T>(),
             "{raw} is no slot of {}",
             ShortName::of::<T>()
         );
@@ -461,6 +379,7 @@ macro_rules! typed_handle {
             /// ```
             #[inline]
             pub fn from_bits(bits: u64) -> Self {
+                register::<T>();
                 Self::from_raw(RawHandle::from_bits(bits).checked::<T>())
             }
         }
@@ -527,13 +446,15 @@ macro_rules! typed_handle {
         impl<T> From<KeyData> for $handle<T> {
             /// As [`from_bits`](Self::from_bits), from slotmap's form of a key.
             fn from(key: KeyData) -> Self {
+                register::<T>();
                 Self::from_raw(RawHandle::from_key::<T>(key))
             }
         }
 
         // SAFETY: slotmap asks that `data` give the same key as long as the handle is unchanged, which holds
         // since it is computed from the handle's bits alone, and that `From<KeyData>` undo it: `from_key` and
-        // `to_key` are each other's inverse on every handle that the invariant above admits.
+        // `to_key` are each other's inverse on every handle that the invariant above admits, and on every key that a
+        // map can make: see `of_foreign_key`.
         #[expect(unsafe_code, reason = "`slotmap::Key` is an unsafe trait; this is its only implementation")]
         unsafe impl<T> slotmap::Key for $handle<T> {
             fn data(&self) -> KeyData {
@@ -590,24 +511,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_hold_header_and_value_at_their_alignment() {
-        #[repr(align(64))]
-        struct Wide(#[expect(dead_code, reason = "only its size matters")] [u8; 64]);
-        assert_eq!(Geometry::<()>::SLOT_BYTES, 16);
-        assert_eq!(Geometry::<u64>::SLOT_BYTES, 16);
-        assert_eq!(Geometry::<[u8; 9]>::SLOT_BYTES, 24);
-        assert_eq!(Geometry::<[u64; 8]>::SLOT_BYTES, 72);
-        assert_eq!(Geometry::<u128>::SLOT_BYTES, 32);
-        assert_eq!(Geometry::<Wide>::SLOT_BYTES, 128);
-        assert_eq!(Geometry::<[u64; 8]>::PAGE_SLOTS, 910);
-        assert_eq!(Geometry::<[u8; PAGE_BYTES]>::RUN_PAGES, 2);
-        assert_eq!(Geometry::<[u8; PAGE_BYTES]>::PAGE_SLOTS, 1);
-    }
-
-    #[test]
     fn keys_and_bits_round_trip_at_every_slot() {
         type Node = [u64; 8];
-        for page in [0, 1, 77, MAX_PAGES - 1] {
+        for page in [0, 1, 77, LAST_PAGE - 1] {
             for slot in [0, 1, 909] {
                 let granule = Granule::of_slot::<Node>(page, slot);
                 for generation in [1, 3, u32::MAX] {
@@ -618,7 +524,28 @@ mod tests {
             }
         }
         assert_eq!(Gc::<Node>::from(KeyData::default()), Gc::default());
+        assert_eq!(slotmap::Key::data(&Gc::<Node>::default()), KeyData::default());
         assert!(slotmap::Key::is_null(&Gc::<Node>::default()));
+    }
+
+    #[test]
+    fn keys_that_no_object_can_have_come_back_unchanged_and_name_nothing() {
+        fn check<T: 'static>(first_foreign: u64) {
+            let last = u64::from(u32::MAX);
+            for index in [first_foreign - 1, first_foreign, first_foreign + 7, last / 2 + 1, last - 1, last] {
+                for version in [1, 3, 2 * u64::from(FOREIGN_USES) - 1] {
+                    let key = KeyData::from_ffi(version << 32 | index);
+                    let gc = Gc::<T>::from(key);
+                    assert_eq!(slotmap::Key::data(&gc), key, "{index} {version}");
+                    assert_eq!(gc, Gc::from_bits(gc.to_bits()));
+                    let is_foreign = gc.raw().granule().page() == LAST_PAGE;
+                    assert_eq!(is_foreign, index >= first_foreign, "{index} {version}");
+                }
+            }
+        }
+        check::<[u64; 20_000]>(u64::from(LAST_PAGE));
+        check::<[u64; 8]>(u64::from(LAST_PAGE) * 910);
+        check::<u8>(u64::from(LAST_PAGE) * 4096);
     }
 
     #[test]

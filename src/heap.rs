@@ -11,21 +11,20 @@ mod others;
 mod pacer;
 mod step;
 mod telemetry;
+mod types;
 mod weak;
 
 use ::alloc::vec::Vec;
-use core::any::TypeId;
 use core::fmt;
 
 use crate::collector::Collector;
 use crate::config::HeapConfig;
 use crate::death::Deaths;
-use crate::page::Store;
 use crate::pool::Pool;
 use crate::root::RootTable;
 use crate::stats::{HeapStats, Phase, TypeCensus};
+use crate::store::Store;
 use crate::sync::Arc;
-use crate::tag::Tag;
 
 use death::Batch;
 pub use death::ShutdownError;
@@ -33,6 +32,7 @@ pub use finalizer::Finalizer;
 pub use others::Others;
 use pacer::Pacer;
 use telemetry::Telemetry;
+use types::Types;
 
 /// A heap of objects of any number of types, whose garbage is found by tracing.
 ///
@@ -66,13 +66,16 @@ use telemetry::Telemetry;
 pub struct Heap {
     store: Store,
     pools: Vec<Pool>,
-    /// Pools by the tag of their type: a few instructions for the types in use.
-    recent: [(Tag, u16); RECENT],
+    types: Types,
     roots: Arc<RootTable>,
     collector: Collector,
     deaths: Deaths<Heap>,
     /// The callbacks being run, or those run last.
     batch: Option<Batch>,
+    /// The end that is under way, if it is.
+    ending: Option<Batch>,
+    /// At an end that takes too long: callbacks are dropped uncalled, so many so far.
+    closing: Option<usize>,
     /// Tags sent since the batch began, by deaths that joined it.
     joined_tags: usize,
     /// Whether a callback of the cycle under way asked for a collection.
@@ -83,9 +86,6 @@ pub struct Heap {
     config: HeapConfig,
 }
 
-/// Places in the cache of pools.
-const RECENT: usize = 32;
-
 /// What is counted as objects come and go.
 #[derive(Clone, Copy, Default)]
 struct Counts {
@@ -94,8 +94,7 @@ struct Counts {
     /// Up to so many bytes no limit of the configuration is met, whatever the objects are that make them up. Zero when
     /// that is to be found out anew.
     bytes_stop: usize,
-    /// Objects being made by `alloc_cyclic`, which have their places already.
-    making: usize,
+    /// Bytes of the slots of objects being made by `alloc_cyclic`.
     making_bytes: usize,
     freed: u64,
     freed_bytes: u64,
@@ -136,14 +135,17 @@ impl Heap {
     /// assert!(refused.to_string().contains("max_bytes of 4096 bytes"));
     /// ```
     pub fn with_config(config: HeapConfig) -> Self {
+        let roots = Arc::new(RootTable::new());
         Self {
-            store: Store::new(),
+            store: Store::new(roots.heap_number()),
             pools: Vec::new(),
-            recent: [(Tag::NONE, 0); RECENT],
-            roots: Arc::new(RootTable::new()),
+            types: Types::default(),
+            roots,
             collector: Collector::default(),
             deaths: Deaths::new(),
             batch: None,
+            ending: None,
+            closing: None,
             joined_tags: 0,
             wants_collection: false,
             pacer: Pacer::new(&config),
@@ -151,6 +153,13 @@ impl Heap {
             counts: Counts::default(),
             config,
         }
+    }
+
+    /// Which heap this is, wherever it is moved to. Whoever calls code of the user that gets this heap compares the numbers
+    /// before and after: it may have left another heap in this one's place.
+    #[inline(always)]
+    pub(super) fn number(&self) -> u64 {
+        self.roots.heap_number()
     }
 
     /// How many objects are alive, those that no collection has found dead yet included. O(1); while a cycle in
@@ -167,7 +176,7 @@ impl Heap {
         self.len() == 0
     }
 
-    /// How many objects of type `T` are alive. O(number of types); while a cycle in steps frees its dead, O(pages).
+    /// How many objects of type `T` are alive. O(1); while a cycle in steps frees its dead, O(pages).
     pub fn len_of<T: 'static>(&self) -> usize {
         self.pool_of::<T>().map_or(0, |pool| self.living_in(pool))
     }
@@ -281,8 +290,10 @@ impl Heap {
         assert_eq!(objects, self.counts.objects, "objects in pools and as counted");
         let bytes = self.pools.iter().map(|pool| pool.live() * pool.info().slot_bytes).sum::<usize>();
         assert_eq!(bytes, self.counts.bytes, "bytes in pools and as counted");
-        let collector = self.collector.building().len();
-        assert_eq!(collector, self.counts.making, "objects being made, as the collector and the heap count");
+        let making = self.collector.building().iter();
+        let making: usize =
+            making.map(|raw| self.pools[self.store.pool_of(raw.granule()) as usize].info().slot_bytes).sum();
+        assert_eq!(making, self.counts.making_bytes, "bytes of objects being made, summed up and as counted");
     }
 
     /// The heap is about to shrink.
@@ -313,7 +324,7 @@ impl Heap {
     }
 
     fn pool_of<T: 'static>(&self) -> Option<&Pool> {
-        self.pools.iter().find(|pool| pool.info().id == TypeId::of::<T>())
+        self.types.get::<T>().map(|index| &self.pools[index as usize])
     }
 }
 
@@ -338,7 +349,7 @@ impl Drop for Heap {
     /// As [`shutdown`](Self::shutdown); the first panic of user code is raised again at the end, unless the
     /// thread is panicking already.
     fn drop(&mut self) {
-        self.wind_up().raise_unless_panicking();
+        self.wind_up().0.raise_unless_panicking();
     }
 }
 

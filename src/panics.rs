@@ -35,6 +35,18 @@ impl Panics {
         }
     }
 
+    /// Calls `f`, of which nothing is expected when it panics.
+    pub(crate) fn run_contained(&mut self, f: impl FnOnce()) {
+        self.run_once(|_| f());
+    }
+
+    /// Takes over what others kept.
+    pub(crate) fn append(&mut self, others: Self) {
+        if let Some(payload) = others.first {
+            self.keep(payload);
+        }
+    }
+
     /// Keeps the payload if it is the first. One that panics when it is dropped stops nothing either.
     fn keep(&mut self, payload: Payload) {
         if self.first.is_none() {
@@ -85,6 +97,25 @@ impl Panics {
     pub(crate) fn run_once(&mut self, f: impl FnOnce(&mut Self)) {
         f(self);
     }
+
+    /// Calls `f`, of which nothing is expected when it panics: that cannot be caught, and must not unwind into code that
+    /// has something half done. So it aborts the program.
+    pub(crate) fn run_contained(&mut self, f: impl FnOnce()) {
+        struct Abort;
+
+        impl Drop for Abort {
+            fn drop(&mut self) {
+                panic!("slotgc: user code panicked where, without std, a panic cannot be caught");
+            }
+        }
+
+        let abort = Abort;
+        f();
+        core::mem::forget(abort);
+    }
+
+    /// Nothing was kept: the panic is on its way.
+    pub(crate) fn append(&mut self, _: Self) {}
 
     /// Nothing was kept: the panic is on its way.
     pub(crate) fn into_first(self) -> Option<Payload> {

@@ -8,12 +8,12 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::any::TypeId;
 use core::mem::needs_drop;
 
 use crate::config::Limit;
-use crate::handle::{Generation, Geometry, Granule, RawHandle};
-use crate::page::{Age, Barrier, Claim, DoomCursor, Made, Store, SweepLog, Vacated};
+use crate::geometry::{Geometry, Granule};
+use crate::handle::{Generation, RawHandle};
+use crate::store::{Age, Barrier, Claim, DoomCursor, Made, Store, SweepLog, Vacated};
 use crate::tag;
 
 /// What a pool does that depends on its type.
@@ -29,6 +29,7 @@ pub(crate) struct PoolOps {
     verify_page: fn(&Store, u32, &mut Vec<RawHandle>) -> (usize, usize),
     each_of: fn(&Store, u32, usize, u64, &mut dyn FnMut(RawHandle)),
     kill: fn(&mut Store, RawHandle) -> Option<Vacated>,
+    abandon_reserved: fn(&mut Store, RawHandle) -> Option<Vacated>,
     drop_slot: fn(&mut Store, Granule),
 }
 
@@ -44,7 +45,6 @@ enum List {
 /// What is known of a type at run time.
 #[derive(Clone, Copy)]
 pub(crate) struct TypeInfo {
-    pub(crate) id: TypeId,
     pub(crate) slot_bytes: usize,
     pub(crate) page_slots: u32,
     pub(crate) run_pages: u32,
@@ -154,7 +154,6 @@ impl Pool {
     pub(crate) fn new<T: 'static>(index: u16, first: Generation, barrier: Barrier) -> Self {
         tag::register::<T>();
         let info = TypeInfo {
-            id: TypeId::of::<T>(),
             slot_bytes: Geometry::<T>::SLOT_BYTES,
             page_slots: Geometry::<T>::PAGE_SLOTS,
             run_pages: Geometry::<T>::RUN_PAGES,
@@ -173,6 +172,7 @@ impl Pool {
             verify_page: Store::verify_page::<T>,
             each_of: Store::each_of::<T>,
             kill: Store::kill::<T>,
+            abandon_reserved: Store::abandon_reserved::<T>,
             drop_slot: Store::drop_slot::<T>,
         };
         Self {
@@ -334,10 +334,10 @@ impl Pool {
     /// Frees the slots that were set aside for allocation, so that `occupied` is exact.
     pub(crate) fn return_claim(&mut self, store: &mut Store) {
         self.note_made();
-        if !self.claim.is_empty() {
-            store.unclaim(self.claim);
+        let claim = core::mem::replace(&mut self.claim, Claim::EMPTY);
+        if !claim.is_empty() {
+            store.unclaim(claim);
         }
-        self.claim = Claim::EMPTY;
         if let Some(position) = self.current.take() {
             self.list_partial(position);
         }
@@ -356,6 +356,11 @@ impl Pool {
     /// Ends an object's life; its value waits for `drop_slot`.
     pub(crate) fn kill(&self, store: &mut Store, raw: RawHandle) -> Option<Vacated> {
         (self.ops.kill)(store, raw)
+    }
+
+    /// Gives up the slot that was reserved for an object.
+    pub(crate) fn abandon_reserved(&self, store: &mut Store, reserved: RawHandle) -> Option<Vacated> {
+        (self.ops.abandon_reserved)(store, reserved)
     }
 
     /// An object has something registered on it, or no longer.

@@ -12,7 +12,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use crate::handle::{Gc, RawHandle, ShortName, Weak};
-use crate::sync::{Arc, AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+use crate::sync::{Arc, AtomicBool, AtomicU32, AtomicU64, HeapNumber, Ordering, Queue, fence};
 
 /// The end of a list.
 const NONE: u32 = u32::MAX;
@@ -24,8 +24,11 @@ const UNLISTED: u32 = u32::MAX - 1;
 /// threads that count at the same time.
 const MAX_COUNT: u32 = u32::MAX / 2;
 
-/// The entries of a heap's root set.
+/// The entries of a heap's root set. It stays with its heap wherever that is moved, so it is also what tells one heap from
+/// another.
 pub(crate) struct RootTable {
+    /// From one on, never used twice in a process.
+    heap: u64,
     entries: boxcar::Vec<RootEntry>,
     /// The first free entry, or `NONE`.
     free: AtomicU32,
@@ -35,6 +38,8 @@ pub(crate) struct RootTable {
     /// The first entry of the list of fresh ones, or `NONE`: those that were put to use since a collection last
     /// asked. Many may push at once; it is emptied by whoever has the heap to itself.
     fresh: AtomicU32,
+    /// Slots that were reserved in the heap by somebody who has another heap in hand now.
+    abandoned: Queue<RawHandle>,
 }
 
 struct RootEntry {
@@ -49,11 +54,28 @@ struct RootEntry {
 impl RootTable {
     pub(crate) fn new() -> Self {
         Self {
+            heap: next_heap(),
             entries: boxcar::Vec::new(),
             free: AtomicU32::new(NONE),
             taking: AtomicBool::new(false),
             fresh: AtomicU32::new(NONE),
+            abandoned: Queue::new(),
         }
+    }
+
+    /// This slot will not be filled by whoever reserved it.
+    pub(crate) fn note_abandoned(&self, reserved: RawHandle) {
+        self.abandoned.push(reserved);
+    }
+
+    pub(crate) fn next_abandoned(&self) -> Option<RawHandle> {
+        self.abandoned.pop()
+    }
+
+    /// The number of the heap.
+    #[inline(always)]
+    pub(crate) fn heap_number(&self) -> u64 {
+        self.heap
     }
 
     /// An entry for this object with a count of one.
@@ -200,6 +222,12 @@ impl RootTable {
     }
 }
 
+fn next_heap() -> u64 {
+    static LAST: HeapNumber = HeapNumber::new(0);
+    // Relaxed: only the number is used.
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
 /// A strong root: keeps its object, and all that it reaches, alive until dropped.
 ///
 /// `Clone`, `Send` and `Sync`; may be dropped on any thread, even while a collection runs: the next one
@@ -211,6 +239,8 @@ impl RootTable {
 ///
 /// Equal, ordered and hashed as its `Gc`, and `Borrow<Gc<T>>`: a set of roots can be asked for a handle. A
 /// `Root` keeps nothing alive once its object was destroyed by hand; it then resolves to `None`.
+///
+/// A `Root` knows its heap: in any other it resolves to nothing, and roots of two heaps are never equal.
 ///
 /// # Examples
 /// ```
@@ -235,6 +265,11 @@ pub struct Root<T> {
 impl<T> Root<T> {
     pub(crate) fn new(table: &Arc<RootTable>, gc: Gc<T>) -> Self {
         Self { gc, index: table.insert(gc.raw()), table: Arc::clone(table) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn heap_number(&self) -> u64 {
+        self.table.heap
     }
 
     /// The handle of the object, to be stored in other objects.
@@ -265,7 +300,7 @@ impl<T> Drop for Root<T> {
 
 impl<T> PartialEq for Root<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.gc == other.gc
+        self.gc == other.gc && self.heap_number() == other.heap_number()
     }
 }
 
@@ -279,7 +314,7 @@ impl<T> PartialOrd for Root<T> {
 
 impl<T> Ord for Root<T> {
     fn cmp(&self, other: &Self) -> core::cmp::Ordering {
-        self.gc.cmp(&other.gc)
+        self.gc.cmp(&other.gc).then(self.heap_number().cmp(&other.heap_number()))
     }
 }
 

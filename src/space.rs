@@ -64,7 +64,7 @@ mod prefetch {
 mod tests {
     use super::*;
     use crate::bitmap::{Bits, Class};
-    use crate::handle::{Granule, MAX_PAGES, PAGE_BYTES};
+    use crate::geometry::{Granule, MAX_PAGES, PAGE_BYTES};
     use crate::sync::Ordering;
     use crate::tag::Tag;
 

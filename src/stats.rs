@@ -128,11 +128,11 @@ pub struct PhaseTimes {
 
 impl PhaseTimes {
     pub(crate) fn add(&mut self, stats: &CollectStats) {
-        self.mark += stats.mark_time;
-        self.prune += stats.prune_time;
-        self.sweep += stats.sweep_time;
-        self.drop += stats.drop_time;
-        self.notify += stats.notify_time;
+        self.mark = self.mark.saturating_add(stats.mark_time);
+        self.prune = self.prune.saturating_add(stats.prune_time);
+        self.sweep = self.sweep.saturating_add(stats.sweep_time);
+        self.drop = self.drop.saturating_add(stats.drop_time);
+        self.notify = self.notify.saturating_add(stats.notify_time);
     }
 }
 
@@ -191,11 +191,11 @@ impl CollectStats {
             freed_bytes: self.freed_bytes + next.freed_bytes,
             pruned: self.pruned + next.pruned,
             notified: self.notified + next.notified,
-            mark_time: self.mark_time + next.mark_time,
-            prune_time: self.prune_time + next.prune_time,
-            sweep_time: self.sweep_time + next.sweep_time,
-            drop_time: self.drop_time + next.drop_time,
-            notify_time: self.notify_time + next.notify_time,
+            mark_time: self.mark_time.saturating_add(next.mark_time),
+            prune_time: self.prune_time.saturating_add(next.prune_time),
+            sweep_time: self.sweep_time.saturating_add(next.sweep_time),
+            drop_time: self.drop_time.saturating_add(next.drop_time),
+            notify_time: self.notify_time.saturating_add(next.notify_time),
         }
     }
 }

@@ -16,8 +16,11 @@ pub(crate) use loom::sync::{
 /// reference; whoever does has the heap to itself.
 pub(crate) type BitsWord = core::sync::atomic::AtomicU64;
 
+/// The flags of a slot. Not modelled, for the same reason.
+pub(crate) type FlagsWord = core::sync::atomic::AtomicU32;
+
 /// What heaps are numbered from. Not modelled: a model has no process-wide state.
-pub(crate) type HeapNumber = core::sync::atomic::AtomicU32;
+pub(crate) type HeapNumber = core::sync::atomic::AtomicU64;
 
 /// Owners of queues. Not modelled: the counting is std's, and a model is about what is counted.
 pub(crate) use alloc::sync::{Arc as QueueArc, Weak as QueueWeak};

@@ -1,7 +1,8 @@
 //! Type tags: a type's identity in the 64 bits that a page carries and that every access compares.
 //!
-//! Invariant: no two types that ever had a pool in this process share a tag. [`register`] checks it when a
-//! pool is made, so a match of tags is a match of types.
+//! Invariant: no two types of which the process ever had a handle or an object share a tag. [`register`] checks it where
+//! a pool is made and where a handle is made of bits, which are the two ways to either. So a match of tags is a match of
+//! types, by proof and not by chance.
 
 use core::any::TypeId;
 use core::hash::{Hash, Hasher};
@@ -21,9 +22,16 @@ impl Tag {
     /// The tag of `T`: a constant after inlining.
     #[inline(always)]
     pub(crate) fn of<T: 'static>() -> Tag {
+        Self::of_id(TypeId::of::<T>())
+    }
+
+    #[inline(always)]
+    fn of_id(id: TypeId) -> Tag {
         let mut fold = Fold(0);
-        TypeId::of::<T>().hash(&mut fold);
-        Tag((fold.0 | 1) & !VEIL)
+        id.hash(&mut fold);
+        // In a test of what happens when tags clash: 7 bits of them.
+        let bits = if cfg!(slotgc_narrow_tags) { fold.0 & 0xff } else { fold.0 };
+        Tag((bits | 1) & !VEIL)
     }
 
     /// The tag of the same type's pages while they hold dead objects that resolve no longer and are not swept yet.
@@ -40,6 +48,11 @@ impl Tag {
 
     pub(crate) const fn is_veiled(self) -> bool {
         self.0 & VEIL != 0
+    }
+
+    /// The tag, spread over all of its bits.
+    pub(crate) fn spread(self) -> u64 {
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
     /// A number below `bound` (a power of two) that differs between most types.
@@ -72,30 +85,51 @@ impl Hasher for Fold {
     }
 }
 
-/// Notes that `T` has a pool, and gives its tag.
+/// Sees to it that no other type in use has the tag of `T`. A few loads for a type that was registered before.
 ///
 /// # Panics
-/// If another type with the same tag has a pool already: two objects of different types could then be taken
+/// If another type with the same tag is in use: two objects of different types could then be taken
 /// for each other. The chance is 2<sup>-62</sup> for each pair of types.
-pub(crate) fn register<T: 'static>() -> Tag {
-    let tag = Tag::of::<T>();
-    assert!(
-        registry::add(tag, TypeId::of::<T>()),
-        "slotgc: the type {} has the same 64-bit tag as another type in this process; rename either",
-        core::any::type_name::<T>()
-    );
-    tag
+#[inline]
+pub(crate) fn register<T>() {
+    let id = typeid::of::<T>();
+    let tag = Tag::of_id(id);
+    if !registry::is_known(tag, id) && !registry::add(tag, id) {
+        clash(core::any::type_name::<T>());
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn clash(type_name: &str) -> ! {
+    panic!(
+        "slotgc: the type {type_name} has the same 64-bit tag as another type in this process; rename either"
+    )
 }
 
 #[cfg(not(loom))]
 mod registry {
     use super::{Tag, TypeId};
-    use crate::sync::{Ordering, fence};
+    use crate::sync::{FlagsWord, Ordering, fence};
 
-    /// The types that have had a pool in this process, spread over buckets so that the search is short.
+    /// The types in use in this process, spread over buckets so that the search is short.
     static TYPES: [boxcar::Vec<(Tag, TypeId)>; 64] = [const { boxcar::Vec::new() }; 64];
 
+    /// For some tags, where in its bucket the type is that has it, counted from one, once it was found to be the only
+    /// one. A hint: what is there is compared.
+    static PLACES: [FlagsWord; 256] = [const { FlagsWord::new(0) }; 256];
+
+    /// Whether the type was added before and no other one has its tag.
+    #[inline]
+    pub(super) fn is_known(tag: Tag, id: TypeId) -> bool {
+        // Relaxed: a number, of an entry that this thread reads by boxcar's own orderings.
+        let place = PLACES[tag.bucket(PLACES.len())].load(Ordering::Relaxed);
+        let known = TYPES[tag.bucket(TYPES.len())].get((place as usize).wrapping_sub(1));
+        known == Some(&(tag, id))
+    }
+
     /// Adds the type; `false` if another one has its tag.
+    #[cold]
     pub(super) fn add(tag: Tag, id: TypeId) -> bool {
         let bucket = &TYPES[tag.bucket(TYPES.len())];
         if !bucket.iter().any(|(_, known)| *known == (tag, id)) {
@@ -104,7 +138,13 @@ mod registry {
             // at least one of them sees the other's entry below.
             fence(Ordering::SeqCst);
         }
-        bucket.iter().all(|(_, known)| known.0 != tag || known.1 == id)
+        let is_alone = bucket.iter().all(|(_, known)| known.0 != tag || known.1 == id);
+        let place = bucket.iter().find(|(_, known)| **known == (tag, id)).map_or(0, |(index, _)| index + 1);
+        if is_alone {
+            // Relaxed: a hint.
+            PLACES[tag.bucket(PLACES.len())].store(u32::try_from(place).unwrap_or(0), Ordering::Relaxed);
+        }
+        is_alone
     }
 
     #[cfg(test)]
@@ -124,6 +164,10 @@ mod registry {
 /// A model has no process-wide state: each of its executions starts afresh.
 #[cfg(loom)]
 mod registry {
+    pub(super) fn is_known(_: super::Tag, _: super::TypeId) -> bool {
+        true
+    }
+
     pub(super) fn add(_: super::Tag, _: super::TypeId) -> bool {
         true
     }
@@ -139,6 +183,7 @@ mod tests {
         struct B;
         assert_ne!(Tag::of::<A>(), Tag::of::<B>());
         assert_ne!(Tag::of::<A>(), Tag::NONE);
-        assert_eq!(register::<A>(), register::<A>());
+        register::<A>();
+        register::<A>();
     }
 }

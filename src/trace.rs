@@ -21,7 +21,7 @@ use crate::root::Root;
 pub(crate) use cycle::{Destroyed, Era, Moment};
 pub(crate) use discarded::Discarded;
 pub(crate) use edges::{EdgeStack, Spill};
-pub(crate) use ephemerons::Ephemerons;
+pub(crate) use ephemerons::{Ephemerons, RecordIndex};
 pub use impls::Untraced;
 pub(crate) use liveness::During;
 pub use liveness::Liveness;
@@ -119,8 +119,26 @@ pub trait Trace: Send + Sync + 'static {
 }
 
 mod sealed {
-    pub trait Sealed {}
+    /// What a message says of a handle.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub enum HandleKind {
+        Strong,
+        Weak,
+        Root,
+    }
+
+    pub trait Sealed: Copy {
+        const KIND: HandleKind;
+
+        /// The number of the heap that the handle belongs to, zero if it does not know.
+        #[inline(always)]
+        fn heap_number(self) -> u64 {
+            0
+        }
+    }
 }
+
+pub(crate) use sealed::HandleKind;
 
 /// Anything that names an object: [`Gc`], [`Weak`], `&Root`, and references to the first two, as iterators
 /// give them. The methods of [`Heap`](crate::Heap) take any of these.
@@ -134,8 +152,17 @@ pub trait Handle: Copy + sealed::Sealed {
 
 /// What is a handle, and how it becomes a weak one.
 macro_rules! handles {
-    ($($handle:ty),*) => {$(
-        impl<T> sealed::Sealed for $handle {}
+    ($($handle:ty: $kind:ident $(($number:expr))?),*) => {$(
+        impl<T> sealed::Sealed for $handle {
+            const KIND: HandleKind = HandleKind::$kind;
+
+            $(
+                #[inline(always)]
+                fn heap_number(self) -> u64 {
+                    $number(self)
+                }
+            )?
+        }
 
         impl<T: Trace> Handle for $handle {
             type Target = T;
@@ -148,4 +175,4 @@ macro_rules! handles {
     )*};
 }
 
-handles!(Gc<T>, Weak<T>, &Gc<T>, &Weak<T>, &Root<T>);
+handles!(Gc<T>: Strong, Weak<T>: Weak, &Gc<T>: Strong, &Weak<T>: Weak, &Root<T>: Root (Root::heap_number));

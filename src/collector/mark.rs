@@ -31,10 +31,11 @@ use sync_wrapper::SyncWrapper;
 
 use crate::collector::meter::Meter;
 use crate::collector::prefetch_queue::{PrefetchQueue, QUEUE_DEPTH};
-use crate::handle::{AnyGc, Geometry, RawHandle};
-use crate::page::{Color, Store, Tenant};
+use crate::geometry::Geometry;
+use crate::handle::{AnyGc, RawHandle};
 use crate::pool::Pool;
 use crate::root::RootTable;
+use crate::store::{Color, Store, Tenant};
 use crate::trace::{Destroyed, Discarded, During, EdgeStack, Era, Liveness, RootSource, Side, Trace, Tracer};
 
 /// What marking does that depends on the type of the objects.
@@ -189,7 +190,6 @@ impl Marker {
     pub(crate) fn mark_nothing(&mut self, store: &mut Store, pools: &mut [Pool], roots: &RootTable) {
         self.restart(store, pools, roots);
         self.roots = 0..0;
-        self.side.building.clear();
     }
 
     /// Forgets what an earlier collection left, one that panicked perhaps.

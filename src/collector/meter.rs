@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::Timer;
 use crate::config::Budget;
 
 /// Counts units of work (an object traced, freed or dropped, an entry pruned, a callback run) against a budget.
@@ -10,7 +10,7 @@ use crate::config::Budget;
 /// A clock is read once for a batch of units. The length of a batch follows from how long the last one took, so
 /// that neither the clock costs much nor slow units (destructors of files, objects with a thousand edges) overshoot by much.
 pub(crate) struct Meter<'a> {
-    clock: &'a Clock,
+    clock: &'a Timer,
     limit: Allowance,
     work: usize,
     /// Units that may be done after the time is up.
@@ -20,12 +20,18 @@ pub(crate) struct Meter<'a> {
     /// Units of the batch done.
     done: usize,
     last: Duration,
+    /// The work when the clock was last seen to move.
+    moved_at: usize,
 }
 
 enum Allowance {
     None,
     Units(usize),
-    Time(Duration),
+    Time {
+        end: Duration,
+        /// Units that may be done while the clock stands still: as many as would take the budget.
+        still: usize,
+    },
 }
 
 /// What a batch should take at most, and at least.
@@ -39,22 +45,26 @@ const LONGEST_BATCH: usize = 128;
 const SLICE: usize = 1024;
 const LEAST_SLICE: usize = 4;
 
-/// Without a clock a budget of time is one of objects, at this time for each.
+/// Without a clock, or with one that stands still, a budget of time is one of objects, at this time for each.
 const UNIT_NS: u128 = 50;
+
+fn units_in(time: Duration) -> usize {
+    usize::try_from(time.as_nanos() / UNIT_NS).unwrap_or(usize::MAX).max(1)
+}
 
 impl<'a> Meter<'a> {
     /// A meter for a step that began at `start`.
-    pub(crate) fn new(budget: Budget, clock: &'a Clock, start: Duration) -> Self {
+    pub(crate) fn new(budget: Budget, clock: &'a Timer, start: Duration) -> Self {
         let limit = match budget {
             Budget::Unlimited => Allowance::None,
             // At least one unit is done.
             Budget::Objects(units) => Allowance::Units(units.max(1)),
-            Budget::Time(time) if clock.runs() => Allowance::Time(start.saturating_add(time)),
-            Budget::Time(time) => {
-                Allowance::Units(usize::try_from(time.as_nanos() / UNIT_NS).unwrap_or(usize::MAX).max(1))
+            Budget::Time(time) if clock.runs() => {
+                Allowance::Time { end: start.saturating_add(time), still: units_in(time) }
             }
+            Budget::Time(time) => Allowance::Units(units_in(time)),
         };
-        Self { clock, limit, work: 0, granted: 0, batch: FIRST_BATCH, done: 0, last: start }
+        Self { clock, limit, work: 0, granted: 0, batch: FIRST_BATCH, done: 0, last: start, moved_at: 0 }
     }
 
     /// Units that may be done before the next call of `spend`.
@@ -62,8 +72,13 @@ impl<'a> Meter<'a> {
         match self.limit {
             Allowance::None => usize::MAX,
             Allowance::Units(left) => left,
-            Allowance::Time(end) if self.last >= end && self.work > 0 => self.granted,
-            Allowance::Time(_) => self.batch - self.done,
+            Allowance::Time { end, still } => {
+                if self.work > 0 && (self.last >= end || self.work - self.moved_at >= still) {
+                    self.granted
+                } else {
+                    self.batch - self.done
+                }
+            }
         }
     }
 
@@ -72,13 +87,13 @@ impl<'a> Meter<'a> {
         match self.limit {
             Allowance::None => usize::MAX,
             Allowance::Units(left) => left.max(LEAST_SLICE),
-            Allowance::Time(_) => SLICE,
+            Allowance::Time { .. } => SLICE,
         }
     }
 
     /// Whether the budget is one of time.
     pub(crate) fn is_timed(&self) -> bool {
-        matches!(self.limit, Allowance::Time(_))
+        matches!(self.limit, Allowance::Time { .. })
     }
 
     /// Takes note of work done.
@@ -87,7 +102,7 @@ impl<'a> Meter<'a> {
         match &mut self.limit {
             Allowance::None => {}
             Allowance::Units(left) => *left = left.saturating_sub(units),
-            Allowance::Time(_) => {
+            Allowance::Time { .. } => {
                 self.done += units;
                 self.granted = self.granted.saturating_sub(units);
                 if self.done >= self.batch {
@@ -100,6 +115,9 @@ impl<'a> Meter<'a> {
     fn read_clock(&mut self) {
         let now = self.clock.now();
         let took = now.saturating_sub(self.last);
+        if now > self.last {
+            self.moved_at = self.work;
+        }
         if took > LONG {
             // In one go: a batch may meet the first of many slow units.
             let factor = (took.as_nanos() / LONG.as_nanos()).clamp(2, 64) as usize;
@@ -116,7 +134,7 @@ impl<'a> Meter<'a> {
         match &mut self.limit {
             Allowance::None => {}
             Allowance::Units(left) => *left += units,
-            Allowance::Time(_) => self.granted += units,
+            Allowance::Time { .. } => self.granted += units,
         }
     }
 
@@ -127,7 +145,7 @@ impl<'a> Meter<'a> {
 
     /// Begins another kind of work, of whose units nothing is known.
     pub(crate) fn begin_phase(&mut self) {
-        if let Allowance::Time(_) = self.limit {
+        if self.is_timed() {
             self.read_clock();
             self.batch = FIRST_BATCH;
         }
@@ -137,7 +155,7 @@ impl<'a> Meter<'a> {
         self.work
     }
 
-    pub(crate) fn clock(&self) -> &'a Clock {
+    pub(crate) fn clock(&self) -> &'a Timer {
         self.clock
     }
 

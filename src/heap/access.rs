@@ -1,15 +1,14 @@
 //! Reading and changing objects, and ending them by hand.
 
-use core::ops::{Index, IndexMut};
-
-use crate::config::Dead;
-use crate::handle::{AnyGc, Gc, Geometry, RawHandle, Weak};
+use crate::config::{Cause, Dead};
+use crate::geometry::Geometry;
+use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::heap::{Heap, Others};
-use crate::page::{Age, Barrier, Color, Vacated};
 use crate::panics::Panics;
 use crate::pool::Pool;
 use crate::root::Root;
-use crate::trace::{Handle, Trace};
+use crate::store::{Age, Barrier, Color, Vacated};
+use crate::trace::{Handle, HandleKind, Trace};
 
 impl Heap {
     /// The object, or `None` if it is gone. O(1); touches the object's slot.
@@ -25,7 +24,7 @@ impl Heap {
     /// ```
     #[inline]
     pub fn get<H: Handle>(&self, h: H) -> Option<&H::Target> {
-        self.store.look().get::<H::Target>(h.downgrade().raw())
+        self.store.look().get::<H::Target>(self.local(h).raw())
     }
 
     /// The object, to be changed, or `None` if it is gone. O(1).
@@ -36,7 +35,7 @@ impl Heap {
     /// again. Objects of types that hold no handles ([`Trace::NEEDS_TRACE`]) pass no barrier.
     #[inline]
     pub fn get_mut<H: Handle>(&mut self, h: H) -> Option<&mut H::Target> {
-        self.store.get_mut::<H::Target>(h.downgrade().raw(), barrier::<H::Target>())
+        self.store.get_mut::<H::Target>(self.local(h).raw(), barrier::<H::Target>())
     }
 
     /// Several objects of one type at once; `None` if one is dead or two are the same.
@@ -53,7 +52,7 @@ impl Heap {
     /// assert!(heap.get_disjoint_mut([a, a]).is_none());
     /// ```
     pub fn get_disjoint_mut<H: Handle, const N: usize>(&mut self, hs: [H; N]) -> Option<[&mut H::Target; N]> {
-        self.store.get_disjoint_mut::<H::Target, N>(hs.map(|h| h.downgrade().raw()), barrier::<H::Target>())
+        self.store.get_disjoint_mut::<H::Target, N>(hs.map(|h| self.local(h).raw()), barrier::<H::Target>())
     }
 
     /// Two objects of any types at once; `None` if one is dead or the two are the same.
@@ -73,7 +72,7 @@ impl Heap {
         a: impl Handle<Target = A>,
         b: impl Handle<Target = B>,
     ) -> Option<(&mut A, &mut B)> {
-        let (a, b) = (a.downgrade().raw(), b.downgrade().raw());
+        let (a, b) = (self.local(a).raw(), self.local(b).raw());
         self.store.get_pair_mut::<A, B>((a, barrier::<A>()), (b, barrier::<B>()))
     }
 
@@ -93,7 +92,7 @@ impl Heap {
     /// assert!(heap[&me].listeners.is_empty());
     /// ```
     pub fn split_mut<H: Handle>(&mut self, h: H) -> Option<(&mut H::Target, Others<'_>)> {
-        Others::split(self, h.downgrade())
+        Others::split(self, self.local(h))
     }
 
     /// The object, or [`Dead`]: Python's `weakref.proxy`.
@@ -116,7 +115,7 @@ impl Heap {
     /// ```
     #[inline]
     pub fn try_get<H: Handle>(&self, h: H) -> Result<&H::Target, Dead> {
-        self.get(h).ok_or_else(|| Dead::new::<H::Target>(h.downgrade().raw()))
+        self.get(h).ok_or_else(|| self.dead(h))
     }
 
     /// The object, to be changed, or [`Dead`].
@@ -125,13 +124,48 @@ impl Heap {
     /// [`Dead`] if the object is gone.
     #[inline]
     pub fn try_get_mut<H: Handle>(&mut self, h: H) -> Result<&mut H::Target, Dead> {
-        self.get_mut(h).ok_or_else(|| Dead::new::<H::Target>(h.downgrade().raw()))
+        let heap = self.number();
+        self.get_mut(h).ok_or_else(|| dead_in(heap, h))
     }
 
     /// Whether the object is still there. O(1).
     #[inline]
     pub fn is_alive(&self, h: impl Handle) -> bool {
-        self.alive(h.downgrade())
+        self.alive(self.local(h))
+    }
+
+    /// The weak handle of the same object; one that never resolves for a root of another heap.
+    #[inline(always)]
+    pub(super) fn local<H: Handle>(&self, h: H) -> Weak<H::Target> {
+        let heap = h.heap_number();
+        if heap == 0 || heap == self.number() { h.downgrade() } else { Weak::dangling() }
+    }
+
+    /// Why this handle does not resolve.
+    #[cold]
+    pub(super) fn dead<H: Handle>(&self, h: H) -> Dead {
+        dead_in(self.number(), h)
+    }
+
+    /// As `get`, or a panic.
+    #[inline]
+    #[track_caller]
+    pub(super) fn at<H: Handle>(&self, h: H) -> &H::Target {
+        match self.get(h) {
+            Some(value) => value,
+            None => raise(self.dead(h)),
+        }
+    }
+
+    /// As `get_mut`, or a panic.
+    #[inline]
+    #[track_caller]
+    fn at_mut<H: Handle>(&mut self, h: H) -> &mut H::Target {
+        let heap = self.number();
+        match self.get_mut(h) {
+            Some(value) => value,
+            None => raise(dead_in(heap, h)),
+        }
     }
 
     #[inline(always)]
@@ -170,7 +204,7 @@ impl Heap {
     /// ```
     #[must_use = "dropping the root unroots the object at once"]
     pub fn root<H: Handle>(&self, h: H) -> Option<Root<H::Target>> {
-        Some(Root::new(&self.roots, self.upgrade(h.downgrade())?))
+        Some(Root::new(&self.roots, self.upgrade(self.local(h))?))
     }
 
     /// The handle with its type, if the object is of that type and still there. O(1).
@@ -215,7 +249,7 @@ impl Heap {
     /// assert_eq!(heap.destroy(&root), None);
     /// ```
     pub fn destroy<H: Handle>(&mut self, h: H) -> Option<H::Target> {
-        let raw = h.downgrade().raw();
+        let raw = self.local(h).raw();
         let is_watched = self.store.is_watched(raw);
         let is_young = self.is_young(raw);
         let (value, vacated) = self.store.take::<H::Target>(raw)?;
@@ -321,9 +355,9 @@ impl Heap {
     /// assert_eq!(heap[n], 2);
     /// ```
     pub fn iter_mut<T: Trace>(&mut self) -> impl Iterator<Item = (Gc<T>, &mut T)> {
-        let pool = self.pools.iter().find(|pool| pool.info().id == core::any::TypeId::of::<T>());
-        let pages = pool.map_or(&[][..], Pool::pages);
-        self.store.iter_mut::<T>(pages, barrier::<T>()).map(|(raw, value)| (Gc::from_raw(raw), value))
+        let Self { store, pools, types, .. } = self;
+        let pages = types.get::<T>().map_or(&[][..], |index| pools[index as usize].pages());
+        store.iter_mut::<T>(pages, barrier::<T>()).map(|(raw, value)| (Gc::from_raw(raw), value))
     }
 }
 
@@ -333,44 +367,51 @@ pub(super) const fn barrier<T: Trace>() -> Barrier {
     Barrier::of(T::NEEDS_TRACE)
 }
 
-/// `heap[handle]` panics where `get` gives `None`.
+/// `heap[handle]` panics where `get` returns `None`; likewise for `Others`.
 macro_rules! index {
-    ($($handle:ty),*) => {$(
-        impl<T: Trace> Index<$handle> for Heap {
+    ($indexed:ty: $($handle:ty),*) => {$(
+        impl<T: $crate::trace::Trace> core::ops::Index<$handle> for $indexed {
             type Output = T;
 
             /// # Panics
-            /// With the text of [`Dead`] if the object is gone.
+            /// With the text of [`Dead`](crate::Dead) if the object is gone.
             #[inline]
             #[track_caller]
             fn index(&self, handle: $handle) -> &T {
-                match self.get(handle) {
-                    Some(value) => value,
-                    None => dead::<T>(handle.downgrade().raw()),
-                }
+                self.at(handle)
             }
         }
 
-        impl<T: Trace> IndexMut<$handle> for Heap {
+        impl<T: $crate::trace::Trace> core::ops::IndexMut<$handle> for $indexed {
             /// # Panics
-            /// With the text of [`Dead`] if the object is gone.
+            /// With the text of [`Dead`](crate::Dead) if the object is gone.
             #[inline]
             #[track_caller]
             fn index_mut(&mut self, handle: $handle) -> &mut T {
-                match self.get_mut(handle) {
-                    Some(value) => value,
-                    None => dead::<T>(handle.downgrade().raw()),
-                }
+                self.at_mut(handle)
             }
         }
     )*};
 }
 
-index!(Gc<T>, Weak<T>, &Root<T>, &Gc<T>, &Weak<T>);
+pub(super) use index;
+
+index!(Heap: Gc<T>, Weak<T>, &Root<T>, &Gc<T>, &Weak<T>);
+
+/// Why a handle does not resolve in the heap of this number.
+#[cold]
+pub(super) fn dead_in<H: Handle>(heap: u64, h: H) -> Dead {
+    let cause = match H::KIND {
+        HandleKind::Root if h.heap_number() != heap => Cause::OtherHeap,
+        HandleKind::Root | HandleKind::Weak => Cause::Gone,
+        HandleKind::Strong => Cause::NotKept,
+    };
+    Dead::new::<H::Target>(h.downgrade().raw(), cause)
+}
 
 #[cold]
 #[inline(never)]
 #[track_caller]
-pub(super) fn dead<T>(raw: RawHandle) -> ! {
-    panic!("{}", Dead::new::<T>(raw))
+pub(super) fn raise(dead: Dead) -> ! {
+    panic!("{dead}")
 }

@@ -1,15 +1,14 @@
 //! Making objects, and limits.
 
-use core::any::TypeId;
-
 use crate::config::{AllocError, Limit, Refusal};
-use crate::handle::{Gc, Geometry, RawHandle};
+use crate::geometry::Geometry;
+use crate::handle::{Gc, RawHandle};
 use crate::heap::access::barrier;
-use crate::heap::{Counts, Heap, RECENT};
-use crate::page::Store;
+use crate::heap::{Counts, Heap};
 use crate::pool::Pool;
-use crate::root::Root;
-use crate::tag::Tag;
+use crate::root::{Root, RootTable};
+use crate::store::Store;
+use crate::sync::Arc;
 use crate::trace::{RootSource, Trace, Tracer};
 
 impl Heap {
@@ -39,6 +38,16 @@ impl Heap {
     #[inline]
     #[track_caller]
     pub fn alloc<T: Trace>(&mut self, value: T) -> Gc<T> {
+        #[cfg(gc_zeal)]
+        self.mark_a_bit();
+        self.alloc_beside(value)
+    }
+
+    /// As [`alloc`](Self::alloc), beside an object that is in somebody's hand: it looks at no other object, in zeal mode
+    /// either.
+    #[inline]
+    #[track_caller]
+    pub(super) fn alloc_beside<T: Trace>(&mut self, value: T) -> Gc<T> {
         match self.ready_pool::<T>() {
             Ok(ready) => ready.fill(value),
             Err(limit) => refuse::<T>(limit),
@@ -61,6 +70,8 @@ impl Heap {
     /// ```
     #[inline]
     pub fn try_alloc<T: Trace>(&mut self, value: T) -> Result<Gc<T>, AllocError<T>> {
+        #[cfg(gc_zeal)]
+        self.mark_a_bit();
         match self.ready_pool::<T>() {
             Ok(ready) => Ok(ready.fill(value)),
             Err(limit) => Err(AllocError::new(value, limit)),
@@ -145,27 +156,31 @@ impl Heap {
     /// ```
     #[track_caller]
     pub fn alloc_cyclic<T: Trace>(&mut self, make: impl FnOnce(&mut Heap, Gc<T>) -> T) -> Gc<T> {
+        #[cfg(gc_zeal)]
+        self.mark_a_bit();
+        self.take_back_abandoned();
         let reserved = match self.ready_pool::<T>() {
             Ok(ready) => ready.store.reserve::<T>(ready.pool.ready_claim()),
             Err(limit) => refuse::<T>(limit),
         };
-        self.begin_making::<T>(reserved);
-        let building = Building::<T> { heap: self, reserved, target: core::marker::PhantomData };
-        let value = make(building.heap, Gc::from_raw(reserved));
-        building.finish(value)
+        self.begin_making(reserved);
+        let roots = Arc::clone(&self.roots);
+        let making = Making::<T> { heap: self, roots, reserved, target: core::marker::PhantomData };
+        let value = make(making.heap, Gc::from_raw(reserved));
+        making.finish(value)
     }
 
     /// The pool of `T`, with a free slot at hand.
     #[inline(always)]
     fn ready_pool<T: Trace>(&mut self) -> Result<Ready<'_>, Limit> {
-        #[cfg(gc_zeal)]
-        self.mark_a_bit();
         // Cannot overflow: that many bytes are not addressed.
         if self.counts.bytes + Geometry::<T>::SLOT_BYTES > self.counts.bytes_stop {
             self.check_limits(Geometry::<T>::SLOT_BYTES)?;
         }
-        let (tag, index) = self.recent[Tag::of::<T>().bucket(RECENT)];
-        let index = if tag == Tag::of::<T>() { index } else { self.find_pool::<T>()? };
+        let index = match self.types.recent::<T>() {
+            Some(index) => index,
+            None => self.find_pool::<T>()?,
+        };
         let Heap { store, pools, counts, .. } = self;
         let pool = &mut pools[index as usize];
         pool.claim(store)?;
@@ -182,7 +197,8 @@ impl Heap {
             self.counts.bytes_stop = usize::MAX;
             return Ok(());
         }
-        let Counts { objects, bytes, making, making_bytes, .. } = self.counts;
+        let making = self.collector.building().len();
+        let Counts { objects, bytes, making_bytes, .. } = self.counts;
         let (mut objects, mut bytes) = (objects + making, bytes + making_bytes);
         if objects >= most_objects || slot_bytes > most_bytes.saturating_sub(bytes) {
             // Without the dead that are not swept yet.
@@ -204,30 +220,61 @@ impl Heap {
     /// The pool of a type that is not in the cache, made now if there is none.
     #[cold]
     fn find_pool<T: Trace>(&mut self) -> Result<u16, Limit> {
-        let known = self.pools.iter().position(|pool| pool.info().id == TypeId::of::<T>());
-        let index = match known {
-            Some(index) => index as u16,
-            None => {
-                let most = usize::from(u16::MAX);
-                let index = u16::try_from(self.pools.len()).ok().filter(|index| usize::from(*index) < most);
-                let index = index.ok_or(Limit::Types(most))?;
-                let mut pool = Pool::new::<T>(index, self.config.fresh_generation(), barrier::<T>());
-                pool.set_making(&mut self.store, self.collector.making());
-                self.pools.push(pool);
-                self.collector.add_type::<T>();
-                index
-            }
-        };
-        self.recent[Tag::of::<T>().bucket(RECENT)] = (Tag::of::<T>(), index);
+        if let Some(index) = self.types.promote::<T>() {
+            return Ok(index);
+        }
+        let most = usize::from(u16::MAX);
+        let index = u16::try_from(self.pools.len()).ok().filter(|index| usize::from(*index) < most);
+        let index = index.ok_or(Limit::Types(most))?;
+        let mut pool = Pool::new::<T>(index, self.config.fresh_generation(), barrier::<T>());
+        pool.set_making(&mut self.store, self.collector.making());
+        self.pools.push(pool);
+        self.collector.add_type::<T>();
+        self.types.add::<T>(index);
+        self.types.promote::<T>();
         Ok(index)
     }
 
-    /// Takes note of an object under construction.
-    fn begin_making<T: Trace>(&mut self, reserved: RawHandle) {
+    /// An object is under construction.
+    fn begin_making(&mut self, reserved: RawHandle) {
         self.collector.building_mut().push(reserved);
-        self.counts.making += 1;
-        self.counts.making_bytes += Geometry::<T>::SLOT_BYTES;
+        self.counts.making_bytes += self.slot_bytes(reserved);
         self.counts.check_limits_next();
+    }
+
+    /// Its construction ended; `false` if it was none.
+    fn end_making(&mut self, reserved: RawHandle) -> bool {
+        let building = self.collector.building_mut();
+        let Some(index) = building.iter().rposition(|raw| *raw == reserved) else {
+            return false;
+        };
+        building.remove(index);
+        self.counts.making_bytes -= self.slot_bytes(reserved);
+        self.counts.check_limits_next();
+        true
+    }
+
+    /// Gives the slot of an object up whose construction failed: it goes the way of a destroyed object's.
+    fn abandon(&mut self, reserved: RawHandle) {
+        if !self.end_making(reserved) {
+            return;
+        }
+        self.collector.note_destroyed(reserved);
+        let pool = self.store.pool_of(reserved.granule()) as usize;
+        if let Some(vacated) = self.pools[pool].abandon_reserved(&mut self.store, reserved) {
+            self.pools[pool].vacate(&mut self.store, reserved.granule(), vacated);
+        }
+    }
+
+    /// Gives up what was under construction when this heap was taken out of the hands of its maker.
+    pub(super) fn take_back_abandoned(&mut self) {
+        while let Some(reserved) = self.roots.next_abandoned() {
+            self.abandon(reserved);
+        }
+    }
+
+    fn slot_bytes(&self, raw: RawHandle) -> usize {
+        self.pools[self.store.pool_of(raw.granule()) as usize].info().slot_bytes
     }
 }
 
@@ -258,42 +305,45 @@ fn refuse<T>(limit: Limit) -> ! {
 
 /// An object under construction. Dropped without `finish` (its maker panicked), its slot goes the way of a
 /// destroyed object's.
-struct Building<'a, T: Trace> {
+struct Making<'a, T: Trace> {
     heap: &'a mut Heap,
+    /// Those of the heap in which the slot is. They say whether it is still that heap, and take a message to it if it is
+    /// not.
+    roots: Arc<RootTable>,
     reserved: RawHandle,
     target: core::marker::PhantomData<T>,
 }
 
-impl<T: Trace> Building<'_, T> {
+impl<T: Trace> Making<'_, T> {
+    fn is_own_heap(&self) -> bool {
+        self.heap.number() == self.roots.heap_number()
+    }
+
     #[track_caller]
     fn finish(self, value: T) -> Gc<T> {
-        if self.heap.store.fill_reserved(self.reserved, value, barrier::<T>()).is_err() {
+        let Self { reserved, .. } = self;
+        if !self.is_own_heap() {
             panic!("slotgc: the heap was replaced by another one inside `make` of `alloc_cyclic`");
         }
-        let pool = self.heap.store.pool_of(self.reserved.granule());
+        if self.heap.store.fill_reserved(reserved, value, barrier::<T>()).is_err() {
+            panic!("slotgc: the slot that `alloc_cyclic` reserved is gone");
+        }
+        self.heap.end_making(reserved);
+        let pool = self.heap.store.pool_of(reserved.granule());
         self.heap.pools[pool as usize].count_born();
         self.heap.counts.objects += 1;
         self.heap.counts.bytes += Geometry::<T>::SLOT_BYTES;
-        Gc::from_raw(self.reserved)
+        Gc::from_raw(reserved)
     }
 }
 
-impl<T: Trace> Drop for Building<'_, T> {
+impl<T: Trace> Drop for Making<'_, T> {
     fn drop(&mut self) {
-        let Heap { store, pools, collector, counts, .. } = &mut *self.heap;
-        let building = collector.building_mut();
-        if let Some(index) = building.iter().rposition(|raw| *raw == self.reserved) {
-            building.remove(index);
-            counts.making -= 1;
-            counts.making_bytes -= Geometry::<T>::SLOT_BYTES;
-            counts.check_limits_next();
-        }
-        if !store.is_alive::<T>(self.reserved) {
-            collector.note_destroyed(self.reserved);
-            if let Some(vacated) = store.abandon_reserved::<T>(self.reserved) {
-                let granule = self.reserved.granule();
-                pools[store.pool_of(granule) as usize].vacate(store, granule, vacated);
-            }
+        if self.is_own_heap() {
+            // Nothing, if it was finished.
+            self.heap.abandon(self.reserved);
+        } else {
+            self.roots.note_abandoned(self.reserved);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Asking for a collection.
 
-use crate::clock::{Clock, Stopwatch};
+use crate::clock::{Stopwatch, Timer};
 use crate::collector::{Collector, CycleKind, Meter, Parts};
 use crate::config::Budget;
 use crate::heap::pacer::Totals;
@@ -57,11 +57,22 @@ impl Heap {
         if self.collect_later() {
             return CollectStats::default();
         }
-        let clock = self.config.clock_in_use().clone();
+        self.in_one_go(|heap, clock, panics| heap.collect_whole(roots, clock, panics))
+    }
+
+    /// Runs a collection, notes how long it took, and raises the first panic of user code.
+    fn in_one_go(
+        &mut self,
+        collect: impl FnOnce(&mut Heap, &Timer, &mut Panics) -> CollectStats,
+    ) -> CollectStats {
+        let (own, clock) = (self.number(), self.config.timer());
         let start = clock.now();
         let (mut panics, mut stats) = (Panics::default(), CollectStats::default());
-        panics.run_once(|panics| stats = self.collect_whole(roots, &clock, panics));
-        self.telemetry.note_pause(clock.now().saturating_sub(start));
+        panics.run_once(|panics| stats = collect(self, &clock, panics));
+        if self.number() == own {
+            self.telemetry.note_pause(clock.now().saturating_sub(start));
+        }
+        clock.end(&mut panics);
         panics.raise();
         stats
     }
@@ -101,40 +112,39 @@ impl Heap {
         if self.collect_later() || self.collector.phase() != Phase::Idle {
             return CollectStats::default();
         }
-        let clock = self.config.clock_in_use().clone();
-        let start = clock.now();
-        let (mut panics, mut stats) = (Panics::default(), CollectStats::default());
         let kind = if self.collector.can_do_minor() { CycleKind::Minor } else { CycleKind::Major };
-        panics.run_once(|panics| stats = self.cycles(kind, roots, &clock, panics));
-        self.telemetry.note_pause(clock.now().saturating_sub(start));
-        panics.raise();
-        stats
+        self.in_one_go(|heap, clock, panics| heap.cycles(kind, roots, clock, panics))
     }
 
     /// Finishes what cannot be given up, then collects everything.
     pub(super) fn collect_whole(
         &mut self,
         roots: &dyn RootSource,
-        clock: &Clock,
+        clock: &Timer,
         panics: &mut Panics,
     ) -> CollectStats {
+        let own = self.number();
         let before = self.finish_committed(roots, clock, panics);
+        if self.number() != own {
+            return before.unwrap_or_default();
+        }
         self.wants_collection = false;
         let stats = self.cycles(CycleKind::Major, roots, clock, panics);
         before.map_or(stats, |before| before.then(&stats))
     }
 
-    /// A cycle in one go, and full ones as long as a callback asked for one. The numbers are of all of that
-    /// together, what is living of the last.
+    /// A cycle in one go, and a full one if a callback asked for it. What the callbacks of that one ask for waits for the next
+    /// call, so that no call collects for ever. The numbers are of both together, what is living of the last.
     fn cycles(
         &mut self,
         kind: CycleKind,
         roots: &dyn RootSource,
-        clock: &Clock,
+        clock: &Timer,
         panics: &mut Panics,
     ) -> CollectStats {
+        let own = self.number();
         let mut total = self.cycle(kind, roots, clock, panics);
-        while core::mem::take(&mut self.wants_collection) {
+        if self.number() == own && core::mem::take(&mut self.wants_collection) {
             // A panic in a `trace` here is not to hide one from a callback before.
             panics.run_once(|panics| {
                 let stats = self.cycle(CycleKind::Major, roots, clock, panics);
@@ -149,7 +159,7 @@ impl Heap {
         &mut self,
         kind: CycleKind,
         roots: &dyn RootSource,
-        clock: &Clock,
+        clock: &Timer,
         panics: &mut Panics,
     ) -> CollectStats {
         self.begin(kind, clock, panics);
@@ -162,7 +172,7 @@ impl Heap {
     pub(super) fn finish_committed(
         &mut self,
         roots: &dyn RootSource,
-        clock: &Clock,
+        clock: &Timer,
         panics: &mut Panics,
     ) -> Option<CollectStats> {
         if !self.collector.is_committed() {
@@ -173,14 +183,16 @@ impl Heap {
     }
 
     /// Begins a cycle, and gives up one that is marking.
-    pub(super) fn begin(&mut self, kind: CycleKind, clock: &Clock, panics: &mut Panics) {
+    pub(super) fn begin(&mut self, kind: CycleKind, clock: &Timer, panics: &mut Panics) {
         panics.run_once(|_| self.drop_cancelled());
+        self.take_back_abandoned();
+        self.deaths.take_up();
         self.pacer.begin(self.counts.bytes, self.counts.freed_bytes);
         let (collector, mut parts) = self.parts(clock);
         collector.begin(&mut parts, kind);
     }
 
-    fn parts<'a>(&'a mut self, clock: &'a Clock) -> (&'a mut Collector, Parts<'a, Heap>) {
+    fn parts<'a>(&'a mut self, clock: &'a Timer) -> (&'a mut Collector, Parts<'a, Heap>) {
         let Heap { store, pools, roots, deaths, collector, .. } = self;
         (collector, Parts { store, pools, roots, deaths, clock })
     }
@@ -194,7 +206,7 @@ impl Heap {
         if self.allocated() % OFTEN == 0 && self.counts.objects < SMALL {
             self.verify();
         }
-        let clock = self.config.clock_in_use().clone();
+        let clock = self.config.timer();
         let (collector, mut parts) = self.parts(&clock);
         collector.mark_a_bit(&mut parts);
     }
@@ -219,7 +231,8 @@ impl Heap {
         self.counts.died(freed.objects, freed.bytes);
     }
 
-    /// Goes on with the cycle until the budget is spent; gives what it did when it is finished.
+    /// Goes on with the cycle until the budget is spent; returns what it did when it is finished, and nothing of it when a
+    /// callback left another heap here.
     pub(super) fn advance(
         &mut self,
         roots: &dyn RootSource,

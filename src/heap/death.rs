@@ -8,14 +8,15 @@ use core::fmt;
 
 use sync_wrapper::SyncWrapper;
 
+use crate::clock::Timer;
 use crate::collector::{CycleKind, Meter};
 use crate::config::{Budget, Dead};
-use crate::death::{self, Act, Code, DeathQueue, Dues, Graveyard, Removed, Turn, Watch};
+use crate::death::{self, Act, Code, DeathQueue, Graveyard, Removed, Turn, Watch};
 use crate::handle::{RawHandle, Weak};
 use crate::heap::Heap;
 use crate::heap::finalizer::Finalizer;
-use crate::page::Store;
 use crate::panics::Panics;
+use crate::store::Store;
 use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::trace::{Handle, Trace};
 
@@ -86,8 +87,7 @@ impl Heap {
         h: H,
         f: impl FnOnce(&mut Heap, Weak<H::Target>) + Send + 'static,
     ) -> Result<Watch, Dead> {
-        let weak = h.downgrade();
-        let raw = self.living(weak)?;
+        let (weak, raw) = (h.downgrade(), self.living(h)?);
         let code = Code(Box::new(move |heap: &mut Heap| f(heap, weak)));
         Ok(self.register(raw, death::WatchKind::Callback, Act::Run(Box::new(code))))
     }
@@ -131,8 +131,7 @@ impl Heap {
         h: H,
         f: impl FnOnce(&mut Heap) -> R + Send + 'static,
     ) -> Result<Finalizer<H::Target, R>, Dead> {
-        let weak = h.downgrade();
-        let raw = self.living(weak)?;
+        let (weak, raw) = (h.downgrade(), self.living(h)?);
         let code: Code<Heap, R> = Code(Box::new(f));
         let watch = self.register(raw, death::WatchKind::Finalizer, Act::Run(Box::new(code)));
         Ok(Finalizer::new(watch, weak))
@@ -151,7 +150,7 @@ impl Heap {
     /// assert_eq!(heap.watch_count(bear), 1);
     /// ```
     pub fn watch_count(&self, h: impl Handle) -> usize {
-        let weak = h.downgrade();
+        let weak = self.local(h);
         if self.alive(weak) { self.deaths.count_on(weak.raw()) } else { 0 }
     }
 
@@ -176,17 +175,17 @@ impl Heap {
     /// assert_eq!(error.into_payload().downcast_ref(), Some(&"no honey"));
     /// ```
     pub fn shutdown(mut self) -> Result<(), ShutdownError> {
-        match self.wind_up().into_first() {
-            None => Ok(()),
-            Some(payload) => Err(ShutdownError::new(payload)),
+        let (panics, uncalled) = self.wind_up();
+        match (panics.into_first(), uncalled) {
+            (None, 0) => Ok(()),
+            (payload, uncalled) => Err(ShutdownError::new(payload, uncalled)),
         }
     }
 
     // ---- Registering
 
-    pub(super) fn living<T: Trace>(&self, weak: Weak<T>) -> Result<RawHandle, Dead> {
-        let raw = weak.raw();
-        if self.alive(weak) { Ok(raw) } else { Err(Dead::new::<T>(raw)) }
+    pub(super) fn living<H: Handle>(&self, h: H) -> Result<RawHandle, Dead> {
+        if self.is_alive(h) { Ok(h.downgrade().raw()) } else { Err(self.dead(h)) }
     }
 
     fn register(&mut self, raw: RawHandle, kind: death::WatchKind, act: Act<Heap>) -> Watch {
@@ -225,12 +224,13 @@ impl Heap {
         if self.is_telling() || !self.deaths.has_due() {
             return Told { is_done: true, is_own_heap: true, ..Told::default() };
         }
-        let batch = Batch::new();
+        let (own, batch) = (self.number(), Batch::new());
         self.batch = Some(batch.clone());
         self.joined_tags = 0;
         let (mut count, mut is_done) = (0, false);
         panics.run_all(|| {
-            if meter.is_spent() {
+            // What is left of the own heap's waits for whoever has that now.
+            if self.number() != own || meter.is_spent() {
                 return false;
             }
             self.drop_cancelled();
@@ -243,15 +243,21 @@ impl Heap {
             self.take_turn(turn);
             true
         });
-        let is_own_heap = self.batch.as_ref().is_some_and(|own| Arc::ptr_eq(&own.0, &batch.0));
+        if self.number() != own {
+            return Told { count, ..Told::default() };
+        }
         let count = count + self.joined_tags;
-        Told { count, is_done, is_own_heap, wants_collection: batch.wants_collection() }
+        Told { count, is_done, is_own_heap: true, wants_collection: batch.wants_collection() }
     }
 
     fn take_turn(&mut self, turn: Turn<Heap>) {
         match turn {
             Turn::Send(send) => send(),
-            Turn::Run(code) => code.run(self),
+            Turn::Run(code) if self.closing.is_none() => code.run(self),
+            Turn::Run(code) => {
+                self.closing = self.closing.map(|uncalled| uncalled + 1);
+                drop(code);
+            }
             Turn::Drop(act) => drop(act),
         }
     }
@@ -271,54 +277,109 @@ impl Heap {
     pub(super) fn mourn_destroyed(&mut self, raw: RawHandle) -> Mourning {
         self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(false);
         // What a cycle in slices has yet to tell is none of this call's business.
-        let put_off = (!self.is_telling()).then(|| self.deaths.put_off());
+        let has_put_off = !self.is_telling();
+        if has_put_off {
+            self.deaths.put_off();
+        }
         self.deaths.mourn(raw, false);
-        Mourning { put_off }
+        Mourning { has_put_off }
     }
 
     // ---- The end
 
-    /// Everything that `shutdown` promises.
-    pub(super) fn wind_up(&mut self) -> Panics {
-        let mut panics = Panics::default();
-        // What died before is told of first; a cycle that is marking is given up.
-        let clock = self.config.clock_in_use().clone();
-        panics.run_once(|panics| {
-            self.finish_committed(&(), &clock, panics);
-        });
-        loop {
-            // A batch, so that what a finalizer destroys is told of here, and no collection comes between: targets
-            // are readable.
-            let batch = Batch::new();
-            self.batch = Some(batch.clone());
-            panics.run_all(|| {
-                self.drop_cancelled();
-                if let Some(turn) = self.deaths.next_turn() {
-                    self.take_turn(turn);
-                    return true;
+    /// Whether the heap is being shut down or dropped: true inside the callbacks of that, which then have no reason to arm
+    /// anything again.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Heap, Weak};
+    ///
+    /// /// A bear that comes back, as long as there is a world.
+    /// fn respawn(heap: &mut Heap, _: Weak<&'static str>) {
+    ///     if !heap.is_ending() {
+    ///         let bear = heap.alloc("Teddy");
+    ///         heap.on_death(bear, respawn).unwrap();
+    ///     }
+    /// }
+    ///
+    /// let mut heap = Heap::new();
+    /// let bear = heap.alloc("Teddy");
+    /// heap.on_death(bear, respawn).unwrap();
+    /// heap.collect();
+    /// assert_eq!(heap.len(), 1);
+    /// heap.shutdown().unwrap();
+    /// ```
+    pub fn is_ending(&self) -> bool {
+        self.ending.as_ref().is_some_and(Batch::is_running)
+    }
+
+    /// Everything that `shutdown` promises: of the heap that is here at the end, if a callback leaves another one. Returns
+    /// how many callbacks and finalizers were dropped uncalled, because callbacks armed others for too long.
+    pub(super) fn wind_up(&mut self) -> (Panics, usize) {
+        const ROUNDS: usize = 16;
+        let (mut panics, clock) = (Panics::default(), self.config.timer());
+        let mut uncalled = 0;
+        for round in 0.. {
+            let (own, ending) = (self.number(), Batch::new());
+            self.ending = Some(ending.clone());
+            self.closing = (round >= ROUNDS).then_some(0);
+            let is_over = self.wind_up_once(own, &clock, &mut panics);
+            if self.number() == own {
+                uncalled += self.closing.take().unwrap_or(0);
+                if is_over {
+                    break;
                 }
-                let Some(removed) = self.deaths.next_at_exit() else {
-                    return false;
-                };
-                self.unwatch(&removed);
-                if let Act::Run(code) = removed.act {
-                    code.run(self);
-                }
-                true
-            });
-            drop(batch);
-            self.cycle(CycleKind::Shutdown, &(), &clock, &mut panics);
-            if self.is_empty() {
-                return panics;
             }
         }
+        clock.end(&mut panics);
+        (panics, uncalled)
+    }
+
+    /// Ends everything that there is now; whether nothing came of it.
+    fn wind_up_once(&mut self, own: u64, clock: &Timer, panics: &mut Panics) -> bool {
+        // What died before is told of first; a cycle that is marking is given up.
+        panics.run_once(|panics| {
+            self.finish_committed(&(), clock, panics);
+        });
+        if self.number() != own {
+            return false;
+        }
+        self.deaths.take_up();
+        // A batch, so that what a finalizer destroys is told of here, and no collection comes between: targets
+        // are readable.
+        let batch = Batch::new();
+        self.batch = Some(batch.clone());
+        panics.run_all(|| {
+            if self.number() != own {
+                return false;
+            }
+            self.drop_cancelled();
+            if let Some(turn) = self.deaths.next_turn() {
+                self.take_turn(turn);
+                return true;
+            }
+            let Some(removed) = self.deaths.next_at_exit() else {
+                return false;
+            };
+            self.unwatch(&removed);
+            if let Act::Run(code) = removed.act {
+                self.take_turn(Turn::Run(code));
+            }
+            true
+        });
+        drop(batch);
+        if self.number() != own {
+            return false;
+        }
+        self.cycle(CycleKind::Shutdown, &(), clock, panics);
+        self.number() == own && self.is_empty()
     }
 }
 
 /// A destroyed object's registrations, to be told of when its value is out of the way.
 pub(super) struct Mourning {
-    /// What else is due and does not come before this; `None` inside a callback.
-    put_off: Option<Dues>,
+    /// Whether what else is due was put off; not so inside a callback.
+    has_put_off: bool,
 }
 
 impl Mourning {
@@ -334,7 +395,7 @@ impl Mourning {
 
     /// Sends the tags and runs the callbacks; then the collection that one of them asked for.
     pub(super) fn tell(self, heap: &mut Heap, panics: &mut Panics) {
-        let Some(put_off) = self.put_off else {
+        if !self.has_put_off {
             // Inside a callback: tags go now, callbacks join.
             panics.run_all(|| {
                 let turn = heap.deaths.next_tag();
@@ -342,16 +403,19 @@ impl Mourning {
                 turn.map(|turn| heap.take_turn(turn)).is_some()
             });
             return;
-        };
-        let clock = heap.config.clock_in_use().clone();
-        let told = heap.tell(&mut Meter::new(Budget::Unlimited, &clock, clock.now()), panics);
-        heap.deaths.take_up(put_off);
-        if told.wants_collection {
-            // A panic in a `trace` here is not to hide one from a callback before.
-            panics.run_once(|panics| {
-                heap.collect_whole(&(), &clock, panics);
-            });
         }
+        let clock = heap.config.timer();
+        let told = heap.tell(&mut Meter::new(Budget::Unlimited, &clock, clock.now()), panics);
+        if told.is_own_heap {
+            heap.deaths.take_up();
+            if told.wants_collection {
+                // A panic in a `trace` here is not to hide one from a callback before.
+                panics.run_once(|panics| {
+                    heap.collect_whole(&(), &clock, panics);
+                });
+            }
+        }
+        clock.end(panics);
     }
 }
 
@@ -375,7 +439,7 @@ impl<Tag: Send + 'static> DeathQueue<Tag> {
     /// assert_eq!(renderer.join().unwrap(), [7]);
     /// ```
     pub fn watch(&self, heap: &mut Heap, h: impl Handle, tag: Tag) -> Result<Watch, Dead> {
-        let raw = heap.living(h.downgrade())?;
+        let raw = heap.living(h)?;
         Ok(heap.register(raw, death::WatchKind::Tag, Act::Send(Box::new(self.sender(tag)))))
     }
 }
@@ -400,8 +464,7 @@ impl<T: Trace> Graveyard<T> {
     /// assert_eq!(pool.exhume().unwrap().1.capacity(), 4096);
     /// ```
     pub fn bury(&self, heap: &mut Heap, h: impl Handle<Target = T>) -> Result<Watch, Dead> {
-        let weak = h.downgrade();
-        let raw = heap.living(weak)?;
+        let (weak, raw) = (h.downgrade(), heap.living(h)?);
         let bury = self.receiver(weak, move |store: &mut Store| store.exhume::<T>(raw));
         Ok(heap.register(raw, death::WatchKind::Burial, Act::Bury(Box::new(bury))))
     }
@@ -420,33 +483,60 @@ impl<T: Trace> Graveyard<T> {
 /// assert_eq!(error.to_string(), "user code panicked while the heap was shut down: oh no");
 /// ```
 pub struct ShutdownError {
-    message: String,
+    /// The text of the first panic.
+    panic: Option<String>,
+    uncalled: usize,
     payload: SyncWrapper<Box<dyn Any + Send>>,
 }
 
 impl ShutdownError {
-    fn new(payload: Box<dyn Any + Send>) -> Self {
-        let text = payload.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        let message = text.unwrap_or("a panic without a text").into();
-        Self { message, payload: SyncWrapper::new(payload) }
+    fn new(payload: Option<Box<dyn Any + Send>>, uncalled: usize) -> Self {
+        let panic = payload.as_ref().map(|payload| {
+            let text = payload.downcast_ref::<&str>().copied();
+            let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+            text.unwrap_or("a panic without a text").into()
+        });
+        let payload = payload.unwrap_or_else(|| Box::new(ARMING));
+        Self { panic, uncalled, payload: SyncWrapper::new(payload) }
     }
 
-    /// The first panic, as `std::panic::catch_unwind` gives it.
+    /// How many callbacks and finalizers were dropped uncalled, because each round of them armed others for too long.
+    pub fn uncalled(&self) -> usize {
+        self.uncalled
+    }
+
+    /// The first panic, as `std::panic::catch_unwind` returns it; the text of this error if there was none.
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         self.payload.into_inner()
     }
 }
 
+/// What a shutdown raises that ends without a panic, and not by itself.
+const ARMING: &str = "callbacks kept arming others while the heap was shut down";
+
 impl fmt::Debug for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ShutdownError").field(&self.message).finish()
+        let mut error = f.debug_tuple("ShutdownError");
+        if let Some(panic) = &self.panic {
+            error.field(panic);
+        }
+        if self.uncalled > 0 {
+            error.field(&self.uncalled);
+        }
+        error.finish()
     }
 }
 
 impl fmt::Display for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "user code panicked while the heap was shut down: {}", self.message)
+        if let Some(panic) = &self.panic {
+            write!(f, "user code panicked while the heap was shut down: {panic}")?;
+        }
+        if self.uncalled > 0 {
+            let and = if self.panic.is_some() { "; " } else { "" };
+            write!(f, "{and}{ARMING}: {} were dropped uncalled", self.uncalled)?;
+        }
+        Ok(())
     }
 }
 

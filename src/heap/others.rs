@@ -1,11 +1,9 @@
 //! The heap without one object.
 #![expect(unsafe_code, reason = "keeps one object apart from the others, for as long as both are borrowed")]
 
-use core::ops::{Index, IndexMut};
-
 use crate::handle::{Gc, RawHandle, Weak};
 use crate::heap::Heap;
-use crate::heap::access::{barrier, dead};
+use crate::heap::access::{barrier, index, raise};
 use crate::root::Root;
 use crate::trace::{Handle, Trace};
 
@@ -45,13 +43,13 @@ impl<'a> Others<'a> {
     /// The object; `None` if it is gone or the one split off.
     #[inline]
     pub fn get<H: Handle>(&self, h: H) -> Option<&H::Target> {
-        if h.downgrade().raw() == self.apart { None } else { self.heap.get(h) }
+        if self.heap.local(h).raw() == self.apart { None } else { self.heap.get(h) }
     }
 
     /// The object, to be changed; `None` if it is gone or the one split off.
     #[inline]
     pub fn get_mut<H: Handle>(&mut self, h: H) -> Option<&mut H::Target> {
-        if h.downgrade().raw() == self.apart { None } else { self.heap.get_mut(h) }
+        if self.heap.local(h).raw() == self.apart { None } else { self.heap.get_mut(h) }
     }
 
     /// Whether the object is still there; the one split off is.
@@ -72,55 +70,40 @@ impl<'a> Others<'a> {
     /// When a limit is reached.
     #[track_caller]
     pub fn alloc<T: Trace>(&mut self, value: T) -> Gc<T> {
-        self.heap.alloc(value)
+        self.heap.alloc_beside(value)
+    }
+
+    #[inline]
+    #[track_caller]
+    fn at<H: Handle>(&self, h: H) -> &H::Target {
+        match self.get(h) {
+            Some(value) => value,
+            None => self.refuse(h),
+        }
+    }
+
+    #[inline]
+    #[track_caller]
+    fn at_mut<H: Handle>(&mut self, h: H) -> &mut H::Target {
+        if self.heap.local(h).raw() == self.apart || !self.is_alive(h) {
+            self.refuse(h);
+        }
+        self.get_mut(h).expect("seen alive just now")
     }
 
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn refuse<T>(&self, raw: RawHandle) -> ! {
+    fn refuse<H: Handle>(&self, h: H) -> ! {
+        let raw = self.heap.local(h).raw();
         if raw == self.apart {
             panic!(
-                "{:?} is split off from these others: use the reference that `split_mut` gave",
-                Gc::<T>::from_raw(raw)
+                "{:?} is split off from these others: use the reference that `split_mut` returned",
+                Gc::<H::Target>::from_raw(raw)
             );
         }
-        dead::<T>(raw)
+        raise(self.heap.dead(h))
     }
 }
 
-/// `rest[handle]` panics where `get` gives `None`.
-macro_rules! index {
-    ($($handle:ty),*) => {$(
-        impl<T: Trace> Index<$handle> for Others<'_> {
-            type Output = T;
-
-            /// # Panics
-            /// If the object is gone or the one split off.
-            #[inline]
-            #[track_caller]
-            fn index(&self, handle: $handle) -> &T {
-                match self.get(handle) {
-                    Some(value) => value,
-                    None => self.refuse::<T>(handle.downgrade().raw()),
-                }
-            }
-        }
-
-        impl<T: Trace> IndexMut<$handle> for Others<'_> {
-            /// # Panics
-            /// If the object is gone or the one split off.
-            #[inline]
-            #[track_caller]
-            fn index_mut(&mut self, handle: $handle) -> &mut T {
-                let raw = handle.downgrade().raw();
-                if raw == self.apart || !self.is_alive(handle) {
-                    self.refuse::<T>(raw);
-                }
-                self.get_mut(handle).expect("seen alive just now")
-            }
-        }
-    )*};
-}
-
-index!(Gc<T>, Weak<T>, &Root<T>, &Gc<T>, &Weak<T>);
+index!(Others<'_>: Gc<T>, Weak<T>, &Root<T>, &Gc<T>, &Weak<T>);

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::clock::Timer;
 use crate::collector::{CycleKind, Meter};
 use crate::config::Budget;
 use crate::heap::Heap;
@@ -122,10 +123,10 @@ impl Heap {
             Action::Slice(part) => self.slice(part, budget, plan.rule, roots),
             Action::Finish => self.slice(Budget::Unlimited, budget, plan.rule, roots),
             Action::Collect => {
-                let clock = self.config.clock_in_use().clone();
-                let start = clock.now();
                 let stats = self.collect_with(roots);
-                let time = clock.now().saturating_sub(start);
+                let times =
+                    [stats.mark_time, stats.prune_time, stats.sweep_time, stats.drop_time, stats.notify_time];
+                let time = times.into_iter().fold(Duration::ZERO, Duration::saturating_add);
                 let (phase, work) = (Phase::Notify, (stats.marked + stats.freed).max(1));
                 StepReport { phase, work, time, finished: Some(stats), rule: plan.rule, overshot: false }
             }
@@ -184,50 +185,74 @@ impl Heap {
 
     /// A slice of the cycle under way, or of a new one. It spends a part of the budget, or more than all of it.
     fn slice(&mut self, part: Budget, budget: Budget, rule: Rule, roots: &dyn RootSource) -> StepReport {
-        let clock = self.config.clock_in_use().clone();
+        self.one_step(part, budget, rule, |heap, meter, panics| {
+            let (own, clock) = (heap.number(), meter.clock());
+            if heap.collector.phase() == Phase::Idle {
+                heap.begin(CycleKind::Major, clock, panics);
+            }
+            let finished = heap.advance(roots, true, meter, panics);
+            heap.and_again(own, finished, rule, roots, clock, panics)
+        })
+    }
+
+    /// The collection that follows on one that is finished: it freed too little, or a callback asked for another.
+    fn and_again(
+        &mut self,
+        own: u64,
+        finished: Option<CollectStats>,
+        rule: Rule,
+        roots: &dyn RootSource,
+        clock: &Timer,
+        panics: &mut Panics,
+    ) -> Option<CollectStats> {
+        let stats = finished?;
+        if self.number() != own {
+            return Some(stats);
+        }
+        let is_still_over = rule == Rule::Ceiling && self.pacer.is_over(self.counts.bytes, &self.config);
+        let is_wanted = core::mem::take(&mut self.wants_collection);
+        if !is_still_over && !is_wanted {
+            return Some(stats);
+        }
+        Some(stats.then(&self.collect_whole(roots, clock, panics)))
+    }
+
+    /// Runs a step, notes how long it took, and raises the first panic of user code.
+    fn one_step(
+        &mut self,
+        part: Budget,
+        budget: Budget,
+        rule: Rule,
+        step: impl FnOnce(&mut Heap, &mut Meter<'_>, &mut Panics) -> Option<CollectStats>,
+    ) -> StepReport {
+        let (own, clock) = (self.number(), self.config.timer());
         let start = clock.now();
         let (mut panics, mut finished) = (Panics::default(), None);
         let mut meter = Meter::new(part, &clock, start);
-        panics.run_once(|panics| {
-            if self.collector.phase() == Phase::Idle {
-                self.begin(CycleKind::Major, &clock, panics);
-            }
-            finished = self.advance(roots, true, &mut meter, panics);
-            if let Some(stats) = &mut finished {
-                let is_still_over =
-                    rule == Rule::Ceiling && self.pacer.is_over(self.counts.bytes, &self.config);
-                if is_still_over || core::mem::take(&mut self.wants_collection) {
-                    *stats = stats.then(&self.collect_whole(roots, &clock, panics));
-                }
-            }
-        });
-        let report = self.report(budget, rule, &meter, start, finished);
+        panics.run_once(|panics| finished = step(self, &mut meter, panics));
+        let report = if self.number() == own {
+            self.report(budget, rule, &meter, start, finished)
+        } else {
+            StepReport { work: meter.work().max(1), finished, rule, ..StepReport::default() }
+        };
+        clock.end(&mut panics);
         panics.raise();
         report
     }
 
     /// A minor collection; its destructors and notifications may be left to the next call.
     fn minor(&mut self, budget: Budget, rule: Rule, roots: &dyn RootSource) -> StepReport {
-        let clock = self.config.clock_in_use().clone();
-        let start = clock.now();
         let work = self.minor_work();
-        let (mut panics, mut finished) = (Panics::default(), None);
-        let mut meter = Meter::new(Budget::Unlimited, &clock, start);
-        panics.run_once(|panics| {
-            self.begin(CycleKind::Minor, &clock, panics);
-            self.advance_until(Phase::Drop, roots, false, &mut meter, panics);
-            self.pacer.learn(work, clock.now().saturating_sub(start));
+        self.one_step(Budget::Unlimited, budget, rule, |heap, meter, panics| {
+            let (own, clock) = (heap.number(), meter.clock());
+            let start = clock.now();
+            heap.begin(CycleKind::Minor, clock, panics);
+            heap.advance_until(Phase::Drop, roots, false, meter, panics);
+            heap.pacer.learn(work, clock.now().saturating_sub(start));
             meter.limit(budget, start);
-            finished = self.advance(roots, false, &mut meter, panics);
-            if let Some(stats) = &mut finished {
-                if core::mem::take(&mut self.wants_collection) {
-                    *stats = stats.then(&self.collect_whole(roots, &clock, panics));
-                }
-            }
-        });
-        let report = self.report(budget, rule, &meter, start, finished);
-        panics.raise();
-        report
+            let finished = heap.advance(roots, false, meter, panics);
+            heap.and_again(own, finished, rule, roots, clock, panics)
+        })
     }
 
     fn report(

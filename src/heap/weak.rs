@@ -10,7 +10,6 @@ use bumpalo::Bump;
 use crate::config::AllocError;
 use crate::handle::{Gc, Weak};
 use crate::heap::Heap;
-use crate::heap::access::dead;
 use crate::trace::{Discarded, During, Handle, Liveness, Trace};
 use crate::weak::{Interner, WeakKeyMap, WeakSet, WeakValueMap};
 
@@ -47,14 +46,17 @@ impl Heap {
         V: Trace,
         S: BuildHasher + Send + Sync + 'static,
     {
-        let map = map.downgrade();
         if let Some(found) = self.cached(map, &key) {
             return found;
         }
+        let (map, own) = (map.downgrade(), self.number());
         let value = make(self, &key);
         let gc = self.alloc(value);
-        if let Some(map) = self.get_mut(map) {
-            map.insert(key, gc);
+        // In another heap the handle may name another map.
+        if self.number() == own {
+            if let Some(map) = self.get_mut(map) {
+                map.insert(key, gc);
+            }
         }
         gc
     }
@@ -90,27 +92,30 @@ impl Heap {
         S: BuildHasher + Send + Sync + 'static,
         Q: ?Sized + Eq + Hash + ToOwned<Owned = K>,
     {
-        let map = map.downgrade();
         if let Some(found) = self.cached(map, key) {
             return Ok(found);
         }
+        let (map, own) = (map.downgrade(), self.number());
         let gc = make(self)?;
-        if let Some(map) = self.get_mut(map) {
-            map.insert(key.to_owned(), gc);
+        // In another heap the handle may name another map.
+        if self.number() == own {
+            if let Some(map) = self.get_mut(map) {
+                map.insert(key.to_owned(), gc);
+            }
         }
         Ok(gc)
     }
 
     /// The living object that the map has for this key.
     #[track_caller]
-    fn cached<K, V, S, Q>(&self, map: Weak<WeakValueMap<K, V, S>>, key: &Q) -> Option<Gc<V>>
+    fn cached<K, V, S, Q>(&self, map: impl Handle<Target = WeakValueMap<K, V, S>>, key: &Q) -> Option<Gc<V>>
     where
         K: Trace + Eq + Hash + Borrow<Q>,
         V: Trace,
         S: BuildHasher + Send + Sync + 'static,
         Q: ?Sized + Eq + Hash,
     {
-        self.upgrade(self[map].get(key)?)
+        self.upgrade(self.at(map).get(key)?)
     }
 
     /// The one object of the table that is equal to `value`, which becomes it if there is none.
@@ -157,13 +162,12 @@ impl Heap {
         T: Trace + Eq + Hash,
         S: BuildHasher + Send + Sync + 'static,
     {
-        let table = table.downgrade();
-        let hash = self[table].hasher().hash_one(&value);
+        let hash = self.at(table).hasher().hash_one(&value);
         if let Some(found) = self.find_interned(table, hash, &value) {
             return Ok(found);
         }
         let gc = self.try_alloc(value)?;
-        self[table].file(hash, gc.downgrade());
+        self[table.downgrade()].file(hash, gc.downgrade());
         Ok(gc)
     }
 
@@ -224,23 +228,24 @@ impl Heap {
         S: BuildHasher + Send + Sync + 'static,
         Q: ?Sized + Eq + Hash,
     {
-        let table = table.downgrade();
-        let hash = self[table].hasher().hash_one(value);
+        let hash = self.at(table).hasher().hash_one(value);
         self.find_interned(table, hash, value)
     }
 
     #[track_caller]
-    fn find_interned<T, S, Q>(&self, table: Weak<Interner<T, S>>, hash: u64, value: &Q) -> Option<Gc<T>>
+    fn find_interned<T, S, Q>(
+        &self,
+        table: impl Handle<Target = Interner<T, S>>,
+        hash: u64,
+        value: &Q,
+    ) -> Option<Gc<T>>
     where
         T: Trace + Eq + Hash + Borrow<Q>,
         S: Send + Sync + 'static,
         Q: ?Sized + Eq,
     {
-        let Some(interner) = self.get(table) else {
-            dead::<Interner<T, S>>(table.raw());
-        };
         let is_equal = |weak: Weak<T>| self.get(weak).is_some_and(|known: &T| known.borrow() == value);
-        self.upgrade(interner.find(hash, is_equal)?)
+        self.upgrade(self.at(table).find(hash, is_equal)?)
     }
 
     /// Prunes a weak collection by what is alive right now, and drops what was removed.

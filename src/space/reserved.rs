@@ -21,7 +21,7 @@ use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anony
 
 use crate::bitmap::{Bits, Class, LAST_CLASS};
 use crate::config::Limit;
-use crate::handle::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
+use crate::geometry::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
 use crate::sync::BitsWord;
 use crate::tag::Tag;
 
@@ -307,16 +307,26 @@ impl<'a> View<'a> {
         self.base.as_ptr().cast::<[u8; GRANULE_BYTES]>().wrapping_add(granule.0 as usize).cast()
     }
 
+    /// Where the word with the bit of the slot at `granule` is.
+    ///
+    /// # Safety
+    /// The page must have been opened for slots of this class.
+    #[inline(always)]
+    unsafe fn word_ptr(self, bits: Bits, class: Class, granule: Granule) -> NonNull<BitsWord> {
+        // SAFETY: before the base lie the bitmaps, in the same mapping since a page was opened.
+        let words = unsafe { self.base.sub(bits_offset(bits, class)) }.cast::<BitsWord>();
+        // SAFETY: each class has a bit for every granule that can be named.
+        unsafe { words.add(class.word(granule)) }
+    }
+
     /// The word with the bit of the slot at `granule`.
     ///
     /// # Safety
     /// The page must have been opened for slots of this class.
     #[inline(always)]
     pub(crate) unsafe fn word(self, bits: Bits, class: Class, granule: Granule) -> &'a BitsWord {
-        // SAFETY: before the base lie the bitmaps, in the same mapping since a page was opened.
-        let words = unsafe { self.base.sub(bits_offset(bits, class)) }.cast::<BitsWord>();
-        // SAFETY: each class has a bit for every granule that can be named.
-        let word = unsafe { words.add(class.word(granule)) };
+        // SAFETY: as the caller promises.
+        let word = unsafe { self.word_ptr(bits, class, granule) };
         // SAFETY: the words of a page opened for the class are accessible, aligned, and atomics for as long as
         // the space lives.
         unsafe { word.as_ref() }
@@ -329,9 +339,11 @@ impl<'a> View<'a> {
     #[inline(always)]
     pub(crate) unsafe fn words(self, bits: Bits, class: Class, page: u32) -> &'a [BitsWord] {
         // SAFETY: as the caller promises.
-        let first = unsafe { self.word(bits, class, Granule::new(page, 0)) };
-        // SAFETY: the words of a page are contiguous.
-        unsafe { core::slice::from_raw_parts(first, class.page_words()) }
+        let first = unsafe { self.word_ptr(bits, class, Granule::new(page, 0)) };
+        // The pointer is into the whole mapping, so it may be followed past its first word.
+        let words = NonNull::slice_from_raw_parts(first, class.page_words());
+        // SAFETY: the words of a page are contiguous, accessible and atomics for as long as the space lives.
+        unsafe { words.as_ref() }
     }
 }
 

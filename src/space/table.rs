@@ -11,7 +11,7 @@ use core::ptr::{NonNull, null, null_mut};
 
 use crate::bitmap::{Bits, Class};
 use crate::config::Limit;
-use crate::handle::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
+use crate::geometry::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
 use crate::sync::BitsWord;
 use crate::tag::Tag;
 

@@ -10,7 +10,7 @@ use core::num::NonZeroU32;
 use core::ops::Range;
 
 use crate::handle::RawHandle;
-use crate::page::Store;
+use crate::store::{MAX_WAITER, Store};
 use crate::trace::chunked_vec::ChunkedVec;
 
 /// The number of a record, from one on.
@@ -54,11 +54,7 @@ impl Ephemerons {
     /// Begins to take down the value of an ephemeron.
     pub(crate) fn begin(&mut self, key: RawHandle) -> RecordIndex {
         let number = self.records.len() + 1;
-        assert!(
-            number <= Store::MAX_WAITER as usize,
-            "slotgc: more than {} ephemerons wait",
-            Store::MAX_WAITER
-        );
+        assert!(number <= MAX_WAITER as usize, "slotgc: more than {} ephemerons wait", MAX_WAITER);
         let index = RecordIndex(NonZeroU32::new(number as u32).expect("numbers begin with one"));
         let outer = self.open.replace(index);
         let (first_edge, more_edges) = (None, 0..0);

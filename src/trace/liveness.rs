@@ -5,7 +5,7 @@ use core::cell::{Cell, RefCell};
 use bumpalo::Bump;
 
 use crate::handle::{RawHandle, Weak};
-use crate::page::Headers;
+use crate::store::Headers;
 
 use crate::trace::{Destroyed, Discarded, Era, Handle, LOOK_AHEAD, Trace};
 
@@ -94,7 +94,8 @@ impl<'a> Liveness<'a> {
     /// Whether the object lives on. O(1); touches the object's page.
     #[inline]
     pub fn is_live(&self, h: impl Handle) -> bool {
-        self.is_live_weak(h.downgrade())
+        let heap = h.heap_number();
+        (heap == 0 || heap == self.headers.heap_number()) && self.is_live_weak(h.downgrade())
     }
 
     #[inline]

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
-use crate::page::{Color, Look, Store};
-use crate::trace::{EdgeStack, Ephemerons, Era, Spill, Trace};
+use crate::store::{Color, Look, Store};
+use crate::trace::{EdgeStack, Ephemerons, Era, RecordIndex, Spill, Trace};
 
 /// How many handles ahead a loop over a weak collection asks for their headers.
 pub(crate) const LOOK_AHEAD: usize = 16;
@@ -184,12 +184,10 @@ impl<'a> Tracer<'a> {
         self.side.weak_collections
     }
 
-    /// A table begins or ends to trace its entries.
-    pub(crate) fn nest(&mut self, begins: bool) {
-        match begins {
-            true => self.side.nested += 1,
-            false => self.side.nested -= 1,
-        }
+    /// A table begins to trace its entries, until what this returns is dropped.
+    pub(crate) fn nest(&mut self) -> Nested<'_, 'a> {
+        self.side.nested += 1;
+        Nested(self)
     }
 
     /// Whether the table that is tracing its entries may leave some to another call: it is one of an object's own, which
@@ -228,17 +226,8 @@ impl<'a> Tracer<'a> {
 
     /// Sets the value's edges discarded until the key is marked.
     fn wait_for<V: Trace>(&mut self, key: RawHandle, value: &V) {
-        let start = self.side.gathered.len();
-        let edges = core::mem::take(&mut self.edges);
-        let gathering = core::mem::replace(&mut self.side.gathering, true);
-        let record = self.side.ephemerons.begin(key);
-        self.side.nested += 1;
-        value.trace(self);
-        self.side.nested -= 1;
-        self.side.ephemerons.end(self.store, record, &self.side.gathered[start..]);
-        self.side.gathered.truncate(start);
-        self.side.gathering = gathering;
-        self.edges = edges;
+        let gathering = Gathering::begin(self, key);
+        value.trace(gathering.tracer);
     }
 
     /// Lets go what waits for this object.
@@ -264,6 +253,63 @@ impl<'a> Tracer<'a> {
             }
             next = self.side.ephemerons.next(record);
         }
+    }
+}
+
+/// The edges of an ephemeron's value are being gathered; what was at hand before is put back when this is dropped. By then
+/// the value's `trace` may have panicked, and whoever called it may catch that: the tracer goes on as it was, and the value
+/// has the edges that it reported.
+struct Gathering<'t, 'a> {
+    tracer: &'t mut Tracer<'a>,
+    edges: EdgeStack,
+    gathering: bool,
+    record: RecordIndex,
+    /// Where the value's edges begin.
+    start: usize,
+}
+
+impl<'t, 'a> Gathering<'t, 'a> {
+    fn begin(tracer: &'t mut Tracer<'a>, key: RawHandle) -> Self {
+        let start = tracer.side.gathered.len();
+        let record = tracer.side.ephemerons.begin(key);
+        let edges = core::mem::take(&mut tracer.edges);
+        let gathering = core::mem::replace(&mut tracer.side.gathering, true);
+        tracer.side.nested += 1;
+        Self { tracer, edges, gathering, record, start }
+    }
+}
+
+impl Drop for Gathering<'_, '_> {
+    fn drop(&mut self) {
+        let Tracer { side, store, edges, .. } = &mut *self.tracer;
+        side.nested -= 1;
+        side.ephemerons.end(store, self.record, &side.gathered[self.start..]);
+        side.gathered.truncate(self.start);
+        side.gathering = self.gathering;
+        *edges = core::mem::take(&mut self.edges);
+    }
+}
+
+/// A table is tracing its entries.
+pub(crate) struct Nested<'t, 'a>(&'t mut Tracer<'a>);
+
+impl<'a> core::ops::Deref for Nested<'_, 'a> {
+    type Target = Tracer<'a>;
+
+    fn deref(&self) -> &Tracer<'a> {
+        self.0
+    }
+}
+
+impl core::ops::DerefMut for Nested<'_, '_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0
+    }
+}
+
+impl Drop for Nested<'_, '_> {
+    fn drop(&mut self) {
+        self.0.side.nested -= 1;
     }
 }
 

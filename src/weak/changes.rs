@@ -171,6 +171,11 @@ impl Changes {
         Some((walk.next.load(Relaxed), &self.fresh[seen..]))
     }
 
+    /// A slice of the walk begins. Dropped before it is finished, the walk begins anew.
+    pub(crate) fn walking(&self) -> Walking<'_> {
+        Walking(self.walk.as_deref())
+    }
+
     /// The walk came to this bucket; `None` is the end.
     pub(crate) fn walked(&self, next: Option<usize>) {
         if let Some(walk) = &self.walk {
@@ -233,6 +238,23 @@ impl Changes {
     fn stop_walk(&mut self) {
         if let Some(walk) = &mut self.walk {
             walk.stop();
+        }
+    }
+}
+
+/// A slice of a walk under way.
+pub(crate) struct Walking<'a>(Option<&'a Walk>);
+
+impl Walking<'_> {
+    pub(crate) fn finish(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Walking<'_> {
+    fn drop(&mut self) {
+        if let Some(walk) = self.0 {
+            walk.on.store(false, Relaxed);
         }
     }
 }

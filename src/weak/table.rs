@@ -121,9 +121,7 @@ impl<E> Table<E> {
         trace: impl Fn(&mut Tracer<'_>, &'e E) + Copy,
     ) {
         let weak_collections = tracer.weak_collections();
-        tracer.nest(true);
-        self.trace_entries(tracer, target, trace);
-        tracer.nest(false);
+        self.trace_entries(&mut tracer.nest(), target, trace);
         if tracer.weak_collections() != weak_collections {
             self.changes.note_nested();
         }
@@ -142,15 +140,19 @@ impl<E> Table<E> {
         if !tracer.may_leave_unfinished() {
             return self.trace_all(tracer, target, trace);
         }
+        // Until this returns: after a panic in an entry's `trace`, which somebody may catch, it is not known how far it came.
+        let walking = self.changes.walking();
         let Some((start, fresh)) = self.changes.walk(&era) else {
             tracer.spend(self.entries.len());
-            return self.trace_all(tracer, target, trace);
+            self.trace_all(tracer, target, trace);
+            return walking.finish();
         };
         tracer.spend(fresh.len());
         self.trace_fresh(tracer, fresh, trace);
         let buckets = self.entries.num_buckets();
         if start >= buckets {
-            return self.changes.walked(None);
+            self.changes.walked(None);
+            return walking.finish();
         }
         let len = self.entries.len();
         if start == 0 && (tracer.slice() >= len || self.changes.is_restless()) {
@@ -160,7 +162,8 @@ impl<E> Table<E> {
                 false => tracer.grant(len),
             }
             self.trace_all(tracer, target, trace);
-            return self.changes.walked(None);
+            self.changes.walked(None);
+            return walking.finish();
         }
         let mut next = start;
         while next < buckets && tracer.slice() > 0 {
@@ -177,6 +180,7 @@ impl<E> Table<E> {
             next = end;
         }
         self.changes.walked((next < buckets).then_some(next));
+        walking.finish();
         if next < buckets {
             tracer.leave_unfinished();
         }

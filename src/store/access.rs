@@ -1,0 +1,234 @@
+//! Access: the write barrier, references to objects, iteration, and objects ended by hand.
+#![expect(unsafe_code, reason = "several references at once, into different slots")]
+
+use alloc::vec::Vec;
+
+use crate::bitmap::{Bits, Class, ones, read_word};
+use crate::geometry::Granule;
+use crate::handle::RawHandle;
+use crate::space::Space;
+use crate::store::look::Headers;
+use crate::store::pages::{PageMeta, Past};
+use crate::store::slot::Slot;
+use crate::store::{Look, Store, Vacated};
+
+/// Whether a change of an object is logged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Barrier {
+    /// It may hold handles: the collector is to trace it again.
+    Log,
+    /// It holds none.
+    None,
+}
+
+impl Barrier {
+    #[inline(always)]
+    pub(crate) const fn of(needs_trace: bool) -> Self {
+        if needs_trace { Barrier::Log } else { Barrier::None }
+    }
+}
+
+/// The write barrier: whoever gets a `&mut T` passes here. One test of the header, which is at hand.
+#[inline(always)]
+fn log<T>(dirty: &mut Vec<RawHandle>, slot: Slot<'_, T>, raw: RawHandle, barrier: Barrier) {
+    // The first change of an object since it was traced. (Or before, while a full collection marks; then the entry is
+    // one too many.)
+    if barrier == Barrier::Log && !slot.is_logged() {
+        slot.note_logged();
+        push(dirty, raw);
+    }
+}
+
+#[inline]
+fn push(dirty: &mut Vec<RawHandle>, raw: RawHandle) {
+    dirty.push(raw);
+}
+
+impl Store {
+    /// Logs a change of a living object.
+    #[inline(always)]
+    pub(super) fn note_change<T: 'static>(&mut self, raw: RawHandle, barrier: Barrier) {
+        let Self { space, dirty, .. } = self;
+        if let Some(slot) = Look::of(space).find::<T>(raw) {
+            log(dirty, slot, raw, barrier);
+        }
+    }
+
+    /// The number of objects that were changed since they were last traced.
+    pub(crate) fn dirty_len(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// The next object that was changed since it was last traced; the latest first.
+    pub(crate) fn next_dirty(&mut self) -> Option<RawHandle> {
+        self.dirty.pop()
+    }
+
+    /// Whether the object was changed since it was last traced, or since this was last called.
+    pub(crate) fn take_change(&self, raw: RawHandle) -> bool {
+        self.untyped(raw.granule()).is_some_and(Slot::take_logged)
+    }
+
+    /// Prefetches the headers of the next so many.
+    pub(crate) fn prefetch_dirty(&self, len: usize) {
+        let next = self.dirty.iter().rev().take(len);
+        next.for_each(|raw| self.look().prefetch_near(raw.granule()));
+    }
+
+    /// Everything is white, so that all that is reached will be traced.
+    pub(crate) fn forget_dirty(&mut self) {
+        const KEEP: usize = 64 * 1024;
+        self.dirty.clear();
+        self.dirty.shrink_to(KEEP);
+    }
+
+    #[inline(always)]
+    pub(crate) fn get_mut<T: 'static>(&mut self, raw: RawHandle, barrier: Barrier) -> Option<&mut T> {
+        // SAFETY: the store is borrowed mutably for as long as the reference.
+        unsafe { self.get_mut_apart(raw, barrier) }
+    }
+
+    /// As `get_mut`, for as long as the caller likes.
+    ///
+    /// # Safety
+    /// While the reference lives the store may be used, but this object's value must not be accessed by any
+    /// other way, nor the object be ended.
+    #[inline(always)]
+    pub(crate) unsafe fn get_mut_apart<'a, T: 'static>(
+        &mut self,
+        raw: RawHandle,
+        barrier: Barrier,
+    ) -> Option<&'a mut T> {
+        let Self { space, dirty, .. } = self;
+        let slot = Look::of(space).find::<T>(raw)?;
+        log(dirty, slot, raw, barrier);
+        // SAFETY: the caller keeps everybody else away. Pages never move.
+        unsafe { slot.exclusive() }.get_mut(raw)
+    }
+
+    /// Several objects at once; `None` if one is dead or two are the same.
+    pub(crate) fn get_disjoint_mut<T: 'static, const N: usize>(
+        &mut self,
+        handles: [RawHandle; N],
+        barrier: Barrier,
+    ) -> Option<[&mut T; N]> {
+        for (index, handle) in handles.iter().enumerate() {
+            if !self.is_alive::<T>(*handle) || handles[..index].contains(handle) {
+                return None;
+            }
+        }
+        // SAFETY: the handles are alive and differ, hence so do the slots, and `&mut self` keeps everybody else away.
+        Some(handles.map(|raw| unsafe { self.get_mut_apart(raw, barrier) }.expect("seen alive just now")))
+    }
+
+    /// Two objects at once; `None` if one is dead or the two are the same.
+    pub(crate) fn get_pair_mut<A: 'static, B: 'static>(
+        &mut self,
+        (a, a_barrier): (RawHandle, Barrier),
+        (b, b_barrier): (RawHandle, Barrier),
+    ) -> Option<(&mut A, &mut B)> {
+        if a.granule() == b.granule() || !self.is_alive::<A>(a) || !self.is_alive::<B>(b) {
+            return None;
+        }
+        // SAFETY: `&mut self` keeps everybody else away.
+        let a = unsafe { self.get_mut_apart(a, a_barrier) }?;
+        // SAFETY: likewise; the granules differ, so it is another slot than `a`'s.
+        let b = unsafe { self.get_mut_apart(b, b_barrier) }?;
+        Some((a, b))
+    }
+
+    /// Calls `change`, which adds no edges, with an object and what may be read beside it: generations and white
+    /// bits.
+    pub(crate) fn with_headers<T: 'static, R>(
+        &mut self,
+        raw: RawHandle,
+        change: impl FnOnce(&mut T, Headers<'_>) -> R,
+    ) -> Option<R> {
+        // SAFETY: `&mut self` keeps everybody else away, and `Headers` reads headers only, which are no part of the
+        // value.
+        let value = unsafe { self.get_mut_apart(raw, Barrier::None) }?;
+        Some(change(value, Headers::of(self)))
+    }
+
+    /// Every living object in these pages, in slot order.
+    pub(crate) fn iter<'a, T: 'static>(
+        &'a self,
+        pages: &'a [u32],
+    ) -> impl Iterator<Item = (RawHandle, &'a T)> {
+        living::<T>(&self.space, &self.pages, pages).filter_map(|(raw, slot)| Some((raw, slot.get(raw)?)))
+    }
+
+    /// Every living object in these pages, in slot order.
+    pub(crate) fn iter_mut<'a, T: 'static>(
+        &'a mut self,
+        pages: &'a [u32],
+        barrier: Barrier,
+    ) -> impl Iterator<Item = (RawHandle, &'a mut T)> {
+        let Self { space, pages: metas, dirty, .. } = self;
+        living::<T>(space, metas, pages).filter_map(move |(raw, slot)| {
+            log(dirty, slot, raw, barrier);
+            // SAFETY: `living` returns each slot once, and the store is borrowed mutably for as long as the reference;
+            // the iterator reads headers and bitmaps only.
+            Some((raw, unsafe { slot.exclusive() }.get_mut(raw)?))
+        })
+    }
+
+    // ---- Death by hand
+
+    /// Ends an object's life and returns its value. The slot stays occupied.
+    pub(crate) fn take<T: 'static>(&mut self, raw: RawHandle) -> Option<(T, Vacated)> {
+        let value = self.slot_mut::<T>(raw.granule())?.take(raw)?;
+        self.note_past(raw.granule().page(), Past::Recycled);
+        Some((value, Vacated::after(raw)))
+    }
+
+    /// Ends an object's life; the value waits for [`drop_slot`](Self::drop_slot). The slot stays occupied.
+    pub(crate) fn kill<T: 'static>(&mut self, raw: RawHandle) -> Option<Vacated> {
+        let is_own = self.slot_mut::<T>(raw.granule())?.doom(raw);
+        is_own.then(|| {
+            self.note_past(raw.granule().page(), Past::Recycled);
+            Vacated::after(raw)
+        })
+    }
+
+    /// Takes the value of an object that died out of its slot, unless its destructor ran or it was taken before.
+    pub(crate) fn exhume<T: 'static>(&mut self, raw: RawHandle) -> Option<T> {
+        self.slot_mut::<T>(raw.granule())?.exhume(raw)
+    }
+
+    /// Runs the destructor of a value whose object was killed, if it has not run yet.
+    pub(crate) fn drop_slot<T: 'static>(&mut self, granule: Granule) {
+        if let Some(mut slot) = self.slot_mut::<T>(granule) {
+            slot.drop_doomed();
+        }
+    }
+
+    /// Frees a slot whose object is gone, so that it can be claimed again.
+    pub(crate) fn free(&mut self, granule: Granule) {
+        if let Some(slot) = self.untyped(granule) {
+            assert!(!slot.generation().is_occupied(), "only a dead object's slot is freed");
+            self.clear(Bits::Occupied, granule);
+            self.clear(Bits::White, granule);
+        }
+    }
+}
+
+/// The slots of all living objects in these pages, in order, each once.
+fn living<'a, T: 'static>(
+    space: &'a Space,
+    metas: &'a [PageMeta],
+    pages: &'a [u32],
+) -> impl Iterator<Item = (RawHandle, Slot<'a, T>)> + 'a {
+    let look = Look::of(space);
+    pages.iter().flat_map(move |page| {
+        let words = look.words(metas, Bits::Occupied, *page).iter().enumerate();
+        words.flat_map(move |(word, occupied)| {
+            ones(read_word(occupied)).filter_map(move |bit| {
+                let granule = Granule::of_slot::<T>(*page, Class::of::<T>().slot::<T>(word, bit));
+                let slot = look.slot::<T>(granule)?;
+                let generation = slot.generation();
+                generation.is_occupied().then(|| (RawHandle::new(granule, generation), slot))
+            })
+        })
+    })
+}

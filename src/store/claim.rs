@@ -1,0 +1,181 @@
+//! Claims: slots set aside for allocation, and how objects come into them.
+
+use crate::bitmap::{Bits, Class, Valid, ones, read_word, write_word};
+use crate::geometry::Granule;
+use crate::handle::{Generation, RawHandle};
+use crate::store::pages::Past;
+use crate::store::slot::{SlotMut, Start};
+use crate::store::{Barrier, Store, Vacated};
+
+/// Up to 64 neighbouring slots set aside for allocation. Their bits in `occupied` are set and nobody else
+/// hands them out.
+pub(crate) struct Claim {
+    page: u32,
+    word: usize,
+    /// Slots not handed out yet.
+    free: u64,
+    /// The free slots, plus slots handed out but not yet reported.
+    all: u64,
+    first: Generation,
+    /// What the headers of its objects begin with.
+    start: Start,
+}
+
+/// Slots of a word in which objects were made.
+#[derive(Clone, Copy)]
+pub(crate) struct Made {
+    pub(crate) page: u32,
+    pub(crate) word: usize,
+    pub(crate) bits: u64,
+}
+
+/// What the collector knows of objects that are made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Age {
+    /// White: they die unless the next collection, a minor one too, reaches them.
+    Young,
+    /// Not white: they outlive the collection under way, which is to trace them.
+    Traced,
+    /// Not white, and all that they refer to is not.
+    Old,
+}
+
+impl Claim {
+    /// A claim without slots.
+    pub(crate) const EMPTY: Claim =
+        Claim { page: 0, word: 0, free: 0, all: 0, first: Generation::ZERO, start: Start::Clean };
+
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.free == 0
+    }
+
+    /// The word of the claim in its page.
+    pub(crate) fn word(&self) -> usize {
+        self.word
+    }
+
+    /// The slots that were handed out since this was last called.
+    pub(crate) fn take_handed_out(&mut self) -> Made {
+        let bits = self.all & !self.free;
+        self.all = self.free;
+        Made { page: self.page, word: self.word, bits }
+    }
+
+    /// Whether the slot of a bit is set aside and not handed out.
+    pub(crate) fn has(&self, granule: Granule, class: Class) -> bool {
+        let word = class.word(granule) % class.page_words();
+        granule.page() == self.page && word == self.word && self.free & class.mask(granule) != 0
+    }
+}
+
+impl Store {
+    /// Claims the free slots of the next word of a page of `T` from `word` on; `None` if there is none, or if the
+    /// page is still to be swept.
+    pub(crate) fn claim<T: 'static>(
+        &mut self,
+        page: u32,
+        word: usize,
+        age: Age,
+        barrier: Barrier,
+    ) -> Option<Claim> {
+        if !self.look().is_page_of::<T>(Granule::new(page, 0)) {
+            return None;
+        }
+        let words = self.words(Bits::Occupied, page);
+        for (word, occupied) in words.iter().enumerate().skip(word) {
+            let free = !read_word(occupied) & Valid::<T>::bits(word);
+            if free == 0 {
+                continue;
+            }
+            write_word(occupied, read_word(occupied) | free);
+            let past = &mut self.pasts[page as usize];
+            *past = if *past == Past::Fresh { Past::Fresh } else { Past::Recycled };
+            if age == Age::Young {
+                let white = &self.words(Bits::White, page)[word];
+                write_word(white, read_word(white) | free);
+            }
+            let first = self.pages[page as usize].first();
+            let start =
+                if age == Age::Old || barrier == Barrier::None { Start::Clean } else { Start::Logged };
+            return Some(Claim { page, word, free, all: free, first, start });
+        }
+        None
+    }
+
+    /// Frees the slots of a claim that were not used.
+    pub(crate) fn unclaim(&mut self, claim: Claim) {
+        for bits in [Bits::Occupied, Bits::White] {
+            let word = &self.words(bits, claim.page)[claim.word];
+            write_word(word, read_word(word) & !claim.free);
+        }
+    }
+
+    /// The handles of the objects in these slots of a page of `T`.
+    pub(crate) fn each_of<T: 'static>(
+        &self,
+        page: u32,
+        word: usize,
+        bits: u64,
+        visit: &mut dyn FnMut(RawHandle),
+    ) {
+        for bit in ones(bits) {
+            let granule = Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
+            let generation = self.look().generation::<T>(granule);
+            if let Some(generation) = generation.filter(|generation| generation.is_occupied()) {
+                visit(RawHandle::new(granule, generation));
+            }
+        }
+    }
+
+    /// Puts a value into the next slot of a claim. The claim must have one.
+    #[inline(always)]
+    pub(crate) fn fill<T: 'static>(&mut self, claim: &mut Claim, value: T) -> RawHandle {
+        let (first, start) = (claim.first, claim.start);
+        let (mut slot, granule) = self.next_slot::<T>(claim);
+        RawHandle::new(granule, slot.occupy(first, start, value))
+    }
+
+    /// Takes the next slot of a claim and leaves it reserved. The handle is what
+    /// [`fill_reserved`](Self::fill_reserved) will make true.
+    pub(crate) fn reserve<T: 'static>(&mut self, claim: &mut Claim) -> RawHandle {
+        let first = claim.first;
+        let (mut slot, granule) = self.next_slot::<T>(claim);
+        RawHandle::new(granule, slot.reserve(first))
+    }
+
+    #[inline(always)]
+    fn next_slot<T: 'static>(&mut self, claim: &mut Claim) -> (SlotMut<'_, T>, Granule) {
+        assert!(claim.free != 0, "a claim with a free slot");
+        let bit = claim.free.trailing_zeros();
+        claim.free &= claim.free - 1;
+        let granule = Granule::of_slot::<T>(claim.page, Class::of::<T>().slot::<T>(claim.word, bit));
+        let slot = self.slot_mut::<T>(granule).expect("a claim of slots of T");
+        (slot, granule)
+    }
+
+    /// Puts the value into the slot that was reserved for this handle. Gives it back if there is none.
+    pub(crate) fn fill_reserved<T: 'static>(
+        &mut self,
+        raw: RawHandle,
+        value: T,
+        barrier: Barrier,
+    ) -> Result<(), T> {
+        let Some(mut slot) = self.slot_mut::<T>(raw.granule()) else {
+            return Err(value);
+        };
+        slot.occupy_reserved(raw, value)?;
+        // A collection may have passed over the slot while it was empty.
+        self.note_change::<T>(raw, barrier);
+        Ok(())
+    }
+
+    /// Gives the slot that was reserved for this handle up, if there is one: the handle is never made true.
+    pub(crate) fn abandon_reserved<T: 'static>(&mut self, raw: RawHandle) -> Option<Vacated> {
+        let is_own = self.slot_mut::<T>(raw.granule())?.abandon(raw);
+        is_own.then(|| {
+            self.note_past(raw.granule().page(), Past::Recycled);
+            Vacated::after(raw)
+        })
+    }
+}

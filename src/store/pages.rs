@@ -1,0 +1,202 @@
+//! Pages: opening them for a type, closing them, giving their memory back, counting their slots.
+
+use core::mem::needs_drop;
+
+use crate::bitmap::{Bits, Class, read_word, write_word};
+use crate::config::Limit;
+use crate::geometry::{Geometry, Granule, PAGE_GRANULES};
+use crate::handle::Generation;
+use crate::store::Store;
+use crate::tag::Tag;
+
+/// What is known of the objects that a page has had. As long as no slot has had two, an occupied slot's object is its
+/// first, and the slot's generation that at which the page began.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Past {
+    /// None is gone.
+    Fresh,
+    /// Some are, and their slots are not occupied.
+    Vacated,
+    /// Slots were used again, or the occupied ones are not all alive.
+    Recycled,
+}
+
+/// What is known of a page besides its tag. Eight bytes, so that one line describes eight pages.
+#[derive(Clone, Copy)]
+pub(crate) struct PageMeta {
+    /// The generation at which its fresh slots start.
+    first: Generation,
+    /// The pool that the page belongs to.
+    pub(super) pool: u16,
+    /// Granules from one slot to the next; the whole page where an object takes a run of pages.
+    pub(super) slot_granules: u16,
+}
+
+const _: () = assert!(size_of::<PageMeta>() == 8);
+
+impl PageMeta {
+    pub(super) fn first(&self) -> Generation {
+        self.first
+    }
+
+    /// The class of its slots.
+    #[inline(always)]
+    pub(super) fn class(&self) -> Class {
+        Class::of_slots(self.slot_granules.into())
+    }
+}
+
+impl Store {
+    /// Opens a page for `T` (a run of pages where `T` is larger than one), all slots free.
+    pub(crate) fn open_page<T: 'static>(&mut self, pool: u16, first: Generation) -> Result<u32, Limit> {
+        let () = Geometry::<T>::FITS;
+        let run = Geometry::<T>::RUN_PAGES;
+        let page = self.space.open(run, Class::of::<T>())?;
+        let slot_granules = Geometry::<T>::SLOT_GRANULES.min(PAGE_GRANULES) as u16;
+        self.pages.resize((page + run) as usize, PageMeta { first, pool, slot_granules });
+        self.pasts.resize((page + run) as usize, Past::Fresh);
+        // Only the first page of a run: no slot begins in the others.
+        self.space.set_tag(page, Tag::of::<T>());
+        Ok(page)
+    }
+
+    /// Puts a page in which all objects died out of access, so that every handle into it is dead. O(1); the
+    /// generations are bumped when the page is next used. For types without destructors only.
+    pub(crate) fn close_page(&mut self, page: u32) {
+        self.note_past(page, Past::Vacated);
+        self.space.set_tag(page, Tag::NONE);
+        for bits in [Bits::Occupied, Bits::White] {
+            self.words(bits, page).iter().for_each(|word| write_word(word, 0));
+        }
+    }
+
+    /// Undoes `close_page`: bumps the generations of the dead and opens the page to access. Reports the slots
+    /// whose generations are used up.
+    pub(crate) fn reopen_closed<T: 'static>(&mut self, page: u32, mut retire: impl FnMut(Granule)) {
+        assert!(!needs_drop::<T>(), "a page of values with destructors is not closed");
+        self.space.set_tag(page, Tag::of::<T>());
+        for slot_index in 0..Geometry::<T>::PAGE_SLOTS {
+            let granule = Granule::of_slot::<T>(page, slot_index);
+            let mut slot = self.slot_mut::<T>(granule).expect("the page is one of T's");
+            let was_occupied = slot.look().generation().is_occupied();
+            if was_occupied && slot.forget() == Generation::ZERO {
+                self.set_occupied(granule);
+                retire(granule);
+            }
+        }
+    }
+
+    fn set_occupied(&self, granule: Granule) {
+        if let Some((word, mask)) = self.bit(Bits::Occupied, granule) {
+            write_word(word, read_word(word) | mask);
+        }
+    }
+
+    /// Gives the memory of a page without occupied slots back to the system. Its slots, made again, start
+    /// above every generation that was handed out.
+    pub(crate) fn release_page<T: 'static>(&mut self, page: u32) {
+        assert!(self.is_vacant(page), "a released page has no occupied slot");
+        let meta = self.pages[page as usize];
+        let mut last = Generation::ZERO;
+        // A page that was closed still holds the odd generations of its dead.
+        self.space.set_tag(page, Tag::of::<T>());
+        for slot_index in 0..Geometry::<T>::PAGE_SLOTS {
+            let slot = self.look().slot::<T>(Granule::of_slot::<T>(page, slot_index)).expect("a page of T's");
+            assert!(!slot.is_doomed(), "a released page has no value left to drop");
+            last = last.max(slot.generation());
+        }
+        // Odd: the next tenant's, one above the last one's. If that is past the end the page is of no more use.
+        let next = if last.is_occupied() { last.0.checked_add(2) } else { Some(last.0 + 1) };
+        let first = next.map_or(Generation::ZERO, |next| meta.first.max(Generation(next)));
+        self.pages[page as usize].first = first;
+        self.space.set_tag(page, Tag::NONE);
+        self.space.release(page, Geometry::<T>::RUN_PAGES);
+    }
+
+    /// Undoes `release_page`; `false` if the page's generations are used up.
+    pub(crate) fn reopen_released<T: 'static>(&mut self, page: u32) -> Result<bool, Limit> {
+        let meta = self.pages[page as usize];
+        if meta.first == Generation::ZERO {
+            return Ok(false);
+        }
+        self.space.reopen(page, Geometry::<T>::RUN_PAGES)?;
+        self.space.set_tag(page, Tag::of::<T>());
+        self.pasts[page as usize] = Past::Fresh;
+        Ok(true)
+    }
+
+    /// The program is between two frames.
+    pub(crate) fn note_frame(&mut self) {
+        self.space.note_frame();
+    }
+
+    pub(super) fn note_past(&mut self, page: u32, past: Past) {
+        let known = &mut self.pasts[page as usize];
+        *known = past.max(*known);
+    }
+
+    // ---- Counting
+
+    /// Whether no slot of the page is occupied.
+    pub(crate) fn is_vacant(&self, page: u32) -> bool {
+        self.words(Bits::Occupied, page).iter().all(|word| read_word(word) == 0)
+    }
+
+    /// Occupied slots of the page.
+    pub(crate) fn occupied_len(&self, page: u32) -> u32 {
+        self.words(Bits::Occupied, page).iter().map(|word| read_word(word).count_ones()).sum()
+    }
+
+    /// White slots of the page; `None` if every occupied one is.
+    pub(crate) fn white_len(&self, page: u32) -> Option<u32> {
+        let white = self.words(Bits::White, page);
+        let occupied = self.words(Bits::Occupied, page);
+        let some_black =
+            white.iter().zip(occupied).any(|(white, occupied)| read_word(white) != read_word(occupied));
+        some_black.then(|| white.iter().map(|word| read_word(word).count_ones()).sum())
+    }
+
+    /// White slots of the page.
+    pub(crate) fn white_slots_len(&self, page: u32) -> usize {
+        self.words(Bits::White, page).iter().map(|word| read_word(word).count_ones() as usize).sum()
+    }
+
+    /// Words of bits that the page has.
+    pub(crate) fn page_words(&self, page: u32) -> usize {
+        self.pages[page as usize].class().page_words()
+    }
+
+    // ---- Colors of whole pages
+
+    /// All white: every occupied slot of these pages is up for collection.
+    pub(crate) fn whiten(&mut self, pages: &[u32]) {
+        for page in pages {
+            let occupied = self.words(Bits::Occupied, *page);
+            self.words(Bits::White, *page)
+                .iter()
+                .zip(occupied)
+                .for_each(|(white, word)| write_word(white, read_word(word)));
+        }
+    }
+
+    /// Makes everything white in a page dead at once; its sweep comes later. Nothing happens to a page without.
+    pub(crate) fn veil(&mut self, page: u32) {
+        let tag = self.space.view().tag(page);
+        if tag != Tag::NONE && self.words(Bits::White, page).iter().any(|word| read_word(word) != 0) {
+            self.space.set_tag(page, tag.veiled());
+        }
+    }
+
+    /// Opens a page again, whose dead were swept.
+    pub(crate) fn unveil(&mut self, page: u32) {
+        let tag = self.space.view().tag(page);
+        if tag.is_veiled() {
+            self.space.set_tag(page, tag.unveiled());
+        }
+    }
+
+    /// Whether the page has dead objects that resolve no longer and are not swept yet.
+    pub(crate) fn is_veiled(&self, page: u32) -> bool {
+        self.space.view().tag(page).is_veiled()
+    }
+}

@@ -1,0 +1,489 @@
+//! A slot: one header of 8 bytes and room for one value. THE unsafe file: every value is written, read and dropped
+//! here.
+//!
+//! What a slot holds is said by its header alone, which is always initialised, since fresh pages read as zero:
+//!
+//! ```text
+//! generation  flags      state      value
+//! even        -          free       none
+//! even        RESERVED   reserved   none; a handle of the next generation was given out
+//! odd         -          occupied   initialised: the object is alive
+//! even        DOOMED     doomed     initialised: the object is dead, its destructor has not run
+//! ```
+//!
+//! The header changes by *transitions* only, the methods of [`SlotMut`]. Each checks the state that it starts from, and
+//! refuses any other. So whoever calls them, in whatever order: a value is never read where none is, never written over,
+//! never dropped twice. A `SlotMut` is the only access to its slot, so no transition happens behind a reference to a value.
+//!
+//! Notes in the flags, which say nothing about the value, may change through a shared [`Slot`]: they are atomics.
+#![expect(unsafe_code, reason = "reads and writes values through their addresses; see the argument above")]
+
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use crate::geometry::{GRANULE_BYTES, HEADER_BYTES};
+use crate::handle::{Generation, RawHandle};
+use crate::sync::{FlagsWord, Ordering};
+
+/// What stands before each value.
+#[repr(C)]
+struct Header {
+    generation: Generation,
+    flags: FlagsWord,
+}
+
+const _: () = assert!(size_of::<Header>() == HEADER_BYTES && align_of::<Header>() <= GRANULE_BYTES);
+
+/// The object is dead (the generation is even) but its destructor has not run yet.
+const DOOMED: u32 = 1;
+/// Something is registered on the object, to be told of its death.
+const WATCHED: u32 = 2;
+/// The object was changed or made since it was last traced, and the collector knows or will see for itself: the
+/// handle is in `dirty`, or the slot is white, or the object was made while marking.
+const LOGGED: u32 = 4;
+/// The object asked for its `prune` in the collection under way.
+const WEAK_OWNER: u32 = 8;
+/// The slot waits for the object that `alloc_cyclic` is making.
+const RESERVED: u32 = 16;
+/// The rest of the flags is a number: of the ephemerons that wait for the object to be marked, zero if none does.
+const WAITER_SHIFT: u32 = 5;
+
+/// The largest number that a slot can keep for what waits for its object.
+pub(crate) const MAX_WAITER: u32 = u32::MAX >> WAITER_SHIFT;
+
+/// With what notes an object begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Start {
+    /// The next change is to be logged.
+    Clean,
+    /// It counts as logged already.
+    Logged,
+}
+
+impl Start {
+    #[inline(always)]
+    fn flags(self) -> u32 {
+        match self {
+            Start::Clean => 0,
+            Start::Logged => LOGGED,
+        }
+    }
+}
+
+/// A slot of `T`, or of an unknown type for `T = ()`, to be looked at.
+pub(super) struct Slot<'a, T> {
+    header: NonNull<Header>,
+    /// The store is borrowed.
+    store: PhantomData<&'a T>,
+}
+
+impl<T> Clone for Slot<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Slot<'_, T> {}
+
+impl<'a, T> Slot<'a, T> {
+    /// The value follows the header at the next multiple of its alignment.
+    const VALUE_OFFSET: usize = if align_of::<T>() > HEADER_BYTES { align_of::<T>() } else { HEADER_BYTES };
+
+    /// The slot at this address.
+    ///
+    /// # Safety
+    /// For `'a`: `start` is a slot boundary of an open page of `T`'s (of any type's for `T = ()`), its memory was changed
+    /// by this file only since it read as zero, and no [`SlotMut`] of it is used.
+    #[inline(always)]
+    pub(super) unsafe fn at(start: NonNull<u8>) -> Self {
+        Self { header: start.cast(), store: PhantomData }
+    }
+
+    /// The same slot, to be changed.
+    ///
+    /// # Safety
+    /// For `'b` nobody else uses the slot or a reference to its value.
+    #[inline(always)]
+    pub(super) unsafe fn exclusive<'b>(self) -> SlotMut<'b, T> {
+        SlotMut(Slot { header: self.header, store: PhantomData })
+    }
+
+    #[inline(always)]
+    pub(super) fn generation(self) -> Generation {
+        // SAFETY: by `at` the header is initialised, and changes through a `SlotMut` only.
+        unsafe { (*self.header.as_ptr()).generation }
+    }
+
+    #[inline(always)]
+    fn flags_word(&self) -> &FlagsWord {
+        // SAFETY: as in `generation`; the flags are atomics.
+        unsafe { &(*self.header.as_ptr()).flags }
+    }
+
+    #[inline(always)]
+    fn flags(self) -> u32 {
+        // Relaxed, here and below: notes of the collector, which has the heap to itself whenever they matter. A load and
+        // a store, not one operation, since that is an ordinary move: two threads could lose each other's notes, never a
+        // state, which changes through a `SlotMut` only.
+        self.flags_word().load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn note(self, flags: u32) {
+        // Relaxed: see `flags`.
+        self.flags_word().store(flags, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    fn value(self) -> NonNull<T> {
+        // SAFETY: the value lies in the slot, which lies in the page.
+        unsafe { self.header.byte_add(Self::VALUE_OFFSET) }.cast()
+    }
+
+    /// Whether the object of this handle lives here.
+    #[inline(always)]
+    pub(super) fn holds(self, raw: RawHandle) -> bool {
+        self.generation() == raw.generation()
+    }
+
+    /// The object of this handle.
+    #[inline(always)]
+    pub(super) fn get(self, raw: RawHandle) -> Option<&'a T> {
+        // SAFETY: a handle's generation is odd, so the value is initialised; the store, borrowed for `'a`, keeps it from
+        // being changed.
+        self.holds(raw).then(|| unsafe { self.value().as_ref() })
+    }
+
+    /// Whether a destructor waits here.
+    pub(super) fn is_doomed(self) -> bool {
+        self.flags() & DOOMED != 0
+    }
+
+    /// Whether the slot waits for the object of this handle.
+    pub(super) fn is_reserved_for(self, raw: RawHandle) -> bool {
+        self.flags() & RESERVED != 0 && self.generation().next() == raw.generation()
+    }
+
+    pub(super) fn is_reserved(self) -> bool {
+        self.flags() & RESERVED != 0
+    }
+
+    pub(super) fn is_watched(self) -> bool {
+        self.flags() & WATCHED != 0
+    }
+
+    #[inline(always)]
+    pub(super) fn is_logged(self) -> bool {
+        self.flags() & LOGGED != 0
+    }
+
+    #[inline(always)]
+    pub(super) fn note_logged(self) {
+        self.note(self.flags() | LOGGED);
+    }
+
+    /// Forgets that the object was logged; whether it was.
+    #[inline(always)]
+    pub(super) fn take_logged(self) -> bool {
+        let flags = self.flags();
+        if flags & LOGGED != 0 {
+            self.note(flags & !LOGGED);
+        }
+        flags & LOGGED != 0
+    }
+
+    /// Forgets that the object was logged; whether something waits for it.
+    #[inline(always)]
+    pub(super) fn begin_trace(self) -> bool {
+        let flags = self.flags();
+        if flags & LOGGED != 0 {
+            self.note(flags & !LOGGED);
+        }
+        flags >> WAITER_SHIFT != 0
+    }
+
+    /// Notes that the object asked for its `prune`, or that it was done; whether that is new.
+    pub(super) fn set_weak_owner(self, asked: bool) -> bool {
+        self.set(WEAK_OWNER, asked)
+    }
+
+    /// Notes whether something is registered on the object; whether that is new.
+    pub(super) fn set_watched(self, watched: bool) -> bool {
+        self.set(WATCHED, watched)
+    }
+
+    fn set(self, flag: u32, on: bool) -> bool {
+        let old = self.flags();
+        self.note(if on { old | flag } else { old & !flag });
+        old != self.flags()
+    }
+
+    /// Sets the number of what waits for the object to be marked, and returns the one before.
+    pub(super) fn replace_waiter(self, waiter: u32) -> u32 {
+        debug_assert!(waiter <= MAX_WAITER);
+        let flags = self.flags();
+        self.note(flags & !(u32::MAX << WAITER_SHIFT) | waiter << WAITER_SHIFT);
+        flags >> WAITER_SHIFT
+    }
+}
+
+/// A slot that nobody else uses: its transitions.
+pub(super) struct SlotMut<'a, T>(Slot<'a, T>);
+
+impl<'a, T> SlotMut<'a, T> {
+    #[inline(always)]
+    pub(super) fn look(&self) -> Slot<'_, T> {
+        self.0
+    }
+
+    /// Generation and flags at once: a tenant's first moment, or none's.
+    #[inline(always)]
+    fn set_header(&mut self, generation: Generation, flags: u32) {
+        // SAFETY: the header lies in the page, and nobody else uses the slot.
+        unsafe { self.0.header.write(Header { generation, flags: FlagsWord::new(flags) }) }
+    }
+
+    /// Overwrites a value that is gone, so that whoever still looks at it is noticed. In zeal mode only.
+    #[inline(always)]
+    fn poison(&mut self) {
+        #[cfg(gc_zeal)]
+        {
+            // SAFETY: the value's bytes lie in the slot, no value is there, and nobody else uses the slot.
+            unsafe { self.0.value().cast::<u8>().write_bytes(0xdb, size_of::<T>()) };
+        }
+    }
+
+    /// The generation of the next tenant, `least` or a later one.
+    #[inline(always)]
+    fn next_tenant(&self, least: Generation) -> Generation {
+        self.0.generation().next().max(least)
+    }
+
+    fn is_free(&self) -> bool {
+        !self.0.generation().is_occupied() && self.0.flags() & (DOOMED | RESERVED) == 0
+    }
+
+    /// free -> occupied. Returns the object's generation, `least` or a later one.
+    ///
+    /// # Panics
+    /// If an object lives here.
+    #[inline(always)]
+    pub(super) fn occupy(&mut self, least: Generation, start: Start, value: T) -> Generation {
+        debug_assert!(self.is_free(), "an object is made in a free slot");
+        let generation = self.next_tenant(least);
+        // Also in release: a reference to the object that lives here may be in somebody's hand. What is doomed or reserved
+        // would only be leaked.
+        assert!(generation.is_occupied(), "an object is made where none lives");
+        // SAFETY: the generation is even, so nobody refers to a value here; there is room for a `T`.
+        unsafe { self.0.value().write(value) };
+        self.set_header(generation, start.flags());
+        generation
+    }
+
+    /// free -> reserved. Returns the generation of the handle that [`occupy_reserved`](Self::occupy_reserved) will make
+    /// true.
+    ///
+    /// # Panics
+    /// If the slot is not free.
+    pub(super) fn reserve(&mut self, least: Generation) -> Generation {
+        assert!(self.is_free(), "a free slot is reserved");
+        let generation = self.next_tenant(least);
+        // The even one just before the handle's, also in a slot that was never used.
+        self.set_header(Generation(generation.0 - 1), RESERVED);
+        generation
+    }
+
+    /// reserved -> occupied. Gives the value back if the slot was not reserved for this handle.
+    pub(super) fn occupy_reserved(&mut self, raw: RawHandle, value: T) -> Result<(), T> {
+        if !self.0.is_reserved_for(raw) {
+            return Err(value);
+        }
+        // SAFETY: the slot is reserved, so no value is there; there is room for a `T`.
+        unsafe { self.0.value().write(value) };
+        self.set_header(raw.generation(), 0);
+        Ok(())
+    }
+
+    /// reserved -> free, past the generation of the handle; `false` if the slot was not reserved for it.
+    pub(super) fn abandon(&mut self, raw: RawHandle) -> bool {
+        let is_own = self.0.is_reserved_for(raw);
+        if is_own {
+            self.set_header(raw.generation().next(), 0);
+        }
+        is_own
+    }
+
+    /// occupied -> free: moves the value out, if the object of this handle lives here.
+    pub(super) fn take(&mut self, raw: RawHandle) -> Option<T> {
+        if !self.0.holds(raw) {
+            return None;
+        }
+        self.set_header(raw.generation().next(), 0);
+        // SAFETY: the generation was odd, so the value is initialised; it is even now, so nobody reads the value again.
+        let value = unsafe { self.0.value().read() };
+        self.poison();
+        Some(value)
+    }
+
+    /// occupied -> doomed; `false` if the object of this handle does not live here.
+    pub(super) fn doom(&mut self, raw: RawHandle) -> bool {
+        let is_own = self.0.holds(raw);
+        if is_own {
+            self.set_header(raw.generation().next(), DOOMED);
+        }
+        is_own
+    }
+
+    /// occupied -> free, for a value without a destructor. Does nothing where no object lives. Returns the generation.
+    ///
+    /// # Panics
+    /// If the type has a destructor.
+    #[inline(always)]
+    pub(super) fn forget(&mut self) -> Generation {
+        assert!(!core::mem::needs_drop::<T>(), "a value with a destructor is doomed");
+        self.end_life()
+    }
+
+    /// As [`forget`](Self::forget), leaking what has a destructor.
+    #[inline(always)]
+    fn end_life(&mut self) -> Generation {
+        let generation = self.0.generation();
+        if !generation.is_occupied() {
+            return generation;
+        }
+        self.set_header(generation.next(), 0);
+        self.poison();
+        generation.next()
+    }
+
+    /// occupied -> free or doomed, as its type needs it and `hold` asks for it. Returns the generation, and whether the
+    /// value is still there.
+    #[inline(always)]
+    pub(super) fn die(&mut self, hold: bool) -> (Generation, bool) {
+        let generation = self.0.generation();
+        if !generation.is_occupied() || !(core::mem::needs_drop::<T>() || hold) {
+            return (self.end_life(), false);
+        }
+        self.set_header(generation.next(), DOOMED);
+        (generation.next(), true)
+    }
+
+    /// doomed -> free: moves the value out, if it is that of the dead object of this handle.
+    pub(super) fn exhume(&mut self, raw: RawHandle) -> Option<T> {
+        if self.0.generation() != raw.generation().next() || !self.0.is_doomed() {
+            return None;
+        }
+        self.0.note(self.0.flags() & !DOOMED);
+        // SAFETY: `DOOMED` was set, so the value is initialised and its destructor has not run; it is cleared now, so
+        // nobody reads or drops it again.
+        let value = unsafe { self.0.value().read() };
+        self.poison();
+        Some(value)
+    }
+
+    /// doomed -> free: runs the destructor. Does nothing in any other state.
+    pub(super) fn drop_doomed(&mut self) {
+        if !self.0.is_doomed() {
+            return;
+        }
+        self.0.note(self.0.flags() & !DOOMED);
+        // SAFETY: `DOOMED` was set, so the value is initialised and its destructor has not run; it is cleared now, so
+        // this is the only time.
+        unsafe { self.0.value().drop_in_place() };
+        self.poison();
+    }
+
+    /// The object of this handle, to be changed.
+    #[inline(always)]
+    pub(super) fn get_mut(self, raw: RawHandle) -> Option<&'a mut T> {
+        // SAFETY: a handle's generation is odd, so the value is initialised; nobody else uses the slot for `'a`.
+        self.0.holds(raw).then(|| unsafe { self.0.value().as_mut() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::{String, ToString};
+    use alloc::sync::Arc;
+
+    use super::*;
+    use crate::geometry::Granule;
+
+    type Value = Option<Arc<String>>;
+
+    /// Room for a header and a value, all zero as in a fresh page.
+    #[repr(C, align(16))]
+    struct Room([u8; 64]);
+
+    fn with_slot<R>(test: impl FnOnce(&mut SlotMut<'_, Value>) -> R) -> R {
+        let mut room = Room([0; 64]);
+        // SAFETY: the room is aligned and large enough, reads as zero, and nobody else uses it.
+        let slot = unsafe { Slot::<Value>::at(NonNull::from(&mut room.0).cast()) };
+        // SAFETY: as above.
+        let mut slot = unsafe { slot.exclusive() };
+        test(&mut slot)
+    }
+
+    fn handle(generation: u32) -> RawHandle {
+        RawHandle::new(Granule::new(0, 0), Generation(generation))
+    }
+
+    fn value(counter: &Arc<String>) -> Value {
+        Some(Arc::clone(counter))
+    }
+
+    const FIRST: Generation = Generation(1);
+
+    #[test]
+    fn a_value_is_dropped_once_on_every_way_through_the_states() {
+        let counter = Arc::new("x".to_string());
+        with_slot(|slot| {
+            assert_eq!(slot.occupy(FIRST, Start::Clean, value(&counter)), Generation(1));
+            assert!(slot.take(handle(1)).is_some());
+            assert!(slot.take(handle(1)).is_none(), "taken already");
+            assert_eq!(slot.reserve(FIRST), Generation(3));
+            assert!(slot.occupy_reserved(handle(3), value(&counter)).is_ok());
+            assert!(slot.doom(handle(3)) && !slot.doom(handle(3)));
+            assert!(slot.exhume(handle(1)).is_none(), "another object's handle");
+            assert!(slot.exhume(handle(3)).is_some() && slot.exhume(handle(3)).is_none());
+            slot.drop_doomed();
+            slot.occupy(FIRST, Start::Clean, value(&counter));
+            assert_eq!(slot.die(false), (Generation(6), true));
+            slot.drop_doomed();
+            slot.drop_doomed();
+        });
+        assert_eq!(Arc::strong_count(&counter), 1);
+    }
+
+    #[test]
+    fn a_slot_is_filled_for_the_handle_that_it_was_reserved_for_and_no_other() {
+        let counter = Arc::new("x".to_string());
+        with_slot(|slot| {
+            assert!(slot.occupy_reserved(handle(1), value(&counter)).is_err(), "never reserved");
+            assert_eq!(slot.reserve(Generation(7)), Generation(7));
+            assert!(slot.occupy_reserved(handle(5), value(&counter)).is_err());
+            assert!(!slot.abandon(handle(9)) && slot.abandon(handle(7)) && !slot.abandon(handle(7)));
+            assert!(slot.occupy_reserved(handle(7), value(&counter)).is_err(), "abandoned");
+            assert_eq!(slot.occupy(FIRST, Start::Clean, value(&counter)), Generation(9));
+            assert!(slot.occupy_reserved(handle(9), value(&counter)).is_err(), "occupied");
+            assert!(slot.take(handle(9)).is_some());
+        });
+        assert_eq!(Arc::strong_count(&counter), 1);
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn no_object_is_made_where_one_lives() {
+        let counter = Arc::new("x".to_string());
+        with_slot(|slot| {
+            slot.occupy(FIRST, Start::Clean, value(&counter));
+            let again = std::panic::AssertUnwindSafe(|| slot.occupy(FIRST, Start::Clean, value(&counter)));
+            assert!(std::panic::catch_unwind(again).is_err());
+            let reserve = std::panic::AssertUnwindSafe(|| slot.reserve(FIRST));
+            assert!(std::panic::catch_unwind(reserve).is_err());
+            assert_eq!(slot.look().get(handle(1)).and_then(Option::as_deref), Some(&*counter));
+            drop(slot.take(handle(1)));
+        });
+        assert_eq!(Arc::strong_count(&counter), 1);
+    }
+}

@@ -1,0 +1,136 @@
+//! Sweeping: ending the lives of white objects page by page, and running their destructors.
+
+use alloc::vec::Vec;
+
+use crate::bitmap::{Bits, Class, ones, read_word, write_word};
+use crate::geometry::Granule;
+use crate::handle::{Generation, RawHandle};
+use crate::store::Store;
+use crate::store::pages::Past;
+
+/// What a sweep found besides numbers.
+#[derive(Default)]
+pub(crate) struct SweepLog {
+    /// Slots whose generations are used up.
+    pub(crate) retired: Vec<Granule>,
+    /// Objects that died and had something registered on them.
+    pub(crate) watched: Vec<RawHandle>,
+}
+
+/// Where [`Store::drop_doomed`] goes on: an index into the pages, and a word.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct DoomCursor {
+    page: usize,
+    word: usize,
+}
+
+impl Store {
+    /// The dead objects of a veiled page that its sweep has not come to. Looks at each.
+    pub(crate) fn condemned_len<T: 'static>(&self, page: u32) -> usize {
+        let white = self.words(Bits::White, page).iter().enumerate();
+        let slots = white.flat_map(|(word, white)| ones(read_word(white)).map(move |bit| (word, bit)));
+        let is_object = |(word, bit): (usize, u32)| {
+            let granule = Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
+            self.look().slot_to_sweep::<T>(granule).is_some_and(|slot| slot.generation().is_occupied())
+        };
+        slots.filter(|slot| is_object(*slot)).count()
+    }
+
+    /// Ends the lives of white objects in a page, from `cursor` on and at most `quota` of them: their generations move
+    /// on, in memory order. Returns how many died, and logs which slots are retired and which objects were
+    /// watched. The page is done when the cursor is past its last word.
+    ///
+    /// Without destructors the slots are free at once; with them, and where an object was watched, they stay
+    /// occupied and white until [`drop_doomed`](Self::drop_doomed). White slots without an object (limbo) are
+    /// freed.
+    pub(crate) fn sweep_page<T: 'static>(
+        &mut self,
+        page: u32,
+        cursor: &mut usize,
+        quota: usize,
+        log: &mut SweepLog,
+    ) -> usize {
+        self.note_past(page, Past::Vacated);
+        let mut slots = self.slots();
+        let (white, occupied) = (slots.words(Bits::White, page), slots.words(Bits::Occupied, page));
+        let granule_of = |word, bit| Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
+        let (mut died_len, mut any_held) = (0, false);
+        for (word, (white_word, occupied)) in white.iter().zip(occupied).enumerate().skip(*cursor) {
+            // The next word's headers arrive while this one's are changed.
+            if let Some(next) = white.get(word + 1) {
+                let look = slots.look();
+                ones(read_word(next)).for_each(|bit| look.prefetch_near(granule_of(word + 1, bit)));
+            }
+            *cursor = word;
+            let white_bits = read_word(white_word);
+            let (mut swept, mut doomed, mut retired) = (0_u64, 0, 0);
+            for bit in ones(white_bits) {
+                let granule = granule_of(word, bit);
+                let Some(mut slot) = slots.slot_to_sweep::<T>(granule) else { continue };
+                let generation = slot.look().generation();
+                if !generation.is_occupied() {
+                    // Doomed when this word was begun, or in limbo.
+                    doomed |= u64::from(slot.look().is_doomed()) << bit;
+                    swept |= 1_u64 << bit;
+                    continue;
+                }
+                if died_len == quota {
+                    break;
+                }
+                died_len += 1;
+                swept |= 1_u64 << bit;
+                let is_watched = slot.look().is_watched();
+                if is_watched {
+                    log.watched.push(RawHandle::new(granule, generation));
+                }
+                // The value of a watched object may be wanted by a graveyard.
+                let (generation, is_held) = slot.die(is_watched);
+                doomed |= u64::from(is_held) << bit;
+                if generation == Generation::ZERO {
+                    retired |= 1_u64 << bit;
+                    log.retired.push(granule);
+                }
+            }
+            if white_bits == 0 {
+                *cursor = word + 1;
+                continue;
+            }
+            write_word(occupied, read_word(occupied) & !swept | doomed | retired);
+            write_word(white_word, white_bits & !swept | doomed);
+            any_held |= doomed | retired != 0;
+            if swept != white_bits {
+                break;
+            }
+            *cursor = word + 1;
+        }
+        if any_held {
+            self.note_past(page, Past::Recycled);
+        }
+        died_len
+    }
+
+    /// Runs the destructor of the next doomed value in these pages from `cursor` on, if there is one, and
+    /// moves the cursor past it. If the destructor panics the cursor has moved all the same.
+    pub(crate) fn drop_doomed<T: 'static>(&mut self, pages: &[u32], cursor: &mut DoomCursor) -> bool {
+        while let Some(page) = pages.get(cursor.page).copied() {
+            while cursor.word < Class::of::<T>().page_words() {
+                let white_word = &self.words(Bits::White, page)[cursor.word];
+                let white = read_word(white_word);
+                if white == 0 {
+                    cursor.word += 1;
+                    continue;
+                }
+                let slot_index = Class::of::<T>().slot::<T>(cursor.word, white.trailing_zeros());
+                let granule = Granule::of_slot::<T>(page, slot_index);
+                write_word(white_word, white & (white - 1));
+                if self.look().generation::<T>(granule) != Some(Generation::ZERO) {
+                    self.clear(Bits::Occupied, granule);
+                }
+                self.drop_slot::<T>(granule);
+                return true;
+            }
+            *cursor = DoomCursor { page: cursor.page + 1, word: 0 };
+        }
+        false
+    }
+}

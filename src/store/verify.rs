@@ -1,0 +1,55 @@
+//! Checking the storage's own books.
+
+use alloc::vec::Vec;
+
+use crate::bitmap::{Bits, Class, Valid, ones, read_word};
+use crate::geometry::Granule;
+use crate::handle::RawHandle;
+use crate::store::Store;
+
+impl Store {
+    /// Checks what is written about a page of `T`; returns how many objects live there, the dead that are not swept yet
+    /// included, and on how many of them something is registered. Adds the old ones that were changed.
+    ///
+    /// # Panics
+    /// If something is wrong.
+    pub(crate) fn verify_page<T: 'static>(&self, page: u32, logged: &mut Vec<RawHandle>) -> (usize, usize) {
+        let name = core::any::type_name::<T>();
+        let (mut objects, mut watched) = (0, 0);
+        let (white, occupied) = (self.words(Bits::White, page), self.words(Bits::Occupied, page));
+        for (word, (white, occupied)) in white.iter().zip(occupied).enumerate() {
+            let (white, occupied) = (read_word(white), read_word(occupied));
+            assert!(occupied & !Valid::<T>::bits(word) == 0, "page {page} of {name}: a bit without a slot");
+            assert!(white & !occupied == 0, "page {page} of {name}: a white slot that is not occupied");
+            for bit in ones(Valid::<T>::bits(word)) {
+                let granule = Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
+                let slot = self.look().slot_to_sweep::<T>(granule).expect("an open page of its type");
+                let is_alive = slot.generation().is_occupied();
+                let is_held = is_alive || slot.is_doomed() || slot.is_reserved();
+                assert!(
+                    !is_held || occupied >> bit & 1 != 0,
+                    "slot {granule:?} of {name}: its value is not safe"
+                );
+                assert!(!is_alive || !slot.is_doomed(), "slot {granule:?} of {name}: alive and doomed");
+                assert!(!is_alive || !slot.is_reserved(), "slot {granule:?} of {name}: alive and reserved");
+                objects += usize::from(is_alive);
+                watched += usize::from(is_alive && slot.is_watched());
+                if is_alive && slot.is_logged() && white >> bit & 1 == 0 {
+                    logged.push(RawHandle::new(granule, slot.generation()));
+                }
+            }
+        }
+        (objects, watched)
+    }
+
+    /// Checks the write barrier's list, between two cycles: these old objects believe that they are in it.
+    ///
+    /// # Panics
+    /// If one is not.
+    pub(crate) fn verify_dirty(&self, logged: &[RawHandle]) {
+        let mut dirty = self.dirty.clone();
+        dirty.sort_unstable();
+        let lost = logged.iter().find(|raw| dirty.binary_search(raw).is_err());
+        assert!(lost.is_none(), "{lost:?} was changed, and the write barrier's list does not have it");
+    }
+}
