@@ -1,14 +1,15 @@
 //! How long does one call of `step` hold up the program that gave it a millisecond?
 //!
 //! The time is that of the longest step of a cycle of its kind, over a random graph of which everything lives
-//! (`mark`), and over as many objects again that die: without destructors (`sweep`), with (`drop`), with a callback
-//! each (`notify`). `spin` is a loop that looks at the clock until a millisecond has passed, as often as a cycle has
-//! steps: what the machine takes from anybody. The longest step is to be as long as the longest spin.
+//! (`mark`), and over as many objects again that die: without destructors (`sweep`), with (`drop`), with a
+//! callback each (`notify`). `spin` is a loop that looks at the clock until a millisecond has passed, as
+//! often as a cycle has steps: what the machine takes from anybody. The longest step is to be as long as the
+//! longest spin.
 //!
-//! Do not conclude: that every step stops in time (a destructor, a callback or a root source of the program's that
-//! takes long is not cut short, nor is the `trace` of one object with a hundred thousand edges); anything from one step that was longer than
-//! the spins (another process had the core: `crates/versus` tells by the time of the thread); that a frame loses a
-//! millisecond (`pace` does nothing in most, see `frame`).
+//! Do not conclude: that every step stops in time (a destructor, a callback or a root source of the program's
+//! that takes long is not cut short, nor is the `trace` of one object with a hundred thousand edges);
+//! anything from one step that was longer than the spins (another process had the core: `crates/versus` tells
+//! by the time of the thread); that a frame loses a millisecond (`pace` does nothing in most, see `frame`).
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -82,8 +83,8 @@ impl World {
         }
     }
 
-    /// Makes garbage, goes through a cycle, and gives the longest of the steps that ended in `phase`, or in the next
-    /// ones if none did.
+    /// Makes garbage, goes through a cycle, and gives the longest of the steps that ended in `phase`, or in
+    /// the next ones if none did.
     fn longest(&mut self, phase: Phase, litter: fn(&mut Self)) -> Duration {
         litter(self);
         let garbage = self.heap.len() - self.n;

@@ -45,8 +45,8 @@ impl Comparison {
     }
 }
 
-/// Compares what would be removed here with what `apt-get autoremove` would remove. `database` is what `files`
-/// say.
+/// Compares what would be removed here with what `apt-get autoremove` would remove. `database` is what
+/// `files` say.
 pub(crate) fn compare(files: &Files, database: &Database, rules: &Rules) -> Answer {
     let output = match simulate(files, rules, &[]) {
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Answer::NotHere,

@@ -3,8 +3,9 @@
 //!
 //! - What the walk comes to resolves, and so does a weak target among it.
 //! - A handle gives the same object for ever: a ledger keeps the number of each that was ever seen.
-//! - What the walk did not come to, and was in the heap, is dead two full cycles later. (Textures excepted: as long
-//!   as one resolves, the cache may give it out again. The audit at the end of the run counts them too.)
+//! - What the walk did not come to, and was in the heap, is dead two full cycles later. (Textures excepted:
+//!   as long as one resolves, the cache may give it out again. The audit at the end of the run counts them
+//!   too.)
 //! - Right after a cycle no weak map holds an entry of the dead.
 
 use slotgc::{AnyGc, Gc, GcMap, GcSet, Heap, Trace, Weak};

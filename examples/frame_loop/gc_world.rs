@@ -1,8 +1,8 @@
 //! The game's world in a heap of slotgc.
 //!
 //! Levels are the roots. Everything else is held by a level, or weakly by nobody: goals and inventories know
-//! their entity, listeners both of theirs, items their inventory, a script's memory the entity that is the key it
-//! is found by. Nothing is ever taken apart by hand: closing a level drops its root.
+//! their entity, listeners both of theirs, items their inventory, a script's memory the entity that is the
+//! key it is found by. Nothing is ever taken apart by hand: closing a level drops its root.
 
 use std::collections::VecDeque;
 use std::time::Duration;

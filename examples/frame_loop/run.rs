@@ -1,7 +1,7 @@
 //! Plays the game in one mode, and measures.
 //!
-//! Frames run back to back, nobody waits for the next sixtieth of a second: a frame takes what the game takes and
-//! what freeing memory takes. Checks and bookkeeping are not part of a frame, nor are waits for a core.
+//! Frames run back to back, nobody waits for the next sixtieth of a second: a frame takes what the game takes
+//! and what freeing memory takes. Checks and bookkeeping are not part of a frame, nor are waits for a core.
 
 use std::time::Duration;
 

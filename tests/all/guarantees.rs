@@ -1,5 +1,5 @@
-//! The page of guarantees in the docs: each names the tests that attack it, and they exist. And attacks on those
-//! guarantees that have no file of their own: determinism of steps, the two cycles, the budget.
+//! The page of guarantees in the docs: each names the tests that attack it, and they exist. And attacks on
+//! those guarantees that have no file of their own: determinism of steps, the two cycles, the budget.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -162,7 +162,8 @@ fn with_budgets_in_objects_a_run_is_the_same_to_the_last_handle() {
 
 // ---- The budget
 
-/// What a step may do beyond its budget, in units: to come to the end of marking, and with one weak collection.
+/// What a step may do beyond its budget, in units: to come to the end of marking, and with one weak
+/// collection.
 const END_OF_MARKING: usize = 64;
 const ENTRIES: usize = 10;
 

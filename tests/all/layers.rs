@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// The modules from the ground up, separated by spaces and line breaks. A module imports only from those before it, and
-/// from itself.
+/// The modules from the ground up, separated by spaces and line breaks. A module imports only from those
+/// before it, and from itself.
 const LAYERS: &str = "
     sync clock panics handle hash stats tracing_spans config tag bitmap space root page trace
     weak death
@@ -111,7 +111,8 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The paths that a file names by `crate::`, each as its segments: `crate::a::{b, c::d}` is `a b` and `a c d`.
+/// The paths that a file names by `crate::`, each as its segments: `crate::a::{b, c::d}` is `a b` and `a c
+/// d`.
 fn paths(code: &str) -> Vec<Vec<&str>> {
     let mut paths = Vec::new();
     for after in code.split("crate::").skip(1) {
@@ -171,8 +172,8 @@ fn imports(files: &BTreeMap<String, String>) -> BTreeMap<&str, BTreeSet<&str>> {
     files.iter().map(|(name, text)| (name.as_str(), of(name, text))).collect()
 }
 
-/// What is left when files that import from nobody left are taken away, again and again: the circles, and what leads
-/// to them.
+/// What is left when files that import from nobody left are taken away, again and again: the circles, and
+/// what leads to them.
 fn circles<'f>(mut imports: BTreeMap<&'f str, BTreeSet<&'f str>>) -> BTreeMap<&'f str, BTreeSet<&'f str>> {
     loop {
         let left: BTreeSet<&str> = imports.keys().copied().collect();

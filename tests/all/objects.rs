@@ -114,7 +114,8 @@ impl Trace for Bomb {
     fn trace(&self, _: &mut Tracer<'_>) {}
 }
 
-/// Keeps a value to the end of the process: its destructor never runs, and yet no leak checker finds anything.
+/// Keeps a value to the end of the process: its destructor never runs, and yet no leak checker finds
+/// anything.
 pub(crate) fn forget(value: impl Send + 'static) {
     static FORGOTTEN: Mutex<Vec<Box<dyn Any + Send>>> = Mutex::new(Vec::new());
     FORGOTTEN.lock().expect("nobody panics while forgetting").push(Box::new(value));

@@ -1,5 +1,5 @@
-//! User code that panics: in `trace`, in a root source, in `prune`, in destructors. The heap is whole afterwards,
-//! everything else still runs, and the first panic reaches the caller.
+//! User code that panics: in `trace`, in a root source, in `prune`, in destructors. The heap is whole
+//! afterwards, everything else still runs, and the first panic reaches the caller.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::atomic::{AtomicBool, Ordering};

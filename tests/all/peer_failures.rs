@@ -1,7 +1,8 @@
 //! Defects that were found in other collectors and pools, and that cannot happen here.
 //!
-//! A test's name begins with the crate (or the language) whose defect it is, and goes on with the claim. Each of these
-//! was seen in a release of that crate; a version of it that does better is no reason to drop a test.
+//! A test's name begins with the crate (or the language) whose defect it is, and goes on with the claim. Each
+//! of these was seen in a release of that crate; a version of it that does better is no reason to drop a
+//! test.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -232,7 +233,8 @@ fn broom_a_stale_handle_cannot_be_rooted_again() {
 
 #[test]
 fn gc_what_a_destructor_lets_out_reads_no_freed_memory() {
-    // There a destructor stores the handle of a dying object somewhere, and reading through it is use after free.
+    // There a destructor stores the handle of a dying object somewhere, and reading through it is use after
+    // free.
     type Escaped = Arc<Mutex<Vec<Gc<Doomed>>>>;
     struct Doomed {
         value: u64,

@@ -1,7 +1,7 @@
 //! Threads that read, root, watch and poll while the heap's own thread steps and collects.
 //!
-//! What one thread may do beside another is checked exhaustively on tiny heaps by `tests/loom.rs`; here it is done
-//! for long, with real threads.
+//! What one thread may do beside another is checked exhaustively on tiny heaps by `tests/loom.rs`; here it is
+//! done for long, with real threads.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, RwLock, mpsc};

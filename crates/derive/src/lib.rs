@@ -26,8 +26,8 @@ use syn::{DeriveInput, Error, parse_macro_input};
 ///
 /// On the type:
 ///
-/// - `#[trace(recursive)]`: `NEEDS_TRACE` is true, and not computed from the fields. Needed where types contain
-///   each other in a circle, see below.
+/// - `#[trace(recursive)]`: `NEEDS_TRACE` is true, and not computed from the fields. Needed where types
+///   contain each other in a circle, see below.
 /// - `#[trace(bound = "T: Trace, U: Clone")]`: these bounds instead of the ones that the derive would add to
 ///   the where clause, see below. May be empty.
 /// - `#[trace(crate = "path")]`: where `slotgc` is found, if it is not a direct dependency by that name.
@@ -67,8 +67,8 @@ use syn::{DeriveInput, Error, parse_macro_input};
 ///
 /// A type parameter that occurs in the type of a traced field gets the bound `Trace`. So does a type named
 /// through it, like `G::Item` in a field. All other parameters, in `PhantomData`, say, or in skipped fields,
-/// get `Send + Sync + 'static`, which `Trace` asks of the whole type. `#[trace(bound = "..")]` replaces all of
-/// these where they ask too much:
+/// get `Send + Sync + 'static`, which `Trace` asks of the whole type. `#[trace(bound = "..")]` replaces all
+/// of these where they ask too much:
 ///
 /// ```
 /// use std::marker::PhantomData;
@@ -100,8 +100,8 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// `NEEDS_TRACE` is a constant, and a constant cannot depend on itself. A field whose type mentions the type
 /// being derived, by its name or as `Self`, is therefore not asked, but taken to need tracing. A circle of
 /// several types, or of one by way of an alias, cannot be seen by a macro. If one of the types in it has a
-/// field that is a `Gc` or an `AnyGc` (or an `Option`, `Vec`, `VecDeque`, `Box`, array or tuple of it) nothing
-/// needs to be done. Otherwise the compiler reports a "cycle" (E0391), and one of the types needs
+/// field that is a `Gc` or an `AnyGc` (or an `Option`, `Vec`, `VecDeque`, `Box`, array or tuple of it)
+/// nothing needs to be done. Otherwise the compiler reports a "cycle" (E0391), and one of the types needs
 /// `#[trace(recursive)]`:
 ///
 /// ```
@@ -131,10 +131,10 @@ use syn::{DeriveInput, Error, parse_macro_input};
 ///
 /// # What does not compile
 ///
-/// A `Root` inside an object would keep what it holds alive for ever: store the `Gc`. A `Cell` or `RefCell` is
-/// not needed there, since objects are changed through `&mut Heap`, and is not `Sync`; atomics and the locks of
-/// std are allowed. An `Rc` belongs to one thread: store a `Gc`, or an `Arc` of data without handles. The
-/// compiler's messages say so.
+/// A `Root` inside an object would keep what it holds alive for ever: store the `Gc`. A `Cell` or `RefCell`
+/// is not needed there, since objects are changed through `&mut Heap`, and is not `Sync`; atomics and the
+/// locks of std are allowed. An `Rc` belongs to one thread: store a `Gc`, or an `Arc` of data without
+/// handles. The compiler's messages say so.
 #[proc_macro_derive(Trace, attributes(trace))]
 pub fn derive_trace(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

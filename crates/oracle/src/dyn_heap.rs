@@ -151,7 +151,8 @@ fn text_of_thrown(thrown: Thrown) -> Gone {
 /// to compile.)
 pub(crate) const PAIRED: [Kind; 4] = [Kind::Node, Kind::Plain, Kind::Leaf, Kind::Large];
 
-/// Two objects to change, in the two ways there are. The second is of the same type as the first, or `PAIRED`.
+/// Two objects to change, in the two ways there are. The second is of the same type as the first, or
+/// `PAIRED`.
 pub(crate) fn write_two(
     heap: &mut Heap,
     a: (Kind, Link),

@@ -80,8 +80,8 @@ fn replay(path: &str, program: Program) -> bool {
     }
 }
 
-/// Programs that free much, prune much and tell much, for fuzzers to begin with: of many random ones those that
-/// made the most collections run to their end.
+/// Programs that free much, prune much and tell much, for fuzzers to begin with: of many random ones those
+/// that made the most collections run to their end.
 fn seeds(directory: &Path) -> bool {
     const TRIED: u64 = 400;
     const KEPT: usize = 6;
@@ -166,8 +166,8 @@ fn try_stepped(name: &str, program: &Stepped) -> Option<stepped::Report> {
     None
 }
 
-/// Runs a program, twice if it is to be `repeated`: the second run must do the same. A failing one is made short
-/// and printed.
+/// Runs a program, twice if it is to be `repeated`: the second run must do the same. A failing one is made
+/// short and printed.
 fn try_program(name: &str, ops: Vec<Op>, repeated: bool) -> Option<Report> {
     let failure = match check(&ops) {
         Ok(report) => {

@@ -1,11 +1,11 @@
 //! The op language: what a mutator may do.
 //!
 //! Every sequence of ops is a valid program, hence every string of bytes is one ([`from_bytes`]): objects and
-//! handles are named by small numbers, taken modulo what there is. The numbers are small so that programs meet
-//! themselves: the same few objects are linked, destroyed, collected and named again.
+//! handles are named by small numbers, taken modulo what there is. The numbers are small so that programs
+//! meet themselves: the same few objects are linked, destroyed, collected and named again.
 //!
-//! A new kind of op is a variant here and a method of the runner; nothing else names them all. The names of all
-//! variants differ, so that a printed program needs no paths.
+//! A new kind of op is a variant here and a method of the runner; nothing else names them all. The names of
+//! all variants differ, so that a printed program needs no paths.
 
 mod generate;
 mod weak;

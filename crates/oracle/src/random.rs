@@ -2,8 +2,8 @@
 
 use crate::ops::{Op, from_bytes, weak_from_bytes};
 
-/// A random program of about so many bytes. The same seed gives the same program; those of odd seeds are mostly
-/// about weak collections and deaths.
+/// A random program of about so many bytes. The same seed gives the same program; those of odd seeds are
+/// mostly about weak collections and deaths.
 pub fn random_program(seed: u64, bytes: usize) -> Vec<Op> {
     let bytes = random_bytes(seed, bytes);
     if seed % 2 == 1 { weak_from_bytes(&bytes) } else { from_bytes(&bytes) }

@@ -1,17 +1,18 @@
 //! Programs whose collections are cut into slices, and bounds on what a heap may do with them.
 //!
-//! What dies in a cycle that takes several steps depends on what the marker had seen when the program changed it.
-//! So nothing here predicts who dies: the runner takes the heap's word for it at the moment at which objects stop
-//! resolving, compares that with bounds, and derives all that follows exactly:
+//! What dies in a cycle that takes several steps depends on what the marker had seen when the program changed
+//! it. So nothing here predicts who dies: the runner takes the heap's word for it at the moment at which
+//! objects stop resolving, compares that with bounds, and derives all that follows exactly:
 //!
 //! - what is reachable resolves, with its contents; what stopped resolving never does again;
 //! - objects die together, where a cycle leaves `Phase::Mark`, and nowhere else;
-//! - then nothing is left that was unreachable before the cycle began, unless the program touched it since, or what
-//!   led to it; after a cycle in one go nothing unreachable at all; after a minor one nothing that is unreachable,
-//!   young, and not led to by what is old;
+//! - then nothing is left that was unreachable before the cycle began, unless the program touched it since,
+//!   or what led to it; after a cycle in one go nothing unreachable at all; after a minor one nothing that is
+//!   unreachable, young, and not led to by what is old;
 //! - weak collections lose dead entries and no others, and have none left when the phase is over;
-//! - destructors run once, after the sweep and before the notifications; tags go in the order of registration,
-//!   callbacks in the reverse one; panics of user code come out of the call in which they happened.
+//! - destructors run once, after the sweep and before the notifications; tags go in the order of
+//!   registration, callbacks in the reverse one; panics of user code come out of the call in which they
+//!   happened.
 //!
 //! The ops are few and on one heap: [`run`](crate::run) knows the others, with exact predictions.
 

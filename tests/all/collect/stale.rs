@@ -1,5 +1,5 @@
-//! Edges that lead to no object of their own: to destroyed objects, to slots that have a new tenant, to another
-//! heap, to another type. Such an edge keeps nothing alive.
+//! Edges that lead to no object of their own: to destroyed objects, to slots that have a new tenant, to
+//! another heap, to another type. Such an edge keeps nothing alive.
 //!
 //! Usually a slot waits until no live object names it. To meet a new tenant, an edge is made up here (another
 //! generation of a living object's slot), or so many objects are destroyed that slots cannot wait.

@@ -164,7 +164,8 @@ impl World {
         self.touch(id);
     }
 
-    /// What the program stores or changes during a cycle may outlive it, with all it leads to, reachable or not.
+    /// What the program stores or changes during a cycle may outlive it, with all it leads to, reachable or
+    /// not.
     fn touch(&mut self, id: usize) {
         let (mut touched, mut next) = (BTreeSet::new(), vec![id]);
         while let Some(id) = next.pop() {

@@ -134,8 +134,8 @@ impl Model {
         buried
     }
 
-    /// Tells of those who died, when their destructors have run: tags are sent, the rest becomes due. At the end
-    /// of the heap finalizers go uncalled.
+    /// Tells of those who died, when their destructors have run: tags are sent, the rest becomes due. At the
+    /// end of the heap finalizers go uncalled.
     pub(crate) fn mourn(&mut self, is_end: bool) {
         let is_dead = |index: Index| self.objects[index].life == Life::Dead;
         let registered = self.deaths.registered.iter().filter(|(_, known)| is_dead(known.target));

@@ -11,8 +11,8 @@ pub(super) struct Frame {
     pub(super) course: Course,
     /// The first panic of user code in it, which it must raise.
     pub(super) first: Option<ObjectId>,
-    /// A known bug: `destroy` raises the panic of a `trace`, in the collection that its callbacks asked for, though
-    /// one of them panicked first. To go when that is mended.
+    /// A known bug: `destroy` raises the panic of a `trace`, in the collection that its callbacks asked for,
+    /// though one of them panicked first. To go when that is mended.
     pub(super) hidden: Option<ObjectId>,
     /// What it did so far.
     pub(super) total: Collected,
@@ -25,7 +25,8 @@ pub(super) enum Course {
     Quiet,
     /// It runs this one finalizer.
     ByHand(Option<u64>),
-    /// It runs what is due, and collects again as long as callbacks ask for it; first of all if that is `pending`.
+    /// It runs what is due, and collects again as long as callbacks ask for it; first of all if that is
+    /// `pending`.
     Collect {
         /// Whether it is a death by hand that began it.
         by_hand: bool,

@@ -1,6 +1,7 @@
 //! Calls of the heap that may collect or run callbacks, and the callbacks.
 //!
-//! As for [`run`](crate::run), a call of the heap lends the runner to the thread, and a callback takes it from there.
+//! As for [`run`](crate::run), a call of the heap lends the runner to the thread, and a callback takes it
+//! from there.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -105,8 +106,8 @@ impl Runner {
         result
     }
 
-    /// What a call tells of one that was destroyed is told: the cycle's comes next, if a collection does or the call
-    /// is over.
+    /// What a call tells of one that was destroyed is told: the cycle's comes next, if a collection does or
+    /// the call is over.
     pub(super) fn unite(&mut self, is_over: bool) {
         // A callback that is running may add to what is to be told.
         let is_told = self.tags.is_empty() && self.due.is_empty() && !self.telling;

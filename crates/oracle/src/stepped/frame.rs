@@ -40,7 +40,8 @@ pub(super) struct Frame {
     pub(super) has_ended: bool,
     /// Whether a callback asked for a collection.
     pub(super) wants: bool,
-    /// Tags and callbacks that the cycle under way has yet to tell, while a call tells of one that was destroyed.
+    /// Tags and callbacks that the cycle under way has yet to tell, while a call tells of one that was
+    /// destroyed.
     pub(super) apart: Option<[BTreeSet<u64>; 2]>,
     /// The first panic of user code in it, which it must raise.
     pub(super) first: Option<ObjectId>,

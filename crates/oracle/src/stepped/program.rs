@@ -43,8 +43,8 @@ impl Tuning {
     }
 }
 
-/// What the program may do. A number that names an object counts the living ones from the last made, round and
-/// round.
+/// What the program may do. A number that names an object counts the living ones from the last made, round
+/// and round.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
     /// Makes an object with two edges.

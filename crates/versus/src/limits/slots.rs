@@ -1,6 +1,7 @@
 //! Slots of 72 bytes in one stretch of memory from the system.
 //!
-//! Invariant of [`Slots`]: `start` is the beginning of `len` slots inside a private mapping that nobody else knows.
+//! Invariant of [`Slots`]: `start` is the beginning of `len` slots inside a private mapping that nobody else
+//! knows.
 #![expect(unsafe_code, reason = "memory comes from `mmap`, advised to huge pages, which Vec cannot do")]
 
 use std::ptr::{self, NonNull};

@@ -1,13 +1,14 @@
 //! A frame of a game: a world of long-lived objects, and in each frame many that hardly outlive it.
 //!
-//! For a world of 200k objects a frame looks 50 objects up in a cache that holds them weakly, and the numbers that a
-//! weak-key table has for them; makes 5k objects, each of which is made of two of the world and reads both; sets
-//! 1.5k edges between old objects anew; hangs 500 of the new objects on old ones, where they live until they are
-//! replaced some twenty frames later, and puts 50 of those into the cache and the table. Then the peer does what it
-//! does at the end of a frame. All of that is timed, drawing the random numbers is not.
+//! For a world of 200k objects a frame looks 50 objects up in a cache that holds them weakly, and the numbers
+//! that a weak-key table has for them; makes 5k objects, each of which is made of two of the world and reads
+//! both; sets 1.5k edges between old objects anew; hangs 500 of the new objects on old ones, where they live
+//! until they are replaced some twenty frames later, and puts 50 of those into the cache and the table. Then
+//! the peer does what it does at the end of a frame. All of that is timed, drawing the random numbers is not.
 //!
-//! What is looked up is alive by what the program itself knows, so that the answers do not depend on when a peer
-//! collects. After the last frame the objects that hang on old ones are compared with a model that has only numbers.
+//! What is looked up is alive by what the program itself knows, so that the answers do not depend on when a
+//! peer collects. After the last frame the objects that hang on old ones are compared with a model that has
+//! only numbers.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

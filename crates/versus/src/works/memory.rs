@@ -1,8 +1,8 @@
 //! Memory above the objects' own size, each peer in a process of its own.
 //!
-//! It is the growth of resident memory since before the heap, divided by the objects, minus their size. Two kinds:
-//! plain values that nothing refers to (a peer whose handles keep objects alive forgets them), before any
-//! collection; and the random graph of the collection works, with what collections need for themselves.
+//! It is the growth of resident memory since before the heap, divided by the objects, minus their size. Two
+//! kinds: plain values that nothing refers to (a peer whose handles keep objects alive forgets them), before
+//! any collection; and the random graph of the collection works, with what collections need for themselves.
 
 use std::process::Command;
 

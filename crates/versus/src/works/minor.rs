@@ -1,7 +1,7 @@
 //! Minor collections: what they cost, and whether that grows with what is old.
 //!
-//! Before each, 2k old objects at random are given a new object each, and 10k objects are made, of which those 2k
-//! and one more for each of them live on. 10k old objects have a [`Root`].
+//! Before each, 2k old objects at random are given a new object each, and 10k objects are made, of which
+//! those 2k and one more for each of them live on. 10k old objects have a [`Root`].
 
 use std::rc::Rc;
 

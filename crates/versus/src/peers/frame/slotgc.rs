@@ -1,5 +1,5 @@
-//! slotgc: `pace` at the end of each frame. One root keeps the world alive; the program's list of old objects has
-//! plain handles.
+//! slotgc: `pace` at the end of each frame. One root keeps the world alive; the program's list of old objects
+//! has plain handles.
 
 use std::time::Duration;
 
