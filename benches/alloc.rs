@@ -51,7 +51,7 @@ fn fresh(n: usize) -> Duration {
     time
 }
 
-/// Into the places of objects that a collection found dead, in random places: all but `left` of them.
+/// Into the slots of objects that a collection freed, in random places: all but `left` of them.
 fn regrow(population: &mut Population<Node>, left: usize, n: usize) -> Duration {
     population.shrink(left);
     let (time, ()) = timed(|| population.grow(n));

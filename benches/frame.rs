@@ -1,6 +1,6 @@
 //! What does a frame of a game cost that calls `pace` at its end?
 //!
-//! A fifth of the objects (200k of a million) live long. A frame makes a fortieth of that (5k) anew, each of
+//! A fifth of the objects (200k of a million) live long. A frame makes a fortieth of that (5k), each of
 //! two old ones that it reads; changes 3 old edges in 400 (1.5k); and stores every tenth of the new objects
 //! (500) in old ones, where it takes the place of an earlier one. The time is that of a whole frame.
 //! `no_pace` never collects, and is thrown away when memory has doubled: what the program does by itself.

@@ -65,8 +65,8 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// A case that works on `items` objects a round. `make` gives what it works on: called once, and only if
-    /// the case was asked for. `run` is one round; it gives the part of its time that counts.
+    /// A case that works on `items` objects a round. `make` makes what it works on: called once, and only if
+    /// the case was asked for. `run` is one round; it returns the part of its time that counts.
     fn case<S>(
         &mut self,
         name: &str,
@@ -84,7 +84,7 @@ impl Question<'_> {
     }
 }
 
-/// How long `work` takes, and what it gives.
+/// How long `work` takes, and what it returns.
 fn timed<R>(work: impl FnOnce() -> R) -> (Duration, R) {
     let start = Instant::now();
     let result = work();

@@ -148,7 +148,7 @@ impl<const WORDS: usize> Naive<WORDS> {
         Self { objects, marked, stack: Vec::new() }
     }
 
-    /// Marks what the root reaches and gives how many objects that is.
+    /// Marks what the root reaches and returns how many objects that is.
     fn mark(&mut self, root: u32) -> usize {
         let Self { objects, marked, stack } = self;
         marked.fill(0);

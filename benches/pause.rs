@@ -83,7 +83,7 @@ impl World {
         }
     }
 
-    /// Makes garbage, goes through a cycle, and gives the longest of the steps that ended in `phase`, or in
+    /// Makes garbage, goes through a cycle, and returns the longest of the steps that ended in `phase`, or in
     /// the next ones if none did.
     fn longest(&mut self, phase: Phase, litter: fn(&mut Self)) -> Duration {
         litter(self);

@@ -79,7 +79,7 @@ impl Handles {
 /// A table with an entry for each object.
 trait Table: Default {
     fn insert(&mut self, id: u64, gc: Gc<Node>);
-    /// Finds the entry, and gives the object's id if it is the right one.
+    /// Finds the entry, and returns the object's id if it is the right one.
     fn find(&self, id: u64, gc: Gc<Node>) -> u64;
     fn len(&self) -> usize;
 }
@@ -367,7 +367,7 @@ fn callbacks(question: &mut Question<'_>) {
     });
 }
 
-/// Makes objects with a callback each, and gives how long the registrations took.
+/// Makes objects with a callback each, and returns how long the registrations took.
 fn watch_all(heap: &mut Heap, handles: &mut Vec<Gc<Node>>, n: usize) -> Duration {
     handles.clear();
     heap.collect();

@@ -46,7 +46,7 @@ impl Drop for Life {
     }
 }
 
-/// Takes down how many of each kind are alive, and counts anew from zero.
+/// Records how many of each kind are alive, and counts again from zero.
 fn take_census() -> [usize; 5] {
     std::array::from_fn(|kind| LIVING[kind].swap(0, Ordering::Relaxed)) // Relaxed: as above
 }

@@ -135,7 +135,7 @@ fn a_callback() {
 }
 
 /// Any handle is its own proxy: `heap[bear]` is the bear, and panics with the text of `Dead` when it is gone;
-/// `try_get` gives `Dead` as an error.
+/// `try_get` returns `Dead` as an error.
 fn a_proxy() {
     let mut heap = Heap::new();
     let t1 = heap.alloc_root(Bear::new("Teddy"));

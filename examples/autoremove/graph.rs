@@ -2,7 +2,7 @@
 //! its own to be there is a root. Everything that slotgc is used for is in this file.
 //!
 //! Invariant: `Graph::packages` has a weak handle for each package of the database, at the same position. A
-//! handle that gives nothing means that the package is not needed.
+//! handle that resolves to nothing means that the package is not needed.
 
 use std::cmp::Reverse;
 

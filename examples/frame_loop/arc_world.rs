@@ -375,7 +375,7 @@ impl ArcWorld {
         }
     }
 
-    /// Shuts the world down; gives how many objects stay in memory for ever.
+    /// Shuts the world down; returns how many objects stay in memory for ever.
     pub(crate) fn shut_down(mut self) -> usize {
         (0..LEVELS).for_each(|level| self.close_level(level));
         self.tidy();

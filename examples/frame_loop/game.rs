@@ -81,7 +81,7 @@ pub(crate) trait World {
     /// Puts an entity at a place: at the end of its level, or in the place of another one, which despawns.
     fn spawn(&mut self, at: Place, new: &Spawn);
     fn retarget(&mut self, of: Place, to: Place);
-    /// Gives an entity another goal for one that it had.
+    /// Replaces one of an entity's goals.
     fn set_goal(&mut self, of: Place, which: usize, serial: u64);
     /// Two entities exchange an item.
     fn trade(&mut self, a: Place, b: Place, which: usize);

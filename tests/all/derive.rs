@@ -359,7 +359,7 @@ fn the_path_to_the_crate_can_be_given() {
 #[cfg(feature = "std")]
 const RECORDED: &str = "rustc 1.95.";
 
-/// With another compiler only what must compile is tried: messages are worded anew from time to time.
+/// With another compiler only what must compile is tried: the wording of messages changes from time to time.
 #[cfg(feature = "std")]
 #[test]
 #[cfg_attr(miri, ignore = "starts the compiler")]

@@ -23,7 +23,7 @@ impl Trace for Alone {
     fn trace(&self, _: &mut Tracer<'_>) {}
 }
 
-/// Uses the first slot until another one is given out, and gives how often it was used.
+/// Uses the first slot until another one is given out, and returns how often it was used.
 fn use_up_the_first_slot(heap: &mut Heap) -> u64 {
     let first = heap.alloc(Alone(MaybeUninit::uninit()));
     let (mut count, mut last) = (1, first);

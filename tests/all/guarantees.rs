@@ -167,7 +167,7 @@ fn with_budgets_in_objects_a_run_is_the_same_to_the_last_handle() {
 const END_OF_MARKING: usize = 64;
 const ENTRIES: usize = 10;
 
-/// A graph with garbage, destructors and weak maps; gives what is rooted.
+/// A graph with garbage, destructors and weak maps; returns what is rooted.
 fn populated(heap: &mut Heap, log: &Log) -> Vec<Root<Node>> {
     let mut roots = Vec::new();
     for value in 0..1000 {

@@ -1,4 +1,4 @@
-//! `Trace` is safe to implement: whatever it reports, no handle ever gives another object's content, nothing
+//! `Trace` is safe to implement: whatever it reports, no handle ever resolves to another object, nothing
 //! is dropped twice, and what is rooted stays. At worst objects are lost early, or kept.
 
 use std::collections::HashMap;

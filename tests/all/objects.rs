@@ -121,7 +121,7 @@ pub(crate) fn forget(value: impl Send + 'static) {
     FORGOTTEN.lock().expect("nobody panics while forgetting").push(Box::new(value));
 }
 
-/// Calls `f`, which must panic, and gives the panic's text.
+/// Calls `f`, which must panic, and returns the panic's text.
 #[track_caller]
 pub(crate) fn panic_text<R>(f: impl FnOnce() -> R) -> String {
     match catch_unwind(AssertUnwindSafe(f)) {

@@ -45,7 +45,7 @@ fn safe_gc_a_collection_inside_alloc_frees_no_child_of_the_value_being_allocated
     assert!(heap[parent].edges.iter().zip(0..).all(|(gc, value)| heap[*gc].value == value));
 }
 
-/// Gives slots a tenant after the other, and checks what the handles of all the earlier ones give.
+/// Allocates in the same slots again and again, and checks what all earlier handles resolve to.
 fn no_handle_sees_a_later_tenant(first_generation: u32, die: impl Fn(&mut Heap, Gc<u64>)) {
     let mut heap = Heap::with_config(HeapConfig::default().first_generation(first_generation));
     let mut past: HashMap<Gc<u64>, u64> = HashMap::new();

@@ -173,7 +173,7 @@ impl Model {
         too_large.then(|| format!("max_bytes of {bytes} bytes reached"))
     }
 
-    /// A handle was given out. Gives the object's place.
+    /// A handle was given out. Returns the object's place.
     pub(crate) fn give_out(&mut self, id: ObjectId, kind: Kind, bits: u64, life: Life) -> Index {
         let index = self.objects.len();
         let before = self.by_bits.insert(bits, index);
@@ -273,7 +273,7 @@ impl Model {
         self.objects[index].life == Life::Building || reached.contains(&index)
     }
 
-    /// Prunes what the plan reaches; gives how many entries went, and who is to die.
+    /// Prunes what the plan reaches; returns how many entries went, and who is to die.
     pub(crate) fn prune(&mut self, plan: &Plan) -> (Pruned, Vec<Index>) {
         let is_live = |model: &Self, link| {
             let key = model.resolve_key(link);

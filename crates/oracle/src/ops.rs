@@ -144,7 +144,7 @@ pub enum Op {
         roots: [Pick; 3],
         ending: Ending,
     },
-    /// Gives memory back.
+    /// Returns memory to the system.
     Shrink {
         #[arbitrary(with = mostly_first)]
         heap: u8,

@@ -23,7 +23,7 @@ use crate::runner::state::Runner;
 
 pub use crate::runner::state::Report;
 
-/// Runs a program. The same program gives the same report.
+/// Runs a program. The same program produces the same report.
 ///
 /// # Panics
 /// Where the heap does not do what the model says.

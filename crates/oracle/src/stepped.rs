@@ -29,7 +29,7 @@ use crate::log;
 pub use crate::stepped::generate::{program_from_bytes, random_stepped, shrink_stepped};
 pub use crate::stepped::program::{Edit, Inside, Op, Program, Report, Source, Tuning, Units, inside};
 
-/// Runs a program. The same program gives the same report.
+/// Runs a program. The same program produces the same report.
 ///
 /// # Panics
 /// Where the heap leaves the bounds.

@@ -69,7 +69,7 @@ impl Tables {
         })
     }
 
-    /// Removes what names the dead; gives how many entries those were. What is in an entry goes with it.
+    /// Removes what names the dead; returns how many entries those were. What is in an entry goes with it.
     pub(crate) fn prune(&mut self, is_live: impl Fn(Link) -> bool) -> usize {
         let mut pruned = self.prune_flat(&is_live);
         for kept in self.keys.values_mut() {

@@ -1,4 +1,4 @@
-//! Rounds: each runs every case once, the peers of a work one right after the other in an order drawn anew.
+//! Rounds: each runs every case once, the peers of a work one right after the other in a new random order.
 //!
 //! The ratio of two peers is that of two neighbours in time, one ratio a round; the median of those is
 //! reported. A machine that slows down for a while changes both sides of most ratios.

@@ -33,7 +33,7 @@ pub(crate) struct Work {
 pub(crate) struct Case {
     /// Its name.
     pub(crate) peer: &'static str,
-    /// Runs it once and gives nanoseconds an object.
+    /// Runs it once and returns nanoseconds an object.
     pub(crate) run: Box<dyn Fn() -> f64>,
     /// In which rounds it is run.
     pub(crate) rounds: Rounds,

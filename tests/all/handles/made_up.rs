@@ -23,8 +23,8 @@ fn make<const N: usize>(heap: &mut Heap) -> Gc<Known<N>> {
     heap.alloc_cyclic(|_, gc: Gc<Known<N>>| Known { bits: gc.to_bits(), filler: [gc.to_bits(); N] })
 }
 
-/// What the handles of one type with these bits give: an object that has these bits, or nothing. Returns
-/// whether there is one.
+/// What the handles of one type with these bits resolve to: an object that has these bits, or nothing.
+/// Returns whether there is one.
 fn check_typed<const N: usize>(heap: &Heap, bits: u64) -> bool {
     let gc = Gc::<Known<N>>::from_bits(bits);
     let Some(known) = heap.get(gc) else {

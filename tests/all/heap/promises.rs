@@ -15,7 +15,7 @@ struct Trail {
     stats: HeapStats,
 }
 
-/// A program that does a bit of everything. With `junk` the allocator gives other addresses.
+/// A program that does a bit of everything. With `junk` the allocator returns other addresses.
 fn program(seed: u64, junk: bool) -> Trail {
     let log = Log::default();
     let mut dice = Dice::new(seed);

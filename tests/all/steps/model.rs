@@ -343,7 +343,7 @@ impl World {
     }
 }
 
-/// Runs a program; gives how many cycles it finished by steps.
+/// Runs a program; returns how many cycles it finished by steps.
 fn run(seed: u64, len: usize) -> usize {
     let mut world = World::new(seed);
     for _ in 0..len {

@@ -101,7 +101,7 @@ impl Deaths {
         self.registered.iter().rev().find(|(_, known)| at_exit(known)).map(|(number, _)| *number)
     }
 
-    /// What `watch_count` gives for a living object.
+    /// What `watch_count` returns for a living object.
     pub(crate) fn count_on(&self, target: Index) -> usize {
         let counts =
             |known: &&Registered| known.target == target && !matches!(known.notice, Notice::Burial { .. });
@@ -110,7 +110,7 @@ impl Deaths {
 }
 
 impl Model {
-    /// These objects die. Gives those whose values go to no graveyard.
+    /// These objects die. Returns those whose values go to no graveyard.
     pub(crate) fn die(&mut self, dead: &[Index], value: ValueGoes) -> Vec<Index> {
         let buried = match value {
             ValueGoes::Away => self.bury(dead),
@@ -134,7 +134,7 @@ impl Model {
         buried
     }
 
-    /// Tells of those who died, when their destructors have run: tags are sent, the rest becomes due. At the
+    /// Notifies of the deaths, after the destructors have run: tags are sent, the rest becomes due. At the
     /// end of the heap finalizers go uncalled.
     pub(crate) fn mourn(&mut self, is_end: bool) {
         let is_dead = |index: Index| self.objects[index].life == Life::Dead;

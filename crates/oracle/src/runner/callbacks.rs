@@ -21,7 +21,7 @@ use crate::runner::frame::{Course, Frame};
 use crate::runner::state::Runner;
 
 impl Runner {
-    /// Calls the heap, which does what the course says. Gives the result unless user code panicked, as it
+    /// Calls the heap, which does what the course says. Returns the result unless user code panicked, as it
     /// then had to.
     pub(super) fn framed<R>(
         &mut self,
@@ -74,7 +74,7 @@ impl Runner {
         frame.first = frame.first.or(thrown);
     }
 
-    /// Carries out in the model what the call under way has done up to its next callback. Gives that
+    /// Carries out in the model what the call under way has done up to its next callback. Returns that
     /// callback.
     fn advance(&mut self) -> Option<u64> {
         loop {

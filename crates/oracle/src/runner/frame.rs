@@ -12,7 +12,7 @@ pub(super) struct Frame {
     /// The first panic of user code in it, which it must raise.
     pub(super) first: Option<ObjectId>,
     /// A known bug: `destroy` raises the panic of a `trace`, in the collection that its callbacks asked for,
-    /// though one of them panicked first. To go when that is mended.
+    /// though one of them panicked first. Remove this when the bug is fixed.
     pub(super) hidden: Option<ObjectId>,
     /// What it did so far.
     pub(super) total: Collected,

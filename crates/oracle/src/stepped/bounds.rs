@@ -32,7 +32,7 @@ enum Manner {
 }
 
 impl Runner {
-    /// Takes note of what the heap did, and compares. `in_call`: a call of it is under way or just over.
+    /// Records what the heap did, and compares. `in_call`: a call of it is under way or just over.
     pub(super) fn look(&mut self, in_call: bool) {
         self.unite(false);
         let dropped = self.read_log(in_call);
@@ -72,7 +72,7 @@ impl Runner {
         }
     }
 
-    /// Reads the log. Gives the objects whose destructors ran.
+    /// Reads the log. Returns the objects whose destructors ran.
     fn read_log(&mut self, in_call: bool) -> Vec<ObjectId> {
         let mut dropped = Vec::new();
         if self.heap.stats().collections > self.ended {

@@ -42,7 +42,7 @@ impl Runner {
         }
     }
 
-    /// Calls the heap. Gives its report unless user code panicked, as it then had to.
+    /// Calls the heap. Returns its report unless user code panicked, as it then had to.
     pub(super) fn framed(
         &mut self,
         frame: Frame,

@@ -399,7 +399,7 @@ impl Runner {
     }
 
     /// A living object that may be watched. A known bug: a sweep in slices closes a page of a type without a
-    /// destructor for the second time if a watched object was in it. To go when that is mended.
+    /// destructor for the second time if a watched object was in it. Remove this when the bug is fixed.
     fn pick_watchable(&self, target: u8) -> Option<Index> {
         let is_bad = |kind| matches!(kind, Kind::Plain | Kind::Chunk | Kind::Small | Kind::Zero);
         self.pick(target).filter(|index| !is_bad(self.model.objects[*index].kind))

@@ -1,7 +1,7 @@
 //! Limits for a full collection: marking a graph of slots with a bitmap, and sweeping it.
 //!
 //! [`StackMark`] is what one writes first: a stack. [`TwoStageMark`] puts a queue behind the stack, in which
-//! a slot waits while its memory is on the way: asked for into the second-level cache when it enters, into
+//! a slot waits while its memory is on the way: prefetched into the second-level cache when it enters, into
 //! the first-level cache shortly before it comes out. An edge tests and clears its target's white bit without
 //! a branch.
 //!

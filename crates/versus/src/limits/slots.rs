@@ -44,7 +44,7 @@ const _: () = assert!(size_of::<Node>() == NODE_BYTES && size_of::<Slot>() == NO
 /// Which pages memory is made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Pages {
-    /// Whatever the system gives: usually 4 KiB.
+    /// Whatever the system uses: usually 4 KiB.
     Usual,
     /// 2 MiB, where the system grants them.
     Huge,

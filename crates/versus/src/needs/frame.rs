@@ -98,7 +98,7 @@ pub(crate) fn frame<W: World>(world: &mut W, young: &mut Vec<W::Young>, plan: &P
 pub(crate) trait Game {
     /// The world at its beginning, in which no garbage is.
     fn new(start: &Start) -> Self;
-    /// One frame; gives what it adds up to.
+    /// One frame; returns what it adds up to.
     fn frame(&mut self, plan: &Plan) -> u64;
     /// What hangs on each of some old objects.
     fn hung_on(&self, old: &[u32]) -> Vec<Option<u64>>;

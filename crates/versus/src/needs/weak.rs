@@ -66,9 +66,9 @@ pub(crate) trait Table: Sized {
     fn alloc(&mut self, id: u64) -> Self::Handle;
     /// Puts an entry for this object into the map.
     fn insert(&mut self, id: u64, handle: &Self::Handle);
-    /// Finds the entry, and gives what tells it from others.
+    /// Finds the entry, and returns what tells it from others.
     fn get(&self, id: u64, handle: &Self::Handle) -> u64;
-    /// What `get` is to give.
+    /// What `get` must return.
     fn expected(id: u64, handle: &Self::Handle) -> u64;
     /// Entries.
     fn len(&self) -> usize;

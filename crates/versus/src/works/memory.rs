@@ -81,7 +81,7 @@ pub(crate) struct Overhead {
     pub(crate) bytes: [f64; 2],
 }
 
-/// The child: fills a heap and gives a line for the parent.
+/// The child: fills a heap and returns a line for the parent.
 pub(crate) fn child(peer: &str, contents: &str, objects: usize) -> String {
     let peer = peers().into_iter().find(|known| known.name == peer).expect("a peer's name");
     let contents =
