@@ -6,7 +6,8 @@
 //! Do not conclude: that a program allocates this fast (here nothing else wants the cache, and all objects
 //! are of one type); that `fresh` is slow code (most of it is the system, which hands out and clears pages
 //! that are touched for the first time, for `vec_push` as well); that the price of a destructor is in
-//! `destroy_and_alloc` (its objects have none); anything of the next collection, which pays for what dies.
+//! `destroy_and_alloc` (its objects have none); anything about the next collection, which pays for the
+//! deaths.
 
 use std::hint::black_box;
 use std::time::Duration;

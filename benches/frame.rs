@@ -8,9 +8,9 @@
 //! each frame.
 //!
 //! Do not conclude: how long the worst frame is (these are means; `crates/versus` has the longest, and other
-//! collectors); that `pace` costs what `pace` is more than `no_pace` (a heap that is collected is smaller and
-//! stays in the cache); that a program can free by hand (this one is told what died, which is what it takes a
-//! collector for).
+//! collectors); that the difference between `pace` and `no_pace` is the cost of `pace` (a heap that is
+//! collected is smaller and stays in the cache); that a program can free by hand (this one is told what died,
+//! which is what a collector finds out).
 
 use std::time::Duration;
 

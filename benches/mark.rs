@@ -1,13 +1,13 @@
 //! How long does it take to mark an object, by the shape of the graph that it is in?
 //!
-//! The time is `CollectStats::mark_time` of full collections in which nothing dies: from making everything
-//! white until the last object was traced.
+//! The time is `CollectStats::mark_time` of full collections in which nothing dies: from the moment at which
+//! everything is made white until the last object is traced.
 //!
 //! `naive_*` is the collector that one writes first, over the same graph: a stack, a bitmap, and a vector of
 //! objects with 4-byte indices for edges. `naive_72_bytes` has objects as large as a slot of ours, in
 //! `naive_16_bytes` there is nothing but the edges. They are limits for the shapes in which the next object
-//! is in the cache already, and show what prefetching is good for in the others. A limit with prefetching
-//! needs `unsafe`: it is in `crates/versus`.
+//! is in the cache already, and show what prefetching gains in the others. A limit with prefetching needs
+//! `unsafe`: it is in `crates/versus`.
 //!
 //! Do not conclude: that a pause is this long (weak collections, sweeping and destructors come on top; a
 //! graph that the program has just used is in the cache, another is not); that a list is slow to trace (one

@@ -2,9 +2,9 @@
 //!
 //! The time is that of the longest step of a cycle of its kind, over a random graph of which everything lives
 //! (`mark`), and over as many objects again that die: without destructors (`sweep`), with (`drop`), with a
-//! callback each (`notify`). `spin` is a loop that looks at the clock until a millisecond has passed, as
-//! often as a cycle has steps: what the machine takes from anybody. The longest step is to be as long as the
-//! longest spin.
+//! callback each (`notify`). `spin` is a loop that reads the clock until a millisecond has passed, as often
+//! as a cycle has steps: it shows what the machine takes from any program. The longest step should be as long
+//! as the longest spin.
 //!
 //! Do not conclude: that every step stops in time (a destructor, a callback or a root source of the program's
 //! that takes long is not cut short, nor is the `trace` of one object with a hundred thousand edges);

@@ -1,16 +1,16 @@
 //! What do weak handles, weak maps, ephemerons and callbacks cost?
 //!
-//! Handles and keys are gone through in random order, and half of the objects die, chosen at random. The time
-//! of a pruning is `CollectStats::prune_time`, for each entry that there was; that of ephemerons and
-//! callbacks is that of the whole collection. `hashbrown_*` is the same table with nothing weak about it, the
-//! floor: with the hash function of the weak maps, and pruned by `retain` with a bit for each object.
+//! Handles and keys are visited in random order, and half of the objects die, chosen at random. The time of a
+//! pruning is `CollectStats::prune_time`, for each entry that there was; that of ephemerons and callbacks is
+//! that of the whole collection. `hashbrown_*` is the same table with nothing weak about it, the floor: with
+//! the hash function of the weak maps, and pruned by `retain` with a bit for each object.
 //!
-//! Do not conclude: that a `get` of a map reaches the object (it gives a weak handle; `upgrade_random` or
+//! Do not conclude: that a `get` of a map reaches the object (it returns a weak handle; `upgrade_random` or
 //! `access/get_weak_random` comes on top); that an insertion takes this long (a table grows in leaps: most
-//! take half of it, some a whole rehash); that the order of ephemerons does not matter (a weak map is gone
-//! through in the order of hashes, whatever the order of insertion; `mark/ephemerons_*` has a table that is
+//! take half of it, some a whole rehash); that the order of ephemerons does not matter (a weak map is
+//! traversed in the order of hashes, whatever the order of insertion; `mark/ephemerons_*` has a table that is
 //! not, and `scattered` a chain whose links are cache misses that wait for each other); that a callback costs
-//! this little (these count to one: each is an allocation, and what it does is up to it).
+//! this little (these only count: each is an allocation, and its work comes on top).
 
 use std::hash::BuildHasherDefault;
 use std::hint::black_box;

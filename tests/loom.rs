@@ -1,13 +1,13 @@
-//! Models of the root set: every interleaving of a few operations on tiny heaps, and every value that a load
-//! may see under the C11 memory model, explored by loom.
+//! Models of the root set: loom explores every interleaving of a few operations on tiny heaps, and every
+//! value that a load may see under the C11 memory model.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg loom" cargo test --release --test loom
 //! ```
 //!
-//! What is shared between threads is the table of roots: `Root`s are cloned and dropped anywhere, also while
-//! a collection reads the table, and made by any thread that has a `&Heap`. A collection needs `&mut Heap`,
-//! so it never runs beside the making of a root.
+//! Threads share the table of roots: `Root`s are cloned and dropped on any thread, even while a collection
+//! reads the table, and made by any thread that has a `&Heap`. A collection needs `&mut Heap`, so it never
+//! runs while a root is made.
 //!
 //! Each model states its claim. Which of them fail when an ordering in `root.rs` is weakened is listed at the
 //! end.

@@ -1,8 +1,8 @@
 //! One stale edge in a random graph, whose slot has a new tenant: the collection sees it and marks again,
 //! with the generation compared at each edge.
 //!
-//! The edge is in the object in the middle, so that a part of the first attempt, which is in vain, is in the
-//! time. In `stale_edge_known` the last collection met it too, and there is no first attempt.
+//! The edge is in the object in the middle, so that part of the first attempt, which is wasted, is included
+//! in the time. In `stale_edge_known` the last collection met the edge too, and there is no first attempt.
 
 use std::time::Duration;
 

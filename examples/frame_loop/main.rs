@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The game is in `game.rs`, and does the same in all modes. `gc_world.rs` is its world in a heap of slotgc,
-//! `arc_world.rs` the same with `Arc` and `Mutex`, where every cycle must be taken apart by hand. `audit.rs`
+//! `arc_world.rs` is the same with `Arc` and `Mutex`, where every cycle must be broken by hand. `audit.rs`
 //! checks that nothing reachable is lost and that nothing unreachable outlives two cycles; if not, the
 //! program panics.
 

@@ -1,4 +1,4 @@
-//! A line on standard error that says how far the program is, if somebody is looking.
+//! A line on standard error that shows the progress, if standard error is a terminal.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};

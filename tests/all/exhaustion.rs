@@ -1,7 +1,7 @@
 //! What happens at the end of things: of generations, of room, of a heap that is forgotten or enormous.
 //!
 //! Generations that run out by whole collections are in `heap/generations.rs`, refusals in `heap/limits.rs`;
-//! here both happen in the midst of a cycle in steps, and once for real. An allocator that says no is in
+//! here both happen in the middle of an incremental cycle, and once for real. A failing allocator is in
 //! `tests/alloc_fails.rs`.
 
 use std::collections::HashSet;

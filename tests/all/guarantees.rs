@@ -1,5 +1,5 @@
-//! The page of guarantees in the docs: each names the tests that attack it, and they exist. And attacks on
-//! those guarantees that have no file of their own: determinism of steps, the two cycles, the budget.
+//! The page of guarantees in the docs: each names the tests that attack it, and they exist. Also attacks on
+//! the guarantees that have no file of their own: determinism of steps, the two cycles, the budget.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What the tests put into heaps, and how they look at what came of it.
+//! The objects that the tests allocate, and helpers that inspect the result.
 //!
 //! `Trace` is implemented by hand here, so that these tests say nothing about the derive; `derive.rs` does.
 

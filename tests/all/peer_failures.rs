@@ -1,8 +1,7 @@
 //! Defects that were found in other collectors and pools, and that cannot happen here.
 //!
 //! A test's name begins with the crate (or the language) whose defect it is, and goes on with the claim. Each
-//! of these was seen in a release of that crate; a version of it that does better is no reason to drop a
-//! test.
+//! of these was seen in a release of that crate; a fixed version is no reason to drop the test.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! `WeakValueMap`: an entry lives as long as its value's object. What is as in a map of std
-//! is in `weak_maps/std_parity.rs`, caches are in `caches.rs`.
+//! `WeakValueMap`: an entry lives as long as its value's object. Tests of what behaves as in std's maps are
+//! in `weak_maps/std_parity.rs`, caches are in `caches.rs`.
 
 mod std_parity;
 

@@ -1,5 +1,5 @@
-//! The heap's interface for objects of a type known at run time: each function is one call of the heap, with
-//! what it returns in a form that can be compared with the model.
+//! The heap's interface for objects of a type known at run time: each function makes one call of the heap,
+//! and returns the result in a form that can be compared with the model.
 //!
 //! Functions with a type parameter are kept out of line: fifteen types, some of them
 //! large, inlined into one function take minutes to compile.

@@ -1,7 +1,7 @@
 //! Which destructors ran, in what order, and the panics that objects raise on purpose.
 //!
-//! A run is single-threaded, so the log is the thread's. Invariant: an event is written before the panic that
-//! may come with it, so a destructor that panicked is in the log all the same.
+//! A run is single-threaded, so the log is a thread-local. Invariant: an event is written before the panic
+//! that may accompany it, so a destructor that panicked is in the log, too.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};

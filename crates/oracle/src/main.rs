@@ -1,4 +1,5 @@
-//! Runs programs outside of a fuzzer: random ones for a time, or the one in a file, made short if it fails.
+//! Runs programs without a fuzzer: random ones for some time, or those in files. A failing program is
+//! shortened.
 //!
 //! ```text
 //! slotgc-oracle soak SECONDS [BYTES] [SEED]   random programs of BYTES bytes (2000), from SEED on (0)

@@ -1,8 +1,8 @@
-//! The model: what a heap must do, said so naively that it is obviously right.
+//! The model: what a heap must do, so naive that it is obviously right.
 //!
-//! A list of all objects ever made, and a map from handles to objects. A handle that was given out once is
-//! never given out again, so the map never forgets, and a link resolves if its object is alive and of the
-//! type that the link says. Reachability is a search from the roots, repeated until no ephemeron adds to it.
+//! A list of all objects ever made, and a map from handles to objects. No handle is used twice, so entries
+//! are never removed from the map, and a link resolves if its object is alive and of the link's type.
+//! Reachability is a search from the roots, repeated until no ephemeron adds to it.
 //!
 //! Nothing here names the crate under test.
 

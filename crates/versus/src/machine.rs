@@ -1,4 +1,4 @@
-//! The machine: one core, a stack that is large enough, and what there is to say about it.
+//! The machine: pins the process to one core, gives it a large stack, and describes the machine.
 
 use std::fs;
 use std::os::unix::process::CommandExt;

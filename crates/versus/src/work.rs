@@ -1,7 +1,7 @@
 //! What is measured: a work is a question, and its cases are the answers of the peers.
 //!
-//! A case builds what it needs, times only the work, checks the answer, and takes everything down again. It
-//! gives nanoseconds an object. A wrong answer ends the run with a panic.
+//! A case builds what it needs, times only the work, checks the answer, and drops everything. It returns
+//! nanoseconds per object. A wrong answer ends the run with a panic.
 //!
 //! What a work needs of a peer is in `needs`, the works are in `works`.
 

@@ -2,7 +2,7 @@
 //! another heap, to another type. Such an edge keeps nothing alive.
 //!
 //! Usually a slot waits until no live object names it. To meet a new tenant, an edge is made up here (another
-//! generation of a living object's slot), or so many objects are destroyed that slots cannot wait.
+//! generation of a living object's slot), or so many objects are destroyed that slots are reused early.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

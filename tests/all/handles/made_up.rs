@@ -1,6 +1,6 @@
 //! Handles that nobody was given: made-up bits and keys, handles of other types and of other heaps.
 //!
-//! The objects here hold their own bits, so an object that answers to a handle says whether it should.
+//! The objects here hold their own bits, so an object that a handle resolves to shows whether it should.
 
 use std::collections::HashSet;
 

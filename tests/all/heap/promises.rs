@@ -1,4 +1,4 @@
-//! What a heap promises besides: determinism, cheap beginnings, threads that read.
+//! Further promises of a heap: determinism, cheap creation, concurrent readers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

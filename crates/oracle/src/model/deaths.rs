@@ -1,7 +1,7 @@
 //! What is registered on objects, and what becomes of it when they die.
 //!
-//! A registration is a number, counted from the first of the heap, and what it does. It is told once: by the
-//! runner, when the heap runs it and it is its turn.
+//! A registration is a number, counted from the first of the heap, and an action. It is delivered once: by
+//! the runner, when the heap runs it and it is its turn.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

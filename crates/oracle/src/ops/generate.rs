@@ -1,4 +1,4 @@
-//! Ops from bytes: what is chosen, and how often.
+//! Ops from bytes: which ops, and how often.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 

@@ -4,8 +4,7 @@
 //! compared like any other.
 //!
 //! The model follows the heap: what a call does is carried out in the model when the first callback comes, or
-//! else when the call has returned. [`Course`] says what that is; it is where a cycle that takes several
-//! calls would be told apart from one that takes one.
+//! otherwise when the call has returned. [`Course`] says what that is.
 
 use std::mem;
 

@@ -1,7 +1,7 @@
 //! The comparison of heap and model.
 //!
-//! Small heaps are compared whole after every op. Of large ones the counts are, and a sample of handles; all
-//! of them every now and then, and at the end.
+//! After every op, small heaps are compared completely; of large heaps, the counts and a sample of handles.
+//! All handles are compared every now and then, and at the end.
 
 use slotgc::Heap;
 

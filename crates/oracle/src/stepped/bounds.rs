@@ -1,4 +1,4 @@
-//! What a heap may do: compared whenever the program has the heap in hand.
+//! The bounds on what a heap may do, checked whenever the program holds the heap.
 //!
 //! [`Runner::look`] runs after every op, at the beginning of every callback and at the end of every call that
 //! may collect. Between two of them the program does one thing, so what it changed and what the heap did can

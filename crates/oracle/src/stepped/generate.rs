@@ -1,4 +1,4 @@
-//! Stepped programs from bytes: what is chosen, and how often; and how to make a failing one short.
+//! Stepped programs from bytes: which ops, and how often. Also shortens a failing program.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 

@@ -1,4 +1,4 @@
-//! Runs a stepped program: the ops, but for edits and calls that may run callbacks.
+//! Runs a stepped program: all ops except edits and calls that may run callbacks.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::mem;

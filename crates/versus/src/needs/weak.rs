@@ -1,7 +1,7 @@
 //! What works on weak handles and weak maps need of a peer.
 //!
-//! Objects are eight words, `[id, 0, .., id + 1]`, without edges. Wherever a peer's map takes a hash function
-//! it gets slotgc's, so that maps are compared and not hash functions.
+//! Objects are eight words, `[id, 0, .., id + 1]`, without edges. Where a peer's map takes a hash function it
+//! uses slotgc's, so that maps are compared and not hash functions.
 
 use std::hash::BuildHasherDefault;
 use std::hint::black_box;

@@ -4,11 +4,11 @@
 //! that a weak-key table has for them; makes 5k objects, each of which is made of two of the world and reads
 //! both; changes 1.5k edges between old objects; hangs 500 of the new objects on old ones, where they live
 //! until they are replaced some twenty frames later, and puts 50 of those into the cache and the table. Then
-//! the peer does what it does at the end of a frame. All of that is timed, drawing the random numbers is not.
+//! the peer does what it does at the end of a frame. All of that is timed; drawing the random numbers is not.
 //!
-//! What is looked up is alive by what the program itself knows, so that the answers do not depend on when a
-//! peer collects. After the last frame the objects that hang on old ones are compared with a model that has
-//! only numbers.
+//! The program itself knows that what it looks up is alive, so that the answers do not depend on when a peer
+//! collects. After the last frame the objects that hang on old ones are compared with a model that has only
+//! numbers.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
