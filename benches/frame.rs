@@ -23,7 +23,7 @@ use crate::{Question, timed};
 /// The edge on which new objects are stored.
 const HOOK: usize = 3;
 
-/// One in so many new objects is stored.
+/// One in this many new objects is stored.
 const STORED: usize = 10;
 
 pub(crate) fn ask(question: &mut Question<'_>) {

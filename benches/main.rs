@@ -51,7 +51,7 @@ fn main() {
 /// How many objects a heap has. One size is enough for a test.
 fn sizes() -> &'static [usize] {
     let has = |flag| env::args().any(|arg| arg == flag);
-    // As Criterion tells a test from a measurement.
+    // The way in which Criterion distinguishes a test from a measurement.
     if has("--test") || !has("--bench") { &[100_000] } else { &[100_000, 1_000_000] }
 }
 

@@ -27,7 +27,7 @@ use slotgc_graphs::{DEGREE, Graph, NONE, Random};
 use crate::heaps::{Node, build};
 use crate::{Question, timed};
 
-/// Makes the graph of so many objects.
+/// Makes a graph of this many objects.
 type Shape = fn(usize) -> Graph;
 
 pub(crate) fn ask(question: &mut Question<'_>) {

@@ -8,8 +8,9 @@
 //!
 //! Do not conclude: that every step stops in time (a destructor, a callback or a root source of the program's
 //! that takes long is not cut short, nor is the `trace` of one object with a hundred thousand edges);
-//! anything from one step that was longer than the spins (another process had the core: `crates/versus` tells
-//! by the time of the thread); that a frame loses a millisecond (`pace` does nothing in most, see `frame`).
+//! anything from one step that was longer than the spins (another process had the core: `crates/versus`
+//! detects that by the time of the thread); that a frame loses a millisecond (`pace` does nothing in most,
+//! see `frame`).
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ pub(crate) fn ask(question: &mut Question<'_>) {
     question.case(&name("sweep"), 1, || World::new(n), |world| world.longest(Phase::Sweep, World::plain));
     question.case(&name("drop"), 1, || World::new(n), |world| world.longest(Phase::Drop, World::mortal));
     question.case(&name("notify"), 1, || World::new(n), |world| world.longest(Phase::Notify, World::watched));
-    // A cycle over so many has about as many steps: 20 ns an object.
+    // A cycle over this many objects has about as many steps: 20 ns an object.
     let steps = (n / 50_000).max(1);
     question.case("longest_spin", 1, || (), |()| (0..steps).map(|_| spin()).max().expect("one at least"));
 }

@@ -43,7 +43,7 @@ impl Haunted {
         let mut heap = Heap::new();
         let nodes = build(&Graph::random(n), &mut heap);
         let root = heap.root(nodes[0]).expect("a living object");
-        // Among so many that their pages are empty afterwards, and used again before all others.
+        // One of many, so that their pages are empty afterwards and are the first to be reused.
         let dead: Vec<_> = (0..DEAD).map(|_| heap.alloc(Node::new(0))).collect();
         let stale = dead[DEAD / 2];
         assert_eq!(heap.collect().freed, DEAD);

@@ -164,7 +164,7 @@ impl GcWorld {
         self.heap[tells].hearing = Some(listener);
     }
 
-    /// The entity is in nobody's way any more. That is all: no cycle is taken apart.
+    /// The entity is removed from the lists. That is all: no cycle is broken by hand.
     fn despawn(&mut self, old: Gc<Entity>, previous: Option<Gc<Entity>>) {
         if let Some((previous, others)) = previous.and_then(|previous| self.heap.split_mut(previous)) {
             previous.listeners.retain(|listener| others[*listener].tells != old);

@@ -14,7 +14,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Of so many frames. Nothing is shown unless standard error is a terminal.
+    /// For this many frames. Nothing is shown unless standard error is a terminal.
     pub(crate) fn new(all: usize) -> Self {
         Self { is_shown: io::stderr().is_terminal(), played: Cell::new(0), all }
     }

@@ -52,7 +52,7 @@ pub(crate) struct Run {
     pub(crate) end: End,
 }
 
-/// What only one kind of world can tell.
+/// What only one kind of world can report.
 pub(crate) enum End {
     Gc {
         /// Before the first frame, and after the last.

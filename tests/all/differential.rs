@@ -24,8 +24,8 @@ fn weak_ops(len: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Op>> {
     vec(op, len).prop_map(|ops| fit_to_be_caught([slotgc_oracle::rooted_tables(), ops].concat()))
 }
 
-/// Without std nobody catches a panic, and a second one while the first unwinds ends the process: one object
-/// with a destructor that panics is as many as there may be, and nothing else panics.
+/// Without std a panic cannot be caught, and a second one while the first unwinds ends the process: one
+/// object with a destructor that panics is as many as there may be, and nothing else panics.
 fn fit_to_be_caught(mut ops: Vec<Op>) -> Vec<Op> {
     if cfg!(feature = "std") {
         return ops;

@@ -162,8 +162,7 @@ fn with_budgets_in_objects_a_run_is_the_same_to_the_last_handle() {
 
 // ---- The budget
 
-/// What a step may do beyond its budget, in units: to come to the end of marking, and with one weak
-/// collection.
+/// What a step may do beyond its budget, in units: to finish marking, and with one weak collection.
 const END_OF_MARKING: usize = 64;
 const ENTRIES: usize = 10;
 

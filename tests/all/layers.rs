@@ -21,7 +21,7 @@ const UNSAFE: &[(&str, usize)] = &[
     ("space/table.rs", 1),
 ];
 
-/// The folders that hold a crate each, with the files of which there are at least so many.
+/// The folder of each crate, and the number of files that it has at least.
 const CRATES: &[(&str, usize)] = &[
     ("src", 20),
     ("benches", 5),
@@ -172,8 +172,8 @@ fn imports(files: &BTreeMap<String, String>) -> BTreeMap<&str, BTreeSet<&str>> {
     files.iter().map(|(name, text)| (name.as_str(), of(name, text))).collect()
 }
 
-/// What is left when files that import from nobody left are taken away, again and again: the circles, and
-/// what leads to them.
+/// What remains when files without remaining imports are removed, again and again: the circles, and what
+/// imports from them.
 fn circles<'f>(mut imports: BTreeMap<&'f str, BTreeSet<&'f str>>) -> BTreeMap<&'f str, BTreeSet<&'f str>> {
     loop {
         let left: BTreeSet<&str> = imports.keys().copied().collect();

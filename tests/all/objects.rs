@@ -29,7 +29,7 @@ macro_rules! traced {
 }
 pub(crate) use traced;
 
-/// A value and any number of strong edges; with a destructor that nobody sees.
+/// A value and any number of strong edges; with a destructor that leaves no trace.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) value: u64,

@@ -9,7 +9,7 @@ use slotgc::{Gc, Heap, Liveness, Trace, Tracer, Weak, WeakSet, roots};
 use crate::objects::{Bomb, Link, Log, Node, Noisy, panic_text};
 use crate::subprocess;
 
-/// Panics where it is told to.
+/// Panics on request.
 struct Fuse {
     in_trace: AtomicBool,
     in_prune: bool,

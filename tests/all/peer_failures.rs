@@ -20,7 +20,8 @@ const MILLION: u64 = if cfg!(miri) { 1000 } else { 1_000_000 };
 
 #[test]
 fn safe_gc_a_collection_inside_alloc_frees_no_child_of_the_value_being_allocated() {
-    // There an allocation may collect before the value is in its place, and nobody else holds its children.
+    // There an allocation may collect before the value is in its place, and nothing else refers to its
+    // children.
     let mut heap = Heap::with_config(HeapConfig::default().max_objects(30));
     let (mut collections, mut grown) = (0, 0);
     for value in 0..2000 {
@@ -37,7 +38,7 @@ fn safe_gc_a_collection_inside_alloc_frees_no_child_of_the_value_being_allocated
         collections = heap.stats().collections;
     }
     assert!(collections > 100 && grown > 100, "some allocations collected and some did not");
-    // And where nobody asked for a collection there is none.
+    // And no collection runs unless one is requested.
     let mut heap = Heap::with_config(HeapConfig::default().stress(true));
     let kids: Vec<_> = (0..50_000).map(|value| heap.alloc(Node::leaf(value))).collect();
     let parent = heap.alloc(Node::with(kids));

@@ -98,7 +98,7 @@ fn refuse_lifetimes(input: &DeriveInput) -> Result<()> {
 
 /// The constant: whether a traced field may hold a handle.
 ///
-/// A constant cannot depend on itself, so a field that mentions the type is taken for one that does. Where
+/// A constant cannot depend on itself, so a field that mentions the type is assumed to need tracing. Where
 /// the answer is known to be yes no field is asked, which breaks some longer circles too.
 fn needs_trace(attrs: &TypeAttrs, name: &Ident, traced: &[&Type]) -> TokenStream {
     let own = [name.clone(), format_ident!("Self")];

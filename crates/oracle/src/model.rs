@@ -147,7 +147,7 @@ impl Model {
         self.by_bits.get(&bits).copied()
     }
 
-    /// The object made so many before the last, round and round.
+    /// The object made this many before the last, modulo their number.
     pub(crate) fn nth_last(&self, back: usize) -> Option<&Object> {
         self.objects.iter().rev().nth(back % self.objects.len().max(1))
     }

@@ -1,4 +1,4 @@
-//! Handles that nobody was given: made-up bits and keys, handles of other types and of other heaps.
+//! Handles that no heap returned: made-up bits and keys, handles of other types and of other heaps.
 //!
 //! The objects here hold their own bits, so an object that a handle resolves to shows whether it should.
 
@@ -97,7 +97,7 @@ fn every_place_and_generation_resolves_to_its_own_object_or_to_nothing() {
         for granule in 0..pages * 8192 {
             for generation in [first, first + 2, first.wrapping_sub(2)] {
                 let bits = granule << 32 | generation & 0xffff_ffff;
-                // Fully at every granule where somebody lives or may live, a cheap look elsewhere.
+                // A full check at every granule where there is or may be an object, a cheap one elsewhere.
                 if living.contains(&bits) || granule % 64 < 20 {
                     check(&heap, bits, &living);
                     seen += usize::from(living.contains(&bits));

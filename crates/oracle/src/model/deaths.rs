@@ -60,7 +60,7 @@ pub(crate) enum ValueGoes {
     ToCaller,
 }
 
-/// All registrations of a heap, and where the dead are told of.
+/// All registrations of a heap, and where notifications go.
 #[derive(Debug, Default)]
 pub(crate) struct Deaths {
     made: u64,

@@ -59,7 +59,7 @@ impl Runner {
 
     // ---- Deaths by hand
 
-    /// These objects die, in the model, and are told of.
+    /// These objects die in the model, with their notifications.
     pub(super) fn die(&mut self, heap: usize, dead: &[Index], value: ValueGoes, is_end: bool) {
         let dropped = self.worlds[heap].model.die(dead, value);
         if value == ValueGoes::Away {

@@ -14,9 +14,9 @@ use crate::ops::Pick;
 use crate::runner::state::{Runner, World};
 use crate::types::view::View;
 
-/// Up to so many handles, all are compared after every op.
+/// Up to this many handles, all are compared after every op.
 const SMALL: usize = 160;
-/// Else so many of them, and all every `WHOLE` ops.
+/// Otherwise this many of them, and all every `WHOLE` ops.
 const SAMPLE: usize = 32;
 const WHOLE: u64 = 64;
 

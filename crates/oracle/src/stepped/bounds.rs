@@ -2,7 +2,7 @@
 //!
 //! [`Runner::look`] runs after every op, at the beginning of every callback and at the end of every call that
 //! may collect. Between two of them the program does one thing, so what it changed and what the heap did can
-//! be told apart.
+//! be distinguished.
 
 use std::collections::BTreeSet;
 

@@ -58,7 +58,7 @@ pub(super) struct Runner {
     pub(super) epoch: u64,
     /// That of the cycle under way.
     pub(super) cycle_epoch: u64,
-    /// Where the heap was when last looked at, and how many cycles had left `Mark` and how many had ended.
+    /// The heap's phase when it was last observed, and how many cycles had left `Mark` and had ended.
     pub(super) phase: Phase,
     pub(super) condemned: u64,
     pub(super) ended: u64,
@@ -67,7 +67,7 @@ pub(super) struct Runner {
     /// Destructors that are to run in the cycle under way, and those that must run in this op.
     pub(super) doomed: BTreeSet<ObjectId>,
     pub(super) expected: BTreeSet<ObjectId>,
-    /// Tags and callbacks of the dead that were not told yet.
+    /// Tags and callbacks of dead objects that were not delivered yet.
     pub(super) tags: BTreeSet<u64>,
     pub(super) due: BTreeSet<u64>,
     /// Closures and tags that were not dropped yet.
@@ -443,7 +443,7 @@ impl Runner {
         Contents { edges, ..Contents::default() }
     }
 
-    /// Calls the heap with a root source; what the call is to be taken for.
+    /// Calls the heap with a root source. `call` says what kind of call it is.
     fn sourced(
         &mut self,
         call: Call,

@@ -3,7 +3,7 @@
 /// The edge on which young objects hang; the first one keeps the world together, the others are changed.
 pub(crate) const HOOK: usize = 3;
 
-/// New objects refer to the one before them, so many in a row.
+/// The number of new objects in a row, each of which refers to the one before.
 pub(crate) const ROW: usize = 8;
 
 /// The world at its beginning: from each object to three others, the first of which is the next one on a

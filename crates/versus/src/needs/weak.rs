@@ -66,7 +66,7 @@ pub(crate) trait Table: Sized {
     fn alloc(&mut self, id: u64) -> Self::Handle;
     /// Puts an entry for this object into the map.
     fn insert(&mut self, id: u64, handle: &Self::Handle);
-    /// Finds the entry, and returns what tells it from others.
+    /// Finds the entry, and returns what distinguishes it from others.
     fn get(&self, id: u64, handle: &Self::Handle) -> u64;
     /// What `get` must return.
     fn expected(id: u64, handle: &Self::Handle) -> u64;

@@ -15,7 +15,7 @@ use crate::needs::memory::{Contents, Meter};
 use crate::options::Options;
 use crate::peers::{boa_gc, dumpster, gc, gc_arena, rc, rust_cc, safe_gc, slotgc, slotmap, thunderdome};
 
-/// The most bytes that slotgc is to take for a plain value.
+/// The target: slotgc takes at most this many bytes for a plain value.
 pub(crate) const AT_MOST: f64 = 9.0;
 
 /// Fills a heap through a meter.

@@ -46,7 +46,7 @@ fn node(id: u64, edges: [Option<Gc<Node>>; DEGREE]) -> Node {
     Node { id, edges, fill: [0; 3] }
 }
 
-/// The median of some minor collections above so many old objects.
+/// The median of some minor collections above this many old objects.
 fn minor(n: usize, rooting: Rooting) -> f64 {
     let mut random = Random::new(9);
     let mut heap = Heap::new();

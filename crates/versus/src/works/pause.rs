@@ -33,7 +33,7 @@ pub(crate) const MARGIN: Duration = Duration::from_micros(200);
 const CYCLES: usize = 12;
 const FRAMES: usize = 250;
 
-/// Name, what is timed, and how: with so many objects, so many rounds.
+/// Name, what is timed, and how: with this many objects and rounds.
 type Measurement = (&'static str, &'static str, fn(usize, usize) -> Pauses);
 
 /// The works.
