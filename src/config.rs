@@ -342,6 +342,14 @@ impl Dead {
     }
 }
 
+impl Dead {
+    /// Of a weak collection, which nobody expects to keep anything alive: without what there is to say of strong handles.
+    pub(crate) fn of_collection(self) -> Self {
+        let cause = if self.cause == Cause::NotKept { Cause::Gone } else { self.cause };
+        Self { cause, ..self }
+    }
+}
+
 impl fmt::Debug for Dead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Dead({}({}))", ShortName(self.type_name), self.handle)
@@ -350,16 +358,16 @@ impl fmt::Debug for Dead {
 
 impl fmt::Display for Dead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("weakly-referenced object no longer exists: ")?;
-        f.write_str(match self.cause {
-            Cause::NotKept if !self.handle.is_null() => {
-                "it was destroyed, or nothing kept it alive when a collection ran (a `Gc` does so only inside a reachable \
-                 object; elsewhere hold a `Root`, or report the handle in a root source): "
-            }
-            Cause::Gone | Cause::NotKept => "",
-            Cause::OtherHeap => "a root of another heap: ",
-        })?;
-        write!(f, "{}({})", ShortName(self.type_name), self.handle)
+        let name = ShortName(self.type_name);
+        write!(f, "weakly-referenced object no longer exists: {name}({})", self.handle)?;
+        match self.cause {
+            Cause::NotKept if !self.handle.is_null() => f.write_str(
+                " (it was destroyed, or nothing kept it alive when a collection ran: a `Gc` does so only inside a reachable \
+                 object; elsewhere hold a `Root`, or report the handle in a root source)",
+            ),
+            Cause::Gone | Cause::NotKept => Ok(()),
+            Cause::OtherHeap => f.write_str(" (a root of another heap)"),
+        }
     }
 }
 

@@ -30,6 +30,7 @@ pub mod docs;
 /// What derived code uses; no part of the interface.
 #[doc(hidden)]
 pub mod __derive {
+    pub use crate::trace::adapter::With;
     pub use crate::trace::field::{HasField, MayHold, Object, Objects, SharedData, SharedMutability};
 }
 
@@ -41,5 +42,7 @@ pub use heap::{Finalizer, Heap, Others, ShutdownError};
 pub use root::Root;
 pub use slotgc_derive::Trace;
 pub use stats::{CollectStats, HeapStats, Phase, PhaseTimes, Rule, StepReport, TypeCensus};
-pub use trace::{Handle, Liveness, RootSource, Trace, Tracer, Untraced, roots};
+pub use trace::{
+    Handle, Inspector, Links, Liveness, RootSource, Trace, TraceDyn, TraceWith, Tracer, Untraced, roots,
+};
 pub use weak::{Entry, Interner, OccupiedEntry, VacantEntry, WeakKeyMap, WeakSet, WeakValueMap};

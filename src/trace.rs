@@ -4,13 +4,17 @@
 //! buffer of edges and the white bits, not the collector that will follow them. [`Liveness`] is what weak
 //! collections ask when they drop their dead entries.
 
+pub(crate) mod adapter;
 mod chunked_vec;
 mod cycle;
 mod discarded;
 mod edges;
+mod dynamic;
 mod ephemerons;
 pub(crate) mod field;
-mod impls;
+pub(crate) mod impls;
+mod inspector;
+mod links;
 mod liveness;
 mod sources;
 mod tracer;
@@ -18,11 +22,15 @@ mod tracer;
 use crate::handle::{Gc, Weak};
 use crate::root::Root;
 
+pub use adapter::TraceWith;
 pub(crate) use cycle::{Destroyed, Era, Moment};
 pub(crate) use discarded::Discarded;
+pub use dynamic::TraceDyn;
 pub(crate) use edges::{EdgeStack, Spill};
 pub(crate) use ephemerons::{Ephemerons, RecordIndex};
 pub use impls::Untraced;
+pub use inspector::Inspector;
+pub use links::Links;
 pub(crate) use liveness::During;
 pub use liveness::Liveness;
 pub use sources::{RootSource, roots};
@@ -31,8 +39,10 @@ pub(crate) use tracer::{LOOK_AHEAD, Side};
 
 /// What can live in a heap.
 ///
-/// Derive it: `#[derive(Trace)]`. The derive reports every field; `#[trace(skip)]` leaves out a field of a
-/// foreign type that holds no handles, as [`Untraced`] does inside a std container.
+/// Derive it: `#[derive(Trace)]`. The derive writes every method from the fields; `#[trace(skip)]` leaves out a
+/// field of a foreign type that holds no handles, as [`Untraced`] does inside a std container, and
+/// `#[trace(with = Adapter)]` has a foreign type that does hold some traced by a [`TraceWith`]. A trait object is
+/// traced by way of [`TraceDyn`].
 ///
 /// The trait is safe. A `trace` that forgets an edge loses that object early, and handles to it give `None`;
 /// one that reports too much keeps garbage. Neither is undefined behaviour.
@@ -75,8 +85,9 @@ pub(crate) use tracer::{LOOK_AHEAD, Side};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not implement `Trace`, so it cannot live in a GC heap",
     label = "`Trace` is not implemented for `{Self}`",
-    note = "for a type of your own: `#[derive(slotgc::Trace)]`",
-    note = "for a foreign type that holds no handles: `#[trace(skip)]` on the field, or `slotgc::Untraced<{Self}>` inside a container"
+    note = "for a type of your own: `#[derive(slotgc::Trace)]`; for a trait of your own: `slotgc::trace_dyn!(dyn Trait)`",
+    note = "for a foreign type that holds handles: `#[trace(with = Adapter)]` on the field",
+    note = "for a foreign type that holds none: the slotgc feature named after its crate, or `slotgc::Untraced<{Self}>`"
 )]
 pub trait Trace: Send + Sync + 'static {
     /// `false` says that values of this type never hold a handle: they are never visited, and changing them
@@ -116,6 +127,89 @@ pub trait Trace: Send + Sync + 'static {
     fn prune(&mut self, live: &Liveness<'_>) {
         let _ = live;
     }
+
+    /// `false` says that values of this type never hold a handle, strong or weak: [`inspect`](Self::inspect) and
+    /// [`relink`](Self::relink) pass them by, and an `Arc` may share them. `NEEDS_TRACE = false` alone does not say
+    /// so, since a weak handle is not traced.
+    const HOLDS_HANDLES: bool = true;
+
+    /// Whether [`owned_bytes`](Self::owned_bytes) is ever more than zero.
+    const OWNS: bool = false;
+
+    /// Bytes that this value owns outside of its slot: the capacities of its buffers and what its boxes hold,
+    /// recursively. What it shares through an `Arc` does not count. A long container may extrapolate from 64 of its
+    /// items, so the result is an estimate.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Trace, Tracer};
+    ///
+    /// /// A picture that another library keeps in memory.
+    /// struct Picture { id: u32, width: usize, height: usize }
+    ///
+    /// impl Trace for Picture {
+    ///     const NEEDS_TRACE: bool = false;
+    ///     const HOLDS_HANDLES: bool = false;
+    ///     const OWNS: bool = true;
+    ///     fn trace(&self, _: &mut Tracer<'_>) {}
+    ///     fn owned_bytes(&self) -> usize {
+    ///         4 * self.width * self.height
+    ///     }
+    /// }
+    ///
+    /// let picture = Picture { id: 1, width: 640, height: 480 };
+    /// assert_eq!(picture.owned_bytes(), 1_228_800);
+    /// assert_eq!(Vec::<u64>::with_capacity(100).owned_bytes(), 800);
+    /// ```
+    fn owned_bytes(&self) -> usize {
+        0
+    }
+
+    /// Names every edge, for people: what [`Inspector`] shows. By default the edges that `trace` reports, without
+    /// names.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Gc, Inspector, Trace, Tracer};
+    ///
+    /// struct Mob { name: String, loot: Vec<Gc<u32>> }
+    ///
+    /// impl Trace for Mob {
+    ///     fn trace(&self, tracer: &mut Tracer<'_>) {
+    ///         self.loot.trace(tracer);
+    ///     }
+    ///     fn inspect(&self, inspector: &mut Inspector<'_>) {
+    ///         inspector.label(&self.name);
+    ///         inspector.field("loot", &self.loot);
+    ///     }
+    /// }
+    /// ```
+    fn inspect(&self, inspector: &mut Inspector<'_>) {
+        inspector.anonymous(self);
+    }
+
+    /// Hands out every handle in this value, strong or weak, to be replaced: when a graph is copied or loaded, see
+    /// [`Links`]. By default an error that names the type.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Gc, Links, Trace, Tracer, Weak};
+    ///
+    /// struct Mob { home: Gc<u32>, target: Weak<Mob> }
+    ///
+    /// impl Trace for Mob {
+    ///     fn trace(&self, tracer: &mut Tracer<'_>) {
+    ///         tracer.edge(self.home);
+    ///     }
+    ///     fn relink(&mut self, links: &mut Links<'_>) {
+    ///         links.gc(&mut self.home);
+    ///         links.weak(&mut self.target);
+    ///     }
+    /// }
+    /// ```
+    fn relink(&mut self, links: &mut Links<'_>) {
+        links.unsupported::<Self>();
+    }
 }
 
 mod sealed {
@@ -140,8 +234,18 @@ mod sealed {
 
 pub(crate) use sealed::HandleKind;
 
-/// Anything that names an object: [`Gc`], [`Weak`], `&Root`, and references to the first two, as iterators
-/// give them. The methods of [`Heap`](crate::Heap) take any of these.
+/// Anything that names an object: [`Gc`], [`Weak`], `&Root`, and references to any of these, however deep, as
+/// iterators and the closures of `filter` get them. The methods of [`Heap`](crate::Heap) take any of these.
+///
+/// # Examples
+/// ```
+/// use slotgc::{Heap, Root};
+///
+/// let mut heap = Heap::new();
+/// let roots: Vec<Root<u32>> = (0..3).map(|n| heap.alloc_root(n)).collect();
+/// heap.destroy(&roots[1]);
+/// assert_eq!(roots.iter().filter(|root| heap.is_alive(root)).count(), 2); // a `&&Root`
+/// ```
 pub trait Handle: Copy + sealed::Sealed {
     /// The type of the object.
     type Target: Trace;
@@ -175,4 +279,22 @@ macro_rules! handles {
     )*};
 }
 
-handles!(Gc<T>: Strong, Weak<T>: Weak, &Gc<T>: Strong, &Weak<T>: Weak, &Root<T>: Root (Root::heap_number));
+handles!(Gc<T>: Strong, Weak<T>: Weak, &Root<T>: Root (Root::heap_number));
+
+impl<H: sealed::Sealed> sealed::Sealed for &H {
+    const KIND: HandleKind = H::KIND;
+
+    #[inline(always)]
+    fn heap_number(self) -> u64 {
+        (*self).heap_number()
+    }
+}
+
+impl<H: Handle> Handle for &H {
+    type Target = H::Target;
+
+    #[inline(always)]
+    fn downgrade(self) -> Weak<H::Target> {
+        (*self).downgrade()
+    }
+}

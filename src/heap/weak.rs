@@ -10,6 +10,7 @@ use bumpalo::Bump;
 use crate::config::AllocError;
 use crate::handle::{Gc, Weak};
 use crate::heap::Heap;
+use crate::heap::access::raise;
 use crate::trace::{Discarded, During, Handle, Liveness, Trace};
 use crate::weak::{Interner, WeakKeyMap, WeakSet, WeakValueMap};
 
@@ -106,6 +107,16 @@ impl Heap {
         Ok(gc)
     }
 
+    /// A weak collection in the heap.
+    #[inline]
+    #[track_caller]
+    fn collection<H: Handle>(&self, h: H) -> &H::Target {
+        match self.get(h) {
+            Some(collection) => collection,
+            None => raise(self.dead(h).of_collection()),
+        }
+    }
+
     /// The living object that the map has for this key.
     #[track_caller]
     fn cached<K, V, S, Q>(&self, map: impl Handle<Target = WeakValueMap<K, V, S>>, key: &Q) -> Option<Gc<V>>
@@ -115,7 +126,7 @@ impl Heap {
         S: BuildHasher + Send + Sync + 'static,
         Q: ?Sized + Eq + Hash,
     {
-        self.upgrade(self.at(map).get(key)?)
+        self.upgrade(self.collection(map).get(key)?)
     }
 
     /// The one object of the table that is equal to `value`, which becomes it if there is none.
@@ -162,7 +173,7 @@ impl Heap {
         T: Trace + Eq + Hash,
         S: BuildHasher + Send + Sync + 'static,
     {
-        let hash = self.at(table).hasher().hash_one(&value);
+        let hash = self.collection(table).hasher().hash_one(&value);
         if let Some(found) = self.find_interned(table, hash, &value) {
             return Ok(found);
         }
@@ -228,7 +239,7 @@ impl Heap {
         S: BuildHasher + Send + Sync + 'static,
         Q: ?Sized + Eq + Hash,
     {
-        let hash = self.at(table).hasher().hash_one(value);
+        let hash = self.collection(table).hasher().hash_one(value);
         self.find_interned(table, hash, value)
     }
 
@@ -241,11 +252,11 @@ impl Heap {
     ) -> Option<Gc<T>>
     where
         T: Trace + Eq + Hash + Borrow<Q>,
-        S: Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
         Q: ?Sized + Eq,
     {
         let is_equal = |weak: Weak<T>| self.get(weak).is_some_and(|known: &T| known.borrow() == value);
-        self.upgrade(self.at(table).find(hash, is_equal)?)
+        self.upgrade(self.collection(table).find(hash, is_equal)?)
     }
 
     /// Prunes a weak collection by what is alive right now, and drops what was removed.

@@ -13,7 +13,7 @@ use alloc::rc::Rc;
 use crate::handle::{Gc, Weak};
 use crate::root::Root;
 use crate::sync::Arc;
-use crate::trace::{Liveness, Trace, Tracer};
+use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
 
 /// Stands for the type that was derived, whatever it is.
 #[derive(Debug)]
@@ -25,16 +25,31 @@ pub trait HasField<F: ?Sized> {
     /// `F::NEEDS_TRACE`. The name is for those whose types own each other in a circle: all that the compiler
     /// says then is which constants are in it.
     const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE: bool;
+    /// `F::HOLDS_HANDLES`.
+    const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_HOLDS: bool;
+    /// `F::OWNS`.
+    const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_OWNS: bool;
 
     /// Traces the field.
     fn trace(field: &F, tracer: &mut Tracer<'_>);
 
     /// Prunes the field.
     fn prune(field: &mut F, live: &Liveness<'_>);
+
+    /// Bytes that the field owns.
+    fn owned_bytes(field: &F) -> usize;
+
+    /// Inspects the field under this name.
+    fn inspect(field: &F, name: &'static str, inspector: &mut Inspector<'_>);
+
+    /// Replaces the handles in the field.
+    fn relink(field: &mut F, links: &mut Links<'_>);
 }
 
 impl<F: Trace + ?Sized> HasField<F> for Object {
     const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE: bool = F::NEEDS_TRACE;
+    const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_HOLDS: bool = F::HOLDS_HANDLES;
+    const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_OWNS: bool = F::OWNS;
 
     #[inline(always)]
     fn trace(field: &F, tracer: &mut Tracer<'_>) {
@@ -46,6 +61,21 @@ impl<F: Trace + ?Sized> HasField<F> for Object {
     #[inline(always)]
     fn prune(field: &mut F, live: &Liveness<'_>) {
         field.prune(live);
+    }
+
+    #[inline]
+    fn owned_bytes(field: &F) -> usize {
+        if F::OWNS { field.owned_bytes() } else { 0 }
+    }
+
+    #[inline]
+    fn inspect(field: &F, name: &'static str, inspector: &mut Inspector<'_>) {
+        inspector.field(name, field);
+    }
+
+    #[inline]
+    fn relink(field: &mut F, links: &mut Links<'_>) {
+        links.field(field);
     }
 }
 

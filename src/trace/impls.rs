@@ -1,18 +1,46 @@
 //! `Trace` for what people put in fields, and `RootSource` for what people keep handles in.
 
-mod containers;
+#[cfg(any(
+    feature = "glam",
+    feature = "smallvec",
+    feature = "arrayvec",
+    feature = "indexmap",
+    feature = "uuid",
+    feature = "smol_str",
+    feature = "ordered-float",
+    feature = "serde_json",
+    feature = "bevy_ecs",
+    feature = "hecs"
+))]
+mod foreign;
+mod keyed;
+#[cfg(feature = "std")]
+mod locks;
+pub(crate) mod owned;
 mod plain;
+mod sequences;
+mod structs;
+mod text;
 
 use core::borrow::Borrow;
 use core::ops::{Deref, DerefMut};
 
 use crate::handle::{AnyGc, Gc, Weak};
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Inspector, Links, Trace, Tracer};
 
 impl<T: Trace> Trace for Gc<T> {
     #[inline(always)]
     fn trace(&self, tracer: &mut Tracer<'_>) {
         tracer.edge(*self);
+    }
+
+    fn inspect(&self, inspector: &mut Inspector<'_>) {
+        inspector.edge(*self);
+    }
+
+    #[inline]
+    fn relink(&mut self, links: &mut Links<'_>) {
+        links.gc(self);
     }
 }
 
@@ -20,6 +48,15 @@ impl Trace for AnyGc {
     #[inline]
     fn trace(&self, tracer: &mut Tracer<'_>) {
         tracer.edge_any(*self);
+    }
+
+    fn inspect(&self, inspector: &mut Inspector<'_>) {
+        inspector.edge_any(*self);
+    }
+
+    #[inline]
+    fn relink(&mut self, links: &mut Links<'_>) {
+        links.any(self);
     }
 }
 
@@ -29,6 +66,15 @@ impl<T: 'static> Trace for Weak<T> {
 
     #[inline(always)]
     fn trace(&self, _: &mut Tracer<'_>) {}
+
+    fn inspect(&self, inspector: &mut Inspector<'_>) {
+        inspector.weak(*self);
+    }
+
+    #[inline]
+    fn relink(&mut self, links: &mut Links<'_>) {
+        links.weak(self);
+    }
 }
 
 /// A value of a foreign type that holds no handles, where `#[trace(skip)]` cannot reach: inside a std
@@ -58,9 +104,13 @@ pub struct Untraced<T>(pub T);
 
 impl<T: Send + Sync + 'static> Trace for Untraced<T> {
     const NEEDS_TRACE: bool = false;
+    const HOLDS_HANDLES: bool = false;
 
     #[inline(always)]
     fn trace(&self, _: &mut Tracer<'_>) {}
+
+    #[inline(always)]
+    fn relink(&mut self, _: &mut Links<'_>) {}
 }
 
 impl<T> Deref for Untraced<T> {

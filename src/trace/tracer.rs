@@ -15,6 +15,8 @@ pub(crate) struct Side {
     pub(crate) era: Era,
     /// Whether edges are gathered instead of followed: see [`EdgeStack`].
     pub(crate) gathering: bool,
+    /// What a look-only trace found; `None` in any other.
+    recorded: Option<Vec<Recorded>>,
     /// The edges gathered: to white slots, whose bits stay set.
     pub(crate) gathered: Vec<RawHandle>,
     /// Edges to follow that found no room on the stack.
@@ -41,7 +43,31 @@ pub(crate) struct Side {
     pub(crate) weak_collections: usize,
 }
 
-/// Takes down the edges of an object, or of a root source.
+/// What a look-only trace finds: the tracer belongs to no heap and stores nothing in one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Recorded {
+    /// A strong edge, as the handle says: nobody asked whether it resolves.
+    Edge(RawHandle),
+    /// What comes until the matching end counts only while this key lives. They nest.
+    Ephemeron(RawHandle),
+    EndOfEphemeron,
+    /// A lock that somebody holds.
+    Gap,
+}
+
+impl Side {
+    /// For a tracer that only looks.
+    pub(crate) fn recording() -> Self {
+        Self { recorded: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// What such a tracer found, in order.
+    pub(crate) fn into_recorded(self) -> impl Iterator<Item = Recorded> {
+        self.recorded.into_iter().flatten()
+    }
+}
+
+/// Records the edges of an object, or of a root source.
 pub struct Tracer<'a> {
     pub(crate) edges: EdgeStack,
     pub(crate) look: Look<'a>,
@@ -129,8 +155,29 @@ impl<'a> Tracer<'a> {
         match color {
             Color::Reached => value.trace(self),
             Color::White => self.wait_for(key.raw(), value),
+            Color::Dead if self.is_recording() => {
+                self.record(Recorded::Ephemeron(key.raw()));
+                value.trace(RecordedEphemeron(self).0);
+            }
             Color::Dead => {}
         }
+    }
+
+    /// Whether this trace only looks: it must not write anything, not even through `&`.
+    pub(crate) fn is_recording(&self) -> bool {
+        self.side.recorded.is_some()
+    }
+
+    fn record(&mut self, found: Recorded) {
+        if let Some(recorded) = &mut self.side.recorded {
+            recorded.push(found);
+        }
+    }
+
+    /// Says that something could not be looked at: a lock that somebody holds. In a collection it counts as holding no
+    /// handles.
+    pub(crate) fn gap(&mut self) {
+        self.record(Recorded::Gap);
     }
 
     /// Asks for the header of an object that will be looked at soon.
@@ -153,6 +200,9 @@ impl<'a> Tracer<'a> {
     /// barrier sees that, so the object is traced again at the end of every collection, minor ones included.
     /// `Mutex`, `RwLock` and `OnceLock` of std say it themselves. In a root source it does nothing.
     ///
+    /// Returns whether the edges may be read now: if not, report none of them, and do not touch the lock. The object
+    /// is then traced once more before marking ends.
+    ///
     /// # Examples
     /// ```
     /// use slotgc::{Gc, Trace, Tracer};
@@ -163,16 +213,19 @@ impl<'a> Tracer<'a> {
     ///
     /// impl Trace for Mailbox {
     ///     fn trace(&self, tracer: &mut Tracer<'_>) {
-    ///         tracer.interior_mutability();
-    ///         tracer.edges(self.0.0.lock().unwrap().iter().copied());
+    ///         if tracer.interior_mutability() {
+    ///             tracer.edges(self.0.0.lock().unwrap().iter().copied());
+    ///         }
     ///     }
     /// }
     /// ```
     #[inline]
-    pub fn interior_mutability(&mut self) {
+    #[must_use = "where it returns false, no lock may be touched"]
+    pub fn interior_mutability(&mut self) -> bool {
         if !self.current.is_null() && self.side.unguarded.last() != Some(&self.current) {
             self.side.unguarded.push(self.current);
         }
+        true
     }
 
     /// The cycle under way.
@@ -290,6 +343,15 @@ impl Drop for Gathering<'_, '_> {
     }
 }
 
+/// A look-only trace is in the value of an ephemeron; what ends it is recorded when this is dropped, for the same reason.
+struct RecordedEphemeron<'t, 'a>(&'t mut Tracer<'a>);
+
+impl Drop for RecordedEphemeron<'_, '_> {
+    fn drop(&mut self) {
+        self.0.record(Recorded::EndOfEphemeron);
+    }
+}
+
 /// A table is tracing its entries.
 pub(crate) struct Nested<'t, 'a>(&'t mut Tracer<'a>);
 
@@ -313,11 +375,15 @@ impl Drop for Nested<'_, '_> {
     }
 }
 
-/// What [`Tracer::push`] does when the stack has no room: makes some, or gathers. By value, see [`EdgeStack`].
+/// What [`Tracer::push`] does when the stack has no room: makes some, or gathers, or records. By value, see
+/// [`EdgeStack`].
 #[cold]
 #[inline(never)]
 fn overflow(mut edges: EdgeStack, raw: RawHandle, white: bool, store: &Store, side: &mut Side) -> EdgeStack {
-    if !side.gathering {
+    if let Some(recorded) = &mut side.recorded {
+        // White or not: the store is empty and knows nothing of it.
+        recorded.push(Recorded::Edge(raw));
+    } else if !side.gathering {
         edges.make_room(&mut side.spill);
         edges.try_push(raw, white);
     } else if white {

@@ -81,6 +81,10 @@ impl Changes {
         }
     }
 
+    pub(crate) fn owned_bytes(&self) -> usize {
+        self.fresh.capacity() * size_of::<u64>() + self.walk.as_ref().map_or(0, |_| size_of::<Walk>())
+    }
+
     /// An entry among so many was inserted or changed.
     #[inline]
     pub(crate) fn note(&mut self, hash: u64, entries: usize) {

@@ -1,11 +1,12 @@
 //! `Interner`.
 
 use core::fmt;
+use core::hash::{BuildHasher, Hash};
 
 use hashbrown::hash_table::Entry;
 
 use crate::handle::Weak;
-use crate::trace::{Liveness, Trace, Tracer};
+use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
 use crate::weak::{Fixed, Table};
 
 /// Equal values share one object, for as long as somebody else refers to it.
@@ -106,13 +107,32 @@ impl<T: Trace, S> Interner<T, S> {
     }
 }
 
-impl<T: Trace, S: Send + Sync + 'static> Trace for Interner<T, S> {
+impl<T: Trace + Eq + Hash, S: BuildHasher + Send + Sync + 'static> Trace for Interner<T, S> {
+    const OWNS: bool = true;
+
     fn trace(&self, tracer: &mut Tracer<'_>) {
         tracer.weak_collection();
     }
 
     fn prune(&mut self, live: &Liveness<'_>) {
         self.prune_by(live);
+    }
+
+    fn owned_bytes(&self) -> usize {
+        self.table.owned_bytes()
+    }
+
+    fn inspect(&self, inspector: &mut Inspector<'_>) {
+        self.iter().enumerate().for_each(|(index, weak)| inspector.item(index, &weak));
+    }
+
+    /// Values that have no counterpart are dropped.
+    fn relink(&mut self, links: &mut Links<'_>) {
+        for Interned { hash, mut weak } in self.table.take() {
+            if links.weak_key(&mut weak) {
+                self.file(hash, weak);
+            }
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use core::fmt;
 
 use crate::handle::Weak;
-use crate::trace::{Liveness, Trace, Tracer};
+use crate::trace::impls::owned;
+use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
 use crate::weak::{Entry, Table, hash_of};
 
 /// A map from objects to values that does not keep the objects alive: Python's `WeakKeyDictionary`, done as an
@@ -163,6 +164,8 @@ impl<K: Trace, V: Send + 'static> WeakKeyMap<K, V> {
 }
 
 impl<K: Trace, V: Trace> Trace for WeakKeyMap<K, V> {
+    const OWNS: bool = true;
+
     fn trace(&self, tracer: &mut Tracer<'_>) {
         tracer.weak_collection();
         if V::NEEDS_TRACE {
@@ -172,6 +175,30 @@ impl<K: Trace, V: Trace> Trace for WeakKeyMap<K, V> {
 
     fn prune(&mut self, live: &Liveness<'_>) {
         self.prune_with(live, |value| value.prune(live));
+    }
+
+    fn owned_bytes(&self) -> usize {
+        self.table.owned_bytes() + owned::by_items(self.len(), self.values())
+    }
+
+    fn inspect(&self, inspector: &mut Inspector<'_>) {
+        self.iter().for_each(|(key, value)| inspector.ephemeron(key, value));
+    }
+
+    /// Entries whose key has no counterpart are dropped.
+    fn relink(&mut self, links: &mut Links<'_>) {
+        for (mut key, mut value) in self.table.take() {
+            if !links.weak_key(&mut key) {
+                continue;
+            }
+            links.field(&mut value);
+            match self.entry(key) {
+                Entry::Occupied(_) => links.merged(),
+                Entry::Vacant(entry) => {
+                    entry.insert(value);
+                }
+            }
+        }
     }
 }
 

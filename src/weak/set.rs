@@ -6,7 +6,7 @@ use core::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, BitXor, BitXorAssign, 
 use hashbrown::hash_table::{self, Entry};
 
 use crate::handle::Weak;
-use crate::trace::{Liveness, Trace, Tracer};
+use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
 use crate::weak::{Table, hash_of};
 
 /// A set of objects that does not keep them alive: Python's `WeakSet`.
@@ -153,12 +153,31 @@ impl<T: Trace> WeakSet<T> {
 }
 
 impl<T: Trace> Trace for WeakSet<T> {
+    const OWNS: bool = true;
+
     fn trace(&self, tracer: &mut Tracer<'_>) {
         tracer.weak_collection();
     }
 
     fn prune(&mut self, live: &Liveness<'_>) {
         self.prune_by(live);
+    }
+
+    fn owned_bytes(&self) -> usize {
+        self.table.owned_bytes()
+    }
+
+    fn inspect(&self, inspector: &mut Inspector<'_>) {
+        self.iter().enumerate().for_each(|(index, weak)| inspector.item(index, &weak));
+    }
+
+    /// Elements whose object has no counterpart are dropped.
+    fn relink(&mut self, links: &mut Links<'_>) {
+        for mut weak in self.table.take() {
+            if links.weak_key(&mut weak) && !self.insert(weak) {
+                links.merged();
+            }
+        }
     }
 }
 

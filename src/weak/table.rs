@@ -34,6 +34,11 @@ impl<E> Table<E> {
         self.entries.len()
     }
 
+    /// Bytes of the table itself.
+    pub(crate) fn owned_bytes(&self) -> usize {
+        self.entries.allocation_size() + self.changes.owned_bytes()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -98,6 +103,11 @@ impl<E> Table<E> {
         self.entries.iter_mut()
     }
 
+    /// Takes all entries out, for good.
+    pub(crate) fn take(&mut self) -> hash_table::IntoIter<E> {
+        mem::take(self).into_iter()
+    }
+
     pub(crate) fn drain(&mut self) -> hash_table::Drain<'_, E> {
         self.entries.drain()
     }
@@ -122,7 +132,7 @@ impl<E> Table<E> {
     ) {
         let weak_collections = tracer.weak_collections();
         self.trace_entries(&mut tracer.nest(), target, trace);
-        if tracer.weak_collections() != weak_collections {
+        if tracer.weak_collections() != weak_collections && !tracer.is_recording() {
             self.changes.note_nested();
         }
     }
@@ -133,6 +143,9 @@ impl<E> Table<E> {
         target: impl Fn(&E) -> Weak<T> + Copy,
         trace: impl Fn(&mut Tracer<'_>, &'e E) + Copy,
     ) {
+        if tracer.is_recording() {
+            return self.entries.iter().for_each(|entry| trace(tracer, entry));
+        }
         let era = tracer.era();
         if let Some(fresh) = self.changes.fresh(&era) {
             return self.trace_fresh(tracer, fresh, trace);
@@ -351,6 +364,12 @@ impl<E> Table<E> {
 
 /// Buckets that are looked at together: the headers of all their objects are asked for first.
 const WINDOW: usize = if cfg!(gc_zeal) { 4 } else { 16 };
+
+impl<E> Default for Table<E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl<E: Clone> Clone for Table<E> {
     fn clone(&self) -> Self {

@@ -5,7 +5,8 @@ use core::fmt;
 use core::hash::{BuildHasher, Hash};
 
 use crate::handle::Weak;
-use crate::trace::{Liveness, Trace, Tracer};
+use crate::trace::impls::owned;
+use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
 use crate::weak::{Entry, Fixed, Table};
 
 /// A map from keys to objects that does not keep the objects alive: Python's `WeakValueDictionary`.
@@ -178,7 +179,14 @@ impl<K: Send + 'static, V: Trace, S> WeakValueMap<K, V, S> {
     }
 }
 
-impl<K: Trace, V: Trace, S: Send + Sync + 'static> Trace for WeakValueMap<K, V, S> {
+impl<K, V, S> Trace for WeakValueMap<K, V, S>
+where
+    K: Trace + Eq + Hash,
+    V: Trace,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    const OWNS: bool = true;
+
     fn trace(&self, tracer: &mut Tracer<'_>) {
         tracer.weak_collection();
         if K::NEEDS_TRACE {
@@ -188,6 +196,30 @@ impl<K: Trace, V: Trace, S: Send + Sync + 'static> Trace for WeakValueMap<K, V, 
 
     fn prune(&mut self, live: &Liveness<'_>) {
         self.prune_by(live);
+    }
+
+    fn owned_bytes(&self) -> usize {
+        self.table.owned_bytes() + owned::by_items(self.len(), self.keys())
+    }
+
+    fn inspect(&self, inspector: &mut Inspector<'_>) {
+        self.iter().for_each(|(key, weak)| inspector.entry(key, &weak));
+    }
+
+    /// Entries whose object has no counterpart are dropped.
+    fn relink(&mut self, links: &mut Links<'_>) {
+        for (mut key, mut weak) in self.table.take() {
+            if !links.weak_key(&mut weak) {
+                continue;
+            }
+            links.field(&mut key);
+            match self.entry(key) {
+                Entry::Occupied(_) => links.merged(),
+                Entry::Vacant(entry) => {
+                    entry.insert(weak);
+                }
+            }
+        }
     }
 }
 

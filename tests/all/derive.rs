@@ -9,7 +9,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::marker::PhantomData;
 
-use slotgc::{AnyGc, Gc, Heap, Liveness, Root, Trace, Tracer, Untraced, Weak};
+use slotgc::{
+    AnyGc, Gc, GcMap, Heap, Liveness, Root, Trace, TraceDyn, TraceWith, Tracer, Untraced, Weak, trace_dyn,
+};
 
 /// Something to hold by a handle.
 #[derive(Trace, Debug, PartialEq)]
@@ -271,7 +273,133 @@ const _: () = {
     }
     assert!(!Unit::NEEDS_TRACE && !Never::NEEDS_TRACE && !Plain::NEEDS_TRACE && !AllSkipped::NEEDS_TRACE);
     assert!(OneOfMany::NEEDS_TRACE);
+
+    // `HOLDS_HANDLES` counts weak handles too, `OWNS` what is outside of the slot.
+    assert!(!Leaf::HOLDS_HANDLES && !Leaf::OWNS && !Unit::HOLDS_HANDLES && !AllSkipped::HOLDS_HANDLES);
+    assert!(Plain::HOLDS_HANDLES && Plain::OWNS && Inner::<Weak<Leaf>>::HOLDS_HANDLES);
+    assert!(!Inner::<u32>::HOLDS_HANDLES && !Inner::<[Gc<Leaf>; 2]>::OWNS && Inner::<Box<u8>>::OWNS);
+    assert!(Tree::<u32>::HOLDS_HANDLES && Tree::<u32>::OWNS && Block::OWNS && Declaration::OWNS);
+    assert!(!Node::<u32, Foreign, 2>::OWNS && Node::<String, Foreign, 2>::OWNS);
 };
+
+#[test]
+fn owned_bytes_are_those_of_the_fields_that_are_traced() {
+    #[derive(Trace)]
+    enum Text {
+        None,
+        Plain(String, Box<[u64]>),
+        Marked {
+            text: Vec<Text>,
+            #[trace(skip)]
+            skipped: String,
+        },
+    }
+    let plain = || Text::Plain(String::with_capacity(100), Box::new([1, 2, 3]));
+    assert_eq!((Text::None.owned_bytes(), plain().owned_bytes()), (0, 124));
+    let mut text = Vec::with_capacity(4);
+    text.extend([plain(), plain()]);
+    let marked = Text::Marked { text, skipped: String::with_capacity(1000) };
+    assert_eq!(marked.owned_bytes(), 4 * size_of::<Text>() + 2 * 124);
+    assert_eq!(std::sync::Arc::<str>::from("shared").owned_bytes(), 0);
+}
+
+/// A foreign container: no `Trace`, and handles in it.
+struct Grid<T>(Vec<T>);
+
+enum Cells {}
+
+impl<T: Trace> TraceWith<Grid<T>> for Cells {
+    const NEEDS_TRACE: bool = T::NEEDS_TRACE;
+    const OWNS: bool = true;
+
+    fn trace(grid: &Grid<T>, tracer: &mut Tracer<'_>) {
+        grid.0.trace(tracer);
+    }
+
+    fn prune(grid: &mut Grid<T>, live: &Liveness<'_>) {
+        grid.0.prune(live);
+    }
+
+    fn owned_bytes(grid: &Grid<T>) -> usize {
+        grid.0.capacity() * size_of::<T>()
+    }
+}
+
+#[derive(Trace)]
+struct Level<T> {
+    #[trace(with = Cells)]
+    cells: Grid<T>,
+    more: Option<Gc<Leaf>>,
+}
+
+#[derive(Trace)]
+enum Levels {
+    Flat(#[trace(with = Cells)] Grid<Gc<Leaf>>),
+    Wishes(#[trace(with = Cells)] Grid<Wish>),
+}
+
+#[test]
+fn an_adapter_traces_prunes_and_weighs_its_field() {
+    const { assert!(Level::<u32>::NEEDS_TRACE && Levels::NEEDS_TRACE && Level::<u8>::OWNS) };
+    let mut garden = Garden::default();
+    let [a, b, c, d, dead] = garden.leaves();
+    let level = Level { cells: Grid(vec![(1, a), (2, b)]), more: Some(c) };
+    assert_eq!(level.owned_bytes(), 2 * size_of::<(i32, Gc<Leaf>)>());
+    let levels = vec![Levels::Flat(Grid(vec![d])), Levels::Wishes(Grid(vec![Wish(Some(dead.downgrade()))]))];
+    let levels = garden.heap.alloc_root(levels);
+    assert_eq!(garden.kept_by(level), [0, 1, 2, 3]);
+    let Levels::Wishes(wishes) = &garden.heap[&levels][1] else { unreachable!("as it was made") };
+    assert!(wishes.0[0].0.is_none());
+}
+
+trait Behaviour: TraceDyn {
+    fn owner(&self) -> Option<u32> {
+        None
+    }
+}
+
+trace_dyn!(dyn Behaviour);
+
+#[derive(Trace)]
+struct Follow(Gc<Leaf>);
+
+impl Behaviour for Follow {}
+impl Behaviour for Wish {}
+
+#[test]
+fn objects_behind_a_trait_are_traced_and_pruned() {
+    let mut garden = Garden::default();
+    let [a, dead] = garden.leaves();
+    let behaviours: Vec<Box<dyn Behaviour>> =
+        vec![Box::new(Follow(a)), Box::new(Wish(Some(dead.downgrade())))];
+    assert!(behaviours.owned_bytes() >= 2 * size_of::<Box<dyn Behaviour>>() + 2 * size_of::<Gc<Leaf>>());
+    let root = garden.heap.alloc_root(behaviours);
+    assert_eq!((garden.heap.collect().pruned, garden.heap.is_alive(a)), (1, true));
+    assert!(garden.heap[&root].iter().all(|behaviour| behaviour.owner().is_none()));
+}
+
+/// Maps and sets need more of their keys than `Trace`, which the derive asks for without being told.
+#[derive(Trace)]
+struct Index<K, V> {
+    ordered: BTreeMap<K, Vec<V>>,
+    hashed: Option<GcMap<K, V>>,
+    nested: BTreeMap<K, Index<K, V>>,
+}
+
+#[test]
+fn generic_maps_derive_without_bounds_of_ones_own() {
+    let mut garden = Garden::default();
+    let [a, b, c, _garbage] = garden.leaves();
+    let index = |leaf| Index {
+        ordered: BTreeMap::from([("x", vec![leaf])]),
+        hashed: None,
+        nested: BTreeMap::new(),
+    };
+    let mut outer = index(a);
+    outer.hashed = Some(GcMap::from_iter([("y", b)]));
+    outer.nested.insert("z", index(c));
+    assert_eq!(garden.kept_by(outer), [0, 1, 2]);
+}
 
 /// Says that it holds no handles, and panics if it is asked for them.
 struct Unasked;

@@ -277,3 +277,14 @@ fn hashes_of_dense_slots_spread() {
     let top: HashSet<u64> = hashes.iter().map(|hash| hash >> 57).collect();
     assert!(low.len() > 2400 && top.len() == 128, "{} and {}", low.len(), top.len());
 }
+
+#[test]
+fn a_reference_to_a_handle_is_a_handle_however_deep() {
+    let mut heap = Heap::new();
+    let root = heap.alloc_root(1);
+    let (gc, weak) = (root.gc(), root.downgrade());
+    assert_eq!((heap.get(&&gc), heap.get(&&&weak), heap.get(&&root)), (Some(&1), Some(&1), Some(&1)));
+    assert_eq!([&root].iter().filter(|root| heap.is_alive(root)).count(), 1);
+    heap.destroy(&&root);
+    assert_eq!([gc].iter().filter(|gc| heap.is_alive(gc)).count(), 0);
+}

@@ -67,4 +67,34 @@ struct Bare;
 #[trace = "skip"]
 struct Equals;
 
+#[derive(Trace)]
+#[trace(label)]
+struct LabelOnType;
+
+#[derive(Trace)]
+enum WithOnVariant {
+    #[trace(with = Other)]
+    A,
+}
+
+#[derive(Trace)]
+struct SkippedAndTraced {
+    #[trace(skip, with = Other)]
+    a: u32,
+}
+
+#[derive(Trace)]
+struct TwoLabels {
+    #[trace(label)]
+    a: u32,
+    #[trace(label)]
+    b: u32,
+}
+
+#[derive(Trace)]
+struct LabelWithValue {
+    #[trace(label = "a")]
+    a: u32,
+}
+
 fn main() {}

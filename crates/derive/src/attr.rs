@@ -2,7 +2,7 @@
 
 use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Error, LitStr, Path, Result, Token, WherePredicate, parse_quote};
+use syn::{Attribute, Error, LitStr, Path, Result, Token, Type, WherePredicate, parse_quote};
 
 /// What the attributes of the type say.
 pub(crate) struct TypeAttrs {
@@ -37,6 +37,10 @@ impl TypeAttrs {
                     set_once(&mut recursive, &meta, "recursive", flag)
                 } else if meta.path.is_ident("skip") {
                     Err(meta.error("`skip` is for fields and for variants, not for the whole type"))
+                } else if let Some(name) =
+                    ["with", "label"].into_iter().find(|name| meta.path.is_ident(name))
+                {
+                    Err(meta.error(format!("`{name}` is for fields, not for the whole type")))
                 } else {
                     Err(unknown(&meta, "`crate`, `bound` or `recursive`"))
                 }
@@ -47,22 +51,66 @@ impl TypeAttrs {
     }
 }
 
-/// Whether a field or a variant is `#[trace(skip)]`.
+/// What the attributes of a field say.
+#[derive(Default)]
+pub(crate) struct FieldAttrs {
+    /// `#[trace(skip)]`: holds no handles, whatever it is.
+    pub(crate) skip: bool,
+    /// `#[trace(with = Adapter)]`: who traces the field, if not its own type.
+    pub(crate) with: Option<Type>,
+    /// `#[trace(label)]`: its `Display` tells objects of this type apart.
+    pub(crate) label: bool,
+}
+
+impl FieldAttrs {
+    pub(crate) fn parse(attrs: &[Attribute]) -> Result<Self> {
+        let mut skip = None;
+        let mut with = None;
+        let mut label = None;
+        for attr in attrs_of_ours(attrs) {
+            attr.parse_nested_meta(|meta| {
+                if meta.path.is_ident("skip") {
+                    set_once(&mut skip, &meta, "skip", flag)
+                } else if meta.path.is_ident("with") {
+                    set_once(&mut with, &meta, "with", |meta| meta.value()?.parse::<Type>())
+                } else if meta.path.is_ident("label") {
+                    set_once(&mut label, &meta, "label", flag)
+                } else {
+                    Err(of_type(&meta, "`skip`, `with` or `label`"))
+                }
+            })?;
+        }
+        if let (Some(()), Some(with)) = (skip, &with) {
+            return Err(Error::new_spanned(with, "a field is either skipped or traced `with` an adapter, not both"));
+        }
+        Ok(Self { skip: skip.is_some(), with, label: label.is_some() })
+    }
+}
+
+/// Whether a variant is `#[trace(skip)]`.
 pub(crate) fn is_skipped(attrs: &[Attribute]) -> Result<bool> {
     let mut skip = None;
     for attr in attrs_of_ours(attrs) {
         attr.parse_nested_meta(|meta| {
-            let of_type = ["crate", "bound", "recursive"].into_iter().find(|name| meta.path.is_ident(name));
+            let of_field = ["with", "label"].into_iter().find(|name| meta.path.is_ident(name));
             if meta.path.is_ident("skip") {
                 set_once(&mut skip, &meta, "skip", flag)
-            } else if let Some(name) = of_type {
-                Err(meta.error(format!("`{name}` is for the whole type; expected `skip`")))
+            } else if let Some(name) = of_field {
+                Err(meta.error(format!("`{name}` is for fields, not for a variant; expected `skip`")))
             } else {
-                Err(unknown(&meta, "`skip`"))
+                Err(of_type(&meta, "`skip`"))
             }
         })?;
     }
     Ok(skip.is_some())
+}
+
+/// The error for an attribute that is for the whole type, or unknown.
+fn of_type(meta: &ParseNestedMeta<'_>, expected: &str) -> Error {
+    match ["crate", "bound", "recursive"].into_iter().find(|name| meta.path.is_ident(name)) {
+        Some(name) => meta.error(format!("`{name}` is for the whole type; expected {expected}")),
+        None => unknown(meta, expected),
+    }
 }
 
 fn attrs_of_ours(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {

@@ -1,17 +1,22 @@
 //! The where clause of the generated impl.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{DeriveInput, Generics, Path, Type, TypePath, WhereClause, WherePredicate, parse_quote};
 
 use crate::attr::TypeAttrs;
-use crate::types::{is_named, mentions, walk};
+use crate::types::{is_named, is_plain, keyed, mentions, walk};
 
 /// What the type's own where clause says, and what the impl needs besides.
-pub(crate) fn where_clause(input: &DeriveInput, attrs: &TypeAttrs, traced: &[&Type]) -> Option<WhereClause> {
+pub(crate) fn where_clause(
+    input: &DeriveInput,
+    attrs: &TypeAttrs,
+    traced: &[&Type],
+    adapted: &[TokenStream],
+) -> Option<WhereClause> {
     let added = match &attrs.bound {
         Some(bound) => bound.clone(),
-        None => inferred(input, &attrs.krate, traced),
+        None => inferred(input, &attrs.krate, traced, adapted),
     };
     let mut generics = input.generics.clone();
     if !added.is_empty() {
@@ -21,8 +26,14 @@ pub(crate) fn where_clause(input: &DeriveInput, attrs: &TypeAttrs, traced: &[&Ty
 }
 
 /// `T: Trace` for every type parameter of which a traced field holds values, and for what is named through a
-/// parameter (`T::Item`); for the other parameters what `Trace` asks of the whole type.
-fn inferred(input: &DeriveInput, krate: &Path, traced: &[&Type]) -> Vec<WherePredicate> {
+/// parameter (`T::Item`); for the other parameters what `Trace` asks of the whole type. And what maps and sets ask
+/// of their keys, and adapters of their fields.
+fn inferred(
+    input: &DeriveInput,
+    krate: &Path,
+    traced: &[&Type],
+    adapted: &[TokenStream],
+) -> Vec<WherePredicate> {
     let generics = &input.generics;
     let whole = whole(input);
     let mut held: Vec<&Ident> = Vec::new();
@@ -62,7 +73,33 @@ fn inferred(input: &DeriveInput, krate: &Path, traced: &[&Type]) -> Vec<WherePre
         }
     });
     let of_projections = projections.iter().map(|ty| parse_quote!(#ty: #krate::Trace));
-    of_parameters.chain(of_projections).collect()
+    let is_generic = |tokens: TokenStream| {
+        generics.type_params().any(|param| mentions(tokens.clone(), &[param.ident.clone()]))
+    };
+    let of_keyed = traced.iter().filter(|ty| is_generic(ty.to_token_stream()));
+    let of_keyed = of_keyed.filter_map(|ty| of_keyed_field(input, krate, ty));
+    let of_adapted = adapted.iter().filter(|bound| is_generic((*bound).clone()));
+    let of_adapted = of_adapted.map(|bound| parse_quote!(#bound));
+    of_parameters.chain(of_projections).chain(of_keyed).chain(of_adapted).collect()
+}
+
+/// What a field that is a map or a set, or has one in it, asks besides `Trace` of the parameters: its keys are filed
+/// again when it is relinked.
+///
+/// The bound is on the field's type, which knows best. Where that might lead back to this very impl (the field
+/// mentions the type, or a type of which nothing is known), on the key.
+fn of_keyed_field(input: &DeriveInput, krate: &Path, ty: &Type) -> Option<WherePredicate> {
+    let keyed = keyed(ty)?;
+    let parameters: Vec<&Ident> = input.generics.type_params().map(|param| &param.ident).collect();
+    let own = [input.ident.clone(), Ident::new("Self", input.ident.span())];
+    if is_plain(ty, &parameters) && !mentions(ty.to_token_stream(), &own) {
+        return Some(parse_quote!(#ty: #krate::Trace));
+    }
+    let key = keyed.key;
+    Some(match keyed.is_ordered {
+        true => parse_quote!(#key: ::core::cmp::Ord),
+        false => parse_quote!(#key: ::core::cmp::Eq + ::core::hash::Hash),
+    })
 }
 
 /// The type as it is written in its own fields: `Name<T, N>`.

@@ -2,11 +2,12 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Error, Fields, Member, Path, Result, Type};
 
-use crate::attr::{TypeAttrs, is_skipped};
+use crate::attr::{FieldAttrs, TypeAttrs, is_skipped};
 use crate::bounds::where_clause;
-use crate::types::{is_surely_handle, mentions};
+use crate::types::{holds_only_handles, is_surely_handle, is_surely_strong, mentions};
 
 /// The impl of `Trace` for the item, or every error that was found in it.
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
@@ -17,20 +18,24 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
 
     let name = &input.ident;
     let krate = &attrs.krate;
+    let fields: Vec<&Field<'_>> = variants.iter().flat_map(|variant| &variant.fields).collect();
+    // An adapter has its own impl, with bounds of its own.
     let traced: Vec<&Type> =
-        variants.iter().flat_map(|variant| variant.fields.iter().map(|field| field.ty)).collect();
-    let where_clause = where_clause(input, &attrs, &traced);
+        fields.iter().filter(|field| field.with.is_none()).map(|field| field.ty).collect();
+    let where_clause = where_clause(input, &attrs, &traced, &adapted(krate, &fields));
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
-    let needs_trace = needs_trace(&attrs, name, &traced);
+    let constants = constants(&attrs, name, &fields);
     let methods = methods(krate, &variants);
-    // `deprecated` was reported where the field was declared.
+    let checks = checks(input, krate, &fields);
+    // `deprecated` was reported where the field was declared. A bound may name a type that is less visible.
     Ok(quote! {
         #[automatically_derived]
-        #[allow(deprecated)]
+        #[allow(deprecated, private_bounds)]
         impl #impl_generics #krate::Trace for #name #ty_generics #where_clause {
-            const NEEDS_TRACE: bool = #needs_trace;
+            #constants
             #methods
         }
+        #checks
     })
 }
 
@@ -38,24 +43,36 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
 struct Variant<'a> {
     /// `Self` or `Self::Name`.
     path: TokenStream,
+    /// What stands before a field's name when it is shown: `Name.`, or nothing for a struct.
+    prefix: String,
     /// The fields that are traced.
     fields: Vec<Field<'a>>,
-    /// Whether there are others.
+    /// The field that is the object's label, traced or not.
+    label: Option<Label<'a>>,
+    /// Whether there are fields that are not traced.
     has_skipped: bool,
 }
 
 struct Field<'a> {
     member: Member,
     ty: &'a Type,
+    with: Option<Type>,
+}
+
+struct Label<'a> {
+    member: Member,
+    ty: &'a Type,
 }
 
 fn variants(input: &DeriveInput) -> Result<Vec<Variant<'_>>> {
     match &input.data {
-        Data::Struct(data) => Ok(vec![Variant::new(quote!(Self), &data.fields, false)?]),
+        Data::Struct(data) => Ok(vec![Variant::new(quote!(Self), String::new(), &data.fields, false)?]),
         Data::Enum(data) => all(data.variants.iter().map(|variant| {
             let name = &variant.ident;
+            let prefix = format!("{}.", name.unraw());
             let skipped = is_skipped(&variant.attrs);
-            let fields = Variant::new(quote!(Self::#name), &variant.fields, matches!(skipped, Ok(true)));
+            let fields =
+                Variant::new(quote!(Self::#name), prefix, &variant.fields, matches!(skipped, Ok(true)));
             both(skipped, fields).map(|(_, fields)| fields)
         })),
         Data::Union(data) => Err(Error::new(
@@ -67,17 +84,21 @@ fn variants(input: &DeriveInput) -> Result<Vec<Variant<'_>>> {
 }
 
 impl<'a> Variant<'a> {
-    fn new(path: TokenStream, fields: &'a Fields, skip_all: bool) -> Result<Self> {
-        let skips = all(fields.iter().map(|field| is_skipped(&field.attrs)))?;
-        let has_skipped = skips.contains(&true);
-        let fields: Vec<Field<'_>> = fields
-            .members()
-            .zip(fields)
-            .zip(skips)
-            .filter(|(_, skip)| !skip && !skip_all)
-            .map(|((member, field), _)| Field { member, ty: &field.ty })
-            .collect();
-        Ok(Self { path, has_skipped, fields })
+    fn new(path: TokenStream, prefix: String, fields: &'a Fields, skip_all: bool) -> Result<Self> {
+        let attrs = all(fields.iter().map(|field| FieldAttrs::parse(&field.attrs)))?;
+        let mut traced = Vec::new();
+        let mut label = None;
+        for ((member, field), attrs) in fields.members().zip(fields).zip(attrs) {
+            let ty = &field.ty;
+            if attrs.label && label.replace(Label { member: member.clone(), ty }).is_some() {
+                return Err(Error::new_spanned(field, "only one field can be the label"));
+            }
+            if !attrs.skip && !skip_all {
+                traced.push(Field { member, ty, with: attrs.with });
+            }
+        }
+        let has_skipped = traced.len() < fields.len();
+        Ok(Self { path, prefix, fields: traced, label, has_skipped })
     }
 }
 
@@ -96,33 +117,98 @@ fn refuse_lifetimes(input: &DeriveInput) -> Result<()> {
     .map(drop)
 }
 
-/// The constant: whether a traced field may hold a handle.
+/// The constants: the OR of those of the traced fields.
 ///
-/// A constant cannot depend on itself, so a field that mentions the type is assumed to need tracing. Where
-/// the answer is known to be yes no field is asked, which breaks some longer circles too.
-fn needs_trace(attrs: &TypeAttrs, name: &Ident, traced: &[&Type]) -> TokenStream {
+/// A constant cannot depend on itself, so a field that mentions the type is assumed to need tracing. Where the
+/// answer is known to be yes no field is asked, which breaks some longer circles too.
+fn constants(attrs: &TypeAttrs, name: &Ident, fields: &[&Field<'_>]) -> TokenStream {
     let own = [name.clone(), format_ident!("Self")];
-    let is_true = |ty: &&Type| is_surely_handle(ty) || mentions(ty.to_token_stream(), &own);
-    if attrs.recursive || traced.iter().any(is_true) {
-        return quote!(true);
+    let is_own = |ty: &Type| mentions(ty.to_token_stream(), &own);
+    let any = |is_sure: &dyn Fn(&Type) -> bool, constant: &str| {
+        let constant = Ident::new(constant, Span::mixed_site());
+        if attrs.recursive || fields.iter().any(|field| field.with.is_none() && is_sure(field.ty)) {
+            return quote!(true);
+        }
+        if fields.is_empty() {
+            return quote!(false);
+        }
+        let fields = fields.iter().map(|field| has_field(&attrs.krate, field));
+        quote!(#(#fields::#constant)||*)
+    };
+    let needs_trace =
+        any(&|ty| is_surely_strong(ty) || is_own(ty), "IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE");
+    let holds_handles = any(&|ty| is_surely_handle(ty) || is_own(ty), "IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_HOLDS");
+    // What contains itself does so in a box or a list, or by handle only.
+    let owns = any(&|ty| is_own(ty) && !holds_only_handles(ty), "IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_OWNS");
+    quote! {
+        const NEEDS_TRACE: bool = #needs_trace;
+        const HOLDS_HANDLES: bool = #holds_handles;
+        const OWNS: bool = #owns;
     }
-    if traced.is_empty() {
-        return quote!(false);
-    }
-    let fields = traced.iter().map(|ty| has_field(&attrs.krate, ty));
-    quote!(#(#fields::IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE)||*)
 }
 
-/// `trace` and `prune`.
+/// Constants of a type without parameters are evaluated here and now, each with the span of its field: so what a
+/// field's type refuses to hold (an `Arc` of handles) is refused when types are checked, and the field is named.
+fn checks(input: &DeriveInput, krate: &Path, fields: &[&Field<'_>]) -> TokenStream {
+    let is_generic = input.generics.type_params().next().is_some() || input.generics.const_params().next().is_some();
+    let own = [input.ident.clone(), format_ident!("Self")];
+    let checked = fields.iter().filter(|field| {
+        let tokens = field.ty.to_token_stream();
+        field.with.is_none() && !mentions(tokens, &own) && !holds_only_handles(field.ty)
+    });
+    let checks = checked.map(|field| {
+        let has_field = has_field(krate, field);
+        let (_, last) = ends(field.ty.to_token_stream());
+        let constant = quote_spanned!(last=> ::IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_HOLDS);
+        quote!(const _: bool = #has_field #constant;)
+    });
+    let checks: TokenStream = if is_generic { TokenStream::new() } else { checks.collect() };
+    if checks.is_empty() {
+        return checks;
+    }
+    quote! {
+        #[allow(deprecated)]
+        const _: () = { #checks };
+    }
+}
+
+/// `With<Adapter>: HasField<F>` for each field that has an adapter.
+fn adapted(krate: &Path, fields: &[&Field<'_>]) -> Vec<TokenStream> {
+    let adapted = fields.iter().filter_map(|field| {
+        let (with, ty) = (field.with.as_ref()?, field.ty);
+        Some(quote!(#with: #krate::TraceWith<#ty>))
+    });
+    adapted.collect()
+}
+
+/// The methods.
 fn methods(krate: &Path, variants: &[Variant<'_>]) -> TokenStream {
+    let inspect = inspect(krate, variants);
     if variants.iter().all(|variant| variant.fields.is_empty()) {
         return quote! {
             #[inline]
             fn trace(&self, _: &mut #krate::Tracer<'_>) {}
+            #inspect
+            #[inline]
+            fn relink(&mut self, _: &mut #krate::Links<'_>) {}
         };
     }
-    let trace = each_field(krate, variants, &quote!(trace), &quote!(tracer));
-    let prune = each_field(krate, variants, &quote!(prune), &quote!(live));
+    let trace = each_field(variants, |field, binding| {
+        let has_field = has_field(krate, field);
+        quote!(#has_field::trace(#binding, tracer);)
+    });
+    let prune = each_field(variants, |field, binding| {
+        let has_field = has_field(krate, field);
+        quote!(#has_field::prune(#binding, live);)
+    });
+    let owned_bytes = each_field(variants, |field, binding| {
+        let has_field = has_field(krate, field);
+        quote!(bytes += #has_field::owned_bytes(#binding);)
+    });
+    let relink = each_field(variants, |field, binding| {
+        let has_field = has_field(krate, field);
+        quote!(#has_field::relink(#binding, links);)
+    });
     quote! {
         // Always: into the marker's loop, which then keeps the tracer in registers.
         #[inline(always)]
@@ -133,15 +219,72 @@ fn methods(krate: &Path, variants: &[Variant<'_>]) -> TokenStream {
         fn prune(&mut self, live: &#krate::Liveness<'_>) {
             #prune
         }
+        fn owned_bytes(&self) -> ::core::primitive::usize {
+            let mut bytes = 0;
+            #owned_bytes
+            bytes
+        }
+        #inspect
+        fn relink(&mut self, links: &mut #krate::Links<'_>) {
+            #relink
+        }
     }
 }
 
-/// Calls the method for every traced field of whichever variant it is.
+/// Names every field, the label first.
+fn inspect(krate: &Path, variants: &[Variant<'_>]) -> TokenStream {
+    if variants.iter().all(|variant| variant.fields.is_empty() && variant.label.is_none()) {
+        return quote! {
+            #[inline]
+            fn inspect(&self, _: &mut #krate::Inspector<'_>) {}
+        };
+    }
+    let arms = variants.iter().filter_map(|variant| {
+        let path = &variant.path;
+        let label = variant.label.as_ref().map(|label| {
+            let member = &label.member;
+            let (first, _) = ends(label.ty.to_token_stream());
+            // At the place of the field, whose type may have no `Display`.
+            let binding = Ident::new("__label", Span::call_site().located_at(first));
+            (quote!(#member: #binding,), quote!(inspector.label(#binding);))
+        });
+        if variant.fields.is_empty() && label.is_none() {
+            return None;
+        }
+        let (pattern, label) = label.unzip();
+        let fields = variant.fields.iter().enumerate().map(|(index, field)| {
+            let binding = format_ident!("__{index}");
+            let member = &field.member;
+            let name = format!("{}{}", variant.prefix, shown(member));
+            let has_field = has_field(krate, field);
+            (quote!(#member: #binding,), quote!(#has_field::inspect(#binding, #name, inspector);))
+        });
+        let (patterns, calls): (Vec<_>, Vec<_>) = fields.unzip();
+        // Of one field there may be two bindings, so one match for each.
+        let label_arm = label.map(|call| quote!(if let #path { #pattern .. } = self { #call }));
+        let calls = (!calls.is_empty()).then(|| quote!(if let #path { #(#patterns)* .. } = self { #(#calls)* }));
+        Some(quote!(#label_arm #calls))
+    });
+    quote! {
+        #[allow(irrefutable_let_patterns)]
+        fn inspect(&self, inspector: &mut #krate::Inspector<'_>) {
+            #(#arms)*
+        }
+    }
+}
+
+/// A field's name as people see it.
+fn shown(member: &Member) -> String {
+    match member {
+        Member::Named(name) => name.unraw().to_string(),
+        Member::Unnamed(index) => index.index.to_string(),
+    }
+}
+
+/// Does this for every traced field of whichever variant it is.
 fn each_field(
-    krate: &Path,
     variants: &[Variant<'_>],
-    method: &TokenStream,
-    argument: &TokenStream,
+    call: impl Fn(&Field<'_>, &Ident) -> TokenStream,
 ) -> TokenStream {
     let (traced, idle): (Vec<_>, Vec<_>) = variants.iter().partition(|variant| !variant.fields.is_empty());
     let arms = traced.iter().map(|variant| {
@@ -150,11 +293,7 @@ fn each_field(
         let members = variant.fields.iter().map(|field| &field.member);
         let bindings: Vec<Ident> =
             (0..variant.fields.len()).map(|index| format_ident!("__{index}")).collect();
-        let types = variant.fields.iter().map(|field| field.ty);
-        let calls = types.zip(&bindings).map(|(ty, binding)| {
-            let has_field = has_field(krate, ty);
-            quote!(#has_field::#method(#binding, #argument);)
-        });
+        let calls = variant.fields.iter().zip(&bindings).map(|(field, binding)| call(field, binding));
         quote!(#path { #(#members: #bindings,)* #rest } => { #(#calls)* })
     });
     let idle = idle.iter().map(|variant| &variant.path).collect::<Vec<_>>();
@@ -170,12 +309,17 @@ fn each_field(
 /// `<Object as HasField<F>>`, which is what the core has for a field's `Trace`, because of the messages that
 /// gives. It gets the spans of the field's type, so that an error points there; and as the compiler says
 /// nothing twice, a type without `Trace` is one error, though it is asked for in several places.
-fn has_field(krate: &Path, ty: &Type) -> TokenStream {
-    let (first, last) = ends(ty.to_token_stream());
+fn has_field(krate: &Path, field: &Field<'_>) -> TokenStream {
+    let ty = field.ty;
+    let (first, last) = ends(field.with.as_ref().unwrap_or(ty).to_token_stream());
     let path = respanned(quote!(#krate::__derive::), first);
-    let object = quote_spanned!(last=> Object);
     let has_field = quote_spanned!(last=> HasField);
-    quote!(<#path #object as #path #has_field<#ty>>)
+    let object = match &field.with {
+        None => quote_spanned!(last=> Object),
+        Some(with) => quote_spanned!(last=> With<#with>),
+    };
+    let (open, close) = (quote_spanned!(first=> <), quote_spanned!(last=> >));
+    quote!(#open #path #object as #path #has_field<#ty> #close)
 }
 
 /// The places of the first and the last token.
@@ -229,21 +373,29 @@ fn all<T>(results: impl IntoIterator<Item = Result<T>>) -> Result<Vec<T>> {
 mod tests {
     use proc_macro2::{TokenStream, TokenTree};
     use quote::ToTokens;
-    use syn::{DeriveInput, Expr, ImplItem, ItemImpl, parse_quote, parse2};
+    use syn::{DeriveInput, Expr, File, ImplItem, Item, ItemImpl, parse_quote, parse2};
 
     use super::expand;
 
-    /// The impl that is derived; that the expansion is an impl and nothing else is checked on the way.
+    /// The impl that is derived; that the expansion is an impl, and constants to check, is checked on the way.
     fn derived(input: DeriveInput) -> ItemImpl {
-        parse2(expand(&input).expect("derives")).expect("one impl")
+        let expansion: File = parse2(expand(&input).expect("derives")).expect("items");
+        let mut items = expansion.items.into_iter();
+        let Some(Item::Impl(derived)) = items.next() else { panic!("an impl comes first") };
+        assert!(items.all(|item| matches!(item, Item::Const(_))), "and then constants without a name");
+        derived
     }
 
-    fn needs_trace(input: DeriveInput) -> String {
+    fn constant(input: DeriveInput, name: &str) -> String {
         let constant: Option<Expr> = derived(input).items.into_iter().find_map(|item| match item {
-            ImplItem::Const(constant) => Some(constant.expr),
+            ImplItem::Const(constant) if constant.ident == name => Some(constant.expr),
             _ => None,
         });
         constant.expect("the constant").to_token_stream().to_string()
+    }
+
+    fn needs_trace(input: DeriveInput) -> String {
+        constant(input, "NEEDS_TRACE")
     }
 
     fn bounds(input: DeriveInput) -> Vec<String> {
@@ -355,6 +507,68 @@ mod tests {
         ] {
             assert_eq!(needs_trace(input), "true");
         }
+    }
+
+    #[test]
+    fn a_type_that_contains_itself_owns_unless_by_handle() {
+        let owns = |input| constant(input, "OWNS");
+        assert_eq!(
+            owns(parse_quote!(
+                struct Tree(Vec<Tree>);
+            )),
+            "true"
+        );
+        let list: DeriveInput = parse_quote!(
+            struct List(Option<Gc<List>>, [Weak<Self>; 2]);
+        );
+        assert!(owns(list.clone()).contains("_OWNS ||"));
+        assert_eq!(constant(list, "HOLDS_HANDLES"), "true");
+        assert_eq!(
+            constant(
+                parse_quote!(
+                    struct Name(Weak<Other>);
+                ),
+                "HOLDS_HANDLES"
+            ),
+            "true"
+        );
+    }
+
+    #[test]
+    fn maps_bound_the_type_of_the_field_and_the_key_only_where_that_would_go_round_in_a_circle() {
+        assert_eq!(
+            bounds(parse_quote!(
+                struct S<K>(Option<HashMap<K, u32>>);
+            )),
+            ["K:::slotgc::Trace", "Option<HashMap<K,u32>>:::slotgc::Trace"]
+        );
+        assert_eq!(
+            bounds(parse_quote!(
+                struct S<K>(BTreeMap<K, S<K>>);
+            )),
+            ["K:::slotgc::Trace", "K:::core::cmp::Ord"]
+        );
+        assert_eq!(
+            bounds(parse_quote!(
+                struct S<K>(HashMap<(K, u8), Other<K>>);
+            )),
+            ["K:::slotgc::Trace", "(K,u8):::core::cmp::Eq+::core::hash::Hash"]
+        );
+        assert_eq!(
+            bounds(parse_quote!(
+                struct S<T>(HashMap<String, Vec<T>>);
+            )),
+            ["T:::slotgc::Trace", "HashMap<String,Vec<T>>:::slotgc::Trace"]
+        );
+        assert_eq!(
+            bounds(parse_quote!(
+                struct S<T>(#[trace(with = Cells)] Grid<T>);
+            )),
+            [
+                "T:::core::marker::Send+::core::marker::Sync+'static",
+                "Cells:::slotgc::TraceWith<Grid<T>>"
+            ]
+        );
     }
 
     #[test]

@@ -19,18 +19,93 @@ pub(crate) fn mentions(tokens: TokenStream, names: &[Ident]) -> bool {
 ///
 /// `NEEDS_TRACE` is then true whatever the other fields are, so theirs need not be asked. That is what lets
 /// types compile that own each other in a circle: a constant may not depend on itself.
+pub(crate) fn is_surely_strong(ty: &Type) -> bool {
+    surely_holds(ty, &["Gc", "AnyGc"])
+}
+
+/// As `is_surely_strong`, weak handles included: what `HOLDS_HANDLES` is about.
 pub(crate) fn is_surely_handle(ty: &Type) -> bool {
+    surely_holds(ty, &["Gc", "AnyGc", "Weak"])
+}
+
+fn surely_holds(ty: &Type, handles: &[&str]) -> bool {
     match ty {
-        Type::Group(group) => is_surely_handle(&group.elem),
-        Type::Paren(paren) => is_surely_handle(&paren.elem),
-        Type::Array(array) => is_surely_handle(&array.elem),
-        Type::Tuple(tuple) => tuple.elems.iter().any(is_surely_handle),
-        Type::Path(path) if is_named(path, &["Gc", "AnyGc"]) => true,
+        Type::Group(group) => surely_holds(&group.elem, handles),
+        Type::Paren(paren) => surely_holds(&paren.elem, handles),
+        Type::Array(array) => surely_holds(&array.elem, handles),
+        Type::Tuple(tuple) => tuple.elems.iter().any(|elem| surely_holds(elem, handles)),
+        Type::Path(path) if is_named(path, handles) => true,
         Type::Path(path) if is_named(path, &["Box", "Option", "Vec", "VecDeque"]) => {
-            parts(ty).into_iter().any(is_surely_handle)
+            parts(ty).into_iter().any(|part| surely_holds(part, handles))
         }
         _ => false,
     }
+}
+
+/// Whether the type is a handle, or a fixed number of them: it owns nothing outside of the slot.
+pub(crate) fn holds_only_handles(ty: &Type) -> bool {
+    match ty {
+        Type::Group(group) => holds_only_handles(&group.elem),
+        Type::Paren(paren) => holds_only_handles(&paren.elem),
+        Type::Array(array) => holds_only_handles(&array.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().all(holds_only_handles),
+        Type::Path(path) if is_named(path, &["Gc", "AnyGc", "Weak", "PhantomData"]) => true,
+        Type::Path(path) if is_named(path, &["Option"]) => parts(ty).into_iter().all(holds_only_handles),
+        _ => false,
+    }
+}
+
+/// The outermost of the types that are ordered or hashed by their first argument.
+pub(crate) fn keyed(ty: &Type) -> Option<Keyed<'_>> {
+    let mut found = None;
+    walk(ty, &mut |part| {
+        if found.is_none()
+            && let Type::Path(path) = part
+        {
+            let is_ordered = is_named(path, &["BTreeMap", "BTreeSet", "BinaryHeap"]);
+            if is_ordered || is_named(path, HASHED) {
+                found = parts(part).first().map(|key| Keyed { key, is_ordered });
+            }
+        }
+        found.is_none()
+    });
+    found
+}
+
+/// Containers of std and of the core that hash by their first argument.
+const HASHED: &[&str] =
+    &["HashMap", "HashSet", "IndexMap", "IndexSet", "GcMap", "GcSet", "WeakValueMap", "Interner"];
+
+/// A map or a set, by its key.
+pub(crate) struct Keyed<'a> {
+    pub(crate) key: &'a Type,
+    pub(crate) is_ordered: bool,
+}
+
+/// Whether the type is made of nothing but parameters and of types that are known to depend on no other impl of
+/// `Trace` than those of their arguments.
+pub(crate) fn is_plain(ty: &Type, parameters: &[&Ident]) -> bool {
+    const KNOWN: &[&str] = &[
+        "Vec", "Option", "Box", "VecDeque", "Gc", "Weak", "AnyGc", "PhantomData", "String", "BTreeMap", "BTreeSet",
+        "BinaryHeap", "LinkedList", "Mutex", "RwLock", "OnceLock", "WeakKeyMap", "WeakSet", "Untraced", "bool", "char",
+        "f32", "f64", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+    ];
+    let mut is_plain = true;
+    walk(ty, &mut |part| {
+        is_plain &= match part {
+            Type::Path(path) => {
+                is_named(path, KNOWN)
+                    || is_named(path, HASHED)
+                    || path.path.get_ident().is_some_and(|ident| parameters.contains(&ident))
+                    || parts(part).is_empty()
+            }
+            Type::Macro(_) | Type::Verbatim(_) | Type::TraitObject(_) => false,
+            _ => true,
+        };
+        // What a handle leads to is asked nothing.
+        is_plain && !matches!(part, Type::Path(path) if is_named(path, &["Gc", "Weak", "PhantomData"]))
+    });
+    is_plain
 }
 
 /// Whether the last segment of the path is one of these.

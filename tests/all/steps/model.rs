@@ -25,7 +25,9 @@ struct Locked(Mutex<Vec<Gc<Thing>>>);
 
 impl Trace for Locked {
     fn trace(&self, tracer: &mut Tracer<'_>) {
-        tracer.interior_mutability();
+        if !tracer.interior_mutability() {
+            return;
+        }
         tracer.edges(self.0.lock().unwrap().iter().copied());
     }
 }

@@ -30,7 +30,7 @@ impl Runner {
     ) -> (Option<R>, Frame) {
         // What was dropped before is not the call's.
         self.read_log();
-        self.frames.push(Frame { heap, course, first: None, hidden: None, total: Collected::default() });
+        self.frames.push(Frame { heap, course, first: None, total: Collected::default() });
         let result = self.calling(heap, call);
         self.absorb();
         if let Some(number) = self.advance() {
@@ -40,8 +40,6 @@ impl Runner {
         let result = match (result, frame.first) {
             (Ok(result), None) => Some(result),
             (Err(Thrown::Injected(id)), Some(first)) if id == first => None,
-            // The one difference that is let pass, see `Frame::hidden`.
-            (Err(Thrown::Injected(id)), Some(_)) if frame.hidden == Some(id) => None,
             (Err(thrown), first) => panic!("the call raised {thrown:?}, and the first panic was {first:?}"),
             (Ok(_), Some(first)) => panic!("{first:?} panicked, and nobody heard"),
         };
@@ -83,17 +81,19 @@ impl Runner {
             match course {
                 Course::Quiet => return None,
                 Course::ByHand(number) => return number.take(),
-                Course::Collect { by_hand, extra, source, pending: pending @ true } => {
+                Course::Collect { extra, source, pending: pending @ true, left } => {
                     *pending = false;
-                    let first_by_hand = mem::take(by_hand);
+                    *left -= 1;
                     let (extra, source) = (extra.clone(), *source);
-                    self.collect_in_model(heap, &extra, source, first_by_hand);
+                    self.collect_in_model(heap, &extra, source);
                 }
-                Course::Collect { pending, .. } => {
+                Course::Collect { pending, left, .. } => {
                     if let Some(number) = model.deaths.due.pop_last() {
                         return Some(number);
                     }
-                    if !mem::take(&mut model.deaths.wants_collection) {
+                    // What is asked for beyond that is the next collection's, which is a full one anyway.
+                    let is_asked = mem::take(&mut model.deaths.wants_collection);
+                    if !is_asked || *left == 0 {
                         return None;
                     }
                     *pending = true;
@@ -124,13 +124,7 @@ impl Runner {
     }
 
     /// One collection, in the model: all of it, or up to a panic of a `trace`.
-    fn collect_in_model(
-        &mut self,
-        heap: usize,
-        extra: &Contents,
-        source: Option<ObjectId>,
-        after_destroy: bool,
-    ) {
+    fn collect_in_model(&mut self, heap: usize, extra: &Contents, source: Option<ObjectId>) {
         let mut plan = self.model(heap).plan(extra);
         plan.armed.extend(source);
         let traced = mem::take(&mut self.traced);
@@ -141,8 +135,6 @@ impl Runner {
             assert!(plan.armed.contains(&id), "{id:?} panicked in `trace`, not one of {:?}", plan.armed);
             self.worlds[heap].model.disarm_trace(id);
             self.throw(Some(id));
-            let frame = self.frames.last_mut().expect("a call is under way");
-            frame.hidden = after_destroy.then_some(id);
             return;
         }
         assert_eq!(traced, [], "no `trace` was to panic");

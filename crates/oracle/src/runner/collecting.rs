@@ -11,7 +11,7 @@ use crate::link::{Link, ObjectId};
 use crate::log::{self, Event, Injected, Thrown};
 use crate::model::{Collected, Index, ValueGoes, WatchRef};
 use crate::ops::{Ending, Pick, Setup};
-use crate::runner::frame::Course;
+use crate::runner::frame::{Course, MOST};
 use crate::runner::state::{Runner, World};
 
 /// What a root source panics with.
@@ -200,7 +200,7 @@ impl Runner {
         call: impl FnOnce(&mut Heap) -> R,
     ) -> Option<(R, Collected)> {
         let before = self.model(heap).deaths.notified;
-        let course = Course::Collect { by_hand: false, extra: extra.clone(), source, pending: true };
+        let course = Course::Collect { extra: extra.clone(), source, pending: true, left: MOST };
         let (result, frame) = self.framed(heap, course, call);
         let notified = self.model(heap).deaths.notified - before;
         Some((result?, Collected { notified, ..frame.total }))

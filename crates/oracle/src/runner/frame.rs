@@ -11,12 +11,12 @@ pub(super) struct Frame {
     pub(super) course: Course,
     /// The first panic of user code in it, which it must raise.
     pub(super) first: Option<ObjectId>,
-    /// A known bug: `destroy` raises the panic of a `trace`, in the collection that its callbacks asked for,
-    /// though one of them panicked first. Remove this when the bug is fixed.
-    pub(super) hidden: Option<ObjectId>,
     /// What it did so far.
     pub(super) total: Collected,
 }
+
+/// A call collects once, and once more if the callbacks of that ask for it.
+pub(super) const MOST: u8 = 2;
 
 /// What a call is to do from here on.
 #[derive(Debug)]
@@ -25,15 +25,14 @@ pub(super) enum Course {
     Quiet,
     /// It runs this one finalizer.
     ByHand(Option<u64>),
-    /// It runs what is due, and collects again as long as callbacks ask for it; first of all if that is
-    /// `pending`.
+    /// It runs what is due, and collects if callbacks ask for it; first of all if that is `pending`.
     Collect {
-        /// Whether it is a death by hand that began it.
-        by_hand: bool,
         extra: Contents,
         /// A panic of the root source.
         source: Option<ObjectId>,
         pending: bool,
+        /// So many collections at most.
+        left: u8,
     },
     /// The end of a heap: runs what is due and at-exit finalizers, then all objects die.
     Exit,
@@ -44,6 +43,6 @@ pub(super) enum Course {
 impl Course {
     /// After a death by hand: a collection only if a callback asks for one.
     pub(super) fn after_death() -> Self {
-        Course::Collect { by_hand: true, extra: Contents::default(), source: None, pending: false }
+        Course::Collect { extra: Contents::default(), source: None, pending: false, left: MOST }
     }
 }

@@ -1,0 +1,568 @@
+//! [`Inspector`]: what `Trace::inspect` talks to, and how it passes on what it is told.
+//!
+//! An inspector knows where it is: each name that it is given is a step down, and what is reported below is reported
+//! at that place. It forwards steps, edges and labels to a [`Sink`] and keeps nothing itself. It reads values and
+//! writes nothing: no header, no bit, no table.
+
+use alloc::string::String;
+use core::any::TypeId;
+use core::fmt::{self, Write};
+use core::mem;
+
+use crate::handle::{AnyGc, Gc, RawHandle, ShortName, Weak};
+use crate::store::Store;
+use crate::trace::tracer::{Recorded, Side};
+use crate::trace::{EdgeStack, Trace, Tracer};
+
+/// One step from a value to a part of it.
+#[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "read by who shows it, which a build without that feature has not")]
+pub(crate) enum Place<'a> {
+    /// A field: `loot`, `0`, `Variant.field`. No leading dot.
+    Field(&'static str),
+    /// An item by its position: shown as `[3]`.
+    Item(usize),
+    /// An entry of a map, by the text of its key: `"sheep"`, `3`, `Mob 3v1`. Shown in brackets.
+    Entry(&'a str),
+}
+
+/// Who listens to an inspector.
+///
+/// A target comes with the type that its handle claims, where one does: if the object is of another type, the handle
+/// resolves to nothing and is no edge.
+pub(crate) trait Sink {
+    /// What is reported until the matching `leave` lies one step down.
+    fn enter(&mut self, place: Place<'_>);
+
+    fn leave(&mut self);
+
+    /// A strong edge. Counted once for each handle found.
+    fn edge(&mut self, target: RawHandle, of: Option<TypeId>);
+
+    /// A weak handle.
+    fn weak(&mut self, target: RawHandle, of: Option<TypeId>);
+
+    /// What is reported until the matching `leave_ephemeron` counts only while this key lives. They nest.
+    fn enter_ephemeron(&mut self, key: RawHandle, of: Option<TypeId>);
+
+    fn leave_ephemeron(&mut self);
+
+    /// What tells the object from others of its type. Only from the object's own level; the last one counts.
+    fn label(&mut self, text: &dyn fmt::Display);
+
+    /// Something could not be looked at: a lock that somebody holds.
+    fn gap(&mut self);
+}
+
+/// What [`Trace::inspect`] talks to: it names the parts of a value, so that an edge can be shown as
+/// `.listeners[3]`.
+///
+/// Derived code names every field. A hand-written `Trace` without `inspect` reports its edges all the same, only
+/// without names.
+///
+/// # Examples
+/// ```
+/// use slotgc::{Gc, Inspector, Trace, Tracer, Weak};
+///
+/// struct Quest { title: String, stages: Vec<Gc<u32>>, giver: Weak<String> }
+///
+/// impl Trace for Quest {
+///     fn trace(&self, tracer: &mut Tracer<'_>) {
+///         self.stages.trace(tracer);
+///     }
+///     fn inspect(&self, inspector: &mut Inspector<'_>) {
+///         inspector.label(&self.title);             // Quest 3v1 "Find the bear"
+///         inspector.field("stages", &self.stages);  // .stages[0], .stages[1]
+///         inspector.field("giver", &self.giver);    // weak
+///     }
+/// }
+/// ```
+pub struct Inspector<'a> {
+    sink: &'a mut dyn Sink,
+    /// Steps below the object.
+    depth: usize,
+    /// Entries so far at this place, for keys without a text of their own.
+    entries: usize,
+    /// Whether parts without handles are looked at as well, for their labels.
+    wants_labels: bool,
+    /// Whether a key said itself how it is shown.
+    has_label: bool,
+    /// Room for the text of a key, kept for the next one.
+    text: String,
+}
+
+impl<'a> Inspector<'a> {
+    /// At the level of an object.
+    pub(crate) fn new(sink: &'a mut dyn Sink) -> Self {
+        Self { sink, depth: 0, entries: 0, wants_labels: false, has_label: false, text: String::new() }
+    }
+
+    fn visits<F: Trace + ?Sized>(&self) -> bool {
+        F::HOLDS_HANDLES || self.wants_labels
+    }
+
+    fn at(&mut self, place: Place<'_>, inspect: impl FnOnce(&mut Self)) {
+        self.sink.enter(place);
+        self.depth += 1;
+        let entries = mem::take(&mut self.entries);
+        inspect(self);
+        self.entries = entries;
+        self.depth -= 1;
+        self.sink.leave();
+    }
+
+    /// A field: `loot`, of a tuple struct `0`, of an enum `Variant.field`.
+    pub fn field<F: Trace + ?Sized>(&mut self, name: &'static str, value: &F) {
+        if self.visits::<F>() {
+            self.at(Place::Field(name), |inspector| value.inspect(inspector));
+        }
+    }
+
+    /// A field that another type knows how to inspect.
+    pub(crate) fn field_with(&mut self, name: &'static str, inspect: impl FnOnce(&mut Self)) {
+        self.at(Place::Field(name), inspect);
+    }
+
+    /// An item of a list or a set, by its position: `[3]`.
+    pub fn item<F: Trace + ?Sized>(&mut self, index: usize, value: &F) {
+        if self.visits::<F>() {
+            self.at(Place::Item(index), |inspector| value.inspect(inspector));
+        }
+    }
+
+    /// An entry of a map: `["sheep"]`, `[Mob 3v1]`. The key is shown by the label that its own `inspect` gives
+    /// (numbers and strings label themselves), a handle as a handle, and by its position where it gives none. Edges
+    /// from the key count as well.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Gc, Inspector, Trace, Tracer};
+    ///
+    /// /// A map in two parallel lists.
+    /// struct Prices(Vec<String>, Vec<Gc<u32>>);
+    ///
+    /// impl Trace for Prices {
+    ///     fn trace(&self, tracer: &mut Tracer<'_>) {
+    ///         self.1.trace(tracer);
+    ///     }
+    ///     fn inspect(&self, inspector: &mut Inspector<'_>) {
+    ///         for (name, price) in self.0.iter().zip(&self.1) {
+    ///             inspector.entry(name, price);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn entry<K: Trace + ?Sized, F: Trace + ?Sized>(&mut self, key: &K, value: &F) {
+        let index = self.entries;
+        self.entries += 1;
+        if !self.visits::<K>() && !self.visits::<F>() {
+            return;
+        }
+        let text = self.text_of(key);
+        let place = if text.is_empty() { Place::Item(index) } else { Place::Entry(&text) };
+        self.at(place, |inspector| {
+            if inspector.visits::<K>() {
+                key.inspect(inspector);
+            }
+            if inspector.visits::<F>() {
+                value.inspect(inspector);
+            }
+        });
+        self.text = text;
+    }
+
+    /// A strong edge.
+    pub fn edge<T: Trace>(&mut self, gc: Gc<T>) {
+        self.sink.edge(gc.raw(), Some(TypeId::of::<T>()));
+        self.show_handle(ShortName::of::<T>(), gc.raw());
+    }
+
+    /// A strong edge to an object whose type is known at run time only.
+    pub fn edge_any(&mut self, gc: AnyGc) {
+        self.sink.edge(gc.raw(), None);
+        self.show_handle(ShortName("AnyGc"), gc.raw());
+    }
+
+    /// A handle that keeps nothing alive.
+    pub fn weak<T: 'static>(&mut self, weak: Weak<T>) {
+        self.sink.weak(weak.raw(), Some(TypeId::of::<T>()));
+        self.show_handle(ShortName::of::<T>(), weak.raw());
+    }
+
+    /// An entry of an ephemeron table: the value's edges count only while the key lives. Shown as `[Mob 3v1]`.
+    pub fn ephemeron<K: Trace, V: Trace>(&mut self, key: Weak<K>, value: &V) {
+        let text = self.text_of(&key);
+        self.at(Place::Entry(&text), |inspector| {
+            inspector.sink.enter_ephemeron(key.raw(), Some(TypeId::of::<K>()));
+            if inspector.visits::<V>() {
+                value.inspect(inspector);
+            }
+            inspector.sink.leave_ephemeron();
+        });
+        self.text = text;
+    }
+
+    /// The edges that the value's `trace` reports, without names.
+    pub fn anonymous<F: Trace + ?Sized>(&mut self, value: &F) {
+        if F::NEEDS_TRACE {
+            self.anonymous_with(|tracer| value.trace(tracer));
+        }
+    }
+
+    /// The edges that a trace reports, without names.
+    pub(crate) fn anonymous_with(&mut self, trace: impl FnOnce(&mut Tracer<'_>)) {
+        for found in record(trace) {
+            match found {
+                Recorded::Edge(target) => self.sink.edge(target, None),
+                Recorded::Ephemeron(key) => self.sink.enter_ephemeron(key, None),
+                Recorded::EndOfEphemeron => self.sink.leave_ephemeron(),
+                Recorded::Gap => self.sink.gap(),
+            }
+        }
+    }
+
+    /// What tells this object from others of its type, as `Mob 812v4 "wolf"`. A label that a part of the object
+    /// gives counts where that part is the key of an entry, and not for the object.
+    pub fn label(&mut self, text: impl fmt::Display) {
+        if self.depth == 0 {
+            self.has_label = true;
+            self.sink.label(&text);
+        } else if self.wants_labels && !self.has_label {
+            // The parts of a tuple, say.
+            self.sink.label(&text);
+        }
+    }
+
+    /// The label of what is a text itself: quoted where it is a key.
+    pub(crate) fn text(&mut self, text: &str) {
+        match self.wants_labels {
+            true => self.label(format_args!("{text:?}")),
+            false => self.label(text),
+        }
+    }
+
+    /// A lock that somebody holds.
+    pub(crate) fn gap(&mut self) {
+        self.sink.gap();
+    }
+
+    /// A key that is a handle is shown as one.
+    fn show_handle(&mut self, name: ShortName, raw: RawHandle) {
+        if self.wants_labels {
+            self.label(format_args!("{name} {raw}"));
+        }
+    }
+
+    /// How a key is shown: empty if nothing tells.
+    fn text_of<K: Trace + ?Sized>(&mut self, key: &K) -> String {
+        let mut text = mem::take(&mut self.text);
+        text.clear();
+        let mut sink = KeyText(text);
+        let mut inspector = Inspector { wants_labels: true, ..Inspector::new(&mut sink) };
+        key.inspect(&mut inspector);
+        sink.0
+    }
+}
+
+impl fmt::Debug for Inspector<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inspector").field("depth", &self.depth).finish_non_exhaustive()
+    }
+}
+
+/// What a trace reports, found without a heap: nothing is written anywhere.
+pub(crate) fn record(trace: impl FnOnce(&mut Tracer<'_>)) -> impl Iterator<Item = Recorded> {
+    let mut side = Side::recording();
+    // In an empty store, of no heap, no slot is white, so that nothing is written; without room for edges each one comes to
+    // the slow path of a push, which records it.
+    trace(&mut Tracer::new(EdgeStack::default(), &Store::new(0), &mut side));
+    side.into_recorded()
+}
+
+/// Takes the label of a key and no edges.
+struct KeyText(String);
+
+/// A longer text of a key is cut: it is for people.
+const MOST_TEXT: usize = 64;
+
+impl Sink for KeyText {
+    fn enter(&mut self, _: Place<'_>) {}
+
+    fn leave(&mut self) {}
+
+    fn edge(&mut self, _: RawHandle, _: Option<TypeId>) {}
+
+    fn weak(&mut self, _: RawHandle, _: Option<TypeId>) {}
+
+    fn enter_ephemeron(&mut self, _: RawHandle, _: Option<TypeId>) {}
+
+    fn leave_ephemeron(&mut self) {}
+
+    fn label(&mut self, text: &dyn fmt::Display) {
+        if self.0.ends_with('…') {
+            return;
+        }
+        if !self.0.is_empty() {
+            self.0.push_str(", ");
+        }
+        // An error is a text that was long enough.
+        if write!(Short(&mut self.0), "{text}").is_err() {
+            self.0.push('…');
+        }
+    }
+
+    fn gap(&mut self) {}
+}
+
+/// Text up to a length, whole characters only.
+struct Short<'a>(&'a mut String);
+
+impl Write for Short<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            if self.0.len() >= MOST_TEXT {
+                return Err(fmt::Error);
+            }
+            self.0.push(c);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::boxed::Box;
+    use alloc::collections::{BTreeMap, BTreeSet};
+    use alloc::format;
+    use alloc::string::{String, ToString};
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use slotgc_derive::Trace;
+
+    use crate::geometry::Granule;
+    use crate::handle::Generation;
+    use crate::trace::{TraceDyn, Untraced};
+    use crate::weak::{WeakKeyMap, WeakSet, WeakValueMap};
+
+    use super::*;
+
+    /// Writes down what it hears.
+    #[derive(Default)]
+    struct Log {
+        path: Vec<String>,
+        keys: Vec<RawHandle>,
+        heard: Vec<String>,
+    }
+
+    impl Log {
+        fn note(&mut self, what: &str, target: RawHandle) {
+            let keys: String = self.keys.iter().map(|key| format!(" if {key}")).collect();
+            self.heard.push(format!("{}{what} {target}{keys}", self.path.concat()));
+        }
+    }
+
+    impl Sink for Log {
+        fn enter(&mut self, place: Place<'_>) {
+            self.path.push(match place {
+                Place::Field(name) => format!(".{name}"),
+                Place::Item(index) => format!("[{index}]"),
+                Place::Entry(key) => format!("[{key}]"),
+            });
+        }
+
+        fn leave(&mut self) {
+            self.path.pop().expect("as often as `enter`");
+        }
+
+        fn edge(&mut self, target: RawHandle, of: Option<TypeId>) {
+            self.note(if of.is_some() { " ->" } else { " -> any" }, target);
+        }
+
+        fn weak(&mut self, target: RawHandle, _: Option<TypeId>) {
+            self.note(" ~>", target);
+        }
+
+        fn enter_ephemeron(&mut self, key: RawHandle, _: Option<TypeId>) {
+            self.keys.push(key);
+        }
+
+        fn leave_ephemeron(&mut self) {
+            self.keys.pop().expect("as often as `enter_ephemeron`");
+        }
+
+        fn label(&mut self, text: &dyn fmt::Display) {
+            assert!(self.path.is_empty());
+            self.heard.push(format!("is {text}"));
+        }
+
+        fn gap(&mut self) {
+            self.heard.push(format!("{} ?", self.path.concat()));
+        }
+    }
+
+    fn heard<T: Trace>(value: &T) -> Vec<String> {
+        let mut log = Log::default();
+        value.inspect(&mut Inspector::new(&mut log));
+        assert!(log.path.is_empty() && log.keys.is_empty());
+        log.heard
+    }
+
+    /// A handle that shows as this number and `v1`.
+    fn gc<T>(number: u32) -> Gc<T> {
+        let granule = Granule::of_slot::<T>(number, 0);
+        Gc::from_raw(RawHandle::new(granule, Generation(1)))
+    }
+
+    #[derive(Trace)]
+    struct Mob {
+        #[trace(label)]
+        name: String,
+        loot: Vec<Option<Gc<Mob>>>,
+        health: u32,
+        goal: Goal,
+        #[trace(skip)]
+        #[expect(dead_code, reason = "it is skipped")]
+        r#type: Gc<Mob>,
+    }
+
+    #[derive(Trace)]
+    enum Goal {
+        Sleep,
+        Guard { r#where: Gc<Mob>, with: Weak<Mob> },
+        Follow(u8, Box<Gc<Mob>>),
+        Named(#[trace(label)] &'static str),
+    }
+
+    const _: () = assert!(Mob::HOLDS_HANDLES && Mob::OWNS && Mob::NEEDS_TRACE);
+
+    #[test]
+    fn derived_code_names_fields_variants_items_and_the_label() {
+        let mob = |goal| Mob {
+            name: "wolf".to_string(),
+            loot: vec![Some(gc(1)), None, Some(gc(2))],
+            health: 3,
+            goal,
+            r#type: gc(9),
+        };
+        let loot = |handle: u32| RawHandle::new(Granule::of_slot::<Mob>(handle, 0), Generation(1));
+        let (one, two, three) = (loot(1), loot(2), loot(3));
+        let guard = mob(Goal::Guard { r#where: gc(3), with: gc(2).downgrade() });
+        assert_eq!(
+            heard(&guard),
+            [
+                "is wolf".to_string(),
+                format!(".loot[0] -> {one}"),
+                format!(".loot[2] -> {two}"),
+                format!(".goal.Guard.where -> {three}"),
+                format!(".goal.Guard.with ~> {two}"),
+            ]
+        );
+        assert_eq!(heard(&Goal::Follow(1, Box::new(gc(3)))), [format!(".Follow.1 -> {three}")]);
+        assert_eq!(heard(&Goal::Named("Teddy")), ["is Teddy"]);
+        assert_eq!(heard(&mob(Goal::Named("Teddy"))).len(), 3, "the label of a part is none of the object's");
+        assert_eq!(heard(&Goal::Sleep), [""; 0]);
+    }
+
+    #[test]
+    fn keys_are_shown_by_their_label_as_a_handle_or_by_position() {
+        #[derive(Trace, PartialEq, Eq, PartialOrd, Ord)]
+        struct Slot(#[trace(label)] u8, u8);
+
+        #[derive(Trace, PartialEq, Eq, PartialOrd, Ord)]
+        enum Silent {
+            One,
+        }
+
+        let target = gc::<u32>(1);
+        let to = target.erase();
+        let map = |key: &str| [format!("[{key}] -> {to}")];
+        assert_eq!(heard(&BTreeMap::from([("a \"sheep\"", target)])), map(r#""a \"sheep\"""#));
+        assert_eq!(heard(&BTreeMap::from([("x".to_string(), target)])), map(r#""x""#));
+        assert_eq!(heard(&BTreeMap::from([(-3_i8, target)])), map("-3"));
+        assert_eq!(heard(&BTreeMap::from([((1_u8, "y"), target)])), map(r#"1, "y""#));
+        assert_eq!(heard(&BTreeMap::from([(Slot(7, 8), target)])), map("7"));
+        assert_eq!(heard(&BTreeMap::from([(Silent::One, target)])), map("0"));
+        assert_eq!(heard(&BTreeMap::from([(Untraced(5), target)])), map("0"));
+        let long = heard(&BTreeMap::from([("n".repeat(1000), target)]));
+        assert!(long[0].len() < 100 && long[0].contains('…'), "{long:?}");
+
+        let key = gc::<Slot>(2);
+        let both = [format!("[Slot {key}] -> {key}"), format!("[Slot {key}] -> {to}")];
+        assert_eq!(heard(&BTreeMap::from([(key, target)])), both);
+        let weak = [format!("[Slot {key}] ~> {key}")];
+        assert_eq!(heard(&BTreeMap::from([(key.downgrade(), 1)])), weak);
+        assert_eq!(heard(&BTreeSet::from([key])), [format!("[0] -> {key}")]);
+        assert_eq!(heard(&BTreeMap::from([(1, 2)])), [""; 0]);
+    }
+
+    #[test]
+    fn weak_collections_show_their_entries() {
+        let (key, value) = (gc::<u8>(1), gc::<u8>(2));
+        let values = WeakValueMap::<_, u8>::from_iter([("a", key)]);
+        assert_eq!(heard(&values), [format!("[\"a\"] ~> {key}")]);
+        let keys = WeakKeyMap::from_iter([(key, vec![value])]);
+        assert_eq!(heard(&keys), [format!("[u8 {key}][0] -> {value} if {key}")]);
+        let set = WeakSet::from_iter([key]);
+        assert_eq!(heard(&set), [format!("[0] ~> {key}")]);
+    }
+
+    /// Without `inspect`.
+    struct ByHand(Gc<u32>, WeakKeyMap<u32, WeakKeyMap<u32, Gc<u32>>>, AnyGc);
+
+    impl Trace for ByHand {
+        fn trace(&self, tracer: &mut Tracer<'_>) {
+            tracer.edge(self.0);
+            self.1.trace(tracer);
+            tracer.edge_any(self.2);
+            tracer.weak_collection();
+        }
+    }
+
+    #[test]
+    fn what_has_no_inspect_reports_its_edges_without_names() {
+        let (one, two, three) = (gc::<u32>(1), gc(2), gc(3));
+        let map = WeakKeyMap::from_iter([(two, WeakKeyMap::from_iter([(three, one)]))]);
+        let by_hand = ByHand(one, map, gc::<u8>(4).erase());
+        let any = by_hand.2;
+        assert_eq!(
+            heard(&by_hand),
+            [
+                format!(" -> any {one}"),
+                format!(" -> any {one} if {two} if {three}"),
+                format!(" -> any {any}"),
+            ]
+        );
+        assert_eq!(heard(&vec![by_hand])[0], format!("[0] -> any {one}"));
+    }
+
+    #[test]
+    fn trait_objects_are_inspected() {
+        let boxed: Box<dyn TraceDyn> = Box::new(vec![gc::<u8>(1)]);
+        assert_eq!(heard(&boxed), [format!("[0] -> {}", gc::<u8>(1))]);
+        assert_eq!(boxed.owned_bytes(), size_of::<Vec<u8>>() + 8);
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn a_held_lock_is_a_gap_and_a_poisoned_one_is_looked_into() {
+        use std::sync::{Arc, Mutex, RwLock};
+
+        let lock = Mutex::new(Some(gc::<u8>(1)));
+        let edge = [format!(" -> {}", gc::<u8>(1))];
+        assert_eq!(heard(&lock), edge);
+        let guard = lock.lock();
+        assert_eq!(heard(&lock), [" ?"]);
+        assert_eq!(record(|tracer| lock.trace(tracer)).collect::<Vec<_>>(), [Recorded::Gap]);
+        drop(guard);
+
+        let lock = Arc::new(RwLock::new(gc::<u8>(1)));
+        let writer = Arc::clone(&lock);
+        let panicked = std::thread::spawn(move || {
+            let _guard = writer.write();
+            panic!("poisons the lock");
+        });
+        assert!(panicked.join().is_err());
+        assert_eq!(heard(&*lock), edge);
+    }
+}
