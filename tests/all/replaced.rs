@@ -70,7 +70,7 @@ fn a_make_that_swaps_and_panics_leaves_both_heaps_as_they_were() {
         // `a` is the other one now.
         assert!(a.is_alive(&kept) && !b.is_alive(&kept));
         for heap in [&mut a, &mut b] {
-            (0..1000 * rounds).for_each(|number| drop(heap.alloc(Cell::Number(number))));
+            (0..1000 * rounds).for_each(|number| _ = heap.alloc(Cell::Number(number)));
             heap.collect();
             heap.verify();
         }
@@ -233,7 +233,7 @@ fn a_callback_that_swaps_the_heap_and_panics_is_heard_and_nothing_else_runs() {
 fn an_at_exit_finalizer_that_swaps_in_a_heap_in_its_sweep_loses_no_destructor() {
     let log = Log::default();
     let mut sweeping = Heap::new();
-    (0..2000).for_each(|number| drop(sweeping.alloc(Noisy::new(number, &log))));
+    (0..2000).for_each(|number| _ = sweeping.alloc(Noisy::new(number, &log)));
     while sweeping.stats().phase != Phase::Sweep {
         sweeping.step(Budget::Objects(10));
     }
