@@ -25,6 +25,8 @@ use syn::{DeriveInput, Error, parse_macro_input};
 ///   without handles: a handle in a skipped field keeps nothing alive. The whole type still has to be `Send`,
 ///   `Sync` and `'static`, so `skip` does not allow a `Cell`. (`Untraced<T>` does the same inside a
 ///   container.)
+/// - `#[trace(with = Adapter)]`, on a field only: `Adapter` traces it, which implements `TraceWith` of the
+///   field's type. For foreign types that hold handles.
 ///
 /// On the type:
 ///
