@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
-use slotgc::{Budget, DeathQueue, Heap, Phase, StepReport, Watch, roots};
+use slotgc::{Budget, CollectStats, DeathQueue, Heap, Phase, StepReport, Watch, roots};
 
 use crate::contents::Contents;
 use crate::dyn_heap::deaths::{self as death_calls, Tagged};
@@ -523,26 +523,30 @@ impl Runner {
             Phase::Idle => Call::Minor,
             _ => Call::Quiet,
         };
-        let report =
-            |stats| StepReport { phase: Phase::Notify, finished: Some(stats), ..StepReport::default() };
         self.sourced(call, source, |heap, roots| {
             let before = heap.stats().collections;
             let stats = heap.collect_minor_with(roots);
-            (heap.stats().collections > before).then(|| report(stats))
+            (heap.stats().collections > before).then(|| finished(stats))
         });
     }
 
     fn collect(&mut self, source: Source) {
         self.begin();
-        let report =
-            |stats| StepReport { phase: Phase::Notify, finished: Some(stats), ..StepReport::default() };
         let was_telling = self.telling;
         self.sourced(Call::Whole, source, |heap, roots| {
             let stats = heap.collect_with(roots);
-            (!was_telling).then(|| report(stats))
+            (!was_telling).then(|| finished(stats))
         });
         assert!(was_telling || self.phase == Phase::Idle, "no cycle is under way after a collection");
     }
+}
+
+/// The report of a collection in one go.
+fn finished(stats: CollectStats) -> StepReport {
+    let mut report = StepReport::default();
+    report.phase = Phase::Notify;
+    report.finished = Some(stats);
+    report
 }
 
 impl Units {
