@@ -1,5 +1,5 @@
-//! Callbacks: `on_death`. What they may do to the heap while they run is in `deaths/inside.rs`, taking them back in
-//! `deaths/guards.rs`; `deaths/model.rs` has random programs.
+//! Callbacks: `on_death`. What callbacks may do to the heap is tested in `deaths/inside.rs`, cancelling them
+//! in `deaths/guards.rs`, and random programs in `deaths/model.rs`.
 
 mod guards;
 mod inside;

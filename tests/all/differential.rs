@@ -24,8 +24,8 @@ fn weak_ops(len: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Op>> {
     vec(op, len).prop_map(|ops| fit_to_be_caught([slotgc_oracle::rooted_tables(), ops].concat()))
 }
 
-/// Without std nobody catches a panic, and a second one while the first unwinds ends the process: one object
-/// with a destructor that panics is as many as there may be, and nothing else panics.
+/// Without std a panic cannot be caught, and a second one while the first unwinds ends the process: one
+/// object with a destructor that panics is as many as there may be, and nothing else panics.
 fn fit_to_be_caught(mut ops: Vec<Op>) -> Vec<Op> {
     if cfg!(feature = "std") {
         return ops;
@@ -53,7 +53,8 @@ fn agree(ops: &[Op]) -> Result<Report, TestCaseError> {
     Ok(report)
 }
 
-/// Without optimisation the largest objects are copied from call to call: more than a test's stack has room for.
+/// Without optimisation the largest objects are copied from call to call: more than a test's stack has room
+/// for.
 fn check_on_large_stack(ops: &[Op]) -> Result<Report, Failure> {
     std::thread::scope(|scope| {
         let large = std::thread::Builder::new().stack_size(256 << 20);
@@ -62,8 +63,8 @@ fn check_on_large_stack(ops: &[Op]) -> Result<Report, Failure> {
     })
 }
 
-/// The same programs in every run, unless `PROPTEST_RNG_SEED` says otherwise: the search for others is the soak's and the
-/// fuzzer's.
+/// The same programs in every run, unless `PROPTEST_RNG_SEED` says otherwise: the search for others is the
+/// soak's and the fuzzer's.
 fn config(cases: u32, max_shrink_iters: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
     let rng_seed = match usual.rng_seed {

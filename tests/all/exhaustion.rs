@@ -1,7 +1,7 @@
 //! What happens at the end of things: of generations, of room, of a heap that is forgotten or enormous.
 //!
-//! Generations that run out by whole collections are in `heap/generations.rs`, refusals in `heap/limits.rs`; here
-//! both happen in the midst of a cycle in steps, and once for real. An allocator that says no is in
+//! Generations that run out by whole collections are in `heap/generations.rs`, refusals in `heap/limits.rs`;
+//! here both happen in the middle of an incremental cycle, and once for real. A failing allocator is in
 //! `tests/alloc_fails.rs`.
 
 use std::collections::HashSet;
@@ -23,7 +23,7 @@ impl Trace for Alone {
     fn trace(&self, _: &mut Tracer<'_>) {}
 }
 
-/// Uses the first slot until another one is given out, and gives how often it was used.
+/// Uses the first slot until another one is given out, and returns how often it was used.
 fn use_up_the_first_slot(heap: &mut Heap) -> u64 {
     let first = heap.alloc(Alone(MaybeUninit::uninit()));
     let (mut count, mut last) = (1, first);

@@ -1,5 +1,5 @@
-//! User code that panics: in `trace`, in a root source, in `prune`, in destructors. The heap is whole afterwards,
-//! everything else still runs, and the first panic reaches the caller.
+//! User code that panics: in `trace`, in a root source, in `prune`, in destructors. The heap is whole
+//! afterwards, everything else still runs, and the first panic reaches the caller.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use slotgc::{Gc, Heap, Liveness, Trace, Tracer, Weak, WeakSet, roots};
 use crate::objects::{Bomb, Link, Log, Node, Noisy, panic_text};
 use crate::subprocess;
 
-/// Panics where it is told to.
+/// Panics on request.
 struct Fuse {
     in_trace: AtomicBool,
     in_prune: bool,

@@ -26,7 +26,7 @@ fn finish(heap: &mut Heap) -> CollectStats {
     }
 }
 
-/// A list of so many nodes.
+/// A list of this many nodes.
 fn list(heap: &mut Heap, len: u64) -> Vec<Gc<Node>> {
     let mut nodes: Vec<Gc<Node>> = Vec::new();
     for value in 0..len {

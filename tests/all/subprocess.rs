@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 
 const VARIABLE: &str = "SLOTGC_TEST_IN_CHILD";
 
-/// In the test process: starts a child that runs this one test, and gives what became of it. In the child:
-/// runs `body` and gives `None`.
+/// In the test process: starts a child that runs this one test, and returns what became of it. In the child:
+/// runs `body` and returns `None`.
 #[track_caller]
 pub(crate) fn run(test: &str, body: impl FnOnce()) -> Option<Output> {
     if std::env::var_os(VARIABLE).is_some_and(|name| name == test) {

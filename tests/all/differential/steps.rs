@@ -11,7 +11,7 @@ fn check(program: Program) -> Result<Report, String> {
     large.spawn(move || check_stepped(&program)).expect("a thread").join().expect("a checked program")
 }
 
-/// Live and dead objects of several kinds, all that weak collections can hold, deaths to be told of.
+/// Live and dead objects of several kinds, all that weak collections can hold, deaths with notifications.
 fn world() -> Vec<Op> {
     let mut ops = vec![
         Make { kind: Shelf, edges: [0, 0], rooted: true },

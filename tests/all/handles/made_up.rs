@@ -1,6 +1,6 @@
-//! Handles that nobody was given: made-up bits and keys, handles of other types and of other heaps.
+//! Handles that no heap returned: made-up bits and keys, handles of other types and of other heaps.
 //!
-//! The objects here hold their own bits, so an object that answers to a handle says whether it should.
+//! The objects here hold their own bits, so an object that a handle resolves to shows whether it should.
 
 use std::collections::HashSet;
 
@@ -23,8 +23,8 @@ fn make<const N: usize>(heap: &mut Heap) -> Gc<Known<N>> {
     heap.alloc_cyclic(|_, gc: Gc<Known<N>>| Known { bits: gc.to_bits(), filler: [gc.to_bits(); N] })
 }
 
-/// What the handles of one type with these bits give: an object that has these bits, or nothing. Returns
-/// whether there is one.
+/// What the handles of one type with these bits resolve to: an object that has these bits, or nothing.
+/// Returns whether there is one.
 fn check_typed<const N: usize>(heap: &Heap, bits: u64) -> bool {
     let gc = Gc::<Known<N>>::from_bits(bits);
     let Some(known) = heap.get(gc) else {
@@ -97,7 +97,7 @@ fn every_place_and_generation_resolves_to_its_own_object_or_to_nothing() {
         for granule in 0..pages * 8192 {
             for generation in [first, first + 2, first.wrapping_sub(2)] {
                 let bits = granule << 32 | generation & 0xffff_ffff;
-                // Fully at every granule where somebody lives or may live, a cheap look elsewhere.
+                // A full check at every granule where there is or may be an object, a cheap one elsewhere.
                 if living.contains(&bits) || granule % 64 < 20 {
                     check(&heap, bits, &living);
                     seen += usize::from(living.contains(&bits));

@@ -1,4 +1,5 @@
-//! Weak collections that are larger than a step: traced and pruned in slices, with the program at them in between.
+//! Weak collections that are larger than a step: traced and pruned in slices, while the program changes them
+//! between two slices.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

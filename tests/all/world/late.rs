@@ -70,7 +70,9 @@ fn buffers_that_objects_own_count() {
     let mut heap = Heap::new();
     let mut peak = 0;
     for _ in 0..300 {
-        (0..50).for_each(|_| drop(heap.alloc(Vec::<u8>::with_capacity(64 << 10))));
+        (0..50).for_each(|_| {
+            heap.alloc(Vec::<u8>::with_capacity(64 << 10));
+        });
         heap.pace(Budget::Objects(1000));
         peak = peak.max(heap.stats().owned_bytes);
     }
@@ -126,7 +128,9 @@ fn pace_collects_before_a_limit_refuses_what_that_frees() {
                 kept.push(heap.alloc_root([0_u64; 32]));
             }
             for _ in 0..2000 {
-                (0..20).for_each(|_| drop(heap.alloc([1_u64; 32])));
+                (0..20).for_each(|_| {
+                    heap.alloc([1_u64; 32]);
+                });
                 heap.pace(budget);
             }
             assert!(kept.iter().all(|root| heap.is_alive(root)));
@@ -263,7 +267,7 @@ fn an_epoch_is_of_one_heap_and_one_full_cycle() {
     let (mut heap, mut other) = (Heap::new(), Heap::new());
     let epochs = Cell::new(None);
     let note = roots(|tracer| epochs.set(tracer.epoch()));
-    let mut ask = |heap: &mut Heap, minor: bool| {
+    let ask = |heap: &mut Heap, minor: bool| {
         if minor {
             heap.collect_minor_with(&note)
         } else {
@@ -330,7 +334,9 @@ fn pace_has_no_forced_collection_under_steady_changes() {
             turn = (turn + 7919) % objects.len();
             heap[objects[turn]].bytes[0] += 1;
         }
-        (0..100).for_each(|_| drop(node(&mut heap, None)));
+        (0..100).for_each(|_| {
+            node(&mut heap, None);
+        });
         let report = heap.pace(Budget::Objects(300));
         assert_ne!(report.rule, Rule::Ceiling);
     }
@@ -344,7 +350,9 @@ fn objects_with_locks_count_in_what_a_minor_collection_costs() {
     let _list = heap.alloc_root(locks);
     heap.collect();
     for _ in 0..200 {
-        (0..1000).for_each(|_| drop(node(&mut heap, None)));
+        (0..1000).for_each(|_| {
+            node(&mut heap, None);
+        });
         let report = heap.pace(Budget::Objects(2000));
         assert_ne!(report.rule, Rule::Nursery, "a minor collection would look at 20,000 locks");
     }

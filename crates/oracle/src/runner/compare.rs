@@ -1,7 +1,7 @@
 //! The comparison of heap and model.
 //!
-//! Small heaps are compared whole after every op. Of large ones the counts are, and a sample of handles; all
-//! of them every now and then, and at the end.
+//! After every op, small heaps are compared completely; of large heaps, the counts and a sample of handles.
+//! All handles are compared every now and then, and at the end.
 
 use slotgc::Heap;
 
@@ -14,9 +14,9 @@ use crate::ops::Pick;
 use crate::runner::state::{Runner, World};
 use crate::types::view::View;
 
-/// Up to so many handles, all are compared after every op.
+/// Up to this many handles, all are compared after every op.
 const SMALL: usize = 160;
-/// Else so many of them, and all every `WHOLE` ops.
+/// Otherwise this many of them, and all every `WHOLE` ops.
 const SAMPLE: usize = 32;
 const WHOLE: u64 = 64;
 
