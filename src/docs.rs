@@ -3,6 +3,7 @@
 //! - [`coming_from_weakref`]: each name of Python's `weakref` module and what it is here.
 //! - [`shapes`]: how programs are put together around a heap.
 //! - [`questions`]: what users ask.
+//! - [`finding_a_leak`]: who still holds an object, and how to put the question into a test.
 //! - [`guarantees`]: what holds whatever a program does, and the tests that attack it.
 
 /// Coming from Python's `weakref`: each of its names, what it is here, and what is different on purpose.
@@ -644,6 +645,9 @@ pub mod shapes {}
 /// [`shrink_to_fit`]: crate::Heap::shrink_to_fit
 /// [`try_get`]: crate::Heap::try_get
 pub mod questions {}
+
+#[cfg(feature = "inspect")]
+pub mod finding_a_leak;
 
 /// What holds whatever a program does: each promise in words, its limits, and the tests that attack it.
 ///
