@@ -9,6 +9,7 @@ mod access;
 mod alloc;
 mod frame;
 mod heaps;
+mod inspect;
 mod mark;
 mod pause;
 mod sweep;
@@ -26,7 +27,7 @@ fn main() {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3))
         .configure_from_args();
-    let questions: [(&str, Ask); 7] = [
+    let questions: [(&str, Ask); 8] = [
         ("alloc", alloc::ask),
         ("access", access::ask),
         ("mark", mark::ask),
@@ -34,6 +35,7 @@ fn main() {
         ("weak", weak::ask),
         ("pause", pause::ask),
         ("frame", frame::ask),
+        ("inspect", inspect::ask),
     ];
     for (name, ask) in questions {
         let mut group = criterion.benchmark_group(name);

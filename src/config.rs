@@ -28,6 +28,7 @@ pub struct HeapConfig {
     ceiling_bytes: Option<usize>,
     release_after: u32,
     stress: bool,
+    root_origins: bool,
     clock: Clock,
 }
 
@@ -43,6 +44,7 @@ impl Default for HeapConfig {
             ceiling_bytes: None,
             release_after: 2,
             stress: false,
+            root_origins: cfg!(debug_assertions),
             clock: Clock::default(),
         }
     }
@@ -160,6 +162,26 @@ impl HeapConfig {
         self
     }
 
+    /// Every [`Root`](crate::Root) remembers where it was made: the file and line of the call to
+    /// [`alloc_root`](crate::Heap::alloc_root) or [`root`](crate::Heap::root), shown by paths and snapshots. Costs a lock
+    /// and an entry in a table for each root that is made and for each whose last clone is dropped. Default: in builds with
+    /// debug assertions.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Heap, HeapConfig};
+    ///
+    /// let mut heap = Heap::with_config(HeapConfig::default().root_origins(true));
+    /// let root = heap.alloc_root("Teddy");
+    /// # #[cfg(feature = "inspect")]
+    /// assert!(heap.why_alive(&root).unwrap().origin().unwrap().file().ends_with(".rs"));
+    /// ```
+    #[must_use]
+    pub fn root_origins(mut self, remember: bool) -> Self {
+        self.root_origins = remember;
+        self
+    }
+
     /// Where budgets of time and the times in reports come from: a function that gives the time since some
     /// moment. Default: the system's clock. Without one (the feature `std` off, bare WebAssembly) and without this,
     /// times are zero and a budget of time counts as one object for each 50 ns.
@@ -187,6 +209,10 @@ impl HeapConfig {
     /// Reads the clock for the length of one call.
     pub(crate) fn timer(&self) -> Timer {
         self.clock.timer()
+    }
+
+    pub(crate) fn remembers_root_origins(&self) -> bool {
+        self.root_origins
     }
 
     pub(crate) fn is_stress(&self) -> bool {

@@ -8,6 +8,8 @@ mod collect;
 mod death;
 mod load;
 mod finalizer;
+#[cfg(feature = "inspect")]
+mod inspect;
 mod others;
 mod pacer;
 mod step;
@@ -26,6 +28,7 @@ use crate::root::RootTable;
 use crate::stats::{HeapStats, Phase, TypeCensus};
 use crate::store::Store;
 use crate::sync::Arc;
+use crate::type_names::short_names;
 
 use death::Batch;
 pub use death::ShutdownError;
@@ -69,6 +72,9 @@ pub struct Heap {
     store: Store,
     pools: Vec<Pool>,
     types: Types,
+    /// How to look at the objects of each pool.
+    #[cfg(feature = "inspect")]
+    inspect_ops: Vec<crate::inspect::InspectOps>,
     roots: Arc<RootTable>,
     collector: Collector,
     deaths: Deaths<Heap>,
@@ -138,11 +144,13 @@ impl Heap {
     /// assert!(refused.to_string().contains("max_bytes of 4096 bytes"));
     /// ```
     pub fn with_config(config: HeapConfig) -> Self {
-        let roots = Arc::new(RootTable::new());
+        let roots = Arc::new(RootTable::new(config.remembers_root_origins()));
         Self {
             store: Store::new(roots.heap_number()),
             pools: Vec::new(),
             types: Types::default(),
+            #[cfg(feature = "inspect")]
+            inspect_ops: Vec::new(),
             roots,
             collector: Collector::default(),
             deaths: Deaths::new(),
@@ -257,18 +265,24 @@ impl Heap {
     /// heap.alloc(2_u64);
     /// heap.alloc("Teddy".to_string());
     /// let census: Vec<_> = heap.census().map(|of| (of.type_name, of.objects, of.bytes)).collect();
-    /// assert_eq!(census, [("u64", 2, 32), ("alloc::string::String", 1, 32)]);
+    /// assert_eq!(census, [("u64", 2, 32), ("String", 1, 32)]);
     /// ```
     pub fn census(&self) -> impl Iterator<Item = TypeCensus> {
-        self.pools.iter().map(|pool| {
+        self.pools.iter().zip(self.type_names()).map(|(pool, type_name)| {
             let objects = self.living_in(pool);
             TypeCensus {
-                type_name: pool.info().name,
+                type_name,
                 objects,
                 bytes: objects * pool.info().slot_bytes,
                 pages: pool.pages_in_memory(),
             }
         })
+    }
+
+    /// Short names of the types of pools, told apart.
+    fn type_names(&self) -> Vec<&'static str> {
+        let names: Vec<_> = self.pools.iter().map(|pool| pool.info().name).collect();
+        short_names(&names)
     }
 
     /// Checks the heap's own books: for tests of code that uses a heap in unusual ways, and for reports of bugs in

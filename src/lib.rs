@@ -10,6 +10,7 @@ mod tag;
 mod geometry;
 mod handle;
 mod hash;
+mod type_names;
 mod config;
 mod stats;
 mod clock;
@@ -24,6 +25,8 @@ mod weak;
 mod death;
 mod pool;
 mod collector;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 mod heap;
 pub mod docs;
 
@@ -39,6 +42,8 @@ pub use death::{DeathQueue, Graveyard, Watch, WatchGuard};
 pub use handle::{AnyGc, Gc, Weak};
 pub use hash::{GcMap, GcSet, HandleHasher};
 pub use heap::{Finalizer, Heap, Others, ShutdownError};
+#[cfg(feature = "inspect")]
+pub use inspect::named_roots;
 pub use root::Root;
 pub use slotgc_derive::Trace;
 pub use stats::{CollectStats, HeapStats, Phase, PhaseTimes, Rule, StepReport, TypeCensus};

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::mem::needs_drop;
 
 use crate::config::Limit;
-use crate::geometry::{Geometry, Granule};
+use crate::geometry::{GRANULE_BYTES, Geometry, Granule};
 use crate::handle::{Generation, RawHandle};
 use crate::store::{Age, Barrier, Claim, DoomCursor, Made, Store, SweepLog, Vacated};
 use crate::tag;
@@ -57,6 +57,14 @@ pub(crate) struct TypeInfo {
     /// Whether each value is looked at when it dies: for its destructor, or for what it owns.
     pub(crate) needs_drop: bool,
     pub(crate) name: &'static str,
+}
+
+impl TypeInfo {
+    /// Granules from one slot to the next.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn slot_granules(&self) -> u32 {
+        (self.slot_bytes / GRANULE_BYTES) as u32
+    }
 }
 
 /// In what state a page waits to be used.

@@ -8,18 +8,29 @@
 //! Invariant: an entry with a count above zero belongs to that many `Root`s and its handle does not change; an
 //! entry with count zero is on the free list, or on its way there.
 
+mod notes;
+
+use alloc::borrow::Cow;
 use core::fmt;
 use core::hash::{Hash, Hasher};
+use core::panic::Location;
 
 use crate::bitmap::ones;
-use crate::handle::{Gc, RawHandle, ShortName, Weak};
+use crate::handle::{AnyGc, Gc, RawHandle, ShortName, Weak};
 use crate::sync::{Arc, AtomicBool, AtomicU32, AtomicU64, HeapNumber, Ordering, Queue, fence};
+
+use notes::RootNotes;
+
+pub(crate) use notes::RootNote;
 
 /// The end of a list.
 const NONE: u32 = u32::MAX;
 
 /// Not on the list at all.
 const UNLISTED: u32 = u32::MAX - 1;
+
+/// In place of the next free entry, while the entry is in use: there is a note of it.
+const NOTED: u32 = u32::MAX - 2;
 
 /// More `Root`s of one entry than this are not possible in memory; half of the range is left as a margin for
 /// threads that count at the same time.
@@ -47,19 +58,21 @@ pub(crate) struct RootTable {
     fresh_len: AtomicU32,
     /// Slots that were reserved in the heap by somebody who has another heap in hand now.
     abandoned: Queue<RawHandle>,
+    /// Names and origins.
+    notes: RootNotes,
 }
 
 struct RootEntry {
     handle: AtomicU64,
     count: AtomicU32,
-    /// The next entry of the free list; meaningful while this one is on it.
+    /// The next entry of the free list, while this one is on it; else whether there is a note.
     next: AtomicU32,
     /// The next entry of the fresh list, `NONE` at its end; `UNLISTED` while this one is not on it.
     next_fresh: AtomicU32,
 }
 
 impl RootTable {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(remembers_origins: bool) -> Self {
         Self {
             heap: next_heap(),
             entries: boxcar::Vec::new(),
@@ -70,6 +83,27 @@ impl RootTable {
             fresh: AtomicU32::new(NONE),
             fresh_len: AtomicU32::new(0),
             abandoned: Queue::new(),
+            notes: RootNotes::new(remembers_origins),
+        }
+    }
+
+    /// Changes the note of an entry that has a `Root`.
+    fn note(&self, index: u32, change: impl FnOnce(&mut RootNote)) {
+        self.notes.change(index, change);
+        // Relaxed: whoever drops the last `Root` comes after the caller, which has one.
+        self.entries[index as usize].next.store(NOTED, Ordering::Relaxed);
+    }
+
+    /// The entries that have a `Root`: their handles, notes, and how many `Root`s. Not while roots are made.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn each(&self, mut visit: impl FnMut(RawHandle, RootNote, u32)) {
+        for (index, entry) in self.entries.iter() {
+            if let Some(raw) = self.rooted(entry) {
+                // Relaxed, both: numbers for people.
+                let is_noted = entry.next.load(Ordering::Relaxed) == NOTED;
+                let note = if is_noted { self.notes.get(index as u32) } else { RootNote::default() };
+                visit(raw, note, entry.count.load(Ordering::Relaxed));
+            }
         }
     }
 
@@ -98,7 +132,7 @@ impl RootTable {
                 next_fresh: AtomicU32::new(UNLISTED),
             });
             let index =
-                u32::try_from(index).ok().filter(|i| *i < UNLISTED).expect("slotgc: more than 2^32 roots");
+                u32::try_from(index).ok().filter(|i| *i < NOTED).expect("slotgc: more than 2^32 roots");
             while self.used.count() <= index as usize / 64 {
                 self.used.push(AtomicU64::new(0));
             }
@@ -112,6 +146,8 @@ impl RootTable {
         entry.handle.store(handle.to_bits(), Ordering::Relaxed);
         entry.count.store(1, Ordering::Relaxed);
         self.set_used(index, true);
+        // Relaxed: as above. No note of it so far.
+        entry.next.store(NONE, Ordering::Relaxed);
         self.list_fresh(index);
         index
     }
@@ -203,6 +239,10 @@ impl RootTable {
         self.set_used(index, false);
         // Relaxed: a number to plan with.
         self.dropped.fetch_add(1, Ordering::Relaxed);
+        // Relaxed: written by an owner, see the fence.
+        if entry.next.load(Ordering::Relaxed) == NOTED {
+            self.notes.forget(index);
+        }
         // Relaxed: a first guess, corrected by the exchange.
         let mut head = self.free.load(Ordering::Relaxed);
         loop {
@@ -263,7 +303,7 @@ impl RootTable {
 
     /// A table for the same heap, for when there is no `Root` of this one.
     pub(crate) fn renewed(&self) -> Self {
-        Self { heap: self.heap, ..Self::new() }
+        Self { heap: self.heap, ..Self::new(self.notes.remembers_origins()) }
     }
 }
 
@@ -308,8 +348,33 @@ pub struct Root<T> {
 }
 
 impl<T> Root<T> {
+    #[inline]
+    #[track_caller]
     pub(crate) fn new(table: &Arc<RootTable>, gc: Gc<T>) -> Self {
-        Self { gc, index: table.insert(gc.raw()), table: Arc::clone(table) }
+        let root = Self { gc, index: table.insert(gc.raw()), table: Arc::clone(table) };
+        if table.notes.remembers_origins() {
+            let origin = Location::caller();
+            table.note(root.index, |note| note.origin = Some(origin));
+        }
+        root
+    }
+
+    /// The same root with a name for people, which paths and snapshots show. It goes with the last clone; giving another
+    /// one replaces it, for all clones.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let bus = heap.alloc_root("event bus").named("event_bus");
+    /// # #[cfg(feature = "inspect")]
+    /// assert_eq!(heap.why_alive(&bus).unwrap().root_name(), Some("event_bus"));
+    /// ```
+    pub fn named(self, name: impl Into<Cow<'static, str>>) -> Self {
+        let name = name.into();
+        self.table.note(self.index, |note| note.name = Some(name));
+        self
     }
 
     #[inline(always)]
@@ -390,6 +455,12 @@ impl<T> fmt::Display for Root<T> {
 impl<T> From<&Root<T>> for Gc<T> {
     fn from(root: &Root<T>) -> Self {
         root.gc
+    }
+}
+
+impl<T> From<&Root<T>> for AnyGc {
+    fn from(root: &Root<T>) -> Self {
+        root.gc.erase()
     }
 }
 

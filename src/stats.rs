@@ -151,7 +151,7 @@ impl PhaseTimes {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TypeCensus {
-    /// The type's name, with its path.
+    /// The short name of the type, with as much of its path as tells it from other types of the heap.
     pub type_name: &'static str,
     /// Objects alive, those that no collection has found dead yet included.
     pub objects: usize,

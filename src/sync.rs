@@ -66,3 +66,70 @@ mod model {
         }
     }
 }
+
+/// A lock for what is rarely asked for. With std a `Mutex`; without it, the value goes through a queue of one: whoever
+/// takes it out has the lock.
+#[derive(Debug)]
+pub(crate) struct Lock<T>(lock::Inner<T>);
+
+#[cfg(all(feature = "std", not(loom)))]
+mod lock {
+    pub(super) type Inner<T> = std::sync::Mutex<T>;
+
+    impl<T> super::Lock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(Inner::new(value))
+        }
+
+        pub(crate) fn with<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+            // What a panic left is as good as anything for those who look.
+            change(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        }
+    }
+}
+
+#[cfg(loom)]
+mod lock {
+    pub(super) type Inner<T> = loom::sync::Mutex<T>;
+
+    impl<T> super::Lock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(Inner::new(value))
+        }
+
+        pub(crate) fn with<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+            change(&mut self.0.lock().unwrap())
+        }
+    }
+}
+
+#[cfg(all(not(feature = "std"), not(loom)))]
+mod lock {
+    pub(super) type Inner<T> = super::Queue<T>;
+
+    impl<T> super::Lock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            let queue = Inner::new();
+            queue.push(value);
+            Self(queue)
+        }
+
+        pub(crate) fn with<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+            let mut value = loop {
+                match self.0.pop() {
+                    Some(value) => break value,
+                    None => core::hint::spin_loop(),
+                }
+            };
+            let result = change(&mut value);
+            self.0.push(value);
+            result
+        }
+    }
+}
+
+impl<T: Default> Default for Lock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}

@@ -204,8 +204,10 @@ impl Heap {
     /// assert!(heap.is_alive(&root));
     /// ```
     #[must_use = "dropping the root unroots the object at once"]
+    #[track_caller]
     pub fn root<H: Handle>(&self, h: H) -> Option<Root<H::Target>> {
-        Some(Root::new(&self.roots, self.upgrade(self.local(h))?))
+        let gc = self.upgrade(self.local(h))?;
+        Some(Root::new(&self.roots, gc))
     }
 
     /// The handle with its type, if the object is of that type and still there. O(1).

@@ -249,6 +249,8 @@ impl Heap {
         pool.set_making(&mut self.store, self.collector.making());
         self.pools.push(pool);
         self.collector.add_type::<T>();
+        #[cfg(feature = "inspect")]
+        self.inspect_ops.push(crate::inspect::InspectOps::of::<T>());
         self.types.add::<T>(index);
         self.types.promote::<T>();
         Ok(index)

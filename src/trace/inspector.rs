@@ -47,6 +47,13 @@ pub(crate) trait Sink {
 
     fn leave_ephemeron(&mut self);
 
+    /// What is reported until the matching `leave_source` belongs to the root source of this name.
+    fn enter_source(&mut self, name: &'static str) {
+        let _ = name;
+    }
+
+    fn leave_source(&mut self) {}
+
     /// What tells the object from others of its type. Only from the object's own level; the last one counts.
     fn label(&mut self, text: &dyn fmt::Display);
 
@@ -239,6 +246,14 @@ impl<'a> Inspector<'a> {
             true => self.label(format_args!("{text:?}")),
             false => self.label(text),
         }
+    }
+
+    /// The roots of a source with a name.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn source(&mut self, name: &'static str, inspect: impl FnOnce(&mut Self)) {
+        self.sink.enter_source(name);
+        inspect(self);
+        self.sink.leave_source();
     }
 
     /// A lock that somebody holds.

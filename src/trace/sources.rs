@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::handle::Gc;
 use crate::sync::{HeapNumber as LogWord, LogFlag as AtomicBool, Ordering};
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Inspector, Trace, Tracer};
 
 /// Roots that live outside of the heap: in a VM's stack, in the components of an ECS world.
 ///
@@ -48,6 +48,35 @@ pub trait RootSource {
     /// it reports all. [`RootLog`] keeps the books.
     fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
         self.trace_roots(tracer);
+    }
+
+    /// Names every handle, for people: see [`Inspector`]. By default those that `trace_roots` reports, without names.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Gc, Heap, Inspector, RootSource, Tracer};
+    ///
+    /// struct State { stack: Vec<Gc<String>> }
+    ///
+    /// impl RootSource for State {
+    ///     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+    ///         tracer.edges(self.stack.iter().copied());
+    ///     }
+    ///     fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+    ///         inspector.field("stack", &self.stack);
+    ///     }
+    /// }
+    ///
+    /// let mut heap = Heap::new();
+    /// let text = heap.alloc("text".to_string());
+    /// let state = State { stack: vec![text] };
+    /// # #[cfg(feature = "inspect")]
+    /// let path = heap.why_alive_with(text, &state).unwrap();
+    /// # #[cfg(feature = "inspect")]
+    /// assert_eq!(path.to_string(), format!("source .stack[0] -> String {text} \"text\""));
+    /// ```
+    fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+        inspector.anonymous_with(|tracer| self.trace_roots(tracer));
     }
 }
 
@@ -152,11 +181,17 @@ impl<F: Fn(&mut Tracer<'_>)> RootSource for F {
 /// No roots besides those of the heap.
 impl RootSource for () {
     fn trace_roots(&self, _: &mut Tracer<'_>) {}
+
+    fn inspect_roots(&self, _: &mut Inspector<'_>) {}
 }
 
 impl<T: Trace> RootSource for [T] {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         self.iter().for_each(|item| item.trace(tracer));
+    }
+
+    fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+        self.inspect(inspector);
     }
 }
 
@@ -164,11 +199,19 @@ impl<T: Trace> RootSource for &[T] {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         (**self).trace_roots(tracer);
     }
+
+    fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+        (**self).inspect_roots(inspector);
+    }
 }
 
 impl<T: Trace, const N: usize> RootSource for [T; N] {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         self.as_slice().trace_roots(tracer);
+    }
+
+    fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+        self.inspect(inspector);
     }
 }
 
@@ -176,11 +219,19 @@ impl<T: Trace> RootSource for Vec<T> {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         self.as_slice().trace_roots(tracer);
     }
+
+    fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+        self.inspect(inspector);
+    }
 }
 
 impl<T: Trace> RootSource for Option<T> {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         self.as_slice().trace_roots(tracer);
+    }
+
+    fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+        self.inspect(inspector);
     }
 }
 
@@ -192,6 +243,10 @@ impl<const N: usize> RootSource for [&dyn RootSource; N] {
 
     fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
         self.iter().for_each(|source| source.trace_changed_roots(tracer));
+    }
+
+    fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+        self.iter().for_each(|source| source.inspect_roots(inspector));
     }
 }
 
@@ -209,6 +264,12 @@ macro_rules! tuples {
                 #[expect(non_snake_case, reason = "sources are named after their types")]
                 let ($($name,)*) = self;
                 $($name.trace_changed_roots(tracer);)*
+            }
+
+            fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+                #[expect(non_snake_case, reason = "sources are named after their types")]
+                let ($($name,)*) = self;
+                $($name.inspect_roots(inspector);)*
             }
         }
     };

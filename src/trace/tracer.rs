@@ -65,6 +65,12 @@ impl Side {
         Self { recorded: Some(Vec::new()), ..Self::default() }
     }
 
+    /// What such a tracer found so far, in order.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn recorded_mut(&mut self) -> Option<&mut Vec<Recorded>> {
+        self.recorded.as_mut()
+    }
+
     /// What such a tracer found, in order.
     pub(crate) fn into_recorded(self) -> impl Iterator<Item = Recorded> {
         self.recorded.into_iter().flatten()

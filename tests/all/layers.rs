@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 /// The modules from the ground up, separated by spaces and line breaks. A module imports only from those
 /// before it, and from itself.
 const LAYERS: &str = "
-    sync panics clock tag geometry handle hash stats tracing_spans config bitmap space root store trace
+    sync panics clock tag geometry handle hash type_names stats tracing_spans config bitmap space root store trace
     weak death
-    pool collector heap docs
+    pool collector inspect heap docs
 ";
 
 /// Where `unsafe` may be, and how often the exception is made.

@@ -20,6 +20,8 @@ mod graveyards;
 mod guarantees;
 mod handles;
 mod heap;
+#[cfg(feature = "inspect")]
+mod inspect;
 mod interner;
 mod key_chains;
 mod key_maps;

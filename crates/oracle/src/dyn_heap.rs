@@ -7,6 +7,7 @@
 pub(crate) mod deaths;
 pub(crate) mod weak;
 
+use slotgc::inspect::Path;
 use slotgc::{AnyGc, Gc, Heap, Others, Root};
 
 use crate::contents::Contents;
@@ -296,6 +297,11 @@ fn ask_as<T: Object>(heap: &Heap, gc: Gc<T>) -> Asked<'_> {
 /// Asks whether the object is of a kind.
 pub(crate) fn downcast(heap: &Heap, kind: Kind, any: AnyGc) -> Option<u64> {
     of_kind!(kind, T => downcast_as::<T>(heap, any))
+}
+
+/// Asks what keeps the object alive.
+pub(crate) fn why_alive(heap: &Heap, kind: Kind, any: AnyGc) -> Option<Path> {
+    of_kind!(kind, T => heap.why_alive(Gc::<T>::from_bits(any.to_bits())))
 }
 
 #[inline(never)]
