@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 // So that derived code, which says `::slotgc`, works inside this crate too.
@@ -45,6 +46,7 @@ pub use heap::{Finalizer, Heap, Others, ShutdownError};
 #[cfg(feature = "inspect")]
 pub use inspect::named_roots;
 pub use root::Root;
+#[cfg(feature = "derive")]
 pub use slotgc_derive::Trace;
 pub use stats::{CollectStats, HeapStats, Phase, PhaseTimes, Rule, StepReport, TypeCensus};
 pub use trace::{
