@@ -227,7 +227,7 @@ impl HeapConfig {
     pub(crate) fn growth_bytes(&self, live: usize) -> usize {
         // As large as the conversion makes it: a growth past all memory is none.
         let growth = (live as f64 * f64::from(self.growth)) as usize;
-        growth.max(4 * self.nursery_bytes).min(self.ceiling(live) / 2)
+        growth.max(self.nursery_bytes.saturating_mul(4)).min(self.ceiling(live) / 2)
     }
 
     /// Bytes by which a heap of so many live ones may grow at all.

@@ -201,7 +201,8 @@ impl CollectStats {
             marked: next.marked,
             kept: next.kept,
             freed: self.freed + next.freed,
-            freed_bytes: self.freed_bytes + next.freed_bytes,
+            // Several collections can free more than there is of addresses.
+            freed_bytes: self.freed_bytes.saturating_add(next.freed_bytes),
             pruned: self.pruned + next.pruned,
             notified: self.notified + next.notified,
             mark_time: self.mark_time.saturating_add(next.mark_time),

@@ -120,7 +120,10 @@ fn generations_may_run_out_in_the_midst_of_a_cycle_whatever_watches() {
 
 #[test]
 fn at_the_limit_steps_make_room_and_what_is_rooted_stays() {
-    for config in [HeapConfig::default().max_objects(200), HeapConfig::default().max_bytes(8000)] {
+    let mut one = Heap::new();
+    one.alloc(Node::leaf(0));
+    let max_bytes = 200 * one.stats().bytes;
+    for config in [HeapConfig::default().max_objects(200), HeapConfig::default().max_bytes(max_bytes)] {
         let mut heap = Heap::with_config(config);
         let root = heap.alloc_root(Node::leaf(0));
         let (mut refused, mut value) = (0, 0);
@@ -137,7 +140,7 @@ fn at_the_limit_steps_make_room_and_what_is_rooted_stays() {
                 }
             }
             value += 1;
-            assert!(heap.len() <= 200 && heap.stats().bytes <= 8000);
+            assert!(heap.len() <= 200 && heap.stats().bytes <= max_bytes);
             let kid = heap[&root].edges[0];
             assert_eq!(heap[kid].value, (value - 1) / 50 * 50);
         }
