@@ -165,7 +165,9 @@ fn a_slot_set_aside_for_allocation_counts_as_dead_in_tables_of_another_heap() {
     let (mut one, mut other) = (Heap::new(), Heap::new());
     let strangers: Vec<_> = (0..200_u64).map(|number| other.alloc(number)).collect();
     let set = one.alloc_root(WeakSet::<u64>::new());
-    strangers.iter().for_each(|stranger| drop(one[&set].insert(stranger)));
+    for stranger in &strangers {
+        one[&set].insert(stranger);
+    }
     while one.stats().phase < Phase::Prune {
         one.step(Budget::Objects(1));
     }
