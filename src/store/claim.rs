@@ -61,12 +61,6 @@ impl Claim {
         self.all = self.free;
         Made { page: self.page, word: self.word, bits }
     }
-
-    /// Whether the slot of a bit is set aside and not handed out.
-    pub(crate) fn has(&self, granule: Granule, class: Class) -> bool {
-        let word = class.word(granule) % class.page_words();
-        granule.page() == self.page && word == self.word && self.free & class.mask(granule) != 0
-    }
 }
 
 impl Store {

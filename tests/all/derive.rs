@@ -389,11 +389,8 @@ struct Index<K, V> {
 fn generic_maps_derive_without_bounds_of_ones_own() {
     let mut garden = Garden::default();
     let [a, b, c, _garbage] = garden.leaves();
-    let index = |leaf| Index {
-        ordered: BTreeMap::from([("x", vec![leaf])]),
-        hashed: None,
-        nested: BTreeMap::new(),
-    };
+    let index =
+        |leaf| Index { ordered: BTreeMap::from([("x", vec![leaf])]), hashed: None, nested: BTreeMap::new() };
     let mut outer = index(a);
     outer.hashed = Some(GcMap::from_iter([("y", b)]));
     outer.nested.insert("z", index(c));
