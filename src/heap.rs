@@ -82,6 +82,8 @@ pub struct Heap {
     batch: Option<Batch>,
     /// The end that is under way, if it is.
     ending: Option<Batch>,
+    /// It came to its end: nothing is left to do.
+    has_ended: bool,
     /// At an end that takes too long: callbacks are dropped uncalled, so many so far.
     closing: Option<usize>,
     /// Tags sent since the batch began, by deaths that joined it.
@@ -156,6 +158,7 @@ impl Heap {
             deaths: Deaths::new(),
             batch: None,
             ending: None,
+            has_ended: false,
             closing: None,
             joined_tags: 0,
             wants_collection: false,
@@ -377,7 +380,9 @@ impl Drop for Heap {
     /// As [`shutdown`](Self::shutdown); the first panic of user code is raised again at the end, unless the
     /// thread is panicking already.
     fn drop(&mut self) {
-        self.wind_up().0.raise_unless_panicking();
+        if !self.has_ended {
+            self.wind_up().0.raise_unless_panicking();
+        }
     }
 }
 

@@ -325,6 +325,7 @@ impl Heap {
             }
         }
         clock.end(&mut panics);
+        self.has_ended = true;
         (panics, uncalled)
     }
 
