@@ -302,6 +302,8 @@ impl Heap {
     /// ```
     pub fn verify(&self) {
         let mut logged = Vec::new();
+        let making = self.collector.making();
+        assert!(self.pools.iter().all(|pool| pool.making() == making), "objects are made as {making:?}");
         self.pools.iter().for_each(|pool| pool.verify(&self.store, &mut logged));
         if self.collector.phase() == Phase::Idle && self.collector.can_do_minor() {
             self.store.verify_dirty(&logged);

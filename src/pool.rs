@@ -464,6 +464,11 @@ impl Pool {
         self.making = making;
     }
 
+    /// What becomes of objects made now.
+    pub(crate) fn making(&self) -> Age {
+        self.making
+    }
+
     /// Makes everything white that a full collection may free. What was made before is no longer young.
     pub(crate) fn begin_major(&mut self, store: &mut Store) {
         self.forget_young();

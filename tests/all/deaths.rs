@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use slotgc::{AnyGc, Gc, Heap, Weak, WeakKeyMap, WeakSet, WeakValueMap};
+use slotgc::{AnyGc, Gc, Heap, Watch, WatchGuard, Weak, WeakKeyMap, WeakSet, WeakValueMap};
 
 use crate::objects::{Dice, Log, Node, Noisy, on_small_stack};
 
@@ -351,4 +351,29 @@ fn an_object_without_watchers_dies_in_silence_in_any_page() {
     let again: Vec<AnyGc> = (0..20_000_u64).map(|n| heap.alloc(n).erase()).collect();
     assert_eq!(heap.collect().notified, 0);
     assert!(again.iter().all(|any| !heap.is_alive_any(*any)));
+}
+
+#[test]
+fn a_watch_of_another_heap_cancels_nothing() {
+    // Heaps take turns with what their registrations are numbered by, so some two begin alike.
+    let mut heaps: Vec<(Heap, Watch, Arc<AtomicUsize>)> = Vec::new();
+    let (mut first, mut second) = loop {
+        let (mut heap, told) = (Heap::new(), Arc::new(AtomicUsize::new(0)));
+        let (object, in_callback) = (heap.alloc(1_u64), Arc::clone(&told));
+        let watch =
+            heap.on_death(object, move |_, _| drop(in_callback.fetch_add(1, Ordering::Relaxed))).unwrap();
+        let twin = heaps.iter().position(|(_, other, _)| format!("{other:?}") == format!("{watch:?}"));
+        if let Some(twin) = twin {
+            break (heaps.swap_remove(twin), (heap, watch, told));
+        }
+        heaps.push((heap, watch, told));
+        assert!(heaps.len() < 10_000, "no two watches of the same number");
+    };
+    assert_ne!(first.1, second.1, "the same number in two heaps");
+    assert!(!first.0.cancel(second.1) && !second.0.cancel(first.1));
+    drop(WatchGuard::from(first.1));
+    assert!(!first.0.cancel(first.1), "the guard did that");
+    second.0.collect();
+    first.0.collect();
+    assert_eq!((first.2.load(Ordering::Relaxed), second.2.load(Ordering::Relaxed)), (0, 1));
 }

@@ -5,7 +5,12 @@
 
 // Without std a panic cannot be caught: a second one while the first unwinds ends the process. What provokes
 // that is left out there.
+mod barriers;
 mod caches;
+#[cfg(feature = "std")]
+mod caught;
+#[cfg(feature = "std")]
+mod clocks;
 mod collect;
 mod counts;
 mod deaths;
@@ -38,6 +43,7 @@ mod replaced;
 mod roots;
 mod shutdown;
 mod steps;
+mod strangers;
 mod subprocess;
 mod threads;
 mod weak;

@@ -97,6 +97,37 @@ fn a_make_that_swaps_back_makes_its_object() {
 
 #[test]
 #[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
+fn makes_that_swap_heaps_fill_no_slot_that_the_other_one_reserved() {
+    let (mut a, mut b) = two_heaps();
+    let (mut in_a, mut in_b) = (Gc::default(), Gc::default());
+    let mut inner_text = String::new();
+    let text = panic_text(|| {
+        a.alloc_cyclic(|a, own| {
+            in_a = own;
+            inner_text = panic_text(|| {
+                b.alloc_cyclic(|b, own| {
+                    in_b = own;
+                    mem::swap(a, b);
+                    Cell::Boxed(Box::new(1))
+                })
+            });
+            Cell::Boxed(Box::new(2))
+        })
+    });
+    assert_eq!(in_a.to_bits(), in_b.to_bits(), "the same slot, reserved in both");
+    for text in [text, inner_text] {
+        assert!(text.contains("the heap was replaced"), "{text}");
+    }
+    for heap in [&mut a, &mut b] {
+        assert!(!heap.is_alive(in_a));
+        heap.collect();
+        heap.verify();
+        assert!(heap.is_empty());
+    }
+}
+
+#[test]
+#[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
 fn every_value_of_swapped_heaps_is_dropped_once() {
     let log = Log::default();
     {
