@@ -39,6 +39,7 @@ impl Heap {
         let types: Vec<TypeRow> = rows
             .map(|((pool, ops), name)| TypeRow {
                 id: ops.id,
+                tag: ops.tag,
                 name,
                 slot_bytes: pool.info().slot_bytes as u32,
             })

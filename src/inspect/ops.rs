@@ -8,12 +8,14 @@ use crate::inspect::names::Segment;
 use crate::inspect::record::Recorder;
 use crate::inspect::slots::Slots;
 use crate::store::Store;
+use crate::tag::Tag;
 use crate::trace::{Inspector, Place, Sink, Trace, Watcher};
 
 /// What a walk does with the objects of one type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InspectOps {
     pub(crate) id: TypeId,
+    pub(crate) tag: Tag,
     /// Numbers the objects in these pages, whose slots have so many granules.
     pub(crate) number: fn(&Store, &[u32], u32, &mut Slots),
     /// Records the same objects' rows.
@@ -28,6 +30,7 @@ impl InspectOps {
     pub(crate) fn of<T: Trace>() -> Self {
         Self {
             id: TypeId::of::<T>(),
+            tag: Tag::of::<T>(),
             number: |store, pages, slot_granules, slots| {
                 slots.add_type(slot_granules, store.iter::<T>(pages).map(|(raw, _)| raw));
             },
@@ -77,15 +80,15 @@ impl Sink for Recorder<'_> {
         self.leave();
     }
 
-    fn edge(&mut self, target: RawHandle, of: Option<TypeId>) {
+    fn edge(&mut self, target: RawHandle, of: Tag) {
         self.edge(target, of);
     }
 
-    fn weak(&mut self, target: RawHandle, of: Option<TypeId>) {
+    fn weak(&mut self, target: RawHandle, of: Tag) {
         self.weak(target, of);
     }
 
-    fn enter_ephemeron(&mut self, key: RawHandle, of: Option<TypeId>) {
+    fn enter_ephemeron(&mut self, key: RawHandle, of: Tag) {
         self.begin_ephemeron(key, of);
     }
 

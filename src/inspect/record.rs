@@ -4,7 +4,6 @@
 //! Edges to what is not alive are left out.
 
 use alloc::vec::Vec;
-use core::any::TypeId;
 use core::fmt;
 use core::panic::Location;
 
@@ -14,6 +13,7 @@ use crate::inspect::names::{NameId, Names, Segment, TextId};
 use crate::inspect::slots::Slots;
 use crate::inspect::types::TypeRow;
 use crate::root::RootNote;
+use crate::tag::Tag as TypeTag;
 
 /// What holds an object from outside of the heap.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +101,7 @@ pub(crate) struct Recorder<'s> {
     slots: &'s Slots,
     types: &'s [TypeRow],
     /// The type asked for last, and its number.
-    last_type: (TypeId, u32),
+    last_type: (TypeTag, u32),
     builder: GraphBuilder,
     pub(crate) names: Names,
     notes: Notes,
@@ -164,7 +164,7 @@ impl<'s> Recorder<'s> {
         Self {
             slots,
             types,
-            last_type: (TypeId::of::<()>(), NO_TYPE),
+            last_type: (TypeTag::NONE, Slots::ANY),
             builder,
             names: Names::default(),
             notes: Notes::default(),
@@ -246,20 +246,19 @@ impl<'s> Recorder<'s> {
 
     /// The number of a type that a handle claims for its object.
     #[inline]
-    fn type_index(&mut self, of: Option<TypeId>) -> u32 {
-        match of {
-            None => Slots::ANY,
-            Some(id) if id == self.last_type.0 => self.last_type.1,
-            Some(id) => {
-                let place = self.types.iter().position(|row| row.id == id);
-                self.last_type = (id, place.map_or(NO_TYPE, |place| place as u32));
-                self.last_type.1
-            }
+    fn type_index(&mut self, of: TypeTag) -> u32 {
+        if of == TypeTag::NONE {
+            return Slots::ANY;
         }
+        if of != self.last_type.0 {
+            let place = self.types.iter().position(|row| row.tag == of);
+            self.last_type = (of, place.map_or(NO_TYPE, |place| place as u32));
+        }
+        self.last_type.1
     }
 
     #[inline]
-    pub(crate) fn edge(&mut self, raw: RawHandle, of: Option<TypeId>) {
+    pub(crate) fn edge(&mut self, raw: RawHandle, of: TypeTag) {
         if self.dead_keys != 0 {
             return;
         }
@@ -276,7 +275,7 @@ impl<'s> Recorder<'s> {
     }
 
     #[inline]
-    pub(crate) fn weak(&mut self, raw: RawHandle, of: Option<TypeId>) {
+    pub(crate) fn weak(&mut self, raw: RawHandle, of: TypeTag) {
         if self.dead_keys != 0 {
             return;
         }
@@ -287,7 +286,7 @@ impl<'s> Recorder<'s> {
 
     /// The value of an ephemeron comes: what is reported until [`end_ephemeron`](Self::end_ephemeron) counts together
     /// with this key. What belongs to a dead key is left out.
-    pub(crate) fn begin_ephemeron(&mut self, key: RawHandle, of: Option<TypeId>) {
+    pub(crate) fn begin_ephemeron(&mut self, key: RawHandle, of: TypeTag) {
         let of = self.type_index(of);
         let key = self.slots.find_of(key, of).unwrap_or(NodeIndex::NONE);
         self.dead_keys += usize::from(key == NodeIndex::NONE);

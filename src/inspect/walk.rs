@@ -8,7 +8,6 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::any::TypeId;
 use core::fmt;
 
 use crate::bitmap::Class;
@@ -17,6 +16,7 @@ use crate::inspect::names::{NameId, Names, Segment};
 use crate::inspect::ops::InspectOps;
 use crate::pool::Pool;
 use crate::store::{Store, Tenant};
+use crate::tag::Tag;
 use crate::trace::{Place, Recorded, RootSource, Sink, Watcher};
 
 /// The heap, to be searched.
@@ -67,7 +67,7 @@ impl Walk<'_> {
         let most = self.pools.iter().map(Pool::live).sum();
         let mut queue = Queue::with_room(most);
         let mut watcher = Watcher::new();
-        roots.for_each(|raw| queue.meet(&mut seen, raw, ROOT));
+        roots.for_each(|raw| queue.meet(&mut seen, raw, Tag::NONE, ROOT));
         watcher.watch(|tracer| source.trace_roots(tracer));
         let mut next = 0;
         let mut found = None;
@@ -75,8 +75,8 @@ impl Walk<'_> {
         loop {
             for recorded in watcher.drain() {
                 match recorded {
-                    Recorded::Edge(raw) => queue.meet(&mut seen, raw, by),
-                    Recorded::Ephemeron(_) => return Found::Uncertain,
+                    Recorded::Edge(raw, of) => queue.meet(&mut seen, raw, of, by),
+                    Recorded::Ephemeron(..) => return Found::Uncertain,
                     Recorded::EndOfEphemeron | Recorded::Gap => {}
                 }
             }
@@ -106,21 +106,21 @@ impl Walk<'_> {
 
     /// What the object on a way calls the next one on it, and what tells it from others of its type.
     pub(crate) fn name_step(self, raw: RawHandle, next: Option<RawHandle>, names: &mut Names) -> StepName {
-        let id = next.map(|next| self.type_of(next));
-        let mut finder = Finder::new(names, next, id);
+        let of = next.map_or(Tag::NONE, |next| self.type_of(next));
+        let mut finder = Finder::new(names, next, of);
         (self.ops[self.store.pool_of(raw.granule()) as usize].inspect)(self.store, raw, &mut finder);
         finder.step
     }
 
     /// What the source calls an object that it holds; `None` if it does not.
     pub(crate) fn name_root(self, raw: RawHandle, source: &dyn RootSource, names: &mut Names) -> StepName {
-        let mut finder = Finder::new(names, Some(raw), Some(self.type_of(raw)));
+        let mut finder = Finder::new(names, Some(raw), self.type_of(raw));
         source.inspect_roots(&mut crate::trace::Inspector::new(&mut finder));
         finder.step
     }
 
-    pub(crate) fn type_of(self, raw: RawHandle) -> TypeId {
-        self.ops[self.store.pool_of(raw.granule()) as usize].id
+    pub(crate) fn type_of(self, raw: RawHandle) -> Tag {
+        self.ops[self.store.pool_of(raw.granule()) as usize].tag
     }
 }
 
@@ -135,8 +135,8 @@ impl Queue {
     }
 
     #[inline]
-    fn meet(&mut self, seen: &mut Seen, raw: RawHandle, by: u32) {
-        let is_new = seen.is_new(raw);
+    fn meet(&mut self, seen: &mut Seen, raw: RawHandle, of: Tag, by: u32) {
+        let is_new = seen.is_new(raw, of);
         if self.len == self.raws.len() {
             self.grow();
         }
@@ -168,22 +168,35 @@ impl Queue {
 
 /// A bit for each slot of the heap.
 struct Seen {
-    /// By page number: where its words begin, and the class of its slots. The words of pages that hold nothing are those
-    /// before the first, and always full.
-    pages: Vec<(u32, Class)>,
+    /// By page number.
+    pages: Vec<SeenPage>,
     words: Vec<u64>,
+}
+
+#[derive(Clone, Copy)]
+struct SeenPage {
+    /// Where its words begin.
+    first: u32,
+    class: Class,
+    /// The type of its objects.
+    of: Tag,
+}
+
+impl SeenPage {
+    /// A page without objects: its words are those before the first of any other, and always full.
+    const NONE: SeenPage = SeenPage { first: 0, class: Class(1), of: Tag::NONE };
 }
 
 impl Seen {
     fn of(walk: Walk<'_>) -> Self {
         let mut seen = Self { pages: Vec::new(), words: vec![u64::MAX; crate::bitmap::MAX_PAGE_WORDS] };
-        for pool in walk.pools {
+        for (pool, ops) in walk.pools.iter().zip(walk.ops) {
             let class = Class::of_slots(pool.info().slot_granules());
             for page in pool.pages().iter().map(|page| *page as usize) {
                 if seen.pages.len() <= page {
-                    seen.pages.resize(page + 1, (0, Class(1)));
+                    seen.pages.resize(page + 1, SeenPage::NONE);
                 }
-                seen.pages[page] = (seen.words.len() as u32, class);
+                seen.pages[page] = SeenPage { first: seen.words.len() as u32, class, of: ops.tag };
                 seen.words.resize(seen.words.len() + class.page_words(), 0);
             }
         }
@@ -191,9 +204,12 @@ impl Seen {
     }
 
     #[inline]
-    fn is_new(&mut self, raw: RawHandle) -> bool {
+    fn is_new(&mut self, raw: RawHandle, of: Tag) -> bool {
         let granule = raw.granule();
-        let (first, class) = self.pages.get(granule.page() as usize).copied().unwrap_or((0, Class(1)));
+        let page = self.pages.get(granule.page() as usize).copied().unwrap_or(SeenPage::NONE);
+        // A handle of another type than its object's is no edge.
+        let SeenPage { first, class, .. } =
+            if of == page.of || of == Tag::NONE { page } else { SeenPage::NONE };
         let word = &mut self.words[first as usize + (granule.in_page() >> (class.0 + 6)) as usize];
         let old = *word;
         *word = old | class.mask(granule);
@@ -215,7 +231,7 @@ pub(crate) struct StepName {
 struct Finder<'n> {
     names: &'n mut Names,
     next: Option<RawHandle>,
-    id: Option<TypeId>,
+    of: Tag,
     way: Vec<NameId>,
     sources: Vec<&'static str>,
     ephemerons: usize,
@@ -223,9 +239,9 @@ struct Finder<'n> {
 }
 
 impl<'n> Finder<'n> {
-    fn new(names: &'n mut Names, next: Option<RawHandle>, id: Option<TypeId>) -> Self {
+    fn new(names: &'n mut Names, next: Option<RawHandle>, of: Tag) -> Self {
         let (way, sources) = (Vec::new(), Vec::new());
-        Self { names, next, id, way, sources, ephemerons: 0, step: StepName::default() }
+        Self { names, next, of, way, sources, ephemerons: 0, step: StepName::default() }
     }
 }
 
@@ -239,15 +255,15 @@ impl Sink for Finder<'_> {
         self.way.pop();
     }
 
-    fn edge(&mut self, target: RawHandle, of: Option<TypeId>) {
-        let is_it = Some(target) == self.next && (of.is_none() || of == self.id) && self.ephemerons == 0;
+    fn edge(&mut self, target: RawHandle, of: Tag) {
+        let is_it = Some(target) == self.next && (of == Tag::NONE || of == self.of) && self.ephemerons == 0;
         if is_it && self.step.name.is_none() {
             self.step.name = Some(self.way.last().copied().unwrap_or(NameId::NONE));
             self.step.source = self.sources.last().map(|source| (*source).into());
         }
     }
 
-    fn weak(&mut self, _: RawHandle, _: Option<TypeId>) {}
+    fn weak(&mut self, _: RawHandle, _: Tag) {}
 
     fn enter_source(&mut self, name: &'static str) {
         self.sources.push(name);
@@ -257,7 +273,7 @@ impl Sink for Finder<'_> {
         self.sources.pop();
     }
 
-    fn enter_ephemeron(&mut self, _: RawHandle, _: Option<TypeId>) {
+    fn enter_ephemeron(&mut self, _: RawHandle, _: Tag) {
         self.ephemerons += 1;
     }
 

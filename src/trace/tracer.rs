@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::store::{Color, Look, Store};
+use crate::tag::Tag;
 use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, RecordIndex, Spill, Trace};
 
 /// How many handles ahead a loop over a weak collection asks for their headers.
@@ -50,10 +51,10 @@ pub(crate) struct Side {
 /// What a look-only trace finds: the tracer belongs to no heap and stores nothing in one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Recorded {
-    /// A strong edge, as the handle says: nobody asked whether it resolves.
-    Edge(RawHandle),
+    /// A strong edge, as the handle says: nobody asked whether it resolves, and to an object of this type.
+    Edge(RawHandle, Tag),
     /// What comes until the matching end counts only while this key lives. They nest.
-    Ephemeron(RawHandle),
+    Ephemeron(RawHandle, Tag),
     EndOfEphemeron,
     /// A lock that somebody holds.
     Gap,
@@ -95,10 +96,10 @@ impl<'a> Tracer<'a> {
 
     /// Pushes the handle if its slot was white, without a branch on that: it is a coin toss.
     #[inline(always)]
-    fn push(&mut self, raw: RawHandle, white: bool) {
+    fn push(&mut self, raw: RawHandle, white: bool, of: Tag) {
         if !self.edges.try_push(raw, white) {
             let edges = core::mem::take(&mut self.edges);
-            self.edges = overflow(edges, raw, white, self.store, self.side);
+            self.edges = overflow(edges, raw, white, of, self.store, self.side);
         }
     }
 
@@ -107,7 +108,7 @@ impl<'a> Tracer<'a> {
     #[inline(always)]
     pub fn edge<T: Trace>(&mut self, gc: Gc<T>) {
         let white = self.look.take_white::<T>(gc.raw());
-        self.push(gc.raw(), white);
+        self.push(gc.raw(), white, Tag::of::<T>());
     }
 
     /// A strong edge to each.
@@ -122,7 +123,7 @@ impl<'a> Tracer<'a> {
     #[inline]
     pub fn edge_any(&mut self, gc: AnyGc) {
         let white = self.store.take_white_any(gc.raw());
-        self.push(gc.raw(), white);
+        self.push(gc.raw(), white, Tag::NONE);
     }
 
     /// An entry of an ephemeron table: the value's edges count once the key is marked (reached otherwise).
@@ -166,7 +167,7 @@ impl<'a> Tracer<'a> {
             Color::Reached => value.trace(self),
             Color::White => self.wait_for(key.raw(), value),
             Color::Dead if self.is_recording() => {
-                self.record(Recorded::Ephemeron(key.raw()));
+                self.record(Recorded::Ephemeron(key.raw(), Tag::of::<K>()));
                 value.trace(RecordedEphemeron(self).0);
             }
             Color::Dead => {}
@@ -403,10 +404,17 @@ impl Drop for Nested<'_, '_> {
 /// [`EdgeStack`].
 #[cold]
 #[inline(never)]
-fn overflow(mut edges: EdgeStack, raw: RawHandle, white: bool, store: &Store, side: &mut Side) -> EdgeStack {
+fn overflow(
+    mut edges: EdgeStack,
+    raw: RawHandle,
+    white: bool,
+    of: Tag,
+    store: &Store,
+    side: &mut Side,
+) -> EdgeStack {
     if let Some(recorded) = &mut side.recorded {
         // White or not: the store is empty and knows nothing of it.
-        recorded.push(Recorded::Edge(raw));
+        recorded.push(Recorded::Edge(raw, of));
     } else if !side.gathering {
         edges.make_room(&mut side.spill);
         edges.try_push(raw, white);

@@ -53,6 +53,29 @@ fn made_up_handles_are_no_edges() {
 }
 
 #[test]
+fn a_handle_of_another_type_is_no_edge_where_only_trace_tells_of_it() {
+    struct ByHand(Gc<Mob>, Weak<Loot>, Gc<Mob>);
+    impl Trace for ByHand {
+        fn trace(&self, tracer: &mut Tracer<'_>) {
+            tracer.edge(self.0);
+            tracer.ephemeron(self.1, &self.2);
+        }
+    }
+    let mut heap = heap();
+    let (loot, mob_gc) = (heap.alloc(Loot(1)), heap.alloc(mob("real")));
+    let value = heap.alloc(mob("value"));
+    // The same bits, where the two types' slots have boundaries in common.
+    let wrong = Gc::<Mob>::from_bits(loot.to_bits());
+    assert_eq!(wrong.to_bits(), loot.to_bits());
+    let holder = heap.alloc_root(ByHand(wrong, Weak::from_bits(mob_gc.to_bits()), value));
+    assert!(heap.why_alive(loot).is_none() && heap.why_alive(value).is_none());
+    let snapshot = heap.snapshot();
+    assert!(snapshot.get(holder.gc()).unwrap().edges().next().is_none());
+    assert_eq!(snapshot.unreachable().count(), 3);
+    assert_eq!(heap.collect().freed, 3);
+}
+
+#[test]
 fn a_stale_handle_does_not_lead_to_the_next_tenant() {
     let mut heap = heap();
     let old = heap.alloc(mob("old"));
