@@ -542,11 +542,7 @@ mod tests {
         let any = by_hand.2;
         assert_eq!(
             heard(&by_hand),
-            [
-                format!(" -> {one}"),
-                format!(" -> {one} if {two} if {three}"),
-                format!(" -> any {any}"),
-            ]
+            [format!(" -> {one}"), format!(" -> {one} if {two} if {three}"), format!(" -> any {any}"),]
         );
         assert_eq!(heard(&vec![by_hand])[0], format!("[0] -> {one}"));
     }

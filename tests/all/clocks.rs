@@ -63,7 +63,10 @@ impl Scene {
         let set = heap.alloc_root(garbage.iter().copied().collect::<WeakSet<_>>());
         for weak in garbage.iter().step_by(10) {
             let told = Arc::clone(&told);
-            heap.on_death(weak, move |_, _| drop(told.fetch_add(1, Ordering::Relaxed))).unwrap();
+            heap.on_death(weak, move |_, _| {
+                told.fetch_add(1, Ordering::Relaxed);
+            })
+            .unwrap();
         }
         Self { heap, trap, log, kept, list, set, garbage, told }
     }
@@ -110,7 +113,9 @@ const READINGS: std::ops::RangeInclusive<u64> = 1..=60;
 fn a_clock_that_panics_at_any_reading_of_a_full_collection_changes_nothing_of_it() {
     for reading in READINGS {
         let mut scene = Scene::new();
-        scene.call(reading, |heap| drop(heap.collect()));
+        scene.call(reading, |heap| {
+            heap.collect();
+        });
         assert_eq!(scene.heap.len_of::<Noisy>(), 0, "reading {reading}: it ran to its end");
         scene.ends_well("collect");
     }
@@ -120,7 +125,9 @@ fn a_clock_that_panics_at_any_reading_of_a_full_collection_changes_nothing_of_it
 fn a_clock_that_panics_at_any_reading_of_a_minor_collection_changes_nothing_of_it() {
     for reading in READINGS {
         let mut scene = Scene::new();
-        scene.call(reading, |heap| drop(heap.collect_minor()));
+        scene.call(reading, |heap| {
+            heap.collect_minor();
+        });
         assert_eq!(scene.heap.len_of::<Noisy>(), 0, "reading {reading}: it ran to its end");
         scene.ends_well("collect_minor");
     }
@@ -137,8 +144,12 @@ fn a_clock_that_panics_at_any_reading_of_a_step_loses_nothing_in_any_phase() {
                 budget += 1;
                 assert!(budget < 100_000, "{phase:?} is reached");
             }
-            scene.call(reading, |heap| drop(heap.step(Budget::Time(Duration::from_micros(20)))));
-            scene.call(reading, |heap| drop(heap.step(Budget::Unlimited)));
+            scene.call(reading, |heap| {
+                heap.step(Budget::Time(Duration::from_micros(20)));
+            });
+            scene.call(reading, |heap| {
+                heap.step(Budget::Unlimited);
+            });
             scene.ends_well("step");
         }
     }
@@ -150,7 +161,9 @@ fn a_clock_that_panics_at_any_reading_of_pace_loses_nothing() {
         for reading in READINGS {
             let mut scene = Scene::new();
             for _ in 0..8 {
-                scene.call(reading, |heap| drop(heap.pace(budget)));
+                scene.call(reading, |heap| {
+                    heap.pace(budget);
+                });
             }
             scene.ends_well("pace");
         }
@@ -162,8 +175,15 @@ fn a_clock_that_panics_at_any_reading_of_a_destroy_whose_callback_collects_loses
     for reading in READINGS {
         let mut scene = Scene::new();
         let target = scene.heap.alloc_root(7_u8);
-        scene.heap.on_death(&target, |heap, _| drop(heap.collect())).unwrap();
-        scene.call(reading, |heap| drop(heap.destroy(&target)));
+        scene
+            .heap
+            .on_death(&target, |heap, _| {
+                heap.collect();
+            })
+            .unwrap();
+        scene.call(reading, |heap| {
+            heap.destroy(&target);
+        });
         assert_eq!(scene.heap.len_of::<Noisy>(), 0, "reading {reading}: the collection ran");
         drop(target);
         scene.ends_well("destroy");
@@ -269,7 +289,10 @@ fn a_clock_between_zero_and_the_end_of_time_overflows_nothing() {
         heap.step(Budget::Time(Duration::MAX));
         heap.step(Budget::Unlimited);
         let (mortal, stats) = (heap.alloc(1_u8), heap.stats());
-        heap.on_death(mortal, |heap, _| drop(heap.collect())).unwrap();
+        heap.on_death(mortal, |heap, _| {
+            heap.collect();
+        })
+        .unwrap();
         heap.destroy(mortal);
         assert!(stats.pause_max <= Duration::MAX && heap.is_alive(&root));
         heap.collect();

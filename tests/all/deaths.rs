@@ -68,7 +68,9 @@ enum Death {
 fn kill(heap: &mut Heap, objects: &[Gc<Node>], death: Death) {
     match death {
         Death::Collect => drop(heap.collect()),
-        Death::Destroy => objects.iter().for_each(|gc| drop(heap.destroy(gc))),
+        Death::Destroy => objects.iter().for_each(|gc| {
+            heap.destroy(gc);
+        }),
         Death::DestroyAny => objects.iter().for_each(|gc| assert!(heap.destroy_any(gc.erase()))),
     }
 }
@@ -86,7 +88,9 @@ fn the_order_is_that_of_registration_whatever_slots_the_objects_have_and_however
             // Holes of an earlier life, so that slots are handed out in no order.
             let mut old: Vec<_> = (0..200).map(|n| heap.alloc(Node::leaf(n))).collect();
             dice.shuffle(&mut old);
-            old[..100].iter().for_each(|gc| drop(heap.destroy(gc)));
+            old[..100].iter().for_each(|gc| {
+                heap.destroy(gc);
+            });
             let _kept: Vec<_> = old[100..].iter().map(|gc| heap.root(gc)).collect();
             heap.collect();
             let mut objects: Vec<_> = (0..150).map(|n| heap.alloc(Node::leaf(n))).collect();
@@ -360,8 +364,11 @@ fn a_watch_of_another_heap_cancels_nothing() {
     let (mut first, mut second) = loop {
         let (mut heap, told) = (Heap::new(), Arc::new(AtomicUsize::new(0)));
         let (object, in_callback) = (heap.alloc(1_u64), Arc::clone(&told));
-        let watch =
-            heap.on_death(object, move |_, _| drop(in_callback.fetch_add(1, Ordering::Relaxed))).unwrap();
+        let watch = heap
+            .on_death(object, move |_, _| {
+                in_callback.fetch_add(1, Ordering::Relaxed);
+            })
+            .unwrap();
         let twin = heaps.iter().position(|(_, other, _)| format!("{other:?}") == format!("{watch:?}"));
         if let Some(twin) = twin {
             break (heaps.swap_remove(twin), (heap, watch, told));

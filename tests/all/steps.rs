@@ -158,7 +158,9 @@ fn a_heap_that_shrinks_amid_a_sweep_counts_as_before() {
             }
         }
         step_to(&mut heap, Phase::Sweep);
-        (0..units).for_each(|_| drop(heap.step(Budget::Objects(1))));
+        (0..units).for_each(|_| {
+            heap.step(Budget::Objects(1));
+        });
         heap.shrink_to_fit();
         let count = heap.iter::<Node>().count();
         assert_eq!((heap.len(), heap.len_of::<Node>(), count), (500, 500, 500), "after {units} steps");
@@ -179,10 +181,14 @@ fn a_page_whose_last_white_slots_were_freed_by_hand_before_its_sweep_is_as_open_
     let (destroyed, kept) = first.split_at(500);
     let holder = heap.alloc_root(Node::with(kept));
     let others: Vec<_> = (0..20_000).map(|value| heap.alloc_root(Node::leaf(value))).collect();
-    destroyed.iter().for_each(|gc| drop(heap.destroy(gc)));
+    destroyed.iter().for_each(|gc| {
+        heap.destroy(gc);
+    });
     step_to(&mut heap, Phase::Prune);
     // So many that limbo lets its oldest go, those of the first page.
-    others[5000..15_000].iter().for_each(|root| drop(heap.destroy(root)));
+    others[5000..15_000].iter().for_each(|root| {
+        heap.destroy(root);
+    });
     if heap.stats().phase != Phase::Idle {
         finish(&mut heap);
     }

@@ -113,7 +113,9 @@ fn nothing_is_registered_by_a_root_of_another_heap() {
     let (kept, told) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
     let tell = |_kept: Arc<()>| {
         let told = Arc::clone(&told);
-        move || drop(told.fetch_add(1, Memory::Relaxed))
+        move || {
+            told.fetch_add(1, Memory::Relaxed);
+        }
     };
     let callback = tell(Arc::clone(&kept));
     is_refused(heap.on_death(&alien, move |_, _| callback()));
@@ -208,7 +210,9 @@ fn hash_of(value: &impl Hash) -> u64 {
 #[test]
 fn roots_of_two_heaps_are_never_equal_and_have_an_order() {
     let Twins { own, alien, .. } = numbers();
-    assert!(own != alien && alien != own && own == own.clone());
+    assert_ne!(own, alien);
+    assert_ne!(alien, own);
+    assert_eq!(own, own.clone());
     assert!(own.gc() == alien.gc() && own == alien.gc() && alien.downgrade() == own);
     assert_eq!(hash_of(&own), hash_of(&alien), "the hash of its `Gc`");
     let order = own.cmp(&alien);

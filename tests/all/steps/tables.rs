@@ -374,7 +374,9 @@ impl Sliced {
         while self.heap.stats().phase < phase {
             self.heap.step(Budget::Objects(8));
         }
-        (0..steps).for_each(|_| drop(self.heap.step(Budget::Objects(8))));
+        (0..steps).for_each(|_| {
+            self.heap.step(Budget::Objects(8));
+        });
         self.heap.stats().phase == phase
     }
 
@@ -474,7 +476,11 @@ fn values_changed_by_retain_and_its_kin_are_found_by_minor_collections_and_amid_
         ("iter_mut", |map, _, fresh| map.iter_mut().for_each(|(_, value)| *value = fresh)),
         ("values_mut", |map, _, fresh| map.values_mut().for_each(|value| *value = fresh)),
         ("get_mut", |map, keys, fresh| keys.iter().for_each(|key| *map.get_mut(key).unwrap() = fresh)),
-        ("insert", |map, keys, fresh| keys.iter().for_each(|key| drop(map.insert(key, fresh)))),
+        ("insert", |map, keys, fresh| {
+            keys.iter().for_each(|key| {
+                map.insert(key, fresh);
+            })
+        }),
         ("entry", |map, keys, fresh| {
             keys.iter().for_each(|key| drop(map.entry(key).and_modify(|value| *value = fresh)));
         }),

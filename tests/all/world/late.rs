@@ -235,8 +235,8 @@ impl RootSource for Changes {
 #[test]
 fn a_source_that_reports_changes_pays_for_changes() {
     let mut heap = Heap::new();
-    let mut world = Changes::default();
-    world.all = (0..10_000).map(|_| node(&mut heap, None)).collect();
+    let all = (0..10_000).map(|_| node(&mut heap, None)).collect();
+    let mut world = Changes { all, ..Changes::default() };
     heap.collect_with(&world);
     assert_eq!(world.reported.replace(0), 10_000);
     for frame in 0..2000 {
