@@ -1,6 +1,5 @@
 //! Names of types for people: short, and told apart where two types have the same short name.
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -12,14 +11,21 @@ pub(crate) fn short_names(full_names: &[&'static str]) -> Vec<&'static str> {
 }
 
 /// The text for as long as the process lives. There are few: each type has one, or some where others have the same.
+#[cfg(not(loom))]
 fn kept(name: String) -> &'static str {
     static KEPT: boxcar::Vec<&'static str> = boxcar::Vec::new();
     let known = KEPT.iter().map(|(_, known)| *known).find(|known| *known == name);
     known.unwrap_or_else(|| {
-        let name = Box::leak(name.into_boxed_str());
+        let name = name.leak();
         KEPT.push(name);
         name
     })
+}
+
+/// A model has no process-wide state.
+#[cfg(loom)]
+fn kept(name: String) -> &'static str {
+    name.leak()
 }
 
 fn told_apart(full_names: &[&'static str]) -> Vec<String> {
