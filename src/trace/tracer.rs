@@ -68,8 +68,13 @@ impl Side {
 
     /// What such a tracer found so far, in order.
     #[cfg(feature = "inspect")]
-    pub(crate) fn recorded_mut(&mut self) -> Option<&mut Vec<Recorded>> {
-        self.recorded.as_mut()
+    pub(crate) fn recorded(&self) -> &[Recorded] {
+        self.recorded.as_deref().unwrap_or_default()
+    }
+
+    #[cfg(feature = "inspect")]
+    pub(crate) fn clear_recorded(&mut self) {
+        self.recorded.as_mut().map(Vec::clear);
     }
 
     /// What such a tracer found, in order.
@@ -400,22 +405,35 @@ impl Drop for Nested<'_, '_> {
     }
 }
 
-/// What [`Tracer::push`] does when the stack has no room: makes some, or gathers, or records. By value, see
-/// [`EdgeStack`].
+/// What [`Tracer::push`] does when the stack has no room: records, or makes some, or gathers. By value, see
+/// [`EdgeStack`]. Short, since a look-only trace comes here with every edge.
 #[cold]
 #[inline(never)]
 fn overflow(
-    mut edges: EdgeStack,
+    edges: EdgeStack,
     raw: RawHandle,
     white: bool,
     of: Tag,
     store: &Store,
     side: &mut Side,
 ) -> EdgeStack {
-    if let Some(recorded) = &mut side.recorded {
-        // White or not: the store is empty and knows nothing of it.
-        recorded.push(Recorded::Edge(raw, of));
-    } else if !side.gathering {
+    let Some(recorded) = &mut side.recorded else {
+        return make_room_or_gather(edges, raw, white, store, side);
+    };
+    // White or not: the store is empty and knows nothing of it.
+    recorded.push(Recorded::Edge(raw, of));
+    edges
+}
+
+#[inline(never)]
+fn make_room_or_gather(
+    mut edges: EdgeStack,
+    raw: RawHandle,
+    white: bool,
+    store: &Store,
+    side: &mut Side,
+) -> EdgeStack {
+    if !side.gathering {
         edges.make_room(&mut side.spill);
         edges.try_push(raw, white);
     } else if white {

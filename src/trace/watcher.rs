@@ -21,10 +21,14 @@ impl Watcher {
         trace(&mut Tracer::new(EdgeStack::default(), &self.store, &mut self.side));
     }
 
-    /// Takes what was reported since the last call.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Recorded> {
+    /// What was reported since `clear`, as a slice: a loop over millions of edges.
+    pub(crate) fn reported(&self) -> &[Recorded] {
+        self.side.recorded()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.side.clear_recorded();
         // What a trace did besides is of no interest.
         self.side.unguarded.clear();
-        self.side.recorded_mut().into_iter().flat_map(|recorded| recorded.drain(..))
     }
 }
