@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::mem::needs_drop;
 
 use crate::config::Limit;
-use crate::geometry::{GRANULE_BYTES, Geometry, Granule};
+use crate::geometry::{Geometry, Granule};
 use crate::handle::{Generation, RawHandle};
 use crate::store::{Age, Barrier, Claim, DoomCursor, Made, Store, SweepLog, Vacated};
 use crate::tag;
@@ -63,7 +63,7 @@ impl TypeInfo {
     /// Granules from one slot to the next.
     #[cfg(feature = "inspect")]
     pub(crate) fn slot_granules(&self) -> u32 {
-        (self.slot_bytes / GRANULE_BYTES) as u32
+        (self.slot_bytes / crate::geometry::GRANULE_BYTES) as u32
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) fn short_names(full_names: &[&'static str]) -> Vec<&'static str> {
 }
 
 /// The text for as long as the process lives. There are few: each type has one, or some where others have the same.
+#[cfg(not(loom))]
 fn kept(name: String) -> &'static str {
     static KEPT: boxcar::Vec<&'static str> = boxcar::Vec::new();
     let known = KEPT.iter().map(|(_, known)| *known).find(|known| *known == name);
@@ -20,6 +21,12 @@ fn kept(name: String) -> &'static str {
         KEPT.push(name);
         name
     })
+}
+
+/// A model has no process-wide state.
+#[cfg(loom)]
+fn kept(name: String) -> &'static str {
+    Box::leak(name.into_boxed_str())
 }
 
 fn told_apart(full_names: &[&'static str]) -> Vec<String> {

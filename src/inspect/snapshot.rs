@@ -49,6 +49,7 @@ pub struct Snapshot {
     pub(crate) notes: Notes,
     pub(crate) types: Vec<TypeRow>,
     /// The generation at which the heap's slots start, for ids of 32 bits.
+    #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "for writing files, which takes std"))]
     pub(crate) first_generation: u32,
     shortest: Once<Shortest>,
     dominators: Once<Dominators>,
@@ -416,7 +417,7 @@ impl<'a> Edge<'a> {
 /// What holds an object from outside of the heap, in a [`Snapshot`]: a [`Root`](crate::Root) with its clones, or a handle
 /// in a root source.
 ///
-/// `Display` is how a [`Path`] begins: `root "event_bus" (src/game.rs:41)`, `source "world" .player`.
+/// `Display` is how a [`Path`](crate::inspect::Path) begins: `root "event_bus" (src/game.rs:41)`, `source "world" .player`.
 #[derive(Clone, Copy)]
 pub struct RootEdge<'a> {
     snapshot: &'a Snapshot,

@@ -343,6 +343,7 @@ fn pace_has_no_forced_collection_under_steady_changes() {
     assert!(heap.len() < 400_000, "{} objects", heap.len());
 }
 
+#[cfg(feature = "std")]
 #[test]
 fn objects_with_locks_count_in_what_a_minor_collection_costs() {
     let mut heap = Heap::new();
