@@ -395,8 +395,10 @@ impl fmt::Display for Refusal {
 /// let mut heap = Heap::new();
 /// let bear = heap.alloc("Teddy".to_string());
 /// heap.collect();
-/// let dead: Dead = heap.try_get(bear).unwrap_err();
+/// let dead: Dead = heap.try_get(bear.downgrade()).unwrap_err();
 /// assert_eq!(dead.to_string(), format!("weakly-referenced object no longer exists: String({bear})"));
+/// // A `Gc` promised more: the text says how that happens.
+/// assert!(heap.try_get(bear).unwrap_err().to_string().contains("nothing kept it alive"));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Dead {

@@ -1,5 +1,6 @@
 //! Names of types for people: short, and told apart where two types have the same short name.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -16,7 +17,7 @@ fn kept(name: String) -> &'static str {
     static KEPT: boxcar::Vec<&'static str> = boxcar::Vec::new();
     let known = KEPT.iter().map(|(_, known)| *known).find(|known| *known == name);
     known.unwrap_or_else(|| {
-        let name = name.leak();
+        let name = Box::leak(name.into_boxed_str());
         KEPT.push(name);
         name
     })
@@ -25,7 +26,7 @@ fn kept(name: String) -> &'static str {
 /// A model has no process-wide state.
 #[cfg(loom)]
 fn kept(name: String) -> &'static str {
-    name.leak()
+    Box::leak(name.into_boxed_str())
 }
 
 fn told_apart(full_names: &[&'static str]) -> Vec<String> {

@@ -233,7 +233,7 @@ impl Names {
     }
 
     /// The index, if the name is nothing but one.
-    #[cfg(any(feature = "std", test))]
+    #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "for writing files, which takes std"))]
     pub(crate) fn as_index(&self, name: NameId) -> Option<u32> {
         match self.entries[name.0 as usize] {
             Entry { before: NameId::NONE, part: Part::Index(index) } => u32::try_from(index).ok(),

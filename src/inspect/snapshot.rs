@@ -49,7 +49,7 @@ pub struct Snapshot {
     pub(crate) notes: Notes,
     pub(crate) types: Vec<TypeRow>,
     /// The generation at which the heap's slots start, for ids of 32 bits.
-    #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "files are written with std"))]
+    #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "for writing files, which takes std"))]
     pub(crate) first_generation: u32,
     shortest: Once<Shortest>,
     dominators: Once<Dominators>,

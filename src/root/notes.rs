@@ -44,7 +44,7 @@ impl RootNotes {
         drop(note);
     }
 
-    #[cfg(feature = "inspect")]
+    #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "for the feature `inspect`"))]
     pub(crate) fn get(&self, entry: u32) -> RootNote {
         self.notes.with(|notes| notes.get(&entry).cloned()).unwrap_or_default()
     }

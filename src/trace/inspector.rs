@@ -30,6 +30,7 @@ pub(crate) enum Place<'a> {
 ///
 /// A target comes with the type that its handle claims, [`Tag::NONE`] if it claims none: if the object is of another type,
 /// the handle resolves to nothing and is no edge.
+#[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "for the feature `inspect`"))]
 pub(crate) trait Sink {
     /// What is reported until the matching `leave` lies one step down.
     fn enter(&mut self, place: Place<'_>);
@@ -259,6 +260,10 @@ impl<'a> Inspector<'a> {
     }
 
     /// A lock that somebody holds.
+    #[cfg_attr(
+        not(all(feature = "std", feature = "inspect")),
+        allow(dead_code, reason = "for locks, which are std's")
+    )]
     pub(crate) fn gap(&mut self) {
         self.sink.gap();
     }

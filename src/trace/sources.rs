@@ -9,7 +9,7 @@ use crate::trace::{Inspector, Trace, Tracer};
 /// Roots that live outside of the heap: in a VM's stack, in the components of an ECS world.
 ///
 /// A full cycle asks for all of them when it begins, and again whenever nothing is left to trace, until an asking finds
-/// nothing new; a minor collection asks once. After the first time in an [`Epoch`] it asks by
+/// nothing new; a minor collection asks once. After the first time in an [`Epoch`](crate::Epoch) it asks by
 /// [`trace_changed_roots`](Self::trace_changed_roots), so that a source that knows what changed pays for that alone. A call
 /// of the source is one piece of work: about 2 ns for each handle that it reports, whatever the budget.
 ///

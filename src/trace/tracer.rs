@@ -57,6 +57,10 @@ pub(crate) enum Recorded {
     Ephemeron(RawHandle, Tag),
     EndOfEphemeron,
     /// A lock that somebody holds.
+    #[cfg_attr(
+        not(all(feature = "std", feature = "inspect")),
+        allow(dead_code, reason = "for locks, which are std's")
+    )]
     Gap,
 }
 
@@ -192,6 +196,10 @@ impl<'a> Tracer<'a> {
 
     /// Says that something could not be looked at: a lock that somebody holds. In a collection it counts as holding no
     /// handles.
+    #[cfg_attr(
+        not(all(feature = "std", feature = "inspect")),
+        allow(dead_code, reason = "for locks, which are std's")
+    )]
     pub(crate) fn gap(&mut self) {
         self.record(Recorded::Gap);
     }

@@ -2,5 +2,7 @@
 //! ended, or a cost that followed the past. The name of a test is what holds now.
 
 mod late;
+// Locks are std's.
+#[cfg(feature = "std")]
 mod lost;
 mod past;

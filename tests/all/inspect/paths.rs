@@ -1,6 +1,7 @@
 //! `why_alive`, and what a path says.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "std")]
 use std::sync::Mutex;
 
 use slotgc::inspect::named_roots;
@@ -244,6 +245,7 @@ fn it_works_inside_of_callbacks() {
     assert_eq!(heap[&text], [format!("root -> Mob {root} \"root\"")]);
 }
 
+#[cfg(feature = "std")]
 #[test]
 fn a_lock_that_is_held_is_no_wait() {
     let mut heap = heap();
