@@ -165,7 +165,7 @@ impl RootTable {
     /// same entries and not filled it yet; nobody waits for that, so some entries may have two words between them. Each has
     /// its bit in one.
     fn word_for(&self, index: u32) -> u32 {
-        const LATEST: usize = 4;
+        const LATEST: usize = 2;
         let (first, count) = (index / 64 * 64, self.used.count());
         let mut latest = (count.saturating_sub(LATEST)..count).rev();
         let word = latest.find(|word| self.used.get(*word).is_some_and(|word| word.first == first));
