@@ -18,11 +18,14 @@ mod links;
 mod liveness;
 mod sources;
 mod tracer;
+#[cfg(feature = "inspect")]
+mod watcher;
 
 use crate::handle::{Gc, Weak};
 use crate::root::Root;
 
 pub use adapter::TraceWith;
+pub use cycle::Epoch;
 pub(crate) use cycle::{Destroyed, Era, Moment};
 pub(crate) use discarded::Discarded;
 pub use dynamic::TraceDyn;
@@ -30,12 +33,18 @@ pub(crate) use edges::{EdgeStack, Spill};
 pub(crate) use ephemerons::{Ephemerons, RecordIndex};
 pub use impls::Untraced;
 pub use inspector::Inspector;
+#[cfg(feature = "inspect")]
+pub(crate) use inspector::{Place, Sink};
 pub use links::Links;
 pub(crate) use liveness::During;
 pub use liveness::Liveness;
-pub use sources::{RootSource, roots};
+pub use sources::{RootLog, RootSource, roots};
+#[cfg(feature = "inspect")]
+pub(crate) use tracer::Recorded;
 pub use tracer::Tracer;
 pub(crate) use tracer::{LOOK_AHEAD, Side};
+#[cfg(feature = "inspect")]
+pub(crate) use watcher::Watcher;
 
 /// What can live in a heap.
 ///

@@ -5,12 +5,12 @@
 //! writes nothing: no header, no bit, no table.
 
 use alloc::string::String;
-use core::any::TypeId;
 use core::fmt::{self, Write};
 use core::mem;
 
 use crate::handle::{AnyGc, Gc, RawHandle, ShortName, Weak};
 use crate::store::Store;
+use crate::tag::Tag;
 use crate::trace::tracer::{Recorded, Side};
 use crate::trace::{EdgeStack, Trace, Tracer};
 
@@ -28,8 +28,8 @@ pub(crate) enum Place<'a> {
 
 /// Who listens to an inspector.
 ///
-/// A target comes with the type that its handle claims, where one does: if the object is of another type, the handle
-/// resolves to nothing and is no edge.
+/// A target comes with the type that its handle claims, [`Tag::NONE`] if it claims none: if the object is of another type,
+/// the handle resolves to nothing and is no edge.
 pub(crate) trait Sink {
     /// What is reported until the matching `leave` lies one step down.
     fn enter(&mut self, place: Place<'_>);
@@ -37,15 +37,22 @@ pub(crate) trait Sink {
     fn leave(&mut self);
 
     /// A strong edge. Counted once for each handle found.
-    fn edge(&mut self, target: RawHandle, of: Option<TypeId>);
+    fn edge(&mut self, target: RawHandle, of: Tag);
 
     /// A weak handle.
-    fn weak(&mut self, target: RawHandle, of: Option<TypeId>);
+    fn weak(&mut self, target: RawHandle, of: Tag);
 
     /// What is reported until the matching `leave_ephemeron` counts only while this key lives. They nest.
-    fn enter_ephemeron(&mut self, key: RawHandle, of: Option<TypeId>);
+    fn enter_ephemeron(&mut self, key: RawHandle, of: Tag);
 
     fn leave_ephemeron(&mut self);
+
+    /// What is reported until the matching `leave_source` belongs to the root source of this name.
+    fn enter_source(&mut self, name: &'static str) {
+        let _ = name;
+    }
+
+    fn leave_source(&mut self) {}
 
     /// What tells the object from others of its type. Only from the object's own level; the last one counts.
     fn label(&mut self, text: &dyn fmt::Display);
@@ -173,19 +180,19 @@ impl<'a> Inspector<'a> {
 
     /// A strong edge.
     pub fn edge<T: Trace>(&mut self, gc: Gc<T>) {
-        self.sink.edge(gc.raw(), Some(TypeId::of::<T>()));
+        self.sink.edge(gc.raw(), Tag::of::<T>());
         self.show_handle(ShortName::of::<T>(), gc.raw());
     }
 
     /// A strong edge to an object whose type is known at run time only.
     pub fn edge_any(&mut self, gc: AnyGc) {
-        self.sink.edge(gc.raw(), None);
+        self.sink.edge(gc.raw(), Tag::NONE);
         self.show_handle(ShortName("AnyGc"), gc.raw());
     }
 
     /// A handle that keeps nothing alive.
     pub fn weak<T: 'static>(&mut self, weak: Weak<T>) {
-        self.sink.weak(weak.raw(), Some(TypeId::of::<T>()));
+        self.sink.weak(weak.raw(), Tag::of::<T>());
         self.show_handle(ShortName::of::<T>(), weak.raw());
     }
 
@@ -193,7 +200,7 @@ impl<'a> Inspector<'a> {
     pub fn ephemeron<K: Trace, V: Trace>(&mut self, key: Weak<K>, value: &V) {
         let text = self.text_of(&key);
         self.at(Place::Entry(&text), |inspector| {
-            inspector.sink.enter_ephemeron(key.raw(), Some(TypeId::of::<K>()));
+            inspector.sink.enter_ephemeron(key.raw(), Tag::of::<K>());
             if inspector.visits::<V>() {
                 value.inspect(inspector);
             }
@@ -213,8 +220,8 @@ impl<'a> Inspector<'a> {
     pub(crate) fn anonymous_with(&mut self, trace: impl FnOnce(&mut Tracer<'_>)) {
         for found in record(trace) {
             match found {
-                Recorded::Edge(target) => self.sink.edge(target, None),
-                Recorded::Ephemeron(key) => self.sink.enter_ephemeron(key, None),
+                Recorded::Edge(target, of) => self.sink.edge(target, of),
+                Recorded::Ephemeron(key, of) => self.sink.enter_ephemeron(key, of),
                 Recorded::EndOfEphemeron => self.sink.leave_ephemeron(),
                 Recorded::Gap => self.sink.gap(),
             }
@@ -239,6 +246,14 @@ impl<'a> Inspector<'a> {
             true => self.label(format_args!("{text:?}")),
             false => self.label(text),
         }
+    }
+
+    /// The roots of a source with a name.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn source(&mut self, name: &'static str, inspect: impl FnOnce(&mut Self)) {
+        self.sink.enter_source(name);
+        inspect(self);
+        self.sink.leave_source();
     }
 
     /// A lock that somebody holds.
@@ -290,11 +305,11 @@ impl Sink for KeyText {
 
     fn leave(&mut self) {}
 
-    fn edge(&mut self, _: RawHandle, _: Option<TypeId>) {}
+    fn edge(&mut self, _: RawHandle, _: Tag) {}
 
-    fn weak(&mut self, _: RawHandle, _: Option<TypeId>) {}
+    fn weak(&mut self, _: RawHandle, _: Tag) {}
 
-    fn enter_ephemeron(&mut self, _: RawHandle, _: Option<TypeId>) {}
+    fn enter_ephemeron(&mut self, _: RawHandle, _: Tag) {}
 
     fn leave_ephemeron(&mut self) {}
 
@@ -375,15 +390,15 @@ mod tests {
             self.path.pop().expect("as often as `enter`");
         }
 
-        fn edge(&mut self, target: RawHandle, of: Option<TypeId>) {
-            self.note(if of.is_some() { " ->" } else { " -> any" }, target);
+        fn edge(&mut self, target: RawHandle, of: Tag) {
+            self.note(if of != Tag::NONE { " ->" } else { " -> any" }, target);
         }
 
-        fn weak(&mut self, target: RawHandle, _: Option<TypeId>) {
+        fn weak(&mut self, target: RawHandle, _: Tag) {
             self.note(" ~>", target);
         }
 
-        fn enter_ephemeron(&mut self, key: RawHandle, _: Option<TypeId>) {
+        fn enter_ephemeron(&mut self, key: RawHandle, _: Tag) {
             self.keys.push(key);
         }
 
@@ -527,13 +542,9 @@ mod tests {
         let any = by_hand.2;
         assert_eq!(
             heard(&by_hand),
-            [
-                format!(" -> any {one}"),
-                format!(" -> any {one} if {two} if {three}"),
-                format!(" -> any {any}"),
-            ]
+            [format!(" -> {one}"), format!(" -> {one} if {two} if {three}"), format!(" -> any {any}"),]
         );
-        assert_eq!(heard(&vec![by_hand])[0], format!("[0] -> any {one}"));
+        assert_eq!(heard(&vec![by_hand])[0], format!("[0] -> {one}"));
     }
 
     #[test]

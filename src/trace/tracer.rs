@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::store::{Color, Look, Store};
-use crate::trace::{EdgeStack, Ephemerons, Era, RecordIndex, Spill, Trace};
+use crate::tag::Tag;
+use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, RecordIndex, Spill, Trace};
 
 /// How many handles ahead a loop over a weak collection asks for their headers.
 pub(crate) const LOOK_AHEAD: usize = 16;
@@ -37,19 +38,23 @@ pub(crate) struct Side {
     pub(crate) slice: usize,
     /// Entries that were traced at once because the program would not let their table be traced in slices.
     pub(crate) granted: usize,
+    /// What the objects traced own outside of their slots.
+    pub(crate) owned: usize,
     /// Tables being traced inside of each other, and entries that wait.
     pub(crate) nested: usize,
     /// Calls of [`Tracer::weak_collection`].
     pub(crate) weak_collections: usize,
+    /// Calls of [`Tracer::interior_mutability`].
+    unguarded_values: usize,
 }
 
 /// What a look-only trace finds: the tracer belongs to no heap and stores nothing in one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Recorded {
-    /// A strong edge, as the handle says: nobody asked whether it resolves.
-    Edge(RawHandle),
+    /// A strong edge, as the handle says: nobody asked whether it resolves, and to an object of this type.
+    Edge(RawHandle, Tag),
     /// What comes until the matching end counts only while this key lives. They nest.
-    Ephemeron(RawHandle),
+    Ephemeron(RawHandle, Tag),
     EndOfEphemeron,
     /// A lock that somebody holds.
     Gap,
@@ -59,6 +64,12 @@ impl Side {
     /// For a tracer that only looks.
     pub(crate) fn recording() -> Self {
         Self { recorded: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// What such a tracer found so far, in order.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn recorded_mut(&mut self) -> Option<&mut Vec<Recorded>> {
+        self.recorded.as_mut()
     }
 
     /// What such a tracer found, in order.
@@ -85,10 +96,10 @@ impl<'a> Tracer<'a> {
 
     /// Pushes the handle if its slot was white, without a branch on that: it is a coin toss.
     #[inline(always)]
-    fn push(&mut self, raw: RawHandle, white: bool) {
+    fn push(&mut self, raw: RawHandle, white: bool, of: Tag) {
         if !self.edges.try_push(raw, white) {
             let edges = core::mem::take(&mut self.edges);
-            self.edges = overflow(edges, raw, white, self.store, self.side);
+            self.edges = overflow(edges, raw, white, of, self.store, self.side);
         }
     }
 
@@ -97,7 +108,7 @@ impl<'a> Tracer<'a> {
     #[inline(always)]
     pub fn edge<T: Trace>(&mut self, gc: Gc<T>) {
         let white = self.look.take_white::<T>(gc.raw());
-        self.push(gc.raw(), white);
+        self.push(gc.raw(), white, Tag::of::<T>());
     }
 
     /// A strong edge to each.
@@ -112,7 +123,7 @@ impl<'a> Tracer<'a> {
     #[inline]
     pub fn edge_any(&mut self, gc: AnyGc) {
         let white = self.store.take_white_any(gc.raw());
-        self.push(gc.raw(), white);
+        self.push(gc.raw(), white, Tag::NONE);
     }
 
     /// An entry of an ephemeron table: the value's edges count once the key is marked (reached otherwise).
@@ -156,7 +167,7 @@ impl<'a> Tracer<'a> {
             Color::Reached => value.trace(self),
             Color::White => self.wait_for(key.raw(), value),
             Color::Dead if self.is_recording() => {
-                self.record(Recorded::Ephemeron(key.raw()));
+                self.record(Recorded::Ephemeron(key.raw(), Tag::of::<K>()));
                 value.trace(RecordedEphemeron(self).0);
             }
             Color::Dead => {}
@@ -222,15 +233,29 @@ impl<'a> Tracer<'a> {
     #[inline]
     #[must_use = "where it returns false, no lock may be touched"]
     pub fn interior_mutability(&mut self) -> bool {
+        self.side.unguarded_values = self.side.unguarded_values.wrapping_add(1);
         if !self.current.is_null() && self.side.unguarded.last() != Some(&self.current) {
             self.side.unguarded.push(self.current);
         }
         true
     }
 
+    /// The heap that asks and its latest full cycle: a root source that reported everything in an epoch reports changes only
+    /// for as long as the epoch is the same. A full cycle begins a new one, and so does one that takes the place of one that
+    /// was abandoned. `None` in walks that only look, which count for nothing.
+    pub fn epoch(&self) -> Option<Epoch> {
+        let is_cycle = self.side.era.full > 0 && !self.is_recording();
+        is_cycle.then(|| Epoch { heap: self.store.heap_number(), cycle: self.side.era.full })
+    }
+
     /// The cycle under way.
     pub(crate) fn era(&self) -> Era {
         self.side.era
+    }
+
+    /// How often values said so far that they change through a shared reference.
+    pub(crate) fn unguarded_values(&self) -> usize {
+        self.side.unguarded_values
     }
 
     pub(crate) fn weak_collections(&self) -> usize {
@@ -379,10 +404,17 @@ impl Drop for Nested<'_, '_> {
 /// [`EdgeStack`].
 #[cold]
 #[inline(never)]
-fn overflow(mut edges: EdgeStack, raw: RawHandle, white: bool, store: &Store, side: &mut Side) -> EdgeStack {
+fn overflow(
+    mut edges: EdgeStack,
+    raw: RawHandle,
+    white: bool,
+    of: Tag,
+    store: &Store,
+    side: &mut Side,
+) -> EdgeStack {
     if let Some(recorded) = &mut side.recorded {
         // White or not: the store is empty and knows nothing of it.
-        recorded.push(Recorded::Edge(raw));
+        recorded.push(Recorded::Edge(raw, of));
     } else if !side.gathering {
         edges.make_room(&mut side.spill);
         edges.try_push(raw, white);

@@ -14,7 +14,7 @@ fn config() -> HeapConfig {
     HeapConfig::default().nursery_bytes(16 * KIB)
 }
 
-/// Allocates garbage of so many bytes.
+/// Allocates this many bytes of garbage.
 fn litter(heap: &mut Heap, bytes: usize) {
     for _ in 0..bytes.div_ceil(size_of::<Node>() + 8) {
         heap.alloc(Node::leaf(1));
@@ -119,7 +119,7 @@ fn a_paused_heap_is_left_alone_up_to_its_ceiling() {
     heap.resume();
     assert!(heap.is_due() && heap.pace(Budget::Unlimited).finished.is_some() && heap.is_empty());
 
-    // In the midst of a cycle too.
+    // In the middle of a cycle, too.
     litter(&mut heap, 100 * KIB);
     heap.pace(Budget::Objects(8));
     assert!(heap.stats().phase != Phase::Idle);

@@ -37,8 +37,7 @@ impl TypeAttrs {
                     set_once(&mut recursive, &meta, "recursive", flag)
                 } else if meta.path.is_ident("skip") {
                     Err(meta.error("`skip` is for fields and for variants, not for the whole type"))
-                } else if let Some(name) =
-                    ["with", "label"].into_iter().find(|name| meta.path.is_ident(name))
+                } else if let Some(name) = ["with", "label"].into_iter().find(|name| meta.path.is_ident(name))
                 {
                     Err(meta.error(format!("`{name}` is for fields, not for the whole type")))
                 } else {
@@ -81,7 +80,10 @@ impl FieldAttrs {
             })?;
         }
         if let (Some(()), Some(with)) = (skip, &with) {
-            return Err(Error::new_spanned(with, "a field is either skipped or traced `with` an adapter, not both"));
+            return Err(Error::new_spanned(
+                with,
+                "a field is either skipped or traced `with` an adapter, not both",
+            ));
         }
         Ok(Self { skip: skip.is_some(), with, label: label.is_some() })
     }

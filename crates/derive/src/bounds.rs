@@ -52,7 +52,7 @@ fn inferred(
                     Some(param) => held.push(param),
                     None => {}
                 },
-                // What is in there is known to nobody; see to it that every parameter in it may be used.
+                // The content is unknown, so every parameter in it must be usable.
                 Type::Macro(_) | Type::Verbatim(_) => held.extend(
                     generics
                         .type_params()
@@ -74,7 +74,7 @@ fn inferred(
     });
     let of_projections = projections.iter().map(|ty| parse_quote!(#ty: #krate::Trace));
     let is_generic = |tokens: TokenStream| {
-        generics.type_params().any(|param| mentions(tokens.clone(), &[param.ident.clone()]))
+        generics.type_params().any(|param| mentions(tokens.clone(), std::slice::from_ref(&param.ident)))
     };
     let of_keyed = traced.iter().filter(|ty| is_generic(ty.to_token_stream()));
     let of_keyed = of_keyed.filter_map(|ty| of_keyed_field(input, krate, ty));

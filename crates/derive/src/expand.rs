@@ -119,7 +119,7 @@ fn refuse_lifetimes(input: &DeriveInput) -> Result<()> {
 
 /// The constants: the OR of those of the traced fields.
 ///
-/// A constant cannot depend on itself, so a field that mentions the type is taken for one that does. Where the
+/// A constant cannot depend on itself, so a field that mentions the type is assumed to need tracing. Where the
 /// answer is known to be yes no field is asked, which breaks some longer circles too.
 fn constants(attrs: &TypeAttrs, name: &Ident, fields: &[&Field<'_>]) -> TokenStream {
     let own = [name.clone(), format_ident!("Self")];
@@ -135,11 +135,12 @@ fn constants(attrs: &TypeAttrs, name: &Ident, fields: &[&Field<'_>]) -> TokenStr
         let fields = fields.iter().map(|field| has_field(&attrs.krate, field));
         quote!(#(#fields::#constant)||*)
     };
-    let needs_trace =
-        any(&|ty| is_surely_strong(ty) || is_own(ty), "IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE");
-    let holds_handles = any(&|ty| is_surely_handle(ty) || is_own(ty), "IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_HOLDS");
+    let needs_trace = any(&|ty| is_surely_strong(ty) || is_own(ty), "IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE");
+    let holds_handles =
+        any(&|ty| is_surely_handle(ty) || is_own(ty), "IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_HOLDS");
     // What contains itself does so in a box or a list, or by handle only.
-    let owns = any(&|ty| is_own(ty) && !holds_only_handles(ty), "IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_OWNS");
+    let owns =
+        any(&|ty| is_own(ty) && !holds_only_handles(ty), "IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_OWNS");
     quote! {
         const NEEDS_TRACE: bool = #needs_trace;
         const HOLDS_HANDLES: bool = #holds_handles;
@@ -150,7 +151,8 @@ fn constants(attrs: &TypeAttrs, name: &Ident, fields: &[&Field<'_>]) -> TokenStr
 /// Constants of a type without parameters are evaluated here and now, each with the span of its field: so what a
 /// field's type refuses to hold (an `Arc` of handles) is refused when types are checked, and the field is named.
 fn checks(input: &DeriveInput, krate: &Path, fields: &[&Field<'_>]) -> TokenStream {
-    let is_generic = input.generics.type_params().next().is_some() || input.generics.const_params().next().is_some();
+    let is_generic =
+        input.generics.type_params().next().is_some() || input.generics.const_params().next().is_some();
     let own = [input.ident.clone(), format_ident!("Self")];
     let checked = fields.iter().filter(|field| {
         let tokens = field.ty.to_token_stream();
@@ -262,7 +264,8 @@ fn inspect(krate: &Path, variants: &[Variant<'_>]) -> TokenStream {
         let (patterns, calls): (Vec<_>, Vec<_>) = fields.unzip();
         // Of one field there may be two bindings, so one match for each.
         let label_arm = label.map(|call| quote!(if let #path { #pattern .. } = self { #call }));
-        let calls = (!calls.is_empty()).then(|| quote!(if let #path { #(#patterns)* .. } = self { #(#calls)* }));
+        let calls =
+            (!calls.is_empty()).then(|| quote!(if let #path { #(#patterns)* .. } = self { #(#calls)* }));
         Some(quote!(#label_arm #calls))
     });
     quote! {
@@ -282,10 +285,7 @@ fn shown(member: &Member) -> String {
 }
 
 /// Does this for every traced field of whichever variant it is.
-fn each_field(
-    variants: &[Variant<'_>],
-    call: impl Fn(&Field<'_>, &Ident) -> TokenStream,
-) -> TokenStream {
+fn each_field(variants: &[Variant<'_>], call: impl Fn(&Field<'_>, &Ident) -> TokenStream) -> TokenStream {
     let (traced, idle): (Vec<_>, Vec<_>) = variants.iter().partition(|variant| !variant.fields.is_empty());
     let arms = traced.iter().map(|variant| {
         let path = &variant.path;
@@ -564,10 +564,7 @@ mod tests {
             bounds(parse_quote!(
                 struct S<T>(#[trace(with = Cells)] Grid<T>);
             )),
-            [
-                "T:::core::marker::Send+::core::marker::Sync+'static",
-                "Cells:::slotgc::TraceWith<Grid<T>>"
-            ]
+            ["T:::core::marker::Send+::core::marker::Sync+'static", "Cells:::slotgc::TraceWith<Grid<T>>"]
         );
     }
 

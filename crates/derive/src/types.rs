@@ -1,6 +1,6 @@
 //! What can be read off a field's type as it is written.
 //!
-//! A macro sees names, not what they stand for: an alias hides its type, and anybody may call a type `Gc` or
+//! A macro sees names, not what they stand for: an alias hides its type, and any type may be called `Gc` or
 //! `Cell`. So nothing here decides whether code compiles, it only picks between ways that are all right.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
@@ -86,9 +86,41 @@ pub(crate) struct Keyed<'a> {
 /// `Trace` than those of their arguments.
 pub(crate) fn is_plain(ty: &Type, parameters: &[&Ident]) -> bool {
     const KNOWN: &[&str] = &[
-        "Vec", "Option", "Box", "VecDeque", "Gc", "Weak", "AnyGc", "PhantomData", "String", "BTreeMap", "BTreeSet",
-        "BinaryHeap", "LinkedList", "Mutex", "RwLock", "OnceLock", "WeakKeyMap", "WeakSet", "Untraced", "bool", "char",
-        "f32", "f64", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+        "Vec",
+        "Option",
+        "Box",
+        "VecDeque",
+        "Gc",
+        "Weak",
+        "AnyGc",
+        "PhantomData",
+        "String",
+        "BTreeMap",
+        "BTreeSet",
+        "BinaryHeap",
+        "LinkedList",
+        "Mutex",
+        "RwLock",
+        "OnceLock",
+        "WeakKeyMap",
+        "WeakSet",
+        "Untraced",
+        "bool",
+        "char",
+        "f32",
+        "f64",
+        "u8",
+        "u16",
+        "u32",
+        "u64",
+        "u128",
+        "usize",
+        "i8",
+        "i16",
+        "i32",
+        "i64",
+        "i128",
+        "isize",
     ];
     let mut is_plain = true;
     walk(ty, &mut |part| {
