@@ -152,10 +152,7 @@ impl Space {
         if end > self.accessible {
             self.make_accessible(end)?;
         }
-        let bits_bytes = end as usize * class.page_words() * size_of::<u64>();
-        if bits_bytes > self.bits_bytes[class.0 as usize] {
-            self.make_bits_accessible(class, bits_bytes)?;
-        }
+        self.make_bits_accessible(class, end)?;
         self.opened = end;
         Ok(first)
     }
@@ -176,6 +173,12 @@ impl Space {
     /// Undoes `release`: the pages read as zero.
     pub(crate) fn reopen(&mut self, _first: u32, _run: u32) -> Result<(), Limit> {
         Ok(())
+    }
+
+    /// Opens a run of pages that were released, of other runs maybe, for slots of a class: the pages read as zero.
+    pub(crate) fn open_again(&mut self, first: u32, run: u32, class: Class) -> Result<(), Limit> {
+        assert!(first + run <= self.opened, "pages {first} and on were open before");
+        self.make_bits_accessible(class, first + run)
     }
 
     /// Reserves the range, a smaller one when the system refuses, and no access to it but to the tags.
@@ -239,9 +242,12 @@ impl Space {
         Ok(())
     }
 
-    /// Makes the first so many bytes of a class's bitmaps accessible.
-    #[cold]
-    fn make_bits_accessible(&mut self, class: Class, bytes: usize) -> Result<(), Limit> {
+    /// Makes a class's bitmaps accessible for the pages before `end`.
+    fn make_bits_accessible(&mut self, class: Class, end: u32) -> Result<(), Limit> {
+        let bytes = end as usize * class.page_words() * size_of::<u64>();
+        if bytes <= self.bits_bytes[class.0 as usize] {
+            return Ok(());
+        }
         let bytes = bytes.next_multiple_of(SIDE_STEP_BYTES);
         for bits in [Bits::Occupied, Bits::White] {
             let start = self.base.as_ptr().wrapping_sub(bits_offset(bits, class));
