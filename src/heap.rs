@@ -155,7 +155,7 @@ impl Heap {
     pub fn with_config(config: HeapConfig) -> Self {
         let roots = Arc::new(RootTable::new(config.remembers_root_origins()));
         Self {
-            store: Store::new(roots.heap_number()),
+            store: Store::new(roots.heap_number(), config.bytes_limit()),
             pools: Vec::new(),
             types: Types::default(),
             inspect_ops: Vec::new(),
@@ -349,16 +349,22 @@ impl Heap {
     /// assert!(level.iter().all(|old| !heap.is_alive(old)));
     /// ```
     pub fn shrink_to_fit(&mut self) {
-        let in_cycle = self.collector.phase() != Phase::Idle;
-        for pool in &mut self.pools {
-            pool.shrink(&mut self.store, in_cycle);
-        }
+        let in_cycle = self.release_empty_pages();
         self.store.shrink_lists();
         self.deaths.shrink();
         // An entry stays where it is while it has a `Root`.
         if !in_cycle && Arc::strong_count(&self.roots) == 1 {
             self.roots = Arc::new(self.roots.renewed());
         }
+    }
+
+    /// Gives the memory of empty pages back; in the midst of a cycle, which is what it returns, they stay their types'.
+    fn release_empty_pages(&mut self) -> bool {
+        let in_cycle = self.collector.phase() != Phase::Idle;
+        for pool in &mut self.pools {
+            pool.shrink(&mut self.store, in_cycle);
+        }
+        in_cycle
     }
 
     fn pool_of<T: 'static>(&self) -> Option<&Pool> {

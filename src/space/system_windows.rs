@@ -8,7 +8,8 @@
 use core::ptr::{NonNull, null};
 
 use windows_sys::Win32::System::Memory::{
-    MEM_COMMIT, MEM_DECOMMIT, MEM_RELEASE, MEM_RESERVE, PAGE_NOACCESS, PAGE_READWRITE, VirtualAlloc, VirtualFree,
+    MEM_COMMIT, MEM_DECOMMIT, MEM_RELEASE, MEM_RESERVE, PAGE_NOACCESS, PAGE_READWRITE, VirtualAlloc,
+    VirtualFree,
 };
 
 /// Memory reserved by us, released when dropped.
@@ -35,6 +36,14 @@ impl Drop for Mapping {
         let released = unsafe { VirtualFree(self.start.as_ptr().cast(), 0, MEM_RELEASE) };
         debug_assert!(released != 0, "a reservation of our own can be released");
     }
+}
+
+/// For each page's word this much may be writable without being used: nothing, it would count as committed.
+pub(super) const FREE_BYTES: usize = 0;
+
+/// No such limit is known.
+pub(super) fn address_space_limit() -> Option<usize> {
+    None
 }
 
 /// Makes a part of a mapping readable, and says whether that worked. It is writable at once: what is committed counts

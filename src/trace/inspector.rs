@@ -297,7 +297,7 @@ pub(crate) fn record(trace: impl FnOnce(&mut Tracer<'_>)) -> impl Iterator<Item 
     let mut side = Side::recording();
     // In an empty store, of no heap, no slot is white, so that nothing is written; without room for edges each one comes to
     // the slow path of a push, which records it.
-    trace(&mut Tracer::new(EdgeStack::default(), &Store::new(0), &mut side));
+    trace(&mut Tracer::new(EdgeStack::default(), &Store::new(0, 0), &mut side));
     side.into_recorded()
 }
 

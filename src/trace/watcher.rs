@@ -14,7 +14,7 @@ pub(crate) struct Watcher {
 
 impl Watcher {
     pub(crate) fn new() -> Self {
-        Self { store: Store::new(0), side: Side::recording() }
+        Self { store: Store::new(0, 0), side: Side::recording() }
     }
 
     pub(crate) fn watch(&mut self, trace: impl FnOnce(&mut Tracer<'_>)) {
