@@ -7,6 +7,9 @@ mod alloc;
 mod collect;
 mod death;
 mod finalizer;
+mod graph;
+#[cfg(feature = "serde")]
+mod load;
 mod others;
 mod pacer;
 mod step;
@@ -29,6 +32,9 @@ use crate::sync::Arc;
 use death::Batch;
 pub use death::ShutdownError;
 pub use finalizer::Finalizer;
+pub use graph::CloneTypes;
+#[cfg(feature = "serde")]
+pub use load::LoadTypes;
 pub use others::Others;
 use pacer::Pacer;
 use telemetry::Telemetry;

@@ -23,6 +23,7 @@ mod trace;
 mod weak;
 mod death;
 mod pool;
+mod graph;
 mod collector;
 mod heap;
 pub mod docs;
@@ -36,9 +37,14 @@ pub mod __derive {
 
 pub use config::{AllocError, Budget, Dead, HeapConfig};
 pub use death::{DeathQueue, Graveyard, Watch, WatchGuard};
+pub use graph::{GraphError, Relinked, Schema, TypeList};
+#[cfg(feature = "serde")]
+pub use graph::{LoadError, Save, SaveTypes};
 pub use handle::{AnyGc, Gc, Weak};
 pub use hash::{GcMap, GcSet, HandleHasher};
-pub use heap::{Finalizer, Heap, Others, ShutdownError};
+#[cfg(feature = "serde")]
+pub use heap::LoadTypes;
+pub use heap::{CloneTypes, Finalizer, Heap, Others, ShutdownError};
 pub use root::Root;
 pub use slotgc_derive::Trace;
 pub use stats::{CollectStats, HeapStats, Phase, PhaseTimes, Rule, StepReport, TypeCensus};

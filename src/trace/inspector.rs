@@ -10,9 +10,8 @@ use core::fmt::{self, Write};
 use core::mem;
 
 use crate::handle::{AnyGc, Gc, RawHandle, ShortName, Weak};
-use crate::store::Store;
-use crate::trace::tracer::{Recorded, Side};
-use crate::trace::{EdgeStack, Trace, Tracer};
+use crate::trace::recorder::{Found, Recorder};
+use crate::trace::{Trace, Tracer};
 
 /// One step from a value to a part of it.
 #[derive(Clone, Copy, Debug)]
@@ -211,12 +210,12 @@ impl<'a> Inspector<'a> {
 
     /// The edges that a trace reports, without names.
     pub(crate) fn anonymous_with(&mut self, trace: impl FnOnce(&mut Tracer<'_>)) {
-        for found in record(trace) {
+        for found in Recorder::new().record(trace) {
             match found {
-                Recorded::Edge(target) => self.sink.edge(target, None),
-                Recorded::Ephemeron(key) => self.sink.enter_ephemeron(key, None),
-                Recorded::EndOfEphemeron => self.sink.leave_ephemeron(),
-                Recorded::Gap => self.sink.gap(),
+                Found::Edge(target) => self.sink.edge(target, None),
+                Found::Ephemeron(key) => self.sink.enter_ephemeron(key, None),
+                Found::EndOfEphemeron => self.sink.leave_ephemeron(),
+                Found::Gap => self.sink.gap(),
             }
         }
     }
@@ -241,8 +240,8 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    /// A lock that somebody holds.
-    pub(crate) fn gap(&mut self) {
+    /// Says that somebody holds a lock, so that what is behind it is not known. See [`Tracer::locked`].
+    pub fn locked(&mut self) {
         self.sink.gap();
     }
 
@@ -268,15 +267,6 @@ impl fmt::Debug for Inspector<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inspector").field("depth", &self.depth).finish_non_exhaustive()
     }
-}
-
-/// What a trace reports, found without a heap: nothing is written anywhere.
-pub(crate) fn record(trace: impl FnOnce(&mut Tracer<'_>)) -> impl Iterator<Item = Recorded> {
-    let mut side = Side::recording();
-    // In an empty store, of no heap, no slot is white, so that nothing is written; without room for edges each one comes to
-    // the slow path of a push, which records it.
-    trace(&mut Tracer::new(EdgeStack::default(), &Store::new(0), &mut side));
-    side.into_recorded()
 }
 
 /// Takes the label of a key and no edges.
@@ -553,7 +543,7 @@ mod tests {
         assert_eq!(heard(&lock), edge);
         let guard = lock.lock();
         assert_eq!(heard(&lock), [" ?"]);
-        assert_eq!(record(|tracer| lock.trace(tracer)).collect::<Vec<_>>(), [Recorded::Gap]);
+        assert_eq!(Recorder::new().record(|tracer| lock.trace(tracer)).collect::<Vec<_>>(), [Found::Gap]);
         drop(guard);
 
         let lock = Arc::new(RwLock::new(gc::<u8>(1)));

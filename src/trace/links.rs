@@ -1,20 +1,36 @@
 //! [`Links`]: hands out every handle in a value, to be replaced.
 
-use core::any::{TypeId, type_name};
+use alloc::boxed::Box;
+use core::any::{Any, TypeId, type_name};
 use core::fmt;
 
 use slotmap::KeyData;
 
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
+use crate::store::Store;
 use crate::trace::Trace;
 
 /// A handle that is to be replaced.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code, reason = "read by who relinks, which a build without that feature has not")]
 pub(crate) struct Link {
     pub(crate) raw: RawHandle,
     /// The type that the handle claims, and its dense number among the handles of that type; `None` for an `AnyGc`.
+    #[cfg_attr(
+        not(any(test, feature = "serde")),
+        expect(dead_code, reason = "what is loaded is looked up by it")
+    )]
     pub(crate) typed: Option<(TypeId, KeyData)>,
+}
+
+impl Link {
+    pub(crate) fn of_gc<T: 'static>(gc: Gc<T>) -> Self {
+        Self { raw: gc.raw(), typed: Some((TypeId::of::<T>(), slotmap::Key::data(&gc))) }
+    }
+
+    /// Whether it names nothing, in whatever heap.
+    pub(crate) fn is_null(&self) -> bool {
+        self.raw.is_null()
+    }
 }
 
 /// Who knows the new handles.
@@ -27,6 +43,25 @@ pub(crate) trait Relinker {
 
     /// An entry of a map or a set was dropped, because another one has an equal key by now.
     fn merged(&mut self);
+
+    /// A table of objects by their values is to be filed again once all objects have their new handles. Then the value
+    /// that holds the table is relinked once more, and asks for the job back.
+    fn refile(&mut self, job: Box<dyn Refile>) {
+        let _ = job;
+    }
+
+    /// The next job that was done, in the order in which they were asked for.
+    fn refiled(&mut self) -> Option<Box<dyn Refile>> {
+        None
+    }
+}
+
+/// Objects that are filed by the hash of their value.
+pub(crate) trait Refile {
+    /// Finds the hashes.
+    fn hash(&mut self, store: &Store);
+
+    fn as_any(&mut self) -> &mut dyn Any;
 }
 
 /// Hands out the handles in a value, to be replaced: what [`Trace::relink`] talks to, when a graph is copied or
@@ -66,15 +101,13 @@ pub struct Links<'a> {
 }
 
 impl<'a> Links<'a> {
-    #[cfg_attr(not(test), expect(dead_code, reason = "for what copies and loads graphs"))]
     pub(crate) fn new(relinker: &'a mut dyn Relinker) -> Self {
         Self { relinker }
     }
 
     /// Replaces a strong handle.
     pub fn gc<T: Trace>(&mut self, gc: &mut Gc<T>) {
-        let typed = Some((TypeId::of::<T>(), slotmap::Key::data(gc)));
-        *gc = Gc::from_bits(self.relinker.replace(Link { raw: gc.raw(), typed }).to_bits());
+        *gc = Gc::from_bits(self.relinker.replace(Link::of_gc(*gc)).to_bits());
     }
 
     /// Replaces a weak handle.
@@ -107,6 +140,14 @@ impl<'a> Links<'a> {
     pub(crate) fn weak_key<T: 'static>(&mut self, weak: &mut Weak<T>) -> bool {
         self.weak(weak);
         !weak.raw().is_null()
+    }
+
+    pub(crate) fn refile(&mut self, job: impl Refile + 'static) {
+        self.relinker.refile(Box::new(job));
+    }
+
+    pub(crate) fn refiled(&mut self) -> Option<Box<dyn Refile>> {
+        self.relinker.refiled()
     }
 
     /// An entry whose key became equal to another's was dropped.

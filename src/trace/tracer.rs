@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::store::{Color, Look, Store};
+use crate::trace::recorder::{Findings, Found};
 use crate::trace::{EdgeStack, Ephemerons, Era, RecordIndex, Spill, Trace};
 
 /// How many handles ahead a loop over a weak collection asks for their headers.
@@ -16,7 +17,7 @@ pub(crate) struct Side {
     /// Whether edges are gathered instead of followed: see [`EdgeStack`].
     pub(crate) gathering: bool,
     /// What a look-only trace found; `None` in any other.
-    recorded: Option<Vec<Recorded>>,
+    findings: Option<Findings>,
     /// The edges gathered: to white slots, whose bits stay set.
     pub(crate) gathered: Vec<RawHandle>,
     /// Edges to follow that found no room on the stack.
@@ -43,27 +44,19 @@ pub(crate) struct Side {
     pub(crate) weak_collections: usize,
 }
 
-/// What a look-only trace finds: the tracer belongs to no heap and stores nothing in one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Recorded {
-    /// A strong edge, as the handle says: nobody asked whether it resolves.
-    Edge(RawHandle),
-    /// What comes until the matching end counts only while this key lives. They nest.
-    Ephemeron(RawHandle),
-    EndOfEphemeron,
-    /// A lock that somebody holds.
-    Gap,
-}
-
 impl Side {
     /// For a tracer that only looks.
     pub(crate) fn recording() -> Self {
-        Self { recorded: Some(Vec::new()), ..Self::default() }
+        Self { findings: Some(Findings::default()), ..Self::default() }
     }
 
-    /// What such a tracer found, in order.
-    pub(crate) fn into_recorded(self) -> impl Iterator<Item = Recorded> {
-        self.recorded.into_iter().flatten()
+    /// What such a tracer found.
+    pub(crate) fn take_findings(&mut self) -> Findings {
+        self.findings.replace(Findings::default()).unwrap_or_default()
+    }
+
+    pub(crate) fn put_findings(&mut self, findings: Findings) {
+        self.findings = Some(findings);
     }
 }
 
@@ -156,7 +149,7 @@ impl<'a> Tracer<'a> {
             Color::Reached => value.trace(self),
             Color::White => self.wait_for(key.raw(), value),
             Color::Dead if self.is_recording() => {
-                self.record(Recorded::Ephemeron(key.raw()));
+                self.record(Found::Ephemeron(key.raw()));
                 value.trace(RecordedEphemeron(self).0);
             }
             Color::Dead => {}
@@ -165,19 +158,52 @@ impl<'a> Tracer<'a> {
 
     /// Whether this trace only looks: it must not write anything, not even through `&`.
     pub(crate) fn is_recording(&self) -> bool {
-        self.side.recorded.is_some()
+        self.side.findings.is_some()
     }
 
-    fn record(&mut self, found: Recorded) {
-        if let Some(recorded) = &mut self.side.recorded {
-            recorded.push(found);
+    fn record(&mut self, found: Found) {
+        if let Some(findings) = &mut self.side.findings {
+            findings.push(found);
         }
     }
 
-    /// Says that something could not be looked at: a lock that somebody holds. In a collection it counts as holding no
-    /// handles.
-    pub(crate) fn gap(&mut self) {
-        self.record(Recorded::Gap);
+    /// Says that somebody holds a lock, so that what is behind it could not be looked at. A walk that only looks (a
+    /// snapshot) shows a gap there, one that needs everything (saving, cloning) fails with an error. A collection has
+    /// the heap to itself: there the lock is held by a leaked guard, and counts as holding no handles. std's locks say
+    /// it themselves.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Gc, Inspector, Trace, Tracer};
+    ///
+    /// # mod spin {
+    /// #     pub struct Lock<T>(pub std::sync::Mutex<T>);
+    /// #     impl<T> Lock<T> {
+    /// #         pub fn try_lock(&self) -> Option<std::sync::MutexGuard<'_, T>> { self.0.try_lock().ok() }
+    /// #     }
+    /// # }
+    /// struct Mailbox(spin::Lock<Vec<Gc<String>>>); // a lock of another crate
+    ///
+    /// impl Trace for Mailbox {
+    ///     fn trace(&self, tracer: &mut Tracer<'_>) {
+    ///         if !tracer.interior_mutability() {
+    ///             return;
+    ///         }
+    ///         match self.0.try_lock() {
+    ///             Some(letters) => letters.trace(tracer),
+    ///             None => tracer.locked(),
+    ///         }
+    ///     }
+    ///     fn inspect(&self, inspector: &mut Inspector<'_>) {
+    ///         match self.0.try_lock() {
+    ///             Some(letters) => letters.inspect(inspector),
+    ///             None => inspector.locked(),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn locked(&mut self) {
+        self.record(Found::Gap);
     }
 
     /// Asks for the header of an object that will be looked at soon.
@@ -348,7 +374,7 @@ struct RecordedEphemeron<'t, 'a>(&'t mut Tracer<'a>);
 
 impl Drop for RecordedEphemeron<'_, '_> {
     fn drop(&mut self) {
-        self.0.record(Recorded::EndOfEphemeron);
+        self.0.record(Found::EndOfEphemeron);
     }
 }
 
@@ -380,9 +406,9 @@ impl Drop for Nested<'_, '_> {
 #[cold]
 #[inline(never)]
 fn overflow(mut edges: EdgeStack, raw: RawHandle, white: bool, store: &Store, side: &mut Side) -> EdgeStack {
-    if let Some(recorded) = &mut side.recorded {
+    if let Some(findings) = &mut side.findings {
         // White or not: the store is empty and knows nothing of it.
-        recorded.push(Recorded::Edge(raw));
+        findings.push(Found::Edge(raw));
     } else if !side.gathering {
         edges.make_room(&mut side.spill);
         edges.try_push(raw, white);

@@ -16,6 +16,7 @@ mod ephemerons;
 mod exhaustion;
 mod finalizers;
 mod foreign;
+mod graphs;
 mod graveyards;
 mod guarantees;
 mod handles;
@@ -34,6 +35,8 @@ mod queues;
 mod regressions;
 mod replaced;
 mod roots;
+#[cfg(feature = "serde")]
+mod saves;
 mod shutdown;
 mod steps;
 mod subprocess;
