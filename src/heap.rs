@@ -9,7 +9,7 @@ mod death;
 mod finalizer;
 mod graph;
 #[cfg(feature = "serde")]
-mod load;
+mod saved;
 mod others;
 mod pacer;
 mod step;
@@ -34,7 +34,7 @@ pub use death::ShutdownError;
 pub use finalizer::Finalizer;
 pub use graph::CloneTypes;
 #[cfg(feature = "serde")]
-pub use load::LoadTypes;
+pub use saved::LoadTypes;
 pub use others::Others;
 use pacer::Pacer;
 use telemetry::Telemetry;
