@@ -1,14 +1,14 @@
 //! How long does it take to reach an object whose handle is at hand?
 //!
 //! One word of each object is read and added up. `vec_index` is the floor: no generation, no type, a bounds
-//! check. `slotmap_get` is the nearest relative. `random` goes through all objects in random order, `in_order` in
-//! the order in which they were allocated.
+//! check. `slotmap_get` is the closest comparison. `random` goes through all objects in random order,
+//! `in_order` in the order in which they were allocated.
 //!
-//! Do not conclude: that one access takes this long (the processor works on a dozen of them at a time, because
-//! no handle here comes out of the object before it; following a chain takes a whole cache miss a link);
-//! that a vector of objects without huge pages is a floor for a heap that has them: where the cache does not hold
-//! the objects, `get_random` may well be faster. `get_mut` and `get_disjoint_mut` write to the objects they reach,
-//! so they pay for the memory's way back.
+//! Do not conclude: that one access takes this long (the processor works on a dozen of them at a time,
+//! because no handle here comes out of the object before it; following a chain takes a whole cache miss a
+//! link); that a vector of objects without huge pages is a floor for a heap that has them: where the cache
+//! does not hold the objects, `get_random` may well be faster. `get_mut` and `get_disjoint_mut` write to the
+//! objects they reach, so they also pay for writing back to memory.
 
 use std::hint::black_box;
 use std::time::Duration;

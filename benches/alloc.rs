@@ -1,11 +1,13 @@
 //! How long does it take to make an object, by the state that the heap is in?
 //!
-//! Writing the object's 64 bytes is part of it, and so is keeping its handle; `vec_push` does these two alone.
+//! Writing the object's 64 bytes is part of it, and so is keeping its handle; `vec_push` does these two
+//! alone.
 //!
-//! Do not conclude: that a program allocates this fast (here nothing else wants the cache, and all objects are
-//! of one type); that `fresh` is slow code (most of it is the system, which hands out and clears pages that are
-//! touched for the first time, for `vec_push` as well); that the price of a destructor is in
-//! `destroy_and_alloc` (its objects have none); anything of the next collection, which pays for what dies.
+//! Do not conclude: that a program allocates this fast (here nothing else wants the cache, and all objects
+//! are of one type); that `fresh` is slow code (most of it is the system, which hands out and clears pages
+//! that are touched for the first time, for `vec_push` as well); that the price of a destructor is in
+//! `destroy_and_alloc` (its objects have none); anything about the next collection, which pays for the
+//! deaths.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -50,7 +52,7 @@ fn fresh(n: usize) -> Duration {
     time
 }
 
-/// Into the places of objects that a collection found dead, in random places: all but `left` of them.
+/// Into the slots of objects that a collection freed, in random places: all but `left` of them.
 fn regrow(population: &mut Population<Node>, left: usize, n: usize) -> Duration {
     population.shrink(left);
     let (time, ()) = timed(|| population.grow(n));

@@ -1,14 +1,16 @@
 //! What does a frame of a game cost that calls `pace` at its end?
 //!
-//! A fifth of the objects (200k of a million) live long. A frame makes a fortieth of that (5k) anew, each of two old
-//! ones that it reads; changes 3 old edges in 400 (1.5k); and stores every tenth of the new objects (500) in old ones,
-//! where it takes the place of an earlier one. The time is that of a whole frame. `no_pace` never collects, and is
-//! thrown away when memory has doubled: what the program does by itself. `by_hand` is slotmap, freed by a program
-//! that knows what died: the floor. `collect` is a full collection each frame.
+//! A fifth of the objects (200k of a million) live long. A frame makes a fortieth of that (5k), each of
+//! two old ones that it reads; changes 3 old edges in 400 (1.5k); and stores every tenth of the new objects
+//! (500) in old ones, where it takes the place of an earlier one. The time is that of a whole frame.
+//! `no_pace` never collects, and is thrown away when memory has doubled: what the program does by itself.
+//! `by_hand` is slotmap, freed by a program that knows what died: the floor. `collect` is a full collection
+//! each frame.
 //!
 //! Do not conclude: how long the worst frame is (these are means; `crates/versus` has the longest, and other
-//! collectors); that `pace` costs what `pace` is more than `no_pace` (a heap that is collected is smaller and stays in the
-//! cache); that a program can free by hand (this one is told what died, which is what it takes a collector for).
+//! collectors); that the difference between `pace` and `no_pace` is the cost of `pace` (a heap that is
+//! collected is smaller and stays in the cache); that a program can free by hand (this one is told what died,
+//! which is what a collector finds out).
 
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ use crate::{Question, timed};
 /// The edge on which new objects are stored.
 const HOOK: usize = 3;
 
-/// One in so many new objects is stored.
+/// One in this many new objects is stored.
 const STORED: usize = 10;
 
 pub(crate) fn ask(question: &mut Question<'_>) {

@@ -44,7 +44,8 @@ pub(crate) struct Population<T> {
 }
 
 impl<T: Trace> Population<T> {
-    /// `n` objects, of which one generation in random places died already, so that the first round is like all.
+    /// `n` objects, of which one generation in random places died already, so that the first round is like
+    /// all.
     pub(crate) fn new(n: usize, make: fn(u64) -> T) -> Self {
         let alive = Vec::with_capacity(n);
         let mut population = Self { heap: Heap::new(), alive, make, random: Random::new(2) };

@@ -1,14 +1,15 @@
 //! What the operations of a heap cost. `README.md` says how to measure, and holds the numbers.
 //!
-//! A file is a question, a case in it an answer. All objects are of exactly 64 bytes with four edges, and there
-//! are 100 thousand of them (7 MB, which a last-level cache holds) and a million (72 MB, which it does not). A
-//! case checks its own result in every round, and times nothing but its work: setting up is done before the
-//! clock starts. Comparisons with other crates are in `crates/versus`.
+//! A file is a question, a case in it an answer. All objects are of exactly 64 bytes with four edges, and
+//! there are 100 thousand of them (7 MB, which a last-level cache holds) and a million (72 MB, which it does
+//! not). A case checks its own result in every round, and times nothing but its work: setting up is done
+//! before the clock starts. Comparisons with other crates are in `crates/versus`.
 
 mod access;
 mod alloc;
 mod frame;
 mod heaps;
+mod inspect;
 mod mark;
 mod pause;
 mod sweep;
@@ -26,7 +27,7 @@ fn main() {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3))
         .configure_from_args();
-    let questions: [(&str, Ask); 7] = [
+    let questions: [(&str, Ask); 8] = [
         ("alloc", alloc::ask),
         ("access", access::ask),
         ("mark", mark::ask),
@@ -34,6 +35,7 @@ fn main() {
         ("weak", weak::ask),
         ("pause", pause::ask),
         ("frame", frame::ask),
+        ("inspect", inspect::ask),
     ];
     for (name, ask) in questions {
         let mut group = criterion.benchmark_group(name);
@@ -51,7 +53,7 @@ fn main() {
 /// How many objects a heap has. One size is enough for a test.
 fn sizes() -> &'static [usize] {
     let has = |flag| env::args().any(|arg| arg == flag);
-    // As Criterion tells a test from a measurement.
+    // The way in which Criterion distinguishes a test from a measurement.
     if has("--test") || !has("--bench") { &[100_000] } else { &[100_000, 1_000_000] }
 }
 
@@ -65,8 +67,8 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// A case that works on `items` objects a round. `make` gives what it works on: called once, and only if
-    /// the case was asked for. `run` is one round; it gives the part of its time that counts.
+    /// A case that works on `items` objects a round. `make` makes what it works on: called once, and only if
+    /// the case was asked for. `run` is one round; it returns the part of its time that counts.
     fn case<S>(
         &mut self,
         name: &str,
@@ -84,7 +86,7 @@ impl Question<'_> {
     }
 }
 
-/// How long `work` takes, and what it gives.
+/// How long `work` takes, and what it returns.
 fn timed<R>(work: impl FnOnce() -> R) -> (Duration, R) {
     let start = Instant::now();
     let result = work();

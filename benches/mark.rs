@@ -1,18 +1,18 @@
 //! How long does it take to mark an object, by the shape of the graph that it is in?
 //!
-//! The time is `CollectStats::mark_time` of full collections in which nothing dies: from making everything white
-//! until the last object was traced.
+//! The time is `CollectStats::mark_time` of full collections in which nothing dies: from the moment at which
+//! everything is made white until the last object is traced.
 //!
 //! `naive_*` is the collector that one writes first, over the same graph: a stack, a bitmap, and a vector of
 //! objects with 4-byte indices for edges. `naive_72_bytes` has objects as large as a slot of ours, in
-//! `naive_16_bytes` there is nothing but the edges. They are limits for the shapes in which the next object is in
-//! the cache already, and show what prefetching is good for in the others. A limit with prefetching needs
+//! `naive_16_bytes` there is nothing but the edges. They are limits for the shapes in which the next object
+//! is in the cache already, and show what prefetching gains in the others. A limit with prefetching needs
 //! `unsafe`: it is in `crates/versus`.
 //!
-//! Do not conclude: that a pause is this long (weak collections, sweeping and destructors come on top; a graph
-//! that the program has just used is in the cache, another is not); that a list is slow to trace (one after
-//! the other there is nothing to overlap: in random order it would take a cache miss an object, with any
-//! collector); that types cost nothing (16 of them here share all the work equally).
+//! Do not conclude: that a pause is this long (weak collections, sweeping and destructors come on top; a
+//! graph that the program has just used is in the cache, another is not); that a list is slow to trace (one
+//! after the other there is nothing to overlap: in random order it would take a cache miss an object, with
+//! any collector); that types cost nothing (16 of them here share all the work equally).
 
 mod ephemerons;
 mod stale;
@@ -27,7 +27,7 @@ use slotgc_graphs::{DEGREE, Graph, NONE, Random};
 use crate::heaps::{Node, build};
 use crate::{Question, timed};
 
-/// Makes the graph of so many objects.
+/// Makes a graph of this many objects.
 type Shape = fn(usize) -> Graph;
 
 pub(crate) fn ask(question: &mut Question<'_>) {
@@ -148,7 +148,7 @@ impl<const WORDS: usize> Naive<WORDS> {
         Self { objects, marked, stack: Vec::new() }
     }
 
-    /// Marks what the root reaches and gives how many objects that is.
+    /// Marks what the root reaches and returns how many objects that is.
     fn mark(&mut self, root: u32) -> usize {
         let Self { objects, marked, stack } = self;
         marked.fill(0);

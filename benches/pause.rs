@@ -1,14 +1,16 @@
 //! How long does one call of `step` hold up the program that gave it a millisecond?
 //!
 //! The time is that of the longest step of a cycle of its kind, over a random graph of which everything lives
-//! (`mark`), and over as many objects again that die: without destructors (`sweep`), with (`drop`), with a callback
-//! each (`notify`). `spin` is a loop that looks at the clock until a millisecond has passed, as often as a cycle has
-//! steps: what the machine takes from anybody. The longest step is to be as long as the longest spin.
+//! (`mark`), and over as many objects again that die: without destructors (`sweep`), with (`drop`), with a
+//! callback each (`notify`). `spin` is a loop that reads the clock until a millisecond has passed, as often
+//! as a cycle has steps: it shows what the machine takes from any program. The longest step should be as long
+//! as the longest spin.
 //!
-//! Do not conclude: that every step stops in time (a destructor, a callback or a root source of the program's that
-//! takes long is not cut short, nor is the `trace` of one object with a hundred thousand edges); anything from one step that was longer than
-//! the spins (another process had the core: `crates/versus` tells by the time of the thread); that a frame loses a
-//! millisecond (`pace` does nothing in most, see `frame`).
+//! Do not conclude: that every step stops in time (a destructor, a callback or a root source of the program's
+//! that takes long is not cut short, nor is the `trace` of one object with a hundred thousand edges);
+//! anything from one step that was longer than the spins (another process had the core: `crates/versus`
+//! detects that by the time of the thread); that a frame loses a millisecond (`pace` does nothing in most,
+//! see `frame`).
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -28,7 +30,7 @@ pub(crate) fn ask(question: &mut Question<'_>) {
     question.case(&name("sweep"), 1, || World::new(n), |world| world.longest(Phase::Sweep, World::plain));
     question.case(&name("drop"), 1, || World::new(n), |world| world.longest(Phase::Drop, World::mortal));
     question.case(&name("notify"), 1, || World::new(n), |world| world.longest(Phase::Notify, World::watched));
-    // A cycle over so many has about as many steps: 20 ns an object.
+    // A cycle over this many objects has about as many steps: 20 ns an object.
     let steps = (n / 50_000).max(1);
     question.case("longest_spin", 1, || (), |()| (0..steps).map(|_| spin()).max().expect("one at least"));
 }
@@ -82,8 +84,8 @@ impl World {
         }
     }
 
-    /// Makes garbage, goes through a cycle, and gives the longest of the steps that ended in `phase`, or in the next
-    /// ones if none did.
+    /// Makes garbage, goes through a cycle, and returns the longest of the steps that ended in `phase`, or in
+    /// the next ones if none did.
     fn longest(&mut self, phase: Phase, litter: fn(&mut Self)) -> Duration {
         litter(self);
         let garbage = self.heap.len() - self.n;

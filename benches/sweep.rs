@@ -1,12 +1,13 @@
 //! How long does it take from the end of marking until the heap is in its final state, by what died?
 //!
-//! The time is `sweep_time + drop_time` of `CollectStats`, given for each slot, not for each dead object. Objects are
-//! of one type and have no edges; who dies is chosen at random, so that the dead are in all pages.
+//! The time is `sweep_time + drop_time` of `CollectStats`, given for each slot, not for each dead object.
+//! Objects are of one type and have no edges; who dies is chosen at random, so that the dead are in all
+//! pages.
 //!
-//! Do not conclude: that `all_die` has done all the work (pages that died as a whole are put out of access at
-//! once, and brought in order when they are next used: see `alloc/after_all_died`); that a destructor is this
-//! cheap (the one here adds 1 to a number); that a collection in which half dies takes this long (marking the other half
-//! comes before it).
+//! Do not conclude: that `all_die` has done all the work (pages that died as a whole are made inaccessible at
+//! once, and cleaned up when they are next used: see `alloc/after_all_died`); that a destructor is this cheap
+//! (the one here adds 1 to a number); that a collection in which half dies takes this long (marking the other
+//! half comes before it).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

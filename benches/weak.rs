@@ -1,16 +1,16 @@
 //! What do weak handles, weak maps, ephemerons and callbacks cost?
 //!
-//! Handles and keys are gone through in random order, and half of the objects die, chosen at random. The time of
-//! a pruning is `CollectStats::prune_time`, for each entry that there was; that of ephemerons and callbacks is that of
-//! the whole collection. `hashbrown_*` is the same table with nothing weak about it, the floor: with the hash function
-//! of the weak maps, and pruned by `retain` with a bit for each object.
+//! Handles and keys are visited in random order, and half of the objects die, chosen at random. The time of a
+//! pruning is `CollectStats::prune_time`, for each entry that there was; that of ephemerons and callbacks is
+//! that of the whole collection. `hashbrown_*` is the same table with nothing weak about it, the floor: with
+//! the hash function of the weak maps, and pruned by `retain` with a bit for each object.
 //!
-//! Do not conclude: that a `get` of a map reaches the object (it gives a weak handle; `upgrade_random` or
-//! `access/get_weak_random` comes on top); that an insertion takes this long (a table grows in leaps: most take
-//! half of it, some a whole rehash); that the order of ephemerons does not matter (a weak map is gone through in the
-//! order of hashes, whatever the order of insertion; `mark/ephemerons_*` has a table that is not, and `scattered` a
-//! chain whose links are cache misses that wait for each other); that a callback costs this little (these
-//! count to one: each is an allocation, and what it does is up to it).
+//! Do not conclude: that a `get` of a map reaches the object (it returns a weak handle; `upgrade_random` or
+//! `access/get_weak_random` comes on top); that an insertion takes this long (a table grows in leaps: most
+//! take half of it, some a whole rehash); that the order of ephemerons does not matter (a weak map is
+//! traversed in the order of hashes, whatever the order of insertion; `mark/ephemerons_*` has a table that is
+//! not, and `scattered` a chain whose links are cache misses that wait for each other); that a callback costs
+//! this little (these only count: each is an allocation, and its work comes on top).
 
 use std::hash::BuildHasherDefault;
 use std::hint::black_box;
@@ -79,7 +79,7 @@ impl Handles {
 /// A table with an entry for each object.
 trait Table: Default {
     fn insert(&mut self, id: u64, gc: Gc<Node>);
-    /// Finds the entry, and gives the object's id if it is the right one.
+    /// Finds the entry, and returns the object's id if it is the right one.
     fn find(&self, id: u64, gc: Gc<Node>) -> u64;
     fn len(&self) -> usize;
 }
@@ -367,7 +367,7 @@ fn callbacks(question: &mut Question<'_>) {
     });
 }
 
-/// Makes objects with a callback each, and gives how long the registrations took.
+/// Makes objects with a callback each, and returns how long the registrations took.
 fn watch_all(heap: &mut Heap, handles: &mut Vec<Gc<Node>>, n: usize) -> Duration {
     handles.clear();
     heap.collect();

@@ -5,8 +5,8 @@
 //! cargo run --example mobs
 //! ```
 //!
-//! Every number that is printed is asserted too. With `Arc` one would break each cycle with a `Weak` on the
-//! right side, if one knew all cycles and which side that is; here nobody has to know.
+//! Every number that is printed is asserted too. With `Arc`, each cycle would have to be broken by a `Weak`
+//! on the right side, once all cycles and the right sides are known. With slotgc nobody has to know them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{self, Arc, Mutex};
@@ -46,7 +46,7 @@ impl Drop for Life {
     }
 }
 
-/// Takes down how many of each kind are alive, and counts anew from zero.
+/// Records how many of each kind are alive, and counts again from zero.
 fn take_census() -> [usize; 5] {
     std::array::from_fn(|kind| LIVING[kind].swap(0, Ordering::Relaxed)) // Relaxed: as above
 }

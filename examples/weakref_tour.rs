@@ -1,4 +1,4 @@
-//! A tutorial of Python's `weakref`, told again: the same bears, and on the standard output the same lines.
+//! The tutorial of Python's `weakref`: the same bears, and the same lines on standard output.
 //!
 //! ```text
 //! cargo run --example weakref_tour
@@ -74,8 +74,7 @@ fn a_strong_reference() {
     assert_eq!(heap.collect().freed, 1);
 }
 
-/// A weak handle keeps nothing alive. Making one is no entry in anybody's list: it is the root's number,
-/// copied.
+/// A weak handle keeps nothing alive. Making one registers nothing: it is the root's number, copied.
 fn a_weak_reference() {
     let mut heap = Heap::new();
     let bear1 = heap.alloc_root(Bear::new("Teddy"));
@@ -135,7 +134,7 @@ fn a_callback() {
 }
 
 /// Any handle is its own proxy: `heap[bear]` is the bear, and panics with the text of `Dead` when it is gone;
-/// `try_get` gives `Dead` as an error.
+/// `try_get` returns `Dead` as an error.
 fn a_proxy() {
     let mut heap = Heap::new();
     let t1 = heap.alloc_root(Bear::new("Teddy"));

@@ -53,6 +53,8 @@ pub(crate) struct Parts<'a, H> {
     pub(crate) roots: &'a RootTable,
     pub(crate) deaths: &'a mut Deaths<H>,
     pub(crate) clock: &'a Timer,
+    /// Full cycles after which vacant pages are given back.
+    pub(crate) release_after: u32,
 }
 
 /// What a cycle starts from, and how far it looks.
@@ -91,6 +93,8 @@ pub(crate) struct Collector {
     needs_major: bool,
     /// The cycle under way, or the last one.
     now: Moment,
+    /// How many full cycles began.
+    full: u64,
     /// The first cycle after which no old object has died, but for those in `destroyed`.
     since: u32,
     /// Old objects that the program destroyed, as long as they are few: weak collections drop them in minor collections
@@ -116,6 +120,7 @@ impl Default for Collector {
             condemned: false,
             needs_major: false,
             now: Moment::default(),
+            full: 0,
             since: 0,
             destroyed: Vec::new(),
             pool: 0,
@@ -166,6 +171,21 @@ impl Collector {
         }
     }
 
+    /// What reachable objects own outside of their slots, as the last full cycle found.
+    pub(crate) fn owned(&self) -> usize {
+        self.marker.owned()
+    }
+
+    /// Objects that a minor collection looks at though they are old: those that change past the write barrier.
+    pub(crate) fn unguarded_len(&self) -> usize {
+        self.marker.unguarded_len()
+    }
+
+    /// Whether any object that was traced had a weak collection.
+    pub(crate) fn knows_weak_collections(&self) -> bool {
+        self.marker.knows_weak_collections()
+    }
+
     /// Whether a minor collection can tell young from old.
     pub(crate) fn can_do_minor(&self) -> bool {
         !self.needs_major
@@ -205,11 +225,13 @@ impl Collector {
         }
         self.now.cycle += 1;
         if self.kind != CycleKind::Minor {
+            self.full += 1;
             self.since = self.now.cycle;
             self.destroyed.clear();
         }
         self.marker.set_era(Era {
             now: self.now,
+            full: self.full,
             since: self.since,
             is_minor: self.kind == CycleKind::Minor,
         });
@@ -286,7 +308,7 @@ impl Collector {
             attempt.succeeded = true;
             self.phase = Phase::Mark;
             let era = self.marker.era();
-            (self.now, self.since) = (era.now, era.since);
+            (self.now, self.since, self.full) = (era.now, era.since, era.full);
             if !is_done {
                 return false;
             }
@@ -425,7 +447,7 @@ impl Collector {
             if meter.is_spent() {
                 return false;
             }
-            match pool.relist(parts.store, scope, meter.quota().saturating_mul(4)) {
+            match pool.relist(parts.store, scope, meter.quota().saturating_mul(4), parts.release_after) {
                 true => meter.spend(meter.quota()),
                 false => self.listed_pools += 1,
             }

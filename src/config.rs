@@ -21,11 +21,14 @@ use crate::handle::{Generation, RawHandle, ShortName};
 pub struct HeapConfig {
     max_objects: usize,
     max_bytes: usize,
+    max_owned_bytes: usize,
     first_generation: u32,
     nursery_bytes: usize,
     growth: f32,
     ceiling_bytes: Option<usize>,
+    release_after: u32,
     stress: bool,
+    root_origins: bool,
     clock: Clock,
 }
 
@@ -34,11 +37,14 @@ impl Default for HeapConfig {
         Self {
             max_objects: usize::MAX,
             max_bytes: usize::MAX,
+            max_owned_bytes: usize::MAX,
             first_generation: 1,
             nursery_bytes: 256 << 10,
             growth: 0.5,
             ceiling_bytes: None,
+            release_after: 2,
             stress: false,
+            root_origins: cfg!(debug_assertions),
             clock: Clock::default(),
         }
     }
@@ -60,6 +66,28 @@ impl HeapConfig {
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
+        self
+    }
+
+    /// A ceiling for what objects own outside of their slots ([`Trace::owned_bytes`](crate::Trace::owned_bytes),
+    /// [`Heap::set_owned_bytes`](crate::Heap::set_owned_bytes)). Not a refusal: [`Heap::pace`](crate::Heap::pace) finishes a
+    /// collection, whatever its budget, when more is owned. So after it there is at most the ceiling, if so much can be
+    /// freed. Default: none.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Budget, Heap, HeapConfig};
+    ///
+    /// let mut heap = Heap::with_config(HeapConfig::default().max_owned_bytes(1 << 20));
+    /// for _ in 0..100 {
+    ///     heap.alloc(vec![0_u8; 1 << 16]);
+    ///     heap.pace(Budget::Objects(1));
+    ///     assert!(heap.stats().owned_bytes <= 1 << 20);
+    /// }
+    /// ```
+    #[must_use]
+    pub fn max_owned_bytes(mut self, bytes: usize) -> Self {
+        self.max_owned_bytes = bytes;
         self
     }
 
@@ -105,11 +133,52 @@ impl HeapConfig {
         self
     }
 
+    /// When memory goes back to the system: a page that was empty at the end of so many full cycles in a row is given back by
+    /// the next, in slices like everything else. The more, the less a heap pays whose size goes up and down; `u32::MAX` keeps
+    /// all memory until [`Heap::shrink_to_fit`](crate::Heap::shrink_to_fit). Default: 2.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Heap, HeapConfig};
+    ///
+    /// let mut heap = Heap::with_config(HeapConfig::default().release_after(1));
+    /// (0..100_000_u64).for_each(|number| { heap.alloc(number); });
+    /// heap.collect(); // empty now
+    /// assert!(heap.stats().pages > 0);
+    /// heap.collect(); // and still empty
+    /// assert_eq!(heap.stats().pages, 0);
+    /// ```
+    #[must_use]
+    pub fn release_after(mut self, full_cycles: u32) -> Self {
+        self.release_after = full_cycles;
+        self
+    }
+
     /// Every [`pace`](crate::Heap::pace) is a full collection whatever its budget, and
     /// [`is_due`](crate::Heap::is_due) is always true: finds handles that nothing keeps alive. Default: `false`.
     #[must_use]
     pub fn stress(mut self, stress: bool) -> Self {
         self.stress = stress;
+        self
+    }
+
+    /// Every [`Root`](crate::Root) remembers where it was made: the file and line of the call to
+    /// [`alloc_root`](crate::Heap::alloc_root) or [`root`](crate::Heap::root), shown by paths and snapshots. Costs a lock
+    /// and an entry in a table for each root that is made and for each whose last clone is dropped. Default: in builds with
+    /// debug assertions.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Heap, HeapConfig};
+    ///
+    /// let mut heap = Heap::with_config(HeapConfig::default().root_origins(true));
+    /// let root = heap.alloc_root("Teddy");
+    /// # #[cfg(feature = "inspect")]
+    /// assert!(heap.why_alive(&root).unwrap().origin().unwrap().file().ends_with(".rs"));
+    /// ```
+    #[must_use]
+    pub fn root_origins(mut self, remember: bool) -> Self {
+        self.root_origins = remember;
         self
     }
 
@@ -142,6 +211,10 @@ impl HeapConfig {
         self.clock.timer()
     }
 
+    pub(crate) fn remembers_root_origins(&self) -> bool {
+        self.root_origins
+    }
+
     pub(crate) fn is_stress(&self) -> bool {
         self.stress
     }
@@ -154,7 +227,7 @@ impl HeapConfig {
     pub(crate) fn growth_bytes(&self, live: usize) -> usize {
         // As large as the conversion makes it: a growth past all memory is none.
         let growth = (live as f64 * f64::from(self.growth)) as usize;
-        growth.max(4 * self.nursery_bytes).min(self.ceiling(live) / 2)
+        growth.max(self.nursery_bytes.saturating_mul(4)).min(self.ceiling(live) / 2)
     }
 
     /// Bytes by which a heap of so many live ones may grow at all.
@@ -165,6 +238,14 @@ impl HeapConfig {
 
     pub(crate) fn objects_limit(&self) -> usize {
         self.max_objects
+    }
+
+    pub(crate) fn release_after_cycles(&self) -> u32 {
+        self.release_after
+    }
+
+    pub(crate) fn owned_limit(&self) -> usize {
+        self.max_owned_bytes
     }
 
     pub(crate) fn bytes_limit(&self) -> usize {
@@ -319,8 +400,10 @@ impl fmt::Display for Refusal {
 /// let mut heap = Heap::new();
 /// let bear = heap.alloc("Teddy".to_string());
 /// heap.collect();
-/// let dead: Dead = heap.try_get(bear).unwrap_err();
+/// let dead: Dead = heap.try_get(bear.downgrade()).unwrap_err();
 /// assert_eq!(dead.to_string(), format!("weakly-referenced object no longer exists: String({bear})"));
+/// // A `Gc` promised more: the text says how that happens.
+/// assert!(heap.try_get(bear).unwrap_err().to_string().contains("nothing kept it alive"));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Dead {

@@ -143,6 +143,10 @@ pub(crate) struct Deaths<H> {
     dues: Dues,
     /// What was due when an object was destroyed by hand, and does not come before what that sets off.
     put_off: Dues,
+    /// What the program said that objects own, in bytes.
+    hints: HashMap<RawHandle, usize, core::hash::BuildHasherDefault<HandleHasher>>,
+    /// The hints of objects that died since this was last asked.
+    gone_hints: usize,
     /// The finalizers to run at the end of the heap, by their numbers.
     at_exit: BTreeMap<u64, DefaultKey>,
     /// Where guards on any thread leave word; taken when something is first registered.
@@ -152,8 +156,6 @@ pub(crate) struct Deaths<H> {
 /// What removing a registration leaves.
 pub(crate) struct Removed<H> {
     pub(crate) target: RawHandle,
-    /// Whether this was the last one on the target.
-    pub(crate) was_last: bool,
     pub(crate) act: Act<H>,
 }
 
@@ -165,6 +167,8 @@ impl<H: 'static> Deaths<H> {
             by_target: Targets::default(),
             dues: Dues::default(),
             put_off: Dues::default(),
+            hints: HashMap::default(),
+            gone_hints: 0,
             at_exit: BTreeMap::new(),
             cell: None,
         }
@@ -237,12 +241,14 @@ impl<H: 'static> Deaths<H> {
         let removed = self.registrations.remove(key).expect("a registration that is there");
         self.at_exit.remove(&removed.number);
         self.kinds[removed.kind as usize] -= 1;
-        let was_last = !removed.is_due && self.unlink(&removed);
-        Removed { target: removed.target, was_last, act: removed.act.into_inner() }
+        if !removed.is_due {
+            self.unlink(&removed);
+        }
+        Removed { target: removed.target, act: removed.act.into_inner() }
     }
 
-    /// Takes a registration out of its target's chain; whether the chain is empty then.
-    fn unlink(&mut self, removed: &Registration<H>) -> bool {
+    /// Takes a registration out of its target's chain.
+    fn unlink(&mut self, removed: &Registration<H>) {
         if let Some(earlier) = removed.earlier {
             self.registrations[earlier].later = removed.later;
         }
@@ -251,7 +257,6 @@ impl<H: 'static> Deaths<H> {
             (None, Some(earlier)) => drop(self.by_target.insert(removed.target, earlier)),
             (None, None) => drop(self.by_target.remove(&removed.target)),
         }
-        removed.later.is_none() && removed.earlier.is_none()
     }
 
     /// Registrations on a living object that are no burials and not cancelled by a guard.
@@ -279,9 +284,26 @@ impl<H: 'static> Deaths<H> {
         None
     }
 
+    /// Notes what the program says that an object owns; returns what it said before.
+    pub(crate) fn set_hint(&mut self, target: RawHandle, bytes: usize) -> usize {
+        let before = if bytes > 0 { self.hints.insert(target, bytes) } else { self.hints.remove(&target) };
+        before.unwrap_or(0)
+    }
+
+    /// The hints of objects that died since this was last called.
+    pub(crate) fn take_gone_hints(&mut self) -> usize {
+        core::mem::take(&mut self.gone_hints)
+    }
+
+    /// Whether something is kept about this object.
+    pub(crate) fn is_kept(&self, target: RawHandle) -> bool {
+        self.by_target.contains_key(&target) || self.hints.contains_key(&target)
+    }
+
     /// This object died: what is registered on it becomes due. At the end of the heap finalizers are dropped
     /// uncalled: those to run then have run before.
     pub(crate) fn mourn(&mut self, dead: RawHandle, is_end: bool) {
+        self.gone_hints += self.hints.remove(&dead).unwrap_or(0);
         let mut next = self.by_target.remove(&dead);
         while let Some(key) = next {
             let registration = &mut self.registrations[key];
@@ -308,15 +330,32 @@ impl<H: 'static> Deaths<H> {
         self.dues.append(&mut self.put_off);
     }
 
+    /// Gives back what the tables do not need.
+    pub(crate) fn shrink(&mut self) {
+        if self.registrations.is_empty() {
+            // A `Watch` is told by its number too, which is never given out again.
+            self.registrations = SlotMap::new();
+        }
+        self.by_target.shrink_to_fit();
+        self.hints.shrink_to_fit();
+        for dues in [&mut self.dues, &mut self.put_off] {
+            let Dues { burials, tags, calls, dropped } = dues;
+            dropped.shrink_to_fit();
+            if burials.is_empty() && tags.is_empty() && calls.is_empty() && self.kinds == [0; 4] {
+                *dues = Dues { dropped: core::mem::take(dropped), ..Dues::default() };
+            }
+        }
+    }
+
     /// Whether a tag, callback or finalizer waits for its turn, or something is to be dropped.
     pub(crate) fn has_due(&self) -> bool {
         self.dues.has_news()
     }
 
-    /// Takes out what waits for its turn, unless it was taken back meanwhile. What a guard cancelled is dropped.
+    /// Takes out what waits for its turn, unless it was taken back meanwhile. What a guard cancelled is dropped. Keys are
+    /// never used twice, so what is found is what became due.
     fn take_due(&mut self, due: Due) -> Option<(Act<H>, bool)> {
-        let registration = self.registrations.get(due.key)?;
-        (registration.is_due && registration.number == due.number).then(|| {
+        self.registrations.contains_key(due.key).then(|| {
             let is_cancelled = self.cell.is_some_and(|cell| cell.is_cancelled(due.key, due.number));
             (self.remove_key(due.key).act, is_cancelled)
         })

@@ -473,6 +473,19 @@ impl<T> From<Gc<T>> for AnyGc {
     }
 }
 
+impl<T> From<&Gc<T>> for AnyGc {
+    fn from(gc: &Gc<T>) -> Self {
+        gc.erase()
+    }
+}
+
+impl<T> From<Weak<T>> for AnyGc {
+    /// The handle of the same object: where it is stored inside of another object, a strong edge.
+    fn from(weak: Weak<T>) -> Self {
+        Self { raw: weak.raw }
+    }
+}
+
 impl<T> From<Gc<T>> for Weak<T> {
     fn from(gc: Gc<T>) -> Self {
         gc.downgrade()

@@ -6,12 +6,15 @@ mod access;
 mod alloc;
 mod collect;
 mod death;
+mod load;
 mod finalizer;
 mod graph;
-#[cfg(feature = "serde")]
-mod saved;
+#[cfg(feature = "inspect")]
+mod inspect;
 mod others;
 mod pacer;
+#[cfg(feature = "serde")]
+mod saved;
 mod step;
 mod telemetry;
 mod types;
@@ -28,15 +31,17 @@ use crate::root::RootTable;
 use crate::stats::{HeapStats, Phase, TypeCensus};
 use crate::store::Store;
 use crate::sync::Arc;
+use crate::type_names::short_names;
 
 use death::Batch;
 pub use death::ShutdownError;
 pub use finalizer::Finalizer;
 pub use graph::CloneTypes;
-#[cfg(feature = "serde")]
-pub use saved::LoadTypes;
+use load::Load;
 pub use others::Others;
 use pacer::Pacer;
+#[cfg(feature = "serde")]
+pub use saved::LoadTypes;
 use telemetry::Telemetry;
 use types::Types;
 
@@ -73,6 +78,9 @@ pub struct Heap {
     store: Store,
     pools: Vec<Pool>,
     types: Types,
+    /// How to look at the objects of each pool.
+    #[cfg(feature = "inspect")]
+    inspect_ops: Vec<crate::inspect::InspectOps>,
     roots: Arc<RootTable>,
     collector: Collector,
     deaths: Deaths<Heap>,
@@ -80,6 +88,8 @@ pub struct Heap {
     batch: Option<Batch>,
     /// The end that is under way, if it is.
     ending: Option<Batch>,
+    /// It came to its end: nothing is left to do.
+    has_ended: bool,
     /// At an end that takes too long: callbacks are dropped uncalled, so many so far.
     closing: Option<usize>,
     /// Tags sent since the batch began, by deaths that joined it.
@@ -89,6 +99,7 @@ pub struct Heap {
     pacer: Pacer,
     telemetry: Telemetry,
     counts: Counts,
+    load: Load,
     config: HeapConfig,
 }
 
@@ -141,22 +152,26 @@ impl Heap {
     /// assert!(refused.to_string().contains("max_bytes of 4096 bytes"));
     /// ```
     pub fn with_config(config: HeapConfig) -> Self {
-        let roots = Arc::new(RootTable::new());
+        let roots = Arc::new(RootTable::new(config.remembers_root_origins()));
         Self {
             store: Store::new(roots.heap_number()),
             pools: Vec::new(),
             types: Types::default(),
+            #[cfg(feature = "inspect")]
+            inspect_ops: Vec::new(),
             roots,
             collector: Collector::default(),
             deaths: Deaths::new(),
             batch: None,
             ending: None,
+            has_ended: false,
             closing: None,
             joined_tags: 0,
             wants_collection: false,
             pacer: Pacer::new(&config),
             telemetry: Telemetry::default(),
             counts: Counts::default(),
+            load: Load::default(),
             config,
         }
     }
@@ -225,9 +240,11 @@ impl Heap {
             peak_objects: telemetry.peak_objects.max(self.counts.objects),
             peak_bytes: telemetry.peak_bytes.max(self.counts.bytes),
             live_bytes: self.pacer.live_bytes(),
-            debt_bytes: self.pacer.debt_bytes(self.counts.bytes),
+            debt_bytes: self.pacer.debt_bytes(self.size()),
+            owned_bytes: self.load.owned(),
             pages: self.pools.iter().map(Pool::pages_in_memory).sum(),
-            roots: self.roots.len(),
+            // Each `Root` has a share of the table, and so has whoever is making a cyclic object.
+            roots: (Arc::strong_count(&self.roots) - 1).saturating_sub(self.collector.building().len()),
             collections: self.counts.collections,
             allocated: self.allocated(),
             freed: self.allocated() - objects as u64,
@@ -257,18 +274,24 @@ impl Heap {
     /// heap.alloc(2_u64);
     /// heap.alloc("Teddy".to_string());
     /// let census: Vec<_> = heap.census().map(|of| (of.type_name, of.objects, of.bytes)).collect();
-    /// assert_eq!(census, [("u64", 2, 32), ("alloc::string::String", 1, 32)]);
+    /// assert_eq!(census, [("u64", 2, 32), ("String", 1, 32)]);
     /// ```
     pub fn census(&self) -> impl Iterator<Item = TypeCensus> {
-        self.pools.iter().map(|pool| {
+        self.pools.iter().zip(self.type_names()).map(|(pool, type_name)| {
             let objects = self.living_in(pool);
             TypeCensus {
-                type_name: pool.info().name,
+                type_name,
                 objects,
                 bytes: objects * pool.info().slot_bytes,
                 pages: pool.pages_in_memory(),
             }
         })
+    }
+
+    /// Short names of the types of pools, told apart.
+    fn type_names(&self) -> Vec<&'static str> {
+        let names: Vec<_> = self.pools.iter().map(|pool| pool.info().name).collect();
+        short_names(&names)
     }
 
     /// Checks the heap's own books: for tests of code that uses a heap in unusual ways, and for reports of bugs in
@@ -288,6 +311,8 @@ impl Heap {
     /// ```
     pub fn verify(&self) {
         let mut logged = Vec::new();
+        let making = self.collector.making();
+        assert!(self.pools.iter().all(|pool| pool.making() == making), "objects are made as {making:?}");
         self.pools.iter().for_each(|pool| pool.verify(&self.store, &mut logged));
         if self.collector.phase() == Phase::Idle && self.collector.can_do_minor() {
             self.store.verify_dirty(&logged);
@@ -327,6 +352,12 @@ impl Heap {
         for pool in &mut self.pools {
             pool.shrink(&mut self.store);
         }
+        self.store.shrink_lists();
+        self.deaths.shrink();
+        // An entry stays where it is while it has a `Root`.
+        if self.collector.phase() == Phase::Idle && Arc::strong_count(&self.roots) == 1 {
+            self.roots = Arc::new(self.roots.renewed());
+        }
     }
 
     fn pool_of<T: 'static>(&self) -> Option<&Pool> {
@@ -355,7 +386,9 @@ impl Drop for Heap {
     /// As [`shutdown`](Self::shutdown); the first panic of user code is raised again at the end, unless the
     /// thread is panicking already.
     fn drop(&mut self) {
-        self.wind_up().0.raise_unless_panicking();
+        if !self.has_ended {
+            self.wind_up().0.raise_unless_panicking();
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 // So that derived code, which says `::slotgc`, works inside this crate too.
@@ -10,6 +11,7 @@ mod tag;
 mod geometry;
 mod handle;
 mod hash;
+mod type_names;
 mod config;
 mod stats;
 mod clock;
@@ -25,6 +27,8 @@ mod death;
 mod pool;
 mod graph;
 mod collector;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 mod heap;
 pub mod docs;
 
@@ -45,10 +49,14 @@ pub use hash::{GcMap, GcSet, HandleHasher};
 #[cfg(feature = "serde")]
 pub use heap::LoadTypes;
 pub use heap::{CloneTypes, Finalizer, Heap, Others, ShutdownError};
+#[cfg(feature = "inspect")]
+pub use inspect::named_roots;
 pub use root::Root;
+#[cfg(feature = "derive")]
 pub use slotgc_derive::Trace;
 pub use stats::{CollectStats, HeapStats, Phase, PhaseTimes, Rule, StepReport, TypeCensus};
 pub use trace::{
-    Handle, Inspector, Links, Liveness, RootSource, Trace, TraceDyn, TraceWith, Tracer, Untraced, roots,
+    Epoch, Handle, Inspector, Links, Liveness, RootLog, RootSource, Trace, TraceDyn, TraceWith, Tracer,
+    Untraced, roots,
 };
 pub use weak::{Entry, Interner, OccupiedEntry, VacantEntry, WeakKeyMap, WeakSet, WeakValueMap};

@@ -15,6 +15,7 @@ use crate::geometry::{Geometry, Granule};
 use crate::handle::{Generation, RawHandle};
 use crate::store::{Age, Barrier, Claim, DoomCursor, Made, Store, SweepLog, Vacated};
 use crate::tag;
+use crate::trace::Trace;
 
 /// What a pool does that depends on its type.
 pub(crate) struct PoolOps {
@@ -42,14 +43,28 @@ enum List {
     Crowded,
 }
 
+/// What a value owns, without a call where its type owns nothing.
+fn owned<T: Trace>(value: &T) -> usize {
+    if T::OWNS { value.owned_bytes() } else { 0 }
+}
+
 /// What is known of a type at run time.
 #[derive(Clone, Copy)]
 pub(crate) struct TypeInfo {
     pub(crate) slot_bytes: usize,
     pub(crate) page_slots: u32,
     pub(crate) run_pages: u32,
+    /// Whether each value is looked at when it dies: for its destructor, or for what it owns.
     pub(crate) needs_drop: bool,
     pub(crate) name: &'static str,
+}
+
+impl TypeInfo {
+    /// Granules from one slot to the next.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn slot_granules(&self) -> u32 {
+        (self.slot_bytes / crate::geometry::GRANULE_BYTES) as u32
+    }
 }
 
 /// In what state a page waits to be used.
@@ -72,6 +87,8 @@ struct PoolPage {
     list: List,
     /// Whether it is in `young`.
     is_young: bool,
+    /// At the end of how many full cycles in a row it was vacant.
+    vacant_for: u32,
 }
 
 /// Which pages a collection sweeps.
@@ -141,8 +158,11 @@ pub(crate) struct Pool {
     /// Whether values wait for [`drop_doomed`](Self::drop_doomed).
     has_doomed: bool,
     making: Age,
-    /// Where objects were made that are to be traced.
+    /// Where objects were made that no collection has traced and that are not white: made since marking began, or since it
+    /// ended. The cycle under way traces them, or else the next one, of either kind.
     made: Vec<Made>,
+    /// Objects there.
+    made_len: usize,
     /// Pages in which objects were made since the last collection, by position.
     young: Vec<usize>,
     /// Their numbers, while a minor collection is under way.
@@ -151,13 +171,13 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn new<T: 'static>(index: u16, first: Generation, barrier: Barrier) -> Self {
+    pub(crate) fn new<T: Trace>(index: u16, first: Generation, barrier: Barrier) -> Self {
         tag::register::<T>();
         let info = TypeInfo {
             slot_bytes: Geometry::<T>::SLOT_BYTES,
             page_slots: Geometry::<T>::PAGE_SLOTS,
             run_pages: Geometry::<T>::RUN_PAGES,
-            needs_drop: needs_drop::<T>(),
+            needs_drop: needs_drop::<T>() || T::OWNS,
             name: core::any::type_name::<T>(),
         };
         let ops = PoolOps {
@@ -166,14 +186,16 @@ impl Pool {
             reopen_closed: |store, page, retire| store.reopen_closed::<T>(page, retire),
             release: Store::release_page::<T>,
             reopen_released: Store::reopen_released::<T>,
-            drop_doomed: Store::drop_doomed::<T>,
-            sweep_page: Store::sweep_page::<T>,
+            drop_doomed: |store, pages, cursor| store.drop_doomed::<T>(pages, cursor, owned::<T>),
+            sweep_page: |store, page, cursor, quota, log| {
+                store.sweep_page::<T>(page, T::OWNS, cursor, quota, log)
+            },
             condemned_len: Store::condemned_len::<T>,
             verify_page: Store::verify_page::<T>,
             each_of: Store::each_of::<T>,
             kill: Store::kill::<T>,
             abandon_reserved: Store::abandon_reserved::<T>,
-            drop_slot: Store::drop_slot::<T>,
+            drop_slot: |store, granule| store.drop_slot::<T>(granule, owned::<T>),
         };
         Self {
             index,
@@ -196,6 +218,7 @@ impl Pool {
             has_doomed: false,
             making: Age::Young,
             made: Vec::new(),
+            made_len: 0,
             young: Vec::new(),
             young_pages: Vec::new(),
             progress: Progress::default(),
@@ -250,6 +273,7 @@ impl Pool {
     #[inline(never)]
     fn refill(&mut self, store: &mut Store) -> Result<(), Limit> {
         self.note_made();
+        store.end_claim(&self.claim);
         let age = self.making;
         let mut word = self.claim.word() + 1;
         loop {
@@ -271,9 +295,15 @@ impl Pool {
     /// Notes where the claim's objects are, if they are to be traced.
     pub(crate) fn note_made(&mut self) {
         let made = self.claim.take_handed_out();
-        if self.making == Age::Traced && self.barrier == Barrier::Log && made.bits != 0 {
+        if self.making != Age::Young && self.barrier == Barrier::Log && made.bits != 0 {
+            self.made_len += made.bits.count_ones() as usize;
             self.made.push(made);
         }
+    }
+
+    /// How many objects there are that were made where the next collection traces them.
+    pub(crate) fn made_len(&self) -> usize {
+        self.made_len
     }
 
     /// The position of the page to use next, opened to access.
@@ -314,7 +344,12 @@ impl Pool {
             "positions are in the order of addresses"
         );
         self.pages.push(page);
-        self.states.push(PoolPage { state: PageState::Open, list: List::None, is_young: false });
+        self.states.push(PoolPage {
+            state: PageState::Open,
+            list: List::None,
+            is_young: false,
+            vacant_for: 0,
+        });
         Ok(self.pages.len() - 1)
     }
 
@@ -335,6 +370,7 @@ impl Pool {
     pub(crate) fn return_claim(&mut self, store: &mut Store) {
         self.note_made();
         let claim = core::mem::replace(&mut self.claim, Claim::EMPTY);
+        store.end_claim(&claim);
         if !claim.is_empty() {
             store.unclaim(claim);
         }
@@ -428,10 +464,16 @@ impl Pool {
         self.making = making;
     }
 
+    /// What becomes of objects made now.
+    pub(crate) fn making(&self) -> Age {
+        self.making
+    }
+
     /// Makes everything white that a full collection may free. What was made before is no longer young.
     pub(crate) fn begin_major(&mut self, store: &mut Store) {
         self.forget_young();
         self.made.clear();
+        self.made_len = 0;
         store.whiten(&self.pages);
         for granule in &self.retired {
             store.spare(*granule);
@@ -452,9 +494,11 @@ impl Pool {
         self.young_pages.extend(self.young.iter().map(|position| self.pages[*position]));
     }
 
-    /// The next place with objects that were made since marking began.
+    /// The next place with objects that were made where they are to be traced.
     pub(crate) fn next_made(&mut self) -> Option<Made> {
-        self.made.pop()
+        let made = self.made.pop()?;
+        self.made_len -= made.bits.count_ones() as usize;
+        Some(made)
     }
 
     /// The handles of the objects made there.
@@ -598,15 +642,24 @@ impl Pool {
     }
 
     /// Goes on finding the pages with free slots anew, `quota` of them at most; `false` when all are found.
-    pub(crate) fn relist(&mut self, store: &Store, scope: Scope, quota: usize) -> bool {
-        let end = self.scope_len(scope).min(self.progress.listed.saturating_add(quota));
-        for index in self.progress.listed..end {
-            let position = self.position(scope, index);
+    /// A page that was vacant at the end of `patience` full cycles in a row is given back to the system.
+    pub(crate) fn relist(&mut self, store: &mut Store, scope: Scope, quota: usize, patience: u32) -> bool {
+        /// Giving a page back is a call into the kernel.
+        const RELEASE: usize = 64;
+        let mut spent = 0;
+        while self.progress.listed < self.scope_len(scope) {
+            if spent >= quota {
+                return true;
+            }
+            let position = self.position(scope, self.progress.listed);
+            self.progress.listed += 1;
+            spent += 1;
+            if scope == Scope::Major && self.is_worth_releasing(store, position, patience) {
+                (self.ops.release)(store, self.pages[position]);
+                self.states[position].state = PageState::Released;
+                spent += RELEASE;
+            }
             self.list(store, scope, position);
-        }
-        self.progress.listed = end;
-        if end < self.scope_len(scope) {
-            return true;
         }
         let Progress { vacant, partial, crowded, warm, released, .. } = &mut self.progress;
         // Last comes first: those in memory before those given back, each in slot order.
@@ -626,6 +679,18 @@ impl Pool {
         self.crowded.append(crowded);
         self.forget_young();
         false
+    }
+
+    /// Whether a page has been vacant for long; counts another full cycle.
+    fn is_worth_releasing(&mut self, store: &Store, position: usize, patience: u32) -> bool {
+        let page = &mut self.states[position];
+        let is_held = matches!(page.state, PageState::Open | PageState::Closed);
+        if !is_held || self.current == Some(position) || !store.is_vacant(self.pages[position]) {
+            page.vacant_for = 0;
+            return false;
+        }
+        page.vacant_for = page.vacant_for.saturating_add(1);
+        page.vacant_for > patience
     }
 
     fn list(&mut self, store: &Store, scope: Scope, position: usize) {
@@ -694,7 +759,7 @@ impl Pool {
         // A cycle may be under way, which goes on as it was.
         let young = (core::mem::take(&mut self.young), core::mem::take(&mut self.young_pages));
         let progress = core::mem::take(&mut self.progress);
-        self.relist(store, Scope::Major, usize::MAX);
+        self.relist(store, Scope::Major, usize::MAX, u32::MAX);
         self.progress = progress;
         (self.young, self.young_pages) = young;
         self.limbo.shrink_to_fit();

@@ -8,17 +8,29 @@
 //! Invariant: an entry with a count above zero belongs to that many `Root`s and its handle does not change; an
 //! entry with count zero is on the free list, or on its way there.
 
+mod notes;
+
+use alloc::borrow::Cow;
 use core::fmt;
 use core::hash::{Hash, Hasher};
+use core::panic::Location;
 
-use crate::handle::{Gc, RawHandle, ShortName, Weak};
+use crate::bitmap::ones;
+use crate::handle::{AnyGc, Gc, RawHandle, ShortName, Weak};
 use crate::sync::{Arc, AtomicBool, AtomicU32, AtomicU64, HeapNumber, Ordering, Queue, fence};
+
+use notes::RootNotes;
+
+pub(crate) use notes::RootNote;
 
 /// The end of a list.
 const NONE: u32 = u32::MAX;
 
 /// Not on the list at all.
 const UNLISTED: u32 = u32::MAX - 1;
+
+/// In place of the next free entry, while the entry is in use: there is a note of it.
+const NOTED: u32 = u32::MAX - 2;
 
 /// More `Root`s of one entry than this are not possible in memory; half of the range is left as a margin for
 /// threads that count at the same time.
@@ -30,6 +42,10 @@ pub(crate) struct RootTable {
     /// From one on, never used twice in a process.
     heap: u64,
     entries: boxcar::Vec<RootEntry>,
+    /// A bit for each entry that is in use, so that looking at all roots costs what there are, not what there ever were.
+    used: boxcar::Vec<AtomicU64>,
+    /// How often the last `Root` of an object went.
+    dropped: AtomicU32,
     /// The first free entry, or `NONE`.
     free: AtomicU32,
     /// Whether somebody is taking an entry off the free list. Only one at a time may, or an entry could be
@@ -38,28 +54,56 @@ pub(crate) struct RootTable {
     /// The first entry of the list of fresh ones, or `NONE`: those that were put to use since a collection last
     /// asked. Many may push at once; it is emptied by whoever has the heap to itself.
     fresh: AtomicU32,
+    /// Entries on it.
+    fresh_len: AtomicU32,
     /// Slots that were reserved in the heap by somebody who has another heap in hand now.
     abandoned: Queue<RawHandle>,
+    /// Names and origins.
+    notes: RootNotes,
 }
 
 struct RootEntry {
     handle: AtomicU64,
     count: AtomicU32,
-    /// The next entry of the free list; meaningful while this one is on it.
+    /// The next entry of the free list, while this one is on it; else whether there is a note.
     next: AtomicU32,
     /// The next entry of the fresh list, `NONE` at its end; `UNLISTED` while this one is not on it.
     next_fresh: AtomicU32,
 }
 
 impl RootTable {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(remembers_origins: bool) -> Self {
         Self {
             heap: next_heap(),
             entries: boxcar::Vec::new(),
+            used: boxcar::Vec::new(),
+            dropped: AtomicU32::new(0),
             free: AtomicU32::new(NONE),
             taking: AtomicBool::new(false),
             fresh: AtomicU32::new(NONE),
+            fresh_len: AtomicU32::new(0),
             abandoned: Queue::new(),
+            notes: RootNotes::new(remembers_origins),
+        }
+    }
+
+    /// Changes the note of an entry that has a `Root`.
+    fn note(&self, index: u32, change: impl FnOnce(&mut RootNote)) {
+        self.notes.change(index, change);
+        // Relaxed: whoever drops the last `Root` comes after the caller, which has one.
+        self.entries[index as usize].next.store(NOTED, Ordering::Relaxed);
+    }
+
+    /// The entries that have a `Root`: their handles, notes, and how many `Root`s. Not while roots are made.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn each(&self, mut visit: impl FnMut(RawHandle, RootNote, u32)) {
+        for (index, entry) in self.entries.iter() {
+            if let Some(raw) = self.rooted(entry) {
+                // Relaxed, both: numbers for people.
+                let is_noted = entry.next.load(Ordering::Relaxed) == NOTED;
+                let note = if is_noted { self.notes.get(index as u32) } else { RootNote::default() };
+                visit(raw, note, entry.count.load(Ordering::Relaxed));
+            }
         }
     }
 
@@ -88,7 +132,11 @@ impl RootTable {
                 next_fresh: AtomicU32::new(UNLISTED),
             });
             let index =
-                u32::try_from(index).ok().filter(|i| *i < UNLISTED).expect("slotgc: more than 2^32 roots");
+                u32::try_from(index).ok().filter(|i| *i < NOTED).expect("slotgc: more than 2^32 roots");
+            while self.used.count() <= index as usize / 64 {
+                self.used.push(AtomicU64::new(0));
+            }
+            self.set_used(index, true);
             self.list_fresh(index);
             return index;
         };
@@ -97,8 +145,29 @@ impl RootTable {
         // and a collection, which reads the handle, has `&mut Heap` where this has `&Heap`.
         entry.handle.store(handle.to_bits(), Ordering::Relaxed);
         entry.count.store(1, Ordering::Relaxed);
+        self.set_used(index, true);
+        // Relaxed: as above. No note of it so far.
+        entry.next.store(NONE, Ordering::Relaxed);
         self.list_fresh(index);
         index
+    }
+
+    fn set_used(&self, index: u32, used: bool) {
+        let (word, bit) = (&self.used[index as usize / 64], 1 << (index % 64));
+        // Relaxed: a bit goes before its entry is on the free list, and comes after that is taken off it, in an order that
+        // the list gives. A collection has `&mut Heap` where whoever sets a bit has `&Heap`; one that is just being cleared
+        // may be seen either way, like the count.
+        if used {
+            word.fetch_or(bit, Ordering::Relaxed);
+        } else {
+            word.fetch_and(!bit, Ordering::Relaxed);
+        }
+    }
+
+    /// How often the last `Root` of an object went: wraps around.
+    pub(crate) fn dropped(&self) -> u32 {
+        // Relaxed: a number to plan with.
+        self.dropped.load(Ordering::Relaxed)
     }
 
     /// Puts an entry that was put to use on the fresh list, if it is not there from its last use.
@@ -109,6 +178,7 @@ impl RootTable {
         if entry.next_fresh.load(Ordering::Relaxed) != UNLISTED {
             return;
         }
+        self.fresh_len.fetch_add(1, Ordering::Relaxed);
         let mut head = self.fresh.load(Ordering::Relaxed);
         loop {
             entry.next_fresh.store(head, Ordering::Relaxed);
@@ -127,7 +197,14 @@ impl RootTable {
         let entry = self.entries.get(index as usize)?;
         self.fresh.store(entry.next_fresh.load(Ordering::Relaxed), Ordering::Relaxed);
         entry.next_fresh.store(UNLISTED, Ordering::Relaxed);
+        self.fresh_len.fetch_sub(1, Ordering::Relaxed);
         Some(self.rooted(entry).unwrap_or(RawHandle::NULL))
+    }
+
+    /// Entries on the fresh list.
+    pub(crate) fn fresh_len(&self) -> usize {
+        // Relaxed: see `list_fresh`.
+        self.fresh_len.load(Ordering::Relaxed) as usize
     }
 
     fn rooted(&self, entry: &RootEntry) -> Option<RawHandle> {
@@ -159,6 +236,13 @@ impl RootTable {
         }
         // Acquire: and so does what all the other owners did, whose releases the subtraction above read.
         fence(Ordering::Acquire);
+        self.set_used(index, false);
+        // Relaxed: a number to plan with.
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        // Relaxed: written by an owner, see the fence.
+        if entry.next.load(Ordering::Relaxed) == NOTED {
+            self.notes.forget(index);
+        }
         // Relaxed: a first guess, corrected by the exchange.
         let mut head = self.free.load(Ordering::Relaxed);
         loop {
@@ -204,21 +288,22 @@ impl RootTable {
         taken
     }
 
-    /// Entries, in use or not.
-    pub(crate) fn entries_len(&self) -> usize {
-        self.entries.count()
+    /// Words of the bits of entries in use.
+    pub(crate) fn words_len(&self) -> usize {
+        self.used.count()
     }
 
-    /// The handles of those of these entries that have a `Root`, in order. May run while other threads clone and
+    /// The handles of the entries of a word that have a `Root`, in order. May run while other threads clone and
     /// drop `Root`s, not while they make new ones.
-    pub(crate) fn in_entries(&self, entries: core::ops::Range<usize>) -> impl Iterator<Item = RawHandle> {
-        entries.filter_map(|index| self.rooted(self.entries.get(index)?))
+    pub(crate) fn in_word(&self, word: usize) -> impl Iterator<Item = RawHandle> {
+        // Relaxed: see `set_used`.
+        let used = self.used.get(word).map_or(0, |word| word.load(Ordering::Relaxed));
+        ones(used).filter_map(move |bit| self.rooted(self.entries.get(word * 64 + bit as usize)?))
     }
 
-    /// How many `Root`s there are.
-    pub(crate) fn len(&self) -> usize {
-        // Relaxed: a number for statistics.
-        self.entries.iter().map(|(_, entry)| entry.count.load(Ordering::Relaxed) as usize).sum()
+    /// A table for the same heap, for when there is no `Root` of this one.
+    pub(crate) fn renewed(&self) -> Self {
+        Self { heap: self.heap, ..Self::new(self.notes.remembers_origins()) }
     }
 }
 
@@ -263,8 +348,33 @@ pub struct Root<T> {
 }
 
 impl<T> Root<T> {
+    #[inline]
+    #[track_caller]
     pub(crate) fn new(table: &Arc<RootTable>, gc: Gc<T>) -> Self {
-        Self { gc, index: table.insert(gc.raw()), table: Arc::clone(table) }
+        let root = Self { gc, index: table.insert(gc.raw()), table: Arc::clone(table) };
+        if table.notes.remembers_origins() {
+            let origin = Location::caller();
+            table.note(root.index, |note| note.origin = Some(origin));
+        }
+        root
+    }
+
+    /// The same root with a name for people, which paths and snapshots show. It goes with the last clone; giving another
+    /// one replaces it, for all clones.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let bus = heap.alloc_root("event bus").named("event_bus");
+    /// # #[cfg(feature = "inspect")]
+    /// assert_eq!(heap.why_alive(&bus).unwrap().root_name(), Some("event_bus"));
+    /// ```
+    pub fn named(self, name: impl Into<Cow<'static, str>>) -> Self {
+        let name = name.into();
+        self.table.note(self.index, |note| note.name = Some(name));
+        self
     }
 
     #[inline(always)]
@@ -345,6 +455,12 @@ impl<T> fmt::Display for Root<T> {
 impl<T> From<&Root<T>> for Gc<T> {
     fn from(root: &Root<T>) -> Self {
         root.gc
+    }
+}
+
+impl<T> From<&Root<T>> for AnyGc {
+    fn from(root: &Root<T>) -> Self {
+        root.gc.erase()
     }
 }
 

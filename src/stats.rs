@@ -21,6 +21,7 @@ pub enum Phase {
 }
 
 /// Which rule of pacing decided what a step did.
+#[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub enum Rule {
     /// Nothing was due.
@@ -32,16 +33,21 @@ pub enum Rule {
     Nursery,
     /// The heap grew by its [`growth`](crate::HeapConfig::growth): a cycle began.
     Growth,
+    /// Roots were dropped since the last full cycle, and enough of them or long enough ago: a cycle began.
+    Roots,
     /// More was allocated than the cycle kept up with: the step took its whole budget, where it takes a half while
     /// there is little debt.
     Debt,
     /// The heap grew by its [`ceiling`](crate::HeapConfig::ceiling_bytes): the cycle was finished whatever the budget.
     Ceiling,
+    /// A limit is near: a collection comes before it refuses what that would free. Whatever the budget, if it is very near.
+    Limit,
     /// The heap is under [`stress`](crate::HeapConfig::stress): a full collection.
     Stress,
 }
 
 /// What one call of [`Heap::step`](crate::Heap::step) or [`Heap::pace`](crate::Heap::pace) did.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StepReport {
     /// The phase in which the step ended; of a finished cycle, the last one that it went through.
@@ -61,6 +67,7 @@ pub struct StepReport {
 /// What a heap holds and has done so far, from [`Heap::stats`](crate::Heap::stats).
 ///
 /// The times are zero where there is no clock.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeapStats {
     /// Objects alive, those that no collection has found dead yet included.
@@ -69,9 +76,12 @@ pub struct HeapStats {
     pub bytes: usize,
     /// The most objects and bytes that the heap has held at a time.
     pub peak_objects: usize,
+    /// Bytes that living objects own outside of their slots: exact when a full cycle has looked at them, an estimate in
+    /// between. See [`Trace::owned_bytes`](crate::Trace::owned_bytes).
+    pub owned_bytes: usize,
     /// See `peak_objects`.
     pub peak_bytes: usize,
-    /// Bytes that the last full cycle left alive, without what was made during that cycle.
+    /// Bytes that the last full cycle left alive, in slots and owned, without what was made during that cycle.
     pub live_bytes: usize,
     /// Bytes by which the heap has grown since: what [`Heap::pace`](crate::Heap::pace) works against.
     pub debt_bytes: usize,
@@ -112,6 +122,7 @@ pub struct HeapStats {
 }
 
 /// How long the phases of collections took in total.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PhaseTimes {
     /// Finding what is reachable.
@@ -137,9 +148,10 @@ impl PhaseTimes {
 }
 
 /// The objects of one type, from [`Heap::census`](crate::Heap::census).
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TypeCensus {
-    /// The type's name, with its path.
+    /// The short name of the type, with as much of its path as tells it from other types of the heap.
     pub type_name: &'static str,
     /// Objects alive, those that no collection has found dead yet included.
     pub objects: usize,
@@ -152,6 +164,7 @@ pub struct TypeCensus {
 /// What one collection did, from [`Heap::collect`](crate::Heap::collect).
 ///
 /// The times are zero where there is no clock (without the feature `std`, and on bare WebAssembly).
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CollectStats {
     /// Whether it was a minor collection.
@@ -188,7 +201,8 @@ impl CollectStats {
             marked: next.marked,
             kept: next.kept,
             freed: self.freed + next.freed,
-            freed_bytes: self.freed_bytes + next.freed_bytes,
+            // Several collections can free more than there is of addresses.
+            freed_bytes: self.freed_bytes.saturating_add(next.freed_bytes),
             pruned: self.pruned + next.pruned,
             notified: self.notified + next.notified,
             mark_time: self.mark_time.saturating_add(next.mark_time),

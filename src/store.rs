@@ -24,7 +24,7 @@ use crate::space::Space;
 pub(crate) use access::Barrier;
 pub(crate) use claim::{Age, Claim, Made};
 pub(crate) use look::{Color, Headers, Look, Tenant};
-use pages::{PageMeta, Past};
+use pages::{PageMeta, PagePast};
 pub(crate) use slot::MAX_WAITER;
 pub(crate) use sweep::{DoomCursor, SweepLog};
 
@@ -44,9 +44,11 @@ pub(crate) struct Store {
     space: Space,
     pages: Vec<PageMeta>,
     /// What is known of each page's past.
-    pasts: Vec<Past>,
+    pasts: Vec<PagePast>,
     /// The write barrier's list: objects that were changed after they had been traced, each once.
     dirty: Vec<RawHandle>,
+    /// What values owned whose destructors ran, in bytes outside of their slots.
+    freed_owned: usize,
 }
 
 /// What became of a slot whose object died.
@@ -67,6 +69,13 @@ impl Vacated {
 
 impl Store {
     pub(crate) fn new(heap: u64) -> Self {
-        Self { heap, space: Space::new(), pages: Vec::new(), pasts: Vec::new(), dirty: Vec::new() }
+        Self {
+            heap,
+            space: Space::new(),
+            pages: Vec::new(),
+            pasts: Vec::new(),
+            dirty: Vec::new(),
+            freed_owned: 0,
+        }
     }
 }

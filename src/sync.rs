@@ -1,10 +1,28 @@
 //! The one door to concurrency primitives: std's (or `core`'s and `alloc`'s) in a normal build, loom's in a
 //! model. Nothing else in the crate names an atomic.
+//!
+//! Where the processor has no atomics of 64 bits (32-bit MIPS, PowerPC and RISC-V, most of ARM's
+//! microcontrollers) they come from `portable-atomic`, which takes locks.
+
+#[cfg(not(target_has_atomic = "ptr"))]
+compile_error!("slotgc: this target has no atomic operations on pointers, which the roots of a heap need");
 
 #[cfg(not(loom))]
 pub(crate) use alloc::sync::Arc;
 #[cfg(not(loom))]
-pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+
+#[cfg(not(loom))]
+pub(crate) use bits64::AtomicU64;
+
+/// The same type in models and outside of them.
+mod bits64 {
+    #[cfg(target_has_atomic = "64")]
+    pub(crate) use core::sync::atomic::AtomicU64;
+
+    #[cfg(not(target_has_atomic = "64"))]
+    pub(crate) use portable_atomic::AtomicU64;
+}
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{
@@ -14,13 +32,16 @@ pub(crate) use loom::sync::{
 
 /// A word of a bitmap. Not modelled: it is an atomic only so that marking can change it through a shared
 /// reference; whoever does has the heap to itself.
-pub(crate) type BitsWord = core::sync::atomic::AtomicU64;
+pub(crate) type BitsWord = bits64::AtomicU64;
 
 /// The flags of a slot. Not modelled, for the same reason.
 pub(crate) type FlagsWord = core::sync::atomic::AtomicU32;
 
+/// What a root source notes while it is asked. Not modelled: it belongs to whoever has the source.
+pub(crate) type LogFlag = core::sync::atomic::AtomicBool;
+
 /// What heaps are numbered from. Not modelled: a model has no process-wide state.
-pub(crate) type HeapNumber = core::sync::atomic::AtomicU64;
+pub(crate) type HeapNumber = bits64::AtomicU64;
 
 /// Owners of queues. Not modelled: the counting is std's, and a model is about what is counted.
 pub(crate) use alloc::sync::{Arc as QueueArc, Weak as QueueWeak};
@@ -61,5 +82,72 @@ mod model {
         pub(crate) fn is_empty(&self) -> bool {
             self.len() == 0
         }
+    }
+}
+
+/// A lock for what is rarely asked for. With std a `Mutex`; without it, the value goes through a queue of one: whoever
+/// takes it out has the lock.
+#[derive(Debug)]
+pub(crate) struct Lock<T>(lock::Inner<T>);
+
+#[cfg(all(feature = "std", not(loom)))]
+mod lock {
+    pub(super) type Inner<T> = std::sync::Mutex<T>;
+
+    impl<T> super::Lock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(Inner::new(value))
+        }
+
+        pub(crate) fn with<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+            // What a panic left is as good as anything for those who look.
+            change(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        }
+    }
+}
+
+#[cfg(loom)]
+mod lock {
+    pub(super) type Inner<T> = loom::sync::Mutex<T>;
+
+    impl<T> super::Lock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(Inner::new(value))
+        }
+
+        pub(crate) fn with<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+            change(&mut self.0.lock().unwrap())
+        }
+    }
+}
+
+#[cfg(all(not(feature = "std"), not(loom)))]
+mod lock {
+    pub(super) type Inner<T> = super::Queue<T>;
+
+    impl<T> super::Lock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            let queue = Inner::new();
+            queue.push(value);
+            Self(queue)
+        }
+
+        pub(crate) fn with<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+            let mut value = loop {
+                match self.0.pop() {
+                    Some(value) => break value,
+                    None => core::hint::spin_loop(),
+                }
+            };
+            let result = change(&mut value);
+            self.0.push(value);
+            result
+        }
+    }
+}
+
+impl<T: Default> Default for Lock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
     }
 }

@@ -12,23 +12,26 @@ mod edges;
 mod dynamic;
 mod ephemerons;
 pub(crate) mod field;
+mod findings;
 pub(crate) mod impls;
 mod inspector;
 mod links;
 mod liveness;
-mod recorder;
 mod sources;
 mod tracer;
+mod watcher;
 
 use crate::handle::{Gc, Weak};
 use crate::root::Root;
 
 pub use adapter::TraceWith;
+pub use cycle::Epoch;
 pub(crate) use cycle::{Destroyed, Era, Moment};
 pub(crate) use discarded::Discarded;
 pub use dynamic::TraceDyn;
 pub(crate) use edges::{EdgeStack, Spill};
 pub(crate) use ephemerons::{Ephemerons, RecordIndex};
+pub(crate) use findings::Recorded;
 pub use impls::Untraced;
 pub use inspector::Inspector;
 pub(crate) use inspector::{Place, Sink};
@@ -36,10 +39,10 @@ pub use links::Links;
 pub(crate) use links::{Link, Refile, Relinker};
 pub(crate) use liveness::During;
 pub use liveness::Liveness;
-pub(crate) use recorder::{Found, Recorder};
-pub use sources::{RootSource, roots};
+pub use sources::{RootLog, RootSource, roots};
 pub use tracer::Tracer;
 pub(crate) use tracer::{LOOK_AHEAD, Side};
+pub(crate) use watcher::Watcher;
 
 /// What can live in a heap.
 ///

@@ -1,12 +1,12 @@
-//! An allocator that says no at the n-th call, for every n: the heap refuses with the value unharmed, keeps what it
-//! has, and goes on once there is memory again.
+//! An allocator that fails at the n-th call, for every n: the heap returns the value unharmed, keeps its
+//! objects, and works again once there is memory.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg slotgc_table" cargo test --package slotgc --test alloc_fails
 //! ```
 //!
-//! Only the pages of a heap are refused here: no `Vec` of `alloc` survives a refusal, it ends the process through
-//! `handle_alloc_error`, and the heap's own tables are such. In the other backend pages come from the system and not
+//! Only allocations of pages fail here: when the allocation of a `Vec` fails, `handle_alloc_error` ends the
+//! process, and the heap's own tables are `Vec`s. In the other backend pages come from the system and not
 //! from the allocator.
 #![cfg(slotgc_table)]
 #![expect(unsafe_code, reason = "implements an allocator")]
@@ -145,7 +145,8 @@ impl World {
     }
 }
 
-/// A program that opens pages of two types, gives them back and takes them again; how many allocations were refused.
+/// A program that opens pages of two types, gives them back and takes them again; how many allocations were
+/// refused.
 fn program() -> usize {
     let (small, large) = (Vec::new(), Vec::new());
     let counted = Arc::new(());

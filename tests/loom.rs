@@ -1,15 +1,16 @@
-//! Models of the root set: every interleaving of a few operations on tiny heaps, and every value that a load
-//! may see under the C11 memory model, explored by loom.
+//! Models of the root set: loom explores every interleaving of a few operations on tiny heaps, and every
+//! value that a load may see under the C11 memory model.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg loom" cargo test --release --test loom
 //! ```
 //!
-//! What is shared between threads is the table of roots: `Root`s are cloned and dropped anywhere, also while a
-//! collection reads the table, and made by any thread that has a `&Heap`. A collection needs `&mut Heap`, so
-//! it never runs beside the making of a root.
+//! Threads share the table of roots: `Root`s are cloned and dropped on any thread, even while a collection
+//! reads the table, and made by any thread that has a `&Heap`. A collection needs `&mut Heap`, so it never
+//! runs while a root is made.
 //!
-//! Each model states its claim. Which of them fail when an ordering in `root.rs` is weakened is listed at the end.
+//! Each model states its claim. Which of them fail when an ordering in `root.rs` is weakened is listed at the
+//! end.
 #![cfg(loom)]
 
 use loom::sync::Arc;
@@ -96,7 +97,8 @@ fn the_last_of_two_clones_gives_the_entry_back_once() {
     });
 }
 
-/// Claim: roots made through `&Heap` while others are dropped never share an entry: each keeps its own object.
+/// Claim: roots made through `&Heap` while others are dropped never share an entry: each keeps its own
+/// object.
 #[test]
 fn a_root_made_while_others_are_dropped_has_an_entry_of_its_own() {
     model(|| {
@@ -173,8 +175,8 @@ fn two_threads_that_root_and_unroot_leave_no_root_behind() {
     });
 }
 
-/// Claim: roots made by two threads at once are all on the list of fresh ones, one of them in an entry that is on it
-/// from an earlier use: a minor collection, which reads that list alone, finds both.
+/// Claim: roots made by two threads at once are all on the list of fresh ones, one of them in an entry that
+/// is on it from an earlier use: a minor collection, which reads that list alone, finds both.
 #[test]
 fn roots_made_by_two_threads_are_seen_by_a_minor_collection() {
     model(|| {
@@ -220,10 +222,10 @@ fn a_tag_comes_out_of_its_queue_once_whoever_polls_and_when() {
 
 // Which models fail when `root.rs` is weakened by hand:
 //
-// | in    | weakened                                   | models that fail                                        |
+// | in | weakened | models that fail |
 // |---|---|---|
-// | `release`   | the exchange `Relaxed`               | `an_entry_put_back..`, `a_root_made..`, `two_threads..` |
-// | `release`   | gives the entry back at every drop   | `the_last_of_two..`, `two_threads..`                    |
-// | `take_free` | load and exchange of `free` `Relaxed`| `an_entry_put_back..`, `a_root_made..`, `two_threads..` |
-// | `take_free` | several takers at once               | `an_entry_put_back..`                                   |
-// | `take_free` | `taking` `Relaxed`                   | `an_entry_put_back..`                                   |
+// | `release` | the exchange `Relaxed` | `an_entry_put_back..`, `a_root_made..`, `two_threads..` |
+// | `release` | gives the entry back at every drop | `the_last_of_two..`, `two_threads..` |
+// | `take_free` | load and exchange of `free` `Relaxed` | `an_entry_put_back..`, `a_root_made..`, `two_threads..` |
+// | `take_free` | several takers at once | `an_entry_put_back..` |
+// | `take_free` | `taking` `Relaxed` | `an_entry_put_back..` |

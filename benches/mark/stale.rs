@@ -1,8 +1,8 @@
-//! One stale edge in a random graph, whose slot has a new tenant: the collection sees it and marks again, with
-//! the generation compared at each edge.
+//! One stale edge in a random graph, whose slot has a new tenant: the collection sees it and marks again,
+//! with the generation compared at each edge.
 //!
-//! The edge is in the object in the middle, so that a part of the first attempt, which is in vain, is in the time.
-//! In `stale_edge_known` the last collection met it too, and there is no first attempt.
+//! The edge is in the object in the middle, so that part of the first attempt, which is wasted, is included
+//! in the time. In `stale_edge_known` the last collection met the edge too, and there is no first attempt.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl Haunted {
         let mut heap = Heap::new();
         let nodes = build(&Graph::random(n), &mut heap);
         let root = heap.root(nodes[0]).expect("a living object");
-        // Among so many that their pages are empty afterwards, and used again before all others.
+        // One of many, so that their pages are empty afterwards and are the first to be reused.
         let dead: Vec<_> = (0..DEAD).map(|_| heap.alloc(Node::new(0))).collect();
         let stale = dead[DEAD / 2];
         assert_eq!(heap.collect().freed, DEAD);

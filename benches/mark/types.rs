@@ -1,8 +1,8 @@
 //! The same random graph with its objects spread over 1, 4 and 16 types, and with edges of unknown type.
 //!
-//! An edge knows the type of its target, as edges do in a program. So that one graph will do for any number of
-//! types, it is made for 16: edge `e` of an object of type `t` leads to one of type `(4 * t + e) % 16`. Numbers of
-//! types modulo 4, or 1, keep that rule.
+//! An edge knows the type of its target, as edges do in a program. One graph serves any number of types,
+//! because it is made for 16: edge `e` of an object of type `t` leads to one of type `(4 * t + e) % 16`.
+//! Numbers of types modulo 4, or 1, keep that rule.
 
 use std::marker::PhantomData;
 

@@ -1,7 +1,7 @@
 //! What apt-get says about the same files, and where that differs from what was found here.
 //!
 //! apt-get only simulates, and reads nothing of the machine but its configuration and the two files: no
-//! package lists, no cache. So it needs no rights and gives the same answer wherever the files are.
+//! package lists, no cache. So it needs no rights and returns the same answer wherever the files are.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -45,8 +45,8 @@ impl Comparison {
     }
 }
 
-/// Compares what would be removed here with what `apt-get autoremove` would remove. `database` is what `files`
-/// say.
+/// Compares what would be removed here with what `apt-get autoremove` would remove. `database` is what
+/// `files` say.
 pub(crate) fn compare(files: &Files, database: &Database, rules: &Rules) -> Answer {
     let output = match simulate(files, rules, &[]) {
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Answer::NotHere,

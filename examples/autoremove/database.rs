@@ -35,7 +35,7 @@ pub(crate) struct Installed {
     pub(crate) protected: bool,
     /// `Priority: required`.
     pub(crate) required: bool,
-    /// The user told dpkg to leave it as it is.
+    /// The user put it on hold.
     pub(crate) held: bool,
     pub(crate) provides: Vec<Relation>,
     pub(crate) wants: Vec<(Kind, Relation)>,

@@ -2,7 +2,7 @@
 //! its own to be there is a root. Everything that slotgc is used for is in this file.
 //!
 //! Invariant: `Graph::packages` has a weak handle for each package of the database, at the same position. A
-//! handle that gives nothing means that the package is not needed.
+//! handle that resolves to nothing means that the package is not needed.
 
 use std::cmp::Reverse;
 
@@ -39,8 +39,8 @@ impl Graph {
     pub(crate) fn build(database: &Database, edges: &[Vec<Edge>], reasons: &[Option<Reason>]) -> Self {
         let mut heap = Heap::new();
 
-        // A package can only name objects that exist: first all objects, then the edges between them. That the
-        // handles are on the stack meanwhile is fine, since nothing is freed before `collect` is called.
+        // A package can only name objects that exist: first all objects, then the edges between them. That
+        // the handles are on the stack meanwhile is fine, since nothing is freed before `collect` is called.
         let handles: Vec<Gc<Package>> = (0..database.packages.len())
             .map(|index| heap.alloc(Package { name: database.shown_name(index), needs: Vec::new() }))
             .collect();

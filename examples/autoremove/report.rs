@@ -1,4 +1,4 @@
-//! What is printed: plain text for somebody who sees it for the first time.
+//! What is printed: plain text for readers who see it for the first time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

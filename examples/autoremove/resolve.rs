@@ -3,11 +3,11 @@
 //!
 //! Everything is by position in `Database::packages`; the heap comes later.
 //!
-//! Two habits of apt are deliberately not copied, since they depend on the order of the stanzas; `--check` would
-//! show them as differences. A relation with an architecture and a version, `name:amd64 (<< 2)`, is sometimes
-//! held against the version of the package that provides the name instead of the version it provides. And an
-//! entry of extended_states without an architecture marks nothing if the first package that apt happens to know
-//! by that name is not installed.
+//! Two habits of apt are deliberately not copied, since they depend on the order of the stanzas; `--check`
+//! would show them as differences. A relation with an architecture and a version, `name:amd64 (<< 2)`, is
+//! sometimes held against the version of the package that provides the name instead of the version it
+//! provides. And an entry of extended_states without an architecture marks nothing if the first package that
+//! apt happens to know by that name is not installed.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};

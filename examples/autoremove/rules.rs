@@ -1,8 +1,9 @@
 //! The part of apt's configuration that decides what may be removed, and the kernels that apt protects.
 //!
-//! Read from `apt-config dump`; a machine without it gets what Debian ships. A pattern that cannot be compiled
-//! is left out, as apt does. `APT::Never-MarkAuto-Sections` is not here: when apt removes a metapackage it does
-//! mark what that needed as manually installed, but does not look again before the next run.
+//! Read from `apt-config dump`; a machine without it gets what Debian ships. A pattern that cannot be
+//! compiled is left out, as apt does. `APT::Never-MarkAuto-Sections` is not here: when apt removes a
+//! metapackage it does mark what that needed as manually installed, but does not look again before the next
+//! run.
 
 use std::collections::BTreeSet;
 use std::fs;

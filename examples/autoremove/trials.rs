@@ -1,7 +1,7 @@
 //! Altered copies of a database, for comparing with apt-get in more situations than one machine is in: other
 //! packages marked as automatic, some on hold, with and without `Recommends` and `Suggests`.
 //!
-//! The same number always gives the same copy of the same database.
+//! The same number always makes the same copy of the same database.
 
 use std::fs;
 use std::io;

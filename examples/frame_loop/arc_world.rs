@@ -1,7 +1,9 @@
-//! The game's world as it is done today: `Arc` to share, `Mutex` to change, and every cycle taken apart by hand.
+//! The game's world as it is done today: `Arc` to share, `Mutex` to change, and every cycle taken apart by
+//! hand.
 //!
-//! Each place where something leaves the world must know all cycles that go through it: here those are `despawn`,
-//! `set_goal`, `close_level`, the purge of the caches. What one forgets leaks for good, and nothing tells.
+//! Each place where something leaves the world must know all cycles that go through it: here those are
+//! `despawn`, `set_goal`, `close_level`, the purge of the caches. What one forgets leaks for good, and
+//! nothing tells.
 
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
@@ -373,7 +375,7 @@ impl ArcWorld {
         }
     }
 
-    /// Shuts the world down; gives how many objects stay in memory for ever.
+    /// Shuts the world down; returns how many objects stay in memory for ever.
     pub(crate) fn shut_down(mut self) -> usize {
         (0..LEVELS).for_each(|level| self.close_level(level));
         self.tidy();

@@ -1,10 +1,10 @@
 //! Is everything there that must be, and gone what must be gone? The naive answer: walk from the levels along
 //! every field, and compare with the heap.
 //!
-//! - What the walk comes to resolves, and so does a weak target among it.
-//! - A handle gives the same object for ever: a ledger keeps the number of each that was ever seen.
-//! - What the walk did not come to, and was in the heap, is dead two full cycles later. (Textures excepted: as long
-//!   as one resolves, the cache may give it out again. The audit at the end of the run counts them too.)
+//! - What the walk reaches resolves, and so does a weak target in it.
+//! - A handle resolves to the same object for ever: a ledger keeps the number of each that was ever seen.
+//! - What the walk did not reach, and was in the heap, is dead two full cycles later. (Textures excepted: as
+//!   long as one resolves, the cache may give it out again. The audit at the end of the run counts them too.)
 //! - Right after a cycle no weak map holds an entry of the dead.
 
 use slotgc::{AnyGc, Gc, GcMap, GcSet, Heap, Trace, Weak};
@@ -19,7 +19,7 @@ pub(crate) trait Thing: Trace {
     fn fields(&self, walk: &mut Walk<'_>);
 }
 
-/// An object that was come to, and the walk along its fields.
+/// An object that the walk reached, and the walk along its fields.
 type Ahead<'a> = (AnyGc, fn(&mut Walk<'a>, AnyGc));
 
 /// From the roots to everything that they reach.

@@ -1,7 +1,7 @@
 //! What happens in the game: the same in every mode, whoever manages the memory.
 //!
-//! Invariant: what `Game` does depends on the seed alone, never on what a [`World`] answers, so that all modes do
-//! the same work and end in the same state. Objects are addressed by their place in a level.
+//! Invariant: what `Game` does depends on the seed alone, never on what a [`World`] answers, so that all
+//! modes do the same work and end in the same state. Objects are addressed by their place in a level.
 
 use slotgc::{CollectStats, StepReport};
 
@@ -9,7 +9,8 @@ use slotgc::{CollectStats, StepReport};
 pub(crate) const LEVELS: usize = 8;
 /// Entities in a sector, the parts that levels are divided into.
 pub(crate) const SECTOR: usize = 64;
-/// An entity comes with two goals, an inventory, two items, a listener, and every fourth with a script's memory.
+/// An entity comes with two goals, an inventory, two items, a listener, and every fourth with a script's
+/// memory.
 const OBJECTS_FOR_4_ENTITIES: usize = 29;
 /// Frames that a level takes to load, bit by bit.
 const LOADING_FRAMES: usize = 100;
@@ -80,7 +81,7 @@ pub(crate) trait World {
     /// Puts an entity at a place: at the end of its level, or in the place of another one, which despawns.
     fn spawn(&mut self, at: Place, new: &Spawn);
     fn retarget(&mut self, of: Place, to: Place);
-    /// Gives an entity another goal for one that it had.
+    /// Replaces one of an entity's goals.
     fn set_goal(&mut self, of: Place, which: usize, serial: u64);
     /// Two entities exchange an item.
     fn trade(&mut self, a: Place, b: Place, which: usize);

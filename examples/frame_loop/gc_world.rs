@@ -1,8 +1,8 @@
 //! The game's world in a heap of slotgc.
 //!
 //! Levels are the roots. Everything else is held by a level, or weakly by nobody: goals and inventories know
-//! their entity, listeners both of theirs, items their inventory, a script's memory the entity that is the key it
-//! is found by. Nothing is ever taken apart by hand: closing a level drops its root.
+//! their entity, listeners both of theirs, items their inventory, a script's memory the entity that is the
+//! key it is found by. Nothing is ever taken apart by hand: closing a level drops its root.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -164,7 +164,7 @@ impl GcWorld {
         self.heap[tells].hearing = Some(listener);
     }
 
-    /// The entity is in nobody's way any more. That is all: no cycle is taken apart.
+    /// The entity is removed from the lists. That is all: no cycle is broken by hand.
     fn despawn(&mut self, old: Gc<Entity>, previous: Option<Gc<Entity>>) {
         if let Some((previous, others)) = previous.and_then(|previous| self.heap.split_mut(previous)) {
             previous.listeners.retain(|listener| others[*listener].tells != old);

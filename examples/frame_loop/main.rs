@@ -1,7 +1,7 @@
-//! A game world at 60 Hz: 200 000 long-lived objects with weak targets, goals, inventories, event listeners in
-//! cycles; each frame 5000 short-lived objects and 2000 changed edges between old ones; a texture cache in a
-//! `WeakValueMap`, the state of scripts in a `WeakKeyMap`; levels that load and unload. How long does the game stand
-//! still for memory to be freed?
+//! A game world at 60 Hz: 200 000 long-lived objects with weak targets, goals, inventories, event listeners
+//! in cycles; each frame 5000 short-lived objects and 2000 changed edges between old ones; a texture cache in
+//! a `WeakValueMap`, the state of scripts in a `WeakKeyMap`; levels that load and unload. How long does the
+//! game stand still for memory to be freed?
 //!
 //! ```text
 //! cargo run --release --example frame_loop                       # all modes side by side
@@ -10,8 +10,9 @@
 //! ```
 //!
 //! The game is in `game.rs`, and does the same in all modes. `gc_world.rs` is its world in a heap of slotgc,
-//! `arc_world.rs` the same with `Arc` and `Mutex`, where every cycle must be taken apart by hand. `audit.rs` checks that
-//! nothing reachable is lost and that nothing unreachable outlives two cycles; if not, the program panics.
+//! `arc_world.rs` is the same with `Arc` and `Mutex`, where every cycle must be broken by hand. `audit.rs`
+//! checks that nothing reachable is lost and that nothing unreachable outlives two cycles; if not, the
+//! program panics.
 
 mod arc_world;
 mod arguments;

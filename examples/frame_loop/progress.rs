@@ -1,4 +1,4 @@
-//! A line on standard error that says how far the program is, if somebody is looking.
+//! A line on standard error that shows the progress, if standard error is a terminal.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
@@ -14,7 +14,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Of so many frames. Nothing is shown unless standard error is a terminal.
+    /// For this many frames. Nothing is shown unless standard error is a terminal.
     pub(crate) fn new(all: usize) -> Self {
         Self { is_shown: io::stderr().is_terminal(), played: Cell::new(0), all }
     }

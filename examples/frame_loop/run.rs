@@ -1,7 +1,8 @@
 //! Plays the game in one mode, and measures.
 //!
-//! Frames run back to back, nobody waits for the next sixtieth of a second: a frame takes what the game takes and
-//! what freeing memory takes. Checks and bookkeeping are not part of a frame, nor are waits for a core.
+//! Frames run back to back, without waiting for the next sixtieth of a second: the time of a frame is that of
+//! the game plus that of freeing memory. Checks and bookkeeping are not part of a frame, nor are waits for a
+//! core.
 
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ pub(crate) struct Run {
     pub(crate) end: End,
 }
 
-/// What only one kind of world can tell.
+/// What only one kind of world can report.
 pub(crate) enum End {
     Gc {
         /// Before the first frame, and after the last.

@@ -1,4 +1,5 @@
-//! Made-up bits through every call that takes a handle: each gives the object with these very bits, or nothing.
+//! Made-up bits through every call that takes a handle: each resolves to the object with these very bits, or
+//! nothing.
 #![no_main]
 use libfuzzer_sys::fuzz_target;
 use slotgc::{AnyGc, Budget, DeathQueue, Gc, Graveyard, Heap, Root, Trace, Weak, WeakKeyMap, WeakSet};

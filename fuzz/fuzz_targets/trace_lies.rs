@@ -1,4 +1,5 @@
-//! `Trace` that reports too little, too much, foreign, stale and made-up edges, with steps and minors between.
+//! `Trace` that reports too little, too much, foreign, stale and made-up edges, with steps and minors
+//! between.
 #![no_main]
 use libfuzzer_sys::fuzz_target;
 use slotgc::{AnyGc, Budget, Gc, Heap, Trace, Tracer, Weak};

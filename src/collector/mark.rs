@@ -44,6 +44,8 @@ pub(crate) struct TraceOps {
     drain: fn(&mut Marker, &Store, u16),
     /// Traces one object.
     trace: fn(&Store, RawHandle, &mut Tracer<'_>),
+    /// What an object owns outside of its slot.
+    owned: fn(&Store, RawHandle) -> usize,
     /// Prunes an object's weak collections and gives the number of entries removed.
     prune: fn(&mut Store, RawHandle, Pruning<'_>) -> Pruned,
 }
@@ -69,7 +71,7 @@ pub(crate) struct Pruned {
 
 impl TraceOps {
     pub(crate) fn of<T: Trace>() -> Self {
-        Self { drain: drain::<T>, trace: trace::<T>, prune: prune::<T> }
+        Self { drain: drain::<T>, trace: trace::<T>, owned: owned::<T>, prune: prune::<T> }
     }
 }
 
@@ -88,9 +90,15 @@ pub(crate) struct Marker {
     traced: usize,
     /// How many of them for the second time or more.
     traced_again: usize,
-    /// Entries of the root table that are yet to be looked at.
+    /// Words of the root table that are yet to be looked at.
     roots: Range<usize>,
     is_minor: bool,
+    /// Whether the root source was asked in this cycle.
+    source: Asked,
+    /// Steps in which nothing was left but what the program did meanwhile, and that was too much.
+    attempts: u32,
+    /// What was left in the last of them.
+    left: usize,
     /// Whether marking is exact from the start: a stale edge met a tenant in the last full collection, so one is
     /// likely to again.
     expect_tenants: bool,
@@ -102,6 +110,20 @@ pub(crate) struct Marker {
     widening: usize,
     /// Memory for the length of one prune.
     scratch: SyncWrapper<Bump>,
+}
+
+/// So much of what the program did meanwhile is caught up with in one go.
+const SOME: usize = 64;
+
+/// So many steps try to catch up within their budgets.
+const ATTEMPTS: u32 = 4;
+
+/// Whether a cycle asked the root source.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+enum Asked {
+    #[default]
+    Never,
+    Before,
 }
 
 /// A queue, and how many lines to ask for when an object of its type enters it.
@@ -170,7 +192,7 @@ impl Marker {
     fn restart(&mut self, store: &mut Store, pools: &mut [Pool], roots: &RootTable) {
         self.reset(store);
         self.is_minor = false;
-        self.roots = 0..roots.entries_len();
+        self.roots = 0..roots.words_len();
         self.side.unguarded.clear();
         store.forget_dirty();
         pools.iter_mut().for_each(|pool| pool.begin_major(store));
@@ -210,6 +232,20 @@ impl Marker {
         self.traced = 0;
         self.traced_again = 0;
         self.pruned_owners = 0;
+        self.source = Asked::Never;
+        self.side.owned = 0;
+        self.attempts = 0;
+        self.left = usize::MAX;
+    }
+
+    /// Whether any object that was traced had a weak collection.
+    pub(crate) fn knows_weak_collections(&self) -> bool {
+        self.side.weak_collections > 0
+    }
+
+    /// What the objects own that were reached, outside of their slots.
+    pub(crate) fn owned(&self) -> usize {
+        self.side.owned
     }
 
     /// How many objects were reached.
@@ -229,8 +265,12 @@ impl Marker {
         meter: &mut Meter<'_>,
     ) -> bool {
         pools.iter_mut().for_each(Pool::note_made);
-        self.trace_source(store, source);
-        let mut saw_unguarded = false;
+        // Asked in this call: since then nothing changed, so it has nothing new.
+        let mut is_source_known = self.source == Asked::Never;
+        if is_source_known {
+            self.ask(store, source);
+        }
+        let (mut saw_unguarded, mut was_patient) = (false, false);
         loop {
             let ran_dry = match self.side.gathering {
                 false => self.follow(ops, store, meter),
@@ -239,13 +279,14 @@ impl Marker {
             if !self.side.gathering && !self.side.tenants.is_empty() {
                 match self.is_minor {
                     // It lives until the next full collection finds out.
-                    true => self.spare_tenants(store),
+                    true => self.spare_tenants(ops, store),
                     false => {
                         self.restart(store, pools, roots);
                         // What tables know of the cycle's marking is void.
                         self.side.era = self.side.era.again();
                         self.side.gathering = true;
-                        self.trace_source(store, source);
+                        self.ask(store, source);
+                        is_source_known = true;
                     }
                 }
             } else if !ran_dry {
@@ -255,17 +296,35 @@ impl Marker {
                     self.side.unfinished.push(raw);
                     return false;
                 }
-                self.resumes = self.regray(store, raw) && meter.is_timed();
-            } else if self.roots.is_empty() && self.catch_up(store, pools, roots, meter) == 0 {
-                if saw_unguarded || self.side.unguarded.is_empty() {
-                    break;
+                self.resumes = self.regray(ops, store, raw) && meter.is_timed();
+            } else if !self.roots.is_empty() {
+                if meter.is_spent() {
+                    return false;
                 }
-                saw_unguarded = true;
-                meter.grant(self.regray_unguarded(store));
-            } else if meter.is_spent() {
-                return false;
-            } else {
                 self.trace_roots(store, roots, meter);
+            } else {
+                let found = self.catch_up(ops, store, pools, roots, meter);
+                if found == 0 {
+                    if !mem::replace(&mut is_source_known, true) {
+                        self.ask(store, source);
+                    } else if saw_unguarded || self.side.unguarded.is_empty() {
+                        break;
+                    } else {
+                        saw_unguarded = true;
+                        meter.grant(self.regray_unguarded(ops, store));
+                    }
+                } else if found < SOME {
+                    // So small a remainder is never left to the next step.
+                    meter.grant(found);
+                } else {
+                    if !mem::replace(&mut was_patient, true) {
+                        let made: usize = pools.iter().map(Pool::made_len).sum();
+                        self.be_patient(store.dirty_len() + made + roots.fresh_len(), meter);
+                    }
+                    if meter.is_spent() {
+                        return false;
+                    }
+                }
             }
         }
         // What still waits has a dead key.
@@ -286,8 +345,28 @@ impl Marker {
         };
     }
 
-    fn trace_source(&mut self, store: &Store, source: &dyn RootSource) {
-        self.trace_with(store, |tracer| source.trace_roots(tracer));
+    /// Nothing is left but what the program did since the cycle began, and that is much. It may go on doing so: from some step
+    /// that comes here on, each may do twice as much beyond its budget as the one before. However much the program does
+    /// between two steps, one of them catches up, so the number of steps is bounded by the size of the heap and the logarithm
+    /// of what one frame changes.
+    fn be_patient(&mut self, left: usize, meter: &mut Meter<'_>) {
+        if left < mem::replace(&mut self.left, left) {
+            // It becomes less by itself.
+            return;
+        }
+        self.attempts += 1;
+        if let Some(doublings) = self.attempts.checked_sub(ATTEMPTS) {
+            meter.grant(SOME << doublings.min(40));
+        }
+    }
+
+    /// Asks the root source: for everything at first, then for what it holds anew.
+    fn ask(&mut self, store: &Store, source: &dyn RootSource) {
+        let asked = mem::replace(&mut self.source, Asked::Before);
+        self.trace_with(store, |tracer| match asked {
+            Asked::Never if !tracer.era().is_minor => source.trace_roots(tracer),
+            _ => source.trace_changed_roots(tracer),
+        });
     }
 
     fn trace_with(&mut self, store: &Store, trace: impl FnOnce(&mut Tracer<'_>)) {
@@ -301,70 +380,88 @@ impl Marker {
     /// Some of the roots that there were when marking began.
     fn trace_roots(&mut self, store: &Store, roots: &RootTable, meter: &mut Meter<'_>) {
         const UNIT: usize = 8;
-        let len = self.roots.len().min(meter.quota().saturating_mul(UNIT)).min(1024);
-        let some = self.roots.start..self.roots.start + len;
-        self.roots.start = some.end;
+        /// Words without a root that count as one object traced.
+        const WORDS: usize = 64;
+        let most = meter.quota().saturating_mul(UNIT).min(1024);
+        let (mut len, start) = (0, self.roots.start);
+        let mut words = mem::take(&mut self.roots);
         self.trace_with(store, |tracer| {
-            roots.in_entries(some).for_each(|raw| tracer.edge_any(AnyGc::from_raw(raw)));
+            while len < most && words.start - start < most * WORDS {
+                let Some(word) = words.next() else { break };
+                roots.in_word(word).for_each(|raw| {
+                    tracer.edge_any(AnyGc::from_raw(raw));
+                    len += 1;
+                });
+            }
         });
-        meter.spend(len.div_ceil(UNIT));
+        meter.spend(len.div_ceil(UNIT) + (words.start - start).div_ceil(WORDS));
+        self.roots = words;
     }
 
-    /// What the program did since: roots that it made, objects that it made or changed. Gives how many objects are
-    /// to be traced for that.
+    /// Some of what the program did since: roots that it made, objects that it made or changed. Returns how much, at most
+    /// `SOME`; zero if there is nothing more.
     fn catch_up(
         &mut self,
+        ops: &[TraceOps],
         store: &mut Store,
         pools: &mut [Pool],
         roots: &RootTable,
         meter: &mut Meter<'_>,
     ) -> usize {
-        /// At most so many in one go. A remainder not larger than that is never left to the next step, so marking
-        /// comes to its end though each step changes something.
-        const SOME: usize = 64;
-        let mut len = 0;
+        /// Handles looked at in vain that count as one object traced.
+        const UNIT: usize = 2;
+        let (mut len, mut in_vain) = (0, 0);
         self.trace_with(store, |tracer| {
-            while let Some(raw) = roots.next_fresh() {
-                let white = tracer.store.is_white_handle(raw);
+            while len < SOME {
+                let Some(raw) = roots.next_fresh() else { break };
+                in_vain += usize::from(tracer.store.color_any(raw) != Color::White);
                 tracer.edge_any(AnyGc::from_raw(raw));
-                len += usize::from(white);
-                if len >= SOME {
-                    break;
-                }
+                len += 1;
             }
         });
-        store.prefetch_dirty(SOME);
+        store.prefetch_dirty(SOME - len);
         while len < SOME {
             let Some(raw) = store.next_dirty() else { break };
             // It may be on the list for several changes, and was perhaps traced after all of them.
             if store.color_any(raw) == Color::Reached && store.take_change(raw) {
-                self.gray_again(store, raw);
-                len += 1;
+                self.gray_again(ops, store, raw);
+            } else {
+                in_vain += 1;
             }
+            len += 1;
         }
         for pool in pools {
             while len < SOME {
                 let Some(made) = pool.next_made() else { break };
-                pool.each_made(store, made, &mut |raw| len += usize::from(self.regray(store, raw)));
+                pool.each_made(store, made, &mut |raw| {
+                    self.regray(ops, store, raw);
+                    len += 1;
+                });
             }
         }
-        if len < SOME {
-            meter.grant(len);
-        }
-        len
+        meter.spend(in_vain / UNIT);
+        len.min(SOME)
+    }
+
+    /// Objects that an empty minor collection has to look at all the same: those that change past the write barrier.
+    pub(crate) fn unguarded_len(&self) -> usize {
+        self.side.unguarded.len()
     }
 
     /// Has a reached object traced once more; `false` if it is gone, or not reached so far.
-    fn regray(&mut self, store: &Store, raw: RawHandle) -> bool {
+    fn regray(&mut self, ops: &[TraceOps], store: &Store, raw: RawHandle) -> bool {
         let is_reached = store.color_any(raw) == Color::Reached;
         if is_reached {
-            self.gray_again(store, raw);
+            self.gray_again(ops, store, raw);
         }
         is_reached
     }
 
-    fn gray_again(&mut self, store: &Store, raw: RawHandle) {
+    fn gray_again(&mut self, ops: &[TraceOps], store: &Store, raw: RawHandle) {
         self.traced_again += 1;
+        // It will be added again.
+        let owned = (ops[store.pool_of(raw.granule()) as usize].owned)(store, raw);
+        self.side.owned = self.side.owned.saturating_sub(owned);
         if self.side.gathering {
             store.put_white_back(raw);
             self.side.gathered.push(raw);
@@ -374,17 +471,17 @@ impl Marker {
     }
 
     /// Objects that change past the barrier are traced again when all else is done. They say so again then.
-    fn regray_unguarded(&mut self, store: &Store) -> usize {
+    fn regray_unguarded(&mut self, ops: &[TraceOps], store: &Store) -> usize {
         let mut unguarded = mem::take(&mut self.side.unguarded);
         unguarded.sort_unstable();
         unguarded.dedup();
-        unguarded.into_iter().filter(|raw| self.regray(store, *raw)).count()
+        unguarded.into_iter().filter(|raw| self.regray(ops, store, *raw)).count()
     }
 
     /// The later tenant of a slot that a stale edge names lost its white bit: it counts as reached.
-    fn spare_tenants(&mut self, store: &Store) {
+    fn spare_tenants(&mut self, ops: &[TraceOps], store: &Store) {
         for raw in mem::take(&mut self.side.tenants) {
-            self.regray(store, raw);
+            self.regray(ops, store, raw);
         }
     }
 
@@ -462,9 +559,12 @@ impl Marker {
     /// larger slice of it is traced the next time, so that the object is not traced too often.
     fn widen(&mut self, entries: usize, time: Duration) {
         const ENTRY: Duration = Duration::from_nanos(200);
-        const MOST: usize = 63;
+        const MOST: usize = 15;
         if entries > 0 && time > ENTRY * u32::try_from(entries).unwrap_or(u32::MAX) {
             self.widening = (2 * self.widening + 1).min(MOST);
+        } else {
+            // Perhaps the system had taken the processor away.
+            self.widening /= 2;
         }
     }
 
@@ -559,6 +659,9 @@ fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
             continue;
         };
         taken += 1;
+        if T::OWNS {
+            tracer.side.owned = tracer.side.owned.saturating_add(object.owned_bytes());
+        }
         if T::NEEDS_TRACE {
             tracer.current = raw;
             object.trace(&mut tracer);
@@ -572,8 +675,16 @@ fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
     queues[pool as usize].queue = Some(queue);
 }
 
+/// What an object owns.
+fn owned<T: Trace>(store: &Store, raw: RawHandle) -> usize {
+    if T::OWNS { store.look().get::<T>(raw).map_or(0, T::owned_bytes) } else { 0 }
+}
+
 fn trace<T: Trace>(store: &Store, raw: RawHandle, tracer: &mut Tracer<'_>) {
     if let Some((object, _)) = store.look().get_to_trace::<T>(raw) {
+        if T::OWNS {
+            tracer.side.owned = tracer.side.owned.saturating_add(object.owned_bytes());
+        }
         object.trace(tracer);
     }
 }

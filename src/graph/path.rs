@@ -3,7 +3,6 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::any::TypeId;
 use core::fmt::{self, Write};
 
 use hashbrown::HashMap;
@@ -12,7 +11,8 @@ use crate::graph::schema::TypeOps;
 use crate::handle::{RawHandle, ShortName};
 use crate::pool::Pool;
 use crate::store::Store;
-use crate::trace::{Found, Place, Recorder, Sink};
+use crate::tag::Tag;
+use crate::trace::{Place, Recorded, Sink, Watcher};
 use crate::weak::Fixed;
 
 /// A shortest way from one of the starts to the target: `Level 3v1 .mobs[0] -> Mob 4v1`.
@@ -64,7 +64,7 @@ fn parents(
             queue.push(*start);
         }
     }
-    let mut recorder = Recorder::new();
+    let mut watcher = Watcher::new();
     let mut next = 0;
     while let Some(raw) = queue.get(next).copied() {
         next += 1;
@@ -72,8 +72,9 @@ fn parents(
             break;
         }
         let Some(ops) = ops_of(store, types, raw) else { continue };
-        for found in recorder.record(|tracer| (ops.trace)(store, raw, tracer)) {
-            let Found::Edge(edge) = found else { continue };
+        watcher.watch(|tracer| (ops.trace)(store, raw, tracer));
+        for found in watcher.drain() {
+            let Recorded::Edge(edge, _) = found else { continue };
             if !edge.is_null() && store.is_alive_any(edge) && !parents.contains_key(&edge) {
                 parents.insert(edge, Some(raw));
                 queue.push(edge);
@@ -111,15 +112,15 @@ impl Sink for Finder {
         self.place.truncate(end);
     }
 
-    fn edge(&mut self, target: RawHandle, _: Option<TypeId>) {
+    fn edge(&mut self, target: RawHandle, _: Tag) {
         if target == self.target && self.found.is_none() {
             self.found = Some(self.place.replace(END, ""));
         }
     }
 
-    fn weak(&mut self, _: RawHandle, _: Option<TypeId>) {}
+    fn weak(&mut self, _: RawHandle, _: Tag) {}
 
-    fn enter_ephemeron(&mut self, _: RawHandle, _: Option<TypeId>) {}
+    fn enter_ephemeron(&mut self, _: RawHandle, _: Tag) {}
 
     fn leave_ephemeron(&mut self) {}
 

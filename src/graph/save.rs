@@ -6,7 +6,6 @@
 //! a granule, and objects go from the heap into the format one by one.
 
 use alloc::vec::Vec;
-use core::cell::RefCell;
 use core::fmt;
 
 use serde::ser::{SerializeSeq, SerializeStruct};
@@ -176,7 +175,7 @@ impl Serialize for Roots<'_> {
 #[cfg(feature = "std")]
 std::thread_local! {
     /// What is being saved on this thread: weak collections leave out the rest, and have no other way to know.
-    static SAVED: RefCell<Option<Arc<Marks>>> = const { RefCell::new(None) };
+    static SAVED: core::cell::RefCell<Option<Arc<Marks>>> = const { core::cell::RefCell::new(None) };
 }
 
 /// For as long as this lives, weak collections write only entries that are saved.

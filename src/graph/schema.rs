@@ -8,6 +8,7 @@ use core::marker::PhantomData;
 use crate::geometry::Granule;
 use crate::handle::RawHandle;
 use crate::store::Store;
+use crate::tag::Tag;
 use crate::trace::{Inspector, Sink, Trace, Tracer};
 
 /// The types of a graph, each with a name that stays the same when the type is renamed or moved: what
@@ -46,6 +47,7 @@ pub(crate) struct TypeOps {
     pub(crate) name: &'static str,
     pub(crate) type_name: &'static str,
     id: TypeId,
+    pub(crate) tag: Tag,
     pub(crate) needs_trace: bool,
     /// Whether a page is one of the type's.
     pub(crate) is_page_of: fn(&Store, Granule) -> bool,
@@ -61,6 +63,7 @@ impl TypeOps {
             name,
             type_name: type_name::<T>(),
             id: TypeId::of::<T>(),
+            tag: Tag::of::<T>(),
             needs_trace: T::NEEDS_TRACE,
             is_page_of: |store, granule| store.look().generation::<T>(granule).is_some(),
             trace: |store, raw, tracer| {

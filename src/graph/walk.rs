@@ -3,6 +3,7 @@
 //! Beside the heap it takes a bit a granule, and eight bytes for each object found and not yet followed. Only entries of
 //! ephemeron tables whose key was not reached so far take more.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use hashbrown::HashMap;
@@ -12,9 +13,10 @@ use crate::graph::schema::TypeOps;
 use crate::handle::RawHandle;
 use crate::pool::Pool;
 use crate::store::Store;
+use crate::tag::Tag;
 #[cfg(feature = "serde")]
 use crate::trace::RootSource;
-use crate::trace::{EdgeStack, Found, Recorder, Spill};
+use crate::trace::{EdgeStack, Recorded, Spill, Watcher};
 use crate::weak::Fixed;
 
 /// Why a walk ended early: at this object.
@@ -35,7 +37,6 @@ struct Waiting {
 
 pub(crate) struct Walk<'a> {
     store: &'a Store,
-    pools: &'a [Pool],
     types: &'a [TypeOps],
     /// The number of each pool's type in the schema, as far as it was looked for.
     of_pools: Vec<Option<Option<usize>>>,
@@ -43,28 +44,26 @@ pub(crate) struct Walk<'a> {
     stack: EdgeStack,
     spill: Spill,
     waiting: HashMap<RawHandle, Vec<Waiting>, Fixed>,
-    recorder: Recorder,
+    watcher: Watcher,
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(store: &'a Store, pools: &'a [Pool], types: &'a [TypeOps]) -> Self {
+    pub(crate) fn new(store: &'a Store, pools: &[Pool], types: &'a [TypeOps]) -> Self {
         Self {
             store,
-            pools,
             types,
-            of_pools: Vec::new(),
+            of_pools: vec![None; pools.len()],
             marks: Marks::default(),
             stack: EdgeStack::default(),
             spill: Spill::default(),
             waiting: HashMap::default(),
-            recorder: Recorder::new(),
+            watcher: Watcher::new(),
         }
     }
 
     /// The number of the object's type in the schema.
     pub(crate) fn type_of(&mut self, raw: RawHandle) -> Option<usize> {
         let pool = usize::from(self.store.pool_of(raw.granule()));
-        self.of_pools.resize(self.pools.len(), None);
         let (store, types) = (self.store, self.types);
         *self.of_pools[pool]
             .get_or_insert_with(|| types.iter().position(|ops| (ops.is_page_of)(store, raw.granule())))
@@ -74,21 +73,37 @@ impl<'a> Walk<'a> {
     /// the key of an ephemeron, which waits for that.
     #[cfg(feature = "serde")]
     pub(crate) fn report(&mut self, source: &dyn RootSource) -> Result<Vec<RawHandle>, Stop> {
-        let mut handles = Vec::new();
+        self.watcher.watch(|tracer| source.trace_roots(tracer));
+        let findings = self.watcher.take();
+        let mut handles = Vec::with_capacity(findings.most());
         let mut keys = Vec::new();
-        for found in self.recorder.record(|tracer| source.trace_roots(tracer)) {
+        for found in findings {
             match found {
-                Found::Edge(raw) if keys.is_empty() => handles.push(raw),
-                Found::Edge(raw) => {
+                Recorded::Edge(raw, of) if keys.is_empty() => handles.push(self.of(raw, of)),
+                Recorded::Edge(raw, of) => {
                     // Nothing is reached so far.
+                    let raw = self.of(raw, of);
                     self.wait(raw, keys.clone());
                 }
-                Found::Gap => return Err(Stop::SourceLocked),
-                Found::Ephemeron(key) => keys.push(key),
-                Found::EndOfEphemeron => drop(keys.pop()),
+                Recorded::Ephemeron(key, of) => keys.push(self.of(key, of)),
+                Recorded::EndOfEphemeron => drop(keys.pop()),
+                Recorded::Gap => return Err(Stop::SourceLocked),
             }
         }
         Ok(handles)
+    }
+
+    /// The handle if its object is of this type, else null: a handle of made-up bits may lead to another one, which it
+    /// does not name.
+    fn of(&mut self, raw: RawHandle, of: Tag) -> RawHandle {
+        if of == Tag::NONE || raw.is_null() || !self.store.is_alive_any(raw) {
+            return raw;
+        }
+        let is_of = match self.type_of(raw) {
+            Some(index) => self.types[index].tag == of,
+            None => !self.types.iter().any(|ops| ops.tag == of),
+        };
+        if is_of { raw } else { RawHandle::NULL }
     }
 
     /// The object is reached, if there is one. What waits for it is too.
@@ -157,22 +172,25 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let store = self.store;
-            let mut findings = self.recorder.record(|tracer| (ops.trace)(store, raw, tracer));
+            self.watcher.watch(|tracer| (ops.trace)(store, raw, tracer));
+            let mut findings = self.watcher.take();
             keys.clear();
             for found in &mut findings {
                 match found {
-                    Found::Gap => return Err(Stop::Locked(raw)),
-                    Found::Ephemeron(key) => keys.push(key),
-                    Found::EndOfEphemeron => drop(keys.pop()),
-                    Found::Edge(edge) if keys.is_empty() => self.reach(edge, is_left_out),
-                    Found::Edge(edge) => {
-                        if let Some(edge) = self.wait(edge, keys.clone()) {
+                    Recorded::Edge(edge, _) if self.marks.contains(edge.granule()) && keys.is_empty() => {}
+                    Recorded::Edge(edge, of) => {
+                        let edge = self.of(edge, of);
+                        let edge = if keys.is_empty() { Some(edge) } else { self.wait(edge, keys.clone()) };
+                        if let Some(edge) = edge {
                             self.reach(edge, is_left_out);
                         }
                     }
+                    Recorded::Ephemeron(key, of) => keys.push(self.of(key, of)),
+                    Recorded::EndOfEphemeron => drop(keys.pop()),
+                    Recorded::Gap => return Err(Stop::Locked(raw)),
                 }
             }
-            self.recorder.give_back(findings);
+            self.watcher.give_back(findings);
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::config::{Cause, Dead};
 use crate::geometry::Geometry;
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
+use crate::heap::load::owned;
 use crate::heap::{Heap, Others};
 use crate::panics::Panics;
 use crate::pool::Pool;
@@ -203,8 +204,10 @@ impl Heap {
     /// assert!(heap.is_alive(&root));
     /// ```
     #[must_use = "dropping the root unroots the object at once"]
+    #[track_caller]
     pub fn root<H: Handle>(&self, h: H) -> Option<Root<H::Target>> {
-        Some(Root::new(&self.roots, self.upgrade(self.local(h))?))
+        let gc = self.upgrade(self.local(h))?;
+        Some(Root::new(&self.roots, gc))
     }
 
     /// The handle with its type, if the object is of that type and still there. O(1).
@@ -253,14 +256,18 @@ impl Heap {
         let is_watched = self.store.is_watched(raw);
         let is_young = self.is_young(raw);
         let (value, vacated) = self.store.take::<H::Target>(raw)?;
+        self.load.destroy(0, self.collector.knows_weak_collections());
         self.count_dead(raw, vacated, Geometry::<H::Target>::SLOT_BYTES, is_young);
+        let mut panics = Panics::default();
+        if H::Target::OWNS {
+            panics.run_once(|_| self.load.destroy(owned(&value), false));
+        }
         if is_watched {
-            let mut panics = Panics::default();
             let mourning = self.mourn_destroyed(raw);
             mourning.give_up_burials(self);
             mourning.tell(self, &mut panics);
-            panics.raise();
         }
+        panics.raise();
         Some(value)
     }
 
@@ -292,6 +299,7 @@ impl Heap {
             return false;
         };
         self.count_dead(raw, vacated, slot_bytes, is_young);
+        self.load.destroy(0, self.collector.knows_weak_collections());
         let mourning = is_watched.then(|| self.mourn_destroyed(raw));
         if let Some(mourning) = &mourning {
             mourning.bury(self);
@@ -305,6 +313,7 @@ impl Heap {
             }
             false
         });
+        self.settle_owned();
         if let Some(mourning) = mourning {
             mourning.tell(self, &mut panics);
         }

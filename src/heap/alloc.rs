@@ -4,6 +4,7 @@ use crate::config::{AllocError, Limit, Refusal};
 use crate::geometry::Geometry;
 use crate::handle::{Gc, RawHandle};
 use crate::heap::access::barrier;
+use crate::heap::load::{Load, owned};
 use crate::heap::{Counts, Heap};
 use crate::pool::Pool;
 use crate::root::{Root, RootTable};
@@ -78,7 +79,8 @@ impl Heap {
         }
     }
 
-    /// Makes an object; at a limit collects once and tries again. What the value refers to is kept alive (its
+    /// Makes an object; at a limit collects and tries again: only what was made since the last collection if that frees
+    /// enough, so that a heap that is nearly full of living objects does not pay for all of them each time. What the value refers to is kept alive (its
     /// weak collections are first pruned by the next collection).
     ///
     /// Inside a callback it does not collect. If the collection panics, the value is dropped.
@@ -101,15 +103,29 @@ impl Heap {
         value: T,
         roots: &dyn RootSource,
     ) -> Result<Gc<T>, AllocError<T>> {
-        self.try_alloc(value).or_else(|refused| {
-            if self.is_telling() {
-                return Err(refused);
-            }
+        let refused = match self.try_alloc(value) {
+            Ok(gc) => return Ok(gc),
+            Err(refused) if self.is_telling() => return Err(refused),
+            Err(refused) => refused,
+        };
+        // Near a limit this comes again and again. What was made since the last collection is likely to be garbage, and a
+        // minor collection costs that alone.
+        let young = self.pacer.young(self.allocated());
+        let refused = if young > 0 && young < self.counts.objects / 4 && self.can_do_minor() {
             let value = refused.into_inner();
             let edges = |tracer: &mut Tracer<'_>| value.trace(tracer);
-            self.collect_with(&(&edges as &dyn RootSource, roots));
-            self.try_alloc(value)
-        })
+            self.collect_minor_with(&(&edges as &dyn RootSource, roots));
+            match self.try_alloc(value) {
+                Ok(gc) => return Ok(gc),
+                Err(refused) => refused,
+            }
+        } else {
+            refused
+        };
+        let value = refused.into_inner();
+        let edges = |tracer: &mut Tracer<'_>| value.trace(tracer);
+        self.collect_with(&(&edges as &dyn RootSource, roots));
+        self.try_alloc(value)
     }
 
     /// Makes an object and a root for it.
@@ -181,10 +197,10 @@ impl Heap {
             Some(index) => index,
             None => self.find_pool::<T>()?,
         };
-        let Heap { store, pools, counts, .. } = self;
+        let Heap { store, pools, counts, load, .. } = self;
         let pool = &mut pools[index as usize];
         pool.claim(store)?;
-        Ok(Ready { store, pool, counts })
+        Ok(Ready { store, pool, counts, load })
     }
 
     /// Whether an object of so many bytes is within the limits; notes how far the next ones are, so that the usual
@@ -211,8 +227,11 @@ impl Heap {
         if slot_bytes > bytes_left {
             return Err(Limit::Bytes(most_bytes));
         }
+        // Up to the next size that matters to pacing, or to the limit itself.
+        let next = self.pacer.next_mark(objects, bytes, &self.config);
         let least_bytes = Geometry::<u8>::SLOT_BYTES;
-        let room = bytes_left.min((most_objects - objects).saturating_mul(least_bytes)).max(slot_bytes);
+        let room =
+            (next.bytes - bytes).min((next.objects - objects).saturating_mul(least_bytes)).max(slot_bytes);
         self.counts.bytes_stop = self.counts.bytes.saturating_add(room);
         Ok(())
     }
@@ -230,6 +249,8 @@ impl Heap {
         pool.set_making(&mut self.store, self.collector.making());
         self.pools.push(pool);
         self.collector.add_type::<T>();
+        #[cfg(feature = "inspect")]
+        self.inspect_ops.push(crate::inspect::InspectOps::of::<T>());
         self.types.add::<T>(index);
         self.types.promote::<T>();
         Ok(index)
@@ -283,11 +304,16 @@ struct Ready<'a> {
     store: &'a mut Store,
     pool: &'a mut Pool,
     counts: &'a mut Counts,
+    load: &'a mut Load,
 }
 
 impl Ready<'_> {
     #[inline(always)]
     fn fill<T: Trace>(self, value: T) -> Gc<T> {
+        if T::OWNS {
+            // First, since it may panic.
+            self.load.allocate(owned(&value));
+        }
         let raw = self.store.fill(self.pool.ready_claim(), value);
         self.pool.count_born();
         self.counts.objects += 1;
@@ -325,9 +351,11 @@ impl<T: Trace> Making<'_, T> {
         if !self.is_own_heap() {
             panic!("slotgc: the heap was replaced by another one inside `make` of `alloc_cyclic`");
         }
+        let owned = owned(&value);
         if self.heap.store.fill_reserved(reserved, value, barrier::<T>()).is_err() {
             panic!("slotgc: the slot that `alloc_cyclic` reserved is gone");
         }
+        self.heap.load.allocate(owned);
         self.heap.end_making(reserved);
         let pool = self.heap.store.pool_of(reserved.granule());
         self.heap.pools[pool as usize].count_born();

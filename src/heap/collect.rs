@@ -3,10 +3,11 @@
 use crate::clock::{Stopwatch, Timer};
 use crate::collector::{Collector, CycleKind, Meter, Parts};
 use crate::config::Budget;
+use crate::heap::Heap;
 use crate::heap::pacer::Totals;
-use crate::heap::{Counts, Heap};
 use crate::panics::Panics;
 use crate::stats::{CollectStats, Phase};
+use crate::sync::Arc;
 use crate::trace::RootSource;
 use crate::tracing_spans;
 
@@ -187,14 +188,16 @@ impl Heap {
         panics.run_once(|_| self.drop_cancelled());
         self.take_back_abandoned();
         self.deaths.take_up();
-        self.pacer.begin(self.counts.bytes, self.counts.freed_bytes);
+        self.load.begin(kind != CycleKind::Minor, self.roots.dropped());
+        self.pacer.begin(self.allocated_bytes());
         let (collector, mut parts) = self.parts(clock);
         collector.begin(&mut parts, kind);
     }
 
     fn parts<'a>(&'a mut self, clock: &'a Timer) -> (&'a mut Collector, Parts<'a, Heap>) {
-        let Heap { store, pools, roots, deaths, collector, .. } = self;
-        (collector, Parts { store, pools, roots, deaths, clock })
+        let Heap { store, pools, roots, deaths, collector, config, .. } = self;
+        let release_after = config.release_after_cycles();
+        (collector, Parts { store, pools, roots, deaths, clock, release_after })
     }
 
     /// Zeal mode: a step of one object. Now and then a check of what a minor collection would rely on; a minor collection
@@ -229,6 +232,16 @@ impl Heap {
         let is_over = before != Phase::Notify && collector.phase() == Phase::Notify;
         self.counts.collections += u64::from(is_over);
         self.counts.died(freed.objects, freed.bytes);
+        self.settle_owned();
+    }
+
+    /// Bytes ever allocated, in slots and owned.
+    fn allocated_bytes(&self) -> u64 {
+        self.counts.freed_bytes + self.counts.bytes as u64 + self.load.allocated()
+    }
+
+    pub(super) fn can_do_minor(&self) -> bool {
+        self.collector.phase() == Phase::Idle && self.collector.can_do_minor()
     }
 
     /// Goes on with the cycle until the budget is spent; returns what it did when it is finished, and nothing of it when a
@@ -262,9 +275,19 @@ impl Heap {
     fn finish(&mut self) -> CollectStats {
         let (kind, stats) = self.collector.finish();
         self.telemetry.note_cycle(&stats);
-        let Counts { bytes, freed_bytes, .. } = self.counts;
-        let totals = Totals { bytes, freed_bytes, allocated: self.allocated() };
+        if kind == CycleKind::Major {
+            let roots = Arc::strong_count(&self.roots) - 1;
+            self.load.finish_full(self.collector.owned(), roots, &self.config);
+        }
+        let totals = Totals {
+            size: self.size(),
+            bytes: self.counts.bytes,
+            objects: self.counts.objects,
+            allocated_bytes: self.allocated_bytes(),
+            allocated: self.allocated(),
+        };
         self.pacer.finish(kind, totals, &self.config);
+        self.counts.check_limits_next();
         stats
     }
 }

@@ -190,29 +190,21 @@ impl Heap {
 
     fn register(&mut self, raw: RawHandle, kind: death::WatchKind, act: Act<Heap>) -> Watch {
         self.drop_cancelled();
-        if self.store.set_watched(raw, true) {
-            self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(true);
-        }
+        self.set_watched(raw);
         self.deaths.register(raw, kind, act)
     }
 
     /// Takes a registration out, and the mark off its object when it was the last there.
     pub(super) fn unregister(&mut self, watch: Watch) -> Option<Removed<Heap>> {
         let removed = self.deaths.remove(watch)?;
-        self.unwatch(&removed);
+        self.unwatch(removed.target);
         Some(removed)
-    }
-
-    fn unwatch(&mut self, removed: &Removed<Heap>) {
-        if removed.was_last && self.store.set_watched(removed.target, false) {
-            self.pools[self.store.pool_of(removed.target.granule()) as usize].count_watched(false);
-        }
     }
 
     /// Drops what guards cancelled.
     pub(super) fn drop_cancelled(&mut self) {
         while let Some(removed) = self.deaths.take_cancelled() {
-            self.unwatch(&removed);
+            self.unwatch(removed.target);
         }
     }
 
@@ -282,6 +274,7 @@ impl Heap {
             self.deaths.put_off();
         }
         self.deaths.mourn(raw, false);
+        self.settle_owned();
         Mourning { has_put_off }
     }
 
@@ -332,6 +325,7 @@ impl Heap {
             }
         }
         clock.end(&mut panics);
+        self.has_ended = true;
         (panics, uncalled)
     }
 
@@ -361,7 +355,7 @@ impl Heap {
             let Some(removed) = self.deaths.next_at_exit() else {
                 return false;
             };
-            self.unwatch(&removed);
+            self.unwatch(removed.target);
             if let Act::Run(code) = removed.act {
                 self.take_turn(Turn::Run(code));
             }

@@ -1,4 +1,7 @@
 //! When a collection is due, and which: the policy behind `Heap::pace`.
+//!
+//! *Size* is what living objects take, in their slots and outside of them. *Weight* is the size and what was let go of since
+//! the last cycle: it decides when something is due, the size decides what. A limit of the configuration is a ceiling too.
 
 use core::time::Duration;
 
@@ -6,9 +9,9 @@ use crate::collector::CycleKind;
 use crate::config::{Budget, HeapConfig};
 use crate::stats::Rule;
 
-/// Sizes at moments that matter, in bytes of slots.
+/// Sizes at moments that matter, in bytes.
 pub(super) struct Pacer {
-    /// From this size on `pace` has something to do: the one number that `is_due` compares.
+    /// From this weight on `pace` has something to do: the one number that `is_due` compares.
     due_bytes: usize,
     /// What the last full cycle left alive, as far as that is known.
     live_bytes: usize,
@@ -17,12 +20,30 @@ pub(super) struct Pacer {
     end_allocated: u64,
     /// The size when the last full cycle ended.
     full_end_bytes: usize,
-    /// The size when the cycle under way began, and the bytes that had been freed.
-    begin_bytes: usize,
-    begin_freed_bytes: u64,
+    /// The bytes that had been allocated when the cycle under way began.
+    begin_allocated: u64,
+    /// Objects and bytes of slots when the last full cycle ended: what the distance to a limit is measured from.
+    full_end: Mark,
     is_paused: bool,
     /// What a minor collection takes for each object that it has to look at.
     minor_ns: f32,
+}
+
+/// A number of objects and of bytes in slots.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    pub(super) objects: usize,
+    pub(super) bytes: usize,
+}
+
+/// How near a limit of the configuration is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Nearness {
+    Far,
+    /// Half of the way since the last full cycle.
+    Near,
+    /// So near that an allocation may meet it before the next call.
+    AtHand,
 }
 
 /// What a minor collection is thought to take for an object before one was seen.
@@ -50,14 +71,25 @@ pub(super) enum Action {
 /// What a heap holds, and what it has done so far.
 #[derive(Clone, Copy)]
 pub(super) struct Totals {
+    pub(super) size: usize,
+    /// In slots.
     pub(super) bytes: usize,
-    pub(super) freed_bytes: u64,
+    pub(super) objects: usize,
+    /// Bytes ever allocated, in slots and owned.
+    pub(super) allocated_bytes: u64,
+    /// Objects ever allocated.
     pub(super) allocated: u64,
 }
 
 /// What the policy decides on.
 pub(super) struct Situation {
-    pub(super) bytes: usize,
+    pub(super) weight: usize,
+    pub(super) size: usize,
+    /// The weight of roots that were dropped.
+    pub(super) roots: usize,
+    /// What objects own outside of their slots.
+    pub(super) owned: usize,
+    pub(super) nearness: Nearness,
     pub(super) is_idle: bool,
     pub(super) can_do_minor: bool,
     /// Objects that a minor collection would have to look at.
@@ -72,8 +104,8 @@ impl Pacer {
             end_bytes: 0,
             end_allocated: 0,
             full_end_bytes: 0,
-            begin_bytes: 0,
-            begin_freed_bytes: 0,
+            begin_allocated: 0,
+            full_end: Mark { objects: 0, bytes: 0 },
             is_paused: false,
             minor_ns: MINOR_NS,
         };
@@ -82,8 +114,8 @@ impl Pacer {
     }
 
     #[inline]
-    pub(super) fn is_due(&self, bytes: usize) -> bool {
-        bytes >= self.due_bytes
+    pub(super) fn is_due(&self, weight: usize) -> bool {
+        weight >= self.due_bytes
     }
 
     pub(super) fn live_bytes(&self) -> usize {
@@ -104,9 +136,8 @@ impl Pacer {
     }
 
     /// A cycle begins.
-    pub(super) fn begin(&mut self, bytes: usize, freed_bytes: u64) {
-        self.begin_bytes = bytes;
-        self.begin_freed_bytes = freed_bytes;
+    pub(super) fn begin(&mut self, allocated_bytes: u64) {
+        self.begin_allocated = allocated_bytes;
         if !self.is_paused {
             self.due_bytes = 0;
         }
@@ -114,19 +145,65 @@ impl Pacer {
 
     /// It ended.
     pub(super) fn finish(&mut self, kind: CycleKind, totals: Totals, config: &HeapConfig) {
-        let Totals { bytes, freed_bytes, allocated } = totals;
-        self.end_bytes = bytes;
+        let Totals { size, bytes, objects, allocated_bytes, allocated } = totals;
+        self.end_bytes = size;
         self.end_allocated = allocated;
         if kind != CycleKind::Minor {
             // What was made meanwhile outlived the cycle without being asked for.
-            let freed = usize::try_from(freed_bytes - self.begin_freed_bytes).unwrap_or(usize::MAX);
-            let made = (bytes.saturating_add(freed)).saturating_sub(self.begin_bytes);
-            self.live_bytes = bytes.saturating_sub(made);
-            self.full_end_bytes = bytes;
+            let made = usize::try_from(allocated_bytes - self.begin_allocated).unwrap_or(usize::MAX);
+            self.live_bytes = size.saturating_sub(made);
+            self.full_end_bytes = size;
+            self.full_end = Mark { objects, bytes };
             // While minor collections are refused nothing is learnt of them, so a refusal must not be for ever.
             self.minor_ns = self.minor_ns.min(MINOR_NS);
         }
-        self.set_due(bytes, config);
+        self.set_due(size, config);
+    }
+
+    /// A limit came nearer: there is something to do, whatever the weight.
+    fn hurry(&mut self, nearness: Nearness) {
+        if nearness == Nearness::AtHand || nearness == Nearness::Near && !self.is_paused {
+            self.due_bytes = 0;
+        }
+    }
+
+    /// The sizes from which a limit is near, and at hand.
+    fn marks(&self, config: &HeapConfig) -> [Mark; 2] {
+        let part = |from: usize, limit: usize, part: usize| {
+            let room = limit.saturating_sub(from);
+            from.saturating_add((room / 8).saturating_mul(part).max(usize::from(room > 0)))
+        };
+        let (objects, bytes) = (config.objects_limit(), config.bytes_limit());
+        [4, 7].map(|eighths| Mark {
+            objects: part(self.full_end.objects, objects, eighths),
+            bytes: part(self.full_end.bytes, bytes, eighths),
+        })
+    }
+
+    pub(super) fn nearness(&self, objects: usize, bytes: usize, config: &HeapConfig) -> Nearness {
+        if (config.objects_limit(), config.bytes_limit()) == (usize::MAX, usize::MAX) {
+            return Nearness::Far;
+        }
+        let is_past = |mark: &Mark| objects >= mark.objects || bytes >= mark.bytes;
+        match self.marks(config) {
+            [_, at_hand] if is_past(&at_hand) => Nearness::AtHand,
+            [near, _] if is_past(&near) => Nearness::Near,
+            _ => Nearness::Far,
+        }
+    }
+
+    /// The next size at which something changes for pacing, the limits at the latest. Something is due from the first one
+    /// on.
+    pub(super) fn next_mark(&mut self, objects: usize, bytes: usize, config: &HeapConfig) -> Mark {
+        self.hurry(self.nearness(objects, bytes, config));
+        let marks = self.marks(config);
+        let next = |now: usize, marks: [usize; 2], limit: usize| {
+            marks.into_iter().find(|mark| *mark > now).unwrap_or(limit).min(limit)
+        };
+        Mark {
+            objects: next(objects, marks.map(|mark| mark.objects), config.objects_limit()),
+            bytes: next(bytes, marks.map(|mark| mark.bytes), config.bytes_limit()),
+        }
     }
 
     /// Objects allocated since the last cycle ended.
@@ -172,14 +249,19 @@ impl Pacer {
         if config.is_stress() {
             return plan(Action::Collect, Rule::Stress);
         }
-        if !self.is_due(now.bytes) {
+        if !self.is_due(now.weight) {
             return plan(Action::Nothing, Rule::NotDue);
         }
-        if now.bytes >= self.ceiling(config) {
+        if now.size >= self.ceiling(config) || now.owned > config.owned_limit() {
             return plan(Action::Finish, Rule::Ceiling);
         }
+        match now.nearness {
+            Nearness::AtHand => return plan(Action::Finish, Rule::Limit),
+            Nearness::Near => return plan(Action::Slice(budget), Rule::Limit),
+            Nearness::Far => {}
+        }
         // The more debt, the more of the budget: a frame that needs little time for the collector gets little taken.
-        let (debt, ceiling) = (self.debt_bytes(now.bytes), config.ceiling(self.live_bytes));
+        let (debt, ceiling) = (self.debt_bytes(now.size), config.ceiling(self.live_bytes));
         let in_debt = debt > ceiling / 4 * 3;
         let slice_budget = if in_debt { budget } else { budget.half() };
         let slice = plan(Action::Slice(slice_budget), if in_debt { Rule::Debt } else { Rule::Slice });
@@ -187,10 +269,12 @@ impl Pacer {
             return slice;
         }
         // What was made during the last cycle outlived it unasked, and cannot be helped by another one so soon.
-        let growth = now.bytes.saturating_sub(self.full_end_bytes);
+        let growth = now.size.saturating_sub(self.full_end_bytes);
         let has_grown = growth >= config.growth_bytes(self.live_bytes) || debt >= ceiling / 2;
         if in_debt {
             slice
+        } else if now.roots >= config.nursery() / 2 && now.roots > 0 {
+            plan(Action::Slice(slice_budget), Rule::Roots)
         } else if !has_grown && now.can_do_minor && self.fits(budget, now.minor_work) {
             plan(Action::Minor, Rule::Nursery)
         } else {

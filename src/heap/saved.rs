@@ -66,8 +66,11 @@ impl Heap {
         let none = &mut |_| false;
         let mut reported = walk.report(roots).map_err(|stop| self.graph_error(stop, schema, &[]))?;
         let mut counts = alloc::vec![0; schema.types().len()];
-        reported.iter().for_each(|raw| walk.reach(*raw, none));
-        let walked = walk.follow(none, &mut |_, index| counts[index] += 1);
+        // One root after the other: what waits to be followed is kept small.
+        let walked = reported.iter().try_for_each(|raw| {
+            walk.reach(*raw, none);
+            walk.follow(none, &mut |_, index| counts[index] += 1)
+        });
         walked.map_err(|stop| self.graph_error(stop, schema, &reported))?;
         reported
             .iter_mut()

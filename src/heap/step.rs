@@ -6,9 +6,10 @@ use crate::clock::Timer;
 use crate::collector::{CycleKind, Meter};
 use crate::config::Budget;
 use crate::heap::Heap;
-use crate::heap::pacer::{Action, Situation};
+use crate::heap::pacer::{Action, Nearness, Situation};
 use crate::heap::telemetry::MARGIN;
 use crate::panics::Panics;
+use crate::pool::Pool;
 use crate::stats::{CollectStats, Phase, Rule, StepReport};
 use crate::trace::RootSource;
 
@@ -111,12 +112,18 @@ impl Heap {
         }
         self.store.note_frame();
         let situation = Situation {
-            bytes: self.counts.bytes,
+            weight: self.weight(),
+            size: self.size(),
+            roots: self.load.roots_weight(self.roots.dropped()),
+            owned: self.load.owned(),
+            nearness: self.pacer.nearness(self.len(), self.counts.bytes, &self.config),
             is_idle: self.collector.phase() == Phase::Idle,
             can_do_minor: self.collector.can_do_minor(),
             minor_work: self.minor_work(),
         };
         let plan = self.pacer.plan(budget, &situation, &self.config);
+        // For the next call: this one does what `is_due` said.
+        self.load.wait(self.roots.dropped(), &self.config);
         match plan.action {
             Action::Nothing => StepReport::default(),
             Action::Minor => self.minor(budget, plan.rule, roots),
@@ -149,7 +156,7 @@ impl Heap {
     /// ```
     #[inline]
     pub fn is_due(&self) -> bool {
-        self.pacer.is_due(self.counts.bytes)
+        self.pacer.is_due(self.weight())
     }
 
     /// From now on [`pace`](Self::pace) does nothing (the boss fight) until [`resume`](Self::resume), or until the heap
@@ -180,7 +187,9 @@ impl Heap {
 
     /// Objects that a minor collection would have to look at.
     fn minor_work(&self) -> usize {
-        self.pacer.young(self.allocated()).saturating_add(self.store.dirty_len())
+        let made: usize = self.pools.iter().map(Pool::made_len).sum();
+        let untraced = self.store.dirty_len() + made + self.collector.unguarded_len();
+        self.pacer.young(self.allocated()).saturating_add(untraced)
     }
 
     /// A slice of the cycle under way, or of a new one. It spends a part of the budget, or more than all of it.
@@ -209,7 +218,15 @@ impl Heap {
         if self.number() != own {
             return Some(stats);
         }
-        let is_still_over = rule == Rule::Ceiling && self.pacer.is_over(self.counts.bytes, &self.config);
+        let is_still_over = match rule {
+            Rule::Ceiling => {
+                self.pacer.is_over(self.size(), &self.config) || self.load.owned() > self.config.owned_limit()
+            }
+            Rule::Limit => {
+                self.pacer.nearness(self.counts.objects, self.counts.bytes, &self.config) != Nearness::Far
+            }
+            _ => false,
+        };
         let is_wanted = core::mem::take(&mut self.wants_collection);
         if !is_still_over && !is_wanted {
             return Some(stats);

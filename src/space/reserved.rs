@@ -206,9 +206,17 @@ impl Space {
     #[cold]
     fn make_accessible(&mut self, end: u32) -> Result<(), Limit> {
         let ahead = (self.accessible / 8).max(STEP_PAGES);
-        let end = end.max(self.accessible + ahead).next_multiple_of(STEP_PAGES).min(self.reserved);
-        let (start, bytes) = self.range(self.accessible, end);
-        make_writable(start, bytes)?;
+        let far = end.max(self.accessible + ahead).next_multiple_of(STEP_PAGES).min(self.reserved);
+        let (start, bytes) = self.range(self.accessible, far);
+        let end = match make_writable(start, bytes) {
+            Ok(()) => far,
+            // There is no memory to look ahead with, perhaps some for what is needed now.
+            Err(_) => {
+                let (start, bytes) = self.range(self.accessible, end);
+                make_writable(start, bytes)?;
+                end
+            }
+        };
         let tags_bytes = (end as usize * size_of::<Tag>()).next_multiple_of(SIDE_STEP_BYTES);
         if tags_bytes > self.tags_bytes {
             make_writable(self.view().tag_ptr(0).as_ptr().cast(), tags_bytes)?;

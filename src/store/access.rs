@@ -75,6 +75,11 @@ impl Store {
         next.for_each(|raw| self.look().prefetch_near(raw.granule()));
     }
 
+    /// Gives back what the lists do not need.
+    pub(crate) fn shrink_lists(&mut self) {
+        self.dirty.shrink_to_fit();
+    }
+
     /// Everything is white, so that all that is reached will be traced.
     pub(crate) fn forget_dirty(&mut self) {
         const KEEP: usize = 64 * 1024;
@@ -196,11 +201,21 @@ impl Store {
         self.slot_mut::<T>(raw.granule())?.exhume(raw)
     }
 
-    /// Runs the destructor of a value whose object was killed, if it has not run yet.
-    pub(crate) fn drop_slot<T: 'static>(&mut self, granule: Granule) {
+    /// Runs the destructor of a value whose object was killed, if it has not run yet. What it owned, as `owned` says, is
+    /// added up.
+    pub(crate) fn drop_slot<T: 'static>(&mut self, granule: Granule, owned: fn(&T) -> usize) {
+        let mut freed = 0;
         if let Some(mut slot) = self.slot_mut::<T>(granule) {
-            slot.drop_doomed();
+            let freed = &mut freed;
+            // Before the destructor, which may panic.
+            slot.drop_doomed(|value| *freed = owned(value));
         }
+        self.freed_owned = self.freed_owned.saturating_add(freed);
+    }
+
+    /// What values owned whose destructors ran since this was last called.
+    pub(crate) fn take_freed_owned(&mut self) -> usize {
+        core::mem::take(&mut self.freed_owned)
     }
 
     /// Frees a slot whose object is gone, so that it can be claimed again.

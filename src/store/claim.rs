@@ -61,12 +61,6 @@ impl Claim {
         self.all = self.free;
         Made { page: self.page, word: self.word, bits }
     }
-
-    /// Whether the slot of a bit is set aside and not handed out.
-    pub(crate) fn has(&self, granule: Granule, class: Class) -> bool {
-        let word = class.word(granule) % class.page_words();
-        granule.page() == self.page && word == self.word && self.free & class.mask(granule) != 0
-    }
 }
 
 impl Store {
@@ -90,7 +84,8 @@ impl Store {
             }
             write_word(occupied, read_word(occupied) | free);
             let past = &mut self.pasts[page as usize];
-            *past = if *past == Past::Fresh { Past::Fresh } else { Past::Recycled };
+            past.of_objects = if past.of_objects == Past::Fresh { Past::Fresh } else { Past::Recycled };
+            past.is_claimed = true;
             if age == Age::Young {
                 let white = &self.words(Bits::White, page)[word];
                 write_word(white, read_word(white) | free);
@@ -101,6 +96,14 @@ impl Store {
             return Some(Claim { page, word, free, all: free, first, start });
         }
         None
+    }
+
+    /// All slots of a claim were handed out, or are being returned.
+    pub(crate) fn end_claim(&mut self, claim: &Claim) {
+        // The claim without slots names no page.
+        if claim.first != Generation::ZERO {
+            self.pasts[claim.page as usize].is_claimed = false;
+        }
     }
 
     /// Frees the slots of a claim that were not used.

@@ -9,7 +9,7 @@ use crate::geometry::{Granule, PAGE_GRANULES};
 use crate::handle::{Generation, RawHandle};
 use crate::space::{Space, View, prefetch_far, prefetch_near};
 use crate::store::Store;
-use crate::store::pages::{PageMeta, Past};
+use crate::store::pages::PageMeta;
 use crate::store::slot::{Slot, SlotMut};
 use crate::sync::BitsWord;
 use crate::tag::Tag;
@@ -206,6 +206,11 @@ impl<'a> Slots<'a> {
 }
 
 impl Store {
+    /// The number of the heap.
+    pub(crate) fn heap_number(&self) -> u64 {
+        self.heap
+    }
+
     #[inline(always)]
     pub(crate) fn look(&self) -> Look<'_> {
         Look::of(&self.space)
@@ -294,11 +299,6 @@ impl Store {
 
     pub(crate) fn is_white_any(&self, granule: Granule) -> bool {
         self.bit(Bits::White, granule).is_some_and(|(word, mask)| read_word(word) & mask != 0)
-    }
-
-    /// Whether a living object was not reached so far.
-    pub(crate) fn is_white_handle(&self, raw: RawHandle) -> bool {
-        self.color_any(raw) == Color::White
     }
 
     /// As `take_white`, for a handle whose type is not known.
@@ -396,7 +396,7 @@ impl<'a> Headers<'a> {
     /// Prefetches the header of the slot that a handle names, if it is going to be looked at.
     #[inline(always)]
     pub(crate) fn prefetch(self, raw: RawHandle) {
-        if self.0.pasts.get(raw.granule().page() as usize) == Some(&Past::Recycled) {
+        if self.0.pasts.get(raw.granule().page() as usize).is_some_and(|past| !past.is_told_by_bits()) {
             self.0.look().prefetch_near(raw.granule());
         }
     }
@@ -408,7 +408,7 @@ impl<'a> Headers<'a> {
         let Headers(store) = self;
         let (granule, page) = (raw.granule(), raw.granule().page());
         let tag = store.space.view().tag(page);
-        if tag.unveiled() != Tag::of::<T>() || store.pasts.get(page as usize) == Some(&Past::Recycled) {
+        if tag.unveiled() != Tag::of::<T>() || !store.pasts[page as usize].is_told_by_bits() {
             return None;
         }
         let class = Class::of::<T>();

@@ -21,6 +21,24 @@ pub(super) enum Past {
     Recycled,
 }
 
+/// What is known of a page's past and present besides its slots' headers.
+#[derive(Clone, Copy)]
+pub(super) struct PagePast {
+    pub(super) of_objects: Past,
+    /// Whether a claim has slots of it that look occupied and are not yet.
+    pub(super) is_claimed: bool,
+}
+
+impl PagePast {
+    const FRESH: Self = Self { of_objects: Past::Fresh, is_claimed: false };
+
+    /// Whether the bitmaps alone tell which objects of the page are alive.
+    #[inline(always)]
+    pub(super) fn is_told_by_bits(self) -> bool {
+        self.of_objects != Past::Recycled && !self.is_claimed
+    }
+}
+
 /// What is known of a page besides its tag. Eight bytes, so that one line describes eight pages.
 #[derive(Clone, Copy)]
 pub(crate) struct PageMeta {
@@ -54,7 +72,7 @@ impl Store {
         let page = self.space.open(run, Class::of::<T>())?;
         let slot_granules = Geometry::<T>::SLOT_GRANULES.min(PAGE_GRANULES) as u16;
         self.pages.resize((page + run) as usize, PageMeta { first, pool, slot_granules });
-        self.pasts.resize((page + run) as usize, Past::Fresh);
+        self.pasts.resize((page + run) as usize, PagePast::FRESH);
         // Only the first page of a run: no slot begins in the others.
         self.space.set_tag(page, Tag::of::<T>());
         Ok(page)
@@ -121,7 +139,7 @@ impl Store {
         }
         self.space.reopen(page, Geometry::<T>::RUN_PAGES)?;
         self.space.set_tag(page, Tag::of::<T>());
-        self.pasts[page as usize] = Past::Fresh;
+        self.pasts[page as usize] = PagePast::FRESH;
         Ok(true)
     }
 
@@ -131,7 +149,7 @@ impl Store {
     }
 
     pub(super) fn note_past(&mut self, page: u32, past: Past) {
-        let known = &mut self.pasts[page as usize];
+        let known = &mut self.pasts[page as usize].of_objects;
         *known = past.max(*known);
     }
 

@@ -381,15 +381,28 @@ impl<'a, T> SlotMut<'a, T> {
         Some(value)
     }
 
-    /// doomed -> free: runs the destructor. Does nothing in any other state.
-    pub(super) fn drop_doomed(&mut self) {
+    /// doomed -> free: shows the value to `look` and runs its destructor. Does nothing in any other state.
+    pub(super) fn drop_doomed(&mut self, look: impl FnOnce(&T)) {
+        /// Runs the destructor when dropped, also when `look` panics.
+        struct Doomed<'a, T>(NonNull<T>, PhantomData<&'a mut T>);
+
+        impl<T> Drop for Doomed<'_, T> {
+            fn drop(&mut self) {
+                // SAFETY: made below from a doomed value, of a slot that is free by now and nobody else's.
+                unsafe { self.0.drop_in_place() };
+            }
+        }
+
         if !self.0.is_doomed() {
             return;
         }
         self.0.note(self.0.flags() & !DOOMED);
-        // SAFETY: `DOOMED` was set, so the value is initialised and its destructor has not run; it is cleared now, so
-        // this is the only time.
-        unsafe { self.0.value().drop_in_place() };
+        // `DOOMED` was set, so the value is initialised and its destructor has not run; it is cleared now, so this is the
+        // only time.
+        let doomed = Doomed(self.0.value(), PhantomData::<&mut T>);
+        // SAFETY: as above, and the destructor comes after.
+        look(unsafe { doomed.0.as_ref() });
+        drop(doomed);
         self.poison();
     }
 
@@ -446,11 +459,11 @@ mod tests {
             assert!(slot.doom(handle(3)) && !slot.doom(handle(3)));
             assert!(slot.exhume(handle(1)).is_none(), "another object's handle");
             assert!(slot.exhume(handle(3)).is_some() && slot.exhume(handle(3)).is_none());
-            slot.drop_doomed();
+            slot.drop_doomed(|_| {});
             slot.occupy(FIRST, Start::Clean, value(&counter));
             assert_eq!(slot.die(false), (Generation(6), true));
-            slot.drop_doomed();
-            slot.drop_doomed();
+            slot.drop_doomed(|value| assert!(value.is_some()));
+            slot.drop_doomed(|_| unreachable!("dropped already"));
         });
         assert_eq!(Arc::strong_count(&counter), 1);
     }

@@ -42,10 +42,11 @@ impl Store {
     ///
     /// Without destructors the slots are free at once; with them, and where an object was watched, they stay
     /// occupied and white until [`drop_doomed`](Self::drop_doomed). White slots without an object (limbo) are
-    /// freed.
+    /// freed. With `hold` every value waits for `drop_doomed`, though it has no destructor.
     pub(crate) fn sweep_page<T: 'static>(
         &mut self,
         page: u32,
+        hold: bool,
         cursor: &mut usize,
         quota: usize,
         log: &mut SweepLog,
@@ -84,7 +85,7 @@ impl Store {
                     log.watched.push(RawHandle::new(granule, generation));
                 }
                 // The value of a watched object may be wanted by a graveyard.
-                let (generation, is_held) = slot.die(is_watched);
+                let (generation, is_held) = slot.die(hold || is_watched);
                 doomed |= u64::from(is_held) << bit;
                 if generation == Generation::ZERO {
                     retired |= 1_u64 << bit;
@@ -111,7 +112,12 @@ impl Store {
 
     /// Runs the destructor of the next doomed value in these pages from `cursor` on, if there is one, and
     /// moves the cursor past it. If the destructor panics the cursor has moved all the same.
-    pub(crate) fn drop_doomed<T: 'static>(&mut self, pages: &[u32], cursor: &mut DoomCursor) -> bool {
+    pub(crate) fn drop_doomed<T: 'static>(
+        &mut self,
+        pages: &[u32],
+        cursor: &mut DoomCursor,
+        owned: fn(&T) -> usize,
+    ) -> bool {
         while let Some(page) = pages.get(cursor.page).copied() {
             while cursor.word < Class::of::<T>().page_words() {
                 let white_word = &self.words(Bits::White, page)[cursor.word];
@@ -126,7 +132,7 @@ impl Store {
                 if self.look().generation::<T>(granule) != Some(Generation::ZERO) {
                     self.clear(Bits::Occupied, granule);
                 }
-                self.drop_slot::<T>(granule);
+                self.drop_slot::<T>(granule, owned);
                 return true;
             }
             *cursor = DoomCursor { page: cursor.page + 1, word: 0 };

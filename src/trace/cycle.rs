@@ -11,10 +11,20 @@ pub(crate) struct Moment {
     pub(crate) cycle: u32,
 }
 
+/// A heap and its latest full cycle, from [`Tracer::epoch`](crate::Tracer::epoch): what a root source reported in it need
+/// not be reported again before the next.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Epoch {
+    pub(crate) heap: u64,
+    pub(crate) cycle: u64,
+}
+
 /// Which cycle is under way, and what it takes for granted.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Era {
     pub(crate) now: Moment,
+    /// How many full cycles the heap has begun, the one under way included.
+    pub(crate) full: u64,
     /// The first cycle of this heap after which nothing died but what was young, or in `destroyed` of the collector.
     pub(crate) since: u32,
     pub(crate) is_minor: bool,
@@ -24,7 +34,7 @@ impl Era {
     /// The same cycle, by another number.
     pub(crate) fn again(self) -> Self {
         let now = Moment { cycle: self.now.cycle + 1, ..self.now };
-        Self { now, since: now.cycle, ..self }
+        Self { now, since: now.cycle, full: self.full + 1, ..self }
     }
 
     /// Whether what an earlier cycle found alive is old and alive now.

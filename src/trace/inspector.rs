@@ -5,12 +5,13 @@
 //! writes nothing: no header, no bit, no table.
 
 use alloc::string::String;
-use core::any::TypeId;
 use core::fmt::{self, Write};
 use core::mem;
 
 use crate::handle::{AnyGc, Gc, RawHandle, ShortName, Weak};
-use crate::trace::recorder::{Found, Recorder};
+use crate::tag::Tag;
+use crate::trace::findings::Recorded;
+use crate::trace::watcher::Watcher;
 use crate::trace::{Trace, Tracer};
 
 /// One step from a value to a part of it.
@@ -27,8 +28,9 @@ pub(crate) enum Place<'a> {
 
 /// Who listens to an inspector.
 ///
-/// A target comes with the type that its handle claims, where one does: if the object is of another type, the handle
-/// resolves to nothing and is no edge.
+/// A target comes with the type that its handle claims, [`Tag::NONE`] if it claims none: if the object is of another type,
+/// the handle resolves to nothing and is no edge.
+#[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "for the feature `inspect`"))]
 pub(crate) trait Sink {
     /// What is reported until the matching `leave` lies one step down.
     fn enter(&mut self, place: Place<'_>);
@@ -36,15 +38,22 @@ pub(crate) trait Sink {
     fn leave(&mut self);
 
     /// A strong edge. Counted once for each handle found.
-    fn edge(&mut self, target: RawHandle, of: Option<TypeId>);
+    fn edge(&mut self, target: RawHandle, of: Tag);
 
     /// A weak handle.
-    fn weak(&mut self, target: RawHandle, of: Option<TypeId>);
+    fn weak(&mut self, target: RawHandle, of: Tag);
 
     /// What is reported until the matching `leave_ephemeron` counts only while this key lives. They nest.
-    fn enter_ephemeron(&mut self, key: RawHandle, of: Option<TypeId>);
+    fn enter_ephemeron(&mut self, key: RawHandle, of: Tag);
 
     fn leave_ephemeron(&mut self);
+
+    /// What is reported until the matching `leave_source` belongs to the root source of this name.
+    fn enter_source(&mut self, name: &'static str) {
+        let _ = name;
+    }
+
+    fn leave_source(&mut self) {}
 
     /// What tells the object from others of its type. Only from the object's own level; the last one counts.
     fn label(&mut self, text: &dyn fmt::Display);
@@ -172,19 +181,19 @@ impl<'a> Inspector<'a> {
 
     /// A strong edge.
     pub fn edge<T: Trace>(&mut self, gc: Gc<T>) {
-        self.sink.edge(gc.raw(), Some(TypeId::of::<T>()));
+        self.sink.edge(gc.raw(), Tag::of::<T>());
         self.show_handle(ShortName::of::<T>(), gc.raw());
     }
 
     /// A strong edge to an object whose type is known at run time only.
     pub fn edge_any(&mut self, gc: AnyGc) {
-        self.sink.edge(gc.raw(), None);
+        self.sink.edge(gc.raw(), Tag::NONE);
         self.show_handle(ShortName("AnyGc"), gc.raw());
     }
 
     /// A handle that keeps nothing alive.
     pub fn weak<T: 'static>(&mut self, weak: Weak<T>) {
-        self.sink.weak(weak.raw(), Some(TypeId::of::<T>()));
+        self.sink.weak(weak.raw(), Tag::of::<T>());
         self.show_handle(ShortName::of::<T>(), weak.raw());
     }
 
@@ -192,7 +201,7 @@ impl<'a> Inspector<'a> {
     pub fn ephemeron<K: Trace, V: Trace>(&mut self, key: Weak<K>, value: &V) {
         let text = self.text_of(&key);
         self.at(Place::Entry(&text), |inspector| {
-            inspector.sink.enter_ephemeron(key.raw(), Some(TypeId::of::<K>()));
+            inspector.sink.enter_ephemeron(key.raw(), Tag::of::<K>());
             if inspector.visits::<V>() {
                 value.inspect(inspector);
             }
@@ -210,12 +219,14 @@ impl<'a> Inspector<'a> {
 
     /// The edges that a trace reports, without names.
     pub(crate) fn anonymous_with(&mut self, trace: impl FnOnce(&mut Tracer<'_>)) {
-        for found in Recorder::new().record(trace) {
+        let mut watcher = Watcher::new();
+        watcher.watch(trace);
+        for found in watcher.take() {
             match found {
-                Found::Edge(target) => self.sink.edge(target, None),
-                Found::Ephemeron(key) => self.sink.enter_ephemeron(key, None),
-                Found::EndOfEphemeron => self.sink.leave_ephemeron(),
-                Found::Gap => self.sink.gap(),
+                Recorded::Edge(target, of) => self.sink.edge(target, of),
+                Recorded::Ephemeron(key, of) => self.sink.enter_ephemeron(key, of),
+                Recorded::EndOfEphemeron => self.sink.leave_ephemeron(),
+                Recorded::Gap => self.sink.gap(),
             }
         }
     }
@@ -238,6 +249,14 @@ impl<'a> Inspector<'a> {
             true => self.label(format_args!("{text:?}")),
             false => self.label(text),
         }
+    }
+
+    /// The roots of a source with a name.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn source(&mut self, name: &'static str, inspect: impl FnOnce(&mut Self)) {
+        self.sink.enter_source(name);
+        inspect(self);
+        self.sink.leave_source();
     }
 
     /// Says that somebody holds a lock, so that what is behind it is not known. See [`Tracer::locked`].
@@ -280,11 +299,11 @@ impl Sink for KeyText {
 
     fn leave(&mut self) {}
 
-    fn edge(&mut self, _: RawHandle, _: Option<TypeId>) {}
+    fn edge(&mut self, _: RawHandle, _: Tag) {}
 
-    fn weak(&mut self, _: RawHandle, _: Option<TypeId>) {}
+    fn weak(&mut self, _: RawHandle, _: Tag) {}
 
-    fn enter_ephemeron(&mut self, _: RawHandle, _: Option<TypeId>) {}
+    fn enter_ephemeron(&mut self, _: RawHandle, _: Tag) {}
 
     fn leave_ephemeron(&mut self) {}
 
@@ -365,15 +384,15 @@ mod tests {
             self.path.pop().expect("as often as `enter`");
         }
 
-        fn edge(&mut self, target: RawHandle, of: Option<TypeId>) {
-            self.note(if of.is_some() { " ->" } else { " -> any" }, target);
+        fn edge(&mut self, target: RawHandle, of: Tag) {
+            self.note(if of != Tag::NONE { " ->" } else { " -> any" }, target);
         }
 
-        fn weak(&mut self, target: RawHandle, _: Option<TypeId>) {
+        fn weak(&mut self, target: RawHandle, _: Tag) {
             self.note(" ~>", target);
         }
 
-        fn enter_ephemeron(&mut self, key: RawHandle, _: Option<TypeId>) {
+        fn enter_ephemeron(&mut self, key: RawHandle, _: Tag) {
             self.keys.push(key);
         }
 
@@ -517,13 +536,9 @@ mod tests {
         let any = by_hand.2;
         assert_eq!(
             heard(&by_hand),
-            [
-                format!(" -> any {one}"),
-                format!(" -> any {one} if {two} if {three}"),
-                format!(" -> any {any}"),
-            ]
+            [format!(" -> {one}"), format!(" -> {one} if {two} if {three}"), format!(" -> any {any}"),]
         );
-        assert_eq!(heard(&vec![by_hand])[0], format!("[0] -> any {one}"));
+        assert_eq!(heard(&vec![by_hand])[0], format!("[0] -> {one}"));
     }
 
     #[test]
@@ -543,7 +558,9 @@ mod tests {
         assert_eq!(heard(&lock), edge);
         let guard = lock.lock();
         assert_eq!(heard(&lock), [" ?"]);
-        assert_eq!(Recorder::new().record(|tracer| lock.trace(tracer)).collect::<Vec<_>>(), [Found::Gap]);
+        let mut watcher = Watcher::new();
+        watcher.watch(|tracer| lock.trace(tracer));
+        assert_eq!(watcher.take().collect::<Vec<_>>(), [Recorded::Gap]);
         drop(guard);
 
         let lock = Arc::new(RwLock::new(gc::<u8>(1)));

@@ -2,13 +2,19 @@
 
 use alloc::vec::Vec;
 
-use crate::trace::{Trace, Tracer};
+use crate::handle::Gc;
+use crate::sync::{HeapNumber as LogWord, LogFlag as AtomicBool, Ordering};
+use crate::trace::{Inspector, Trace, Tracer};
 
 /// Roots that live outside of the heap: in a VM's stack, in the components of an ECS world.
 ///
-/// Asked by [`collect_with`](crate::Heap::collect_with) at the beginning of marking. Implemented for closures
-/// (see [`roots`]), for slices, arrays, `Vec` and `Option` of anything that implements [`Trace`], for tuples
-/// of references to sources, and for `()`, which has none. A slice goes in as `&&v[..]`.
+/// A full cycle asks for all of them when it begins, and again whenever nothing is left to trace, until an asking finds
+/// nothing new; a minor collection asks once. After the first time in an [`Epoch`](crate::Epoch) it asks by
+/// [`trace_changed_roots`](Self::trace_changed_roots), so that a source that knows what changed pays for that alone. A call
+/// of the source is one piece of work: about 2 ns for each handle that it reports, whatever the budget.
+///
+/// Implemented for closures (see [`roots`]), for slices, arrays, `Vec` and `Option` of anything that implements
+/// [`Trace`], for tuples of references to sources, and for `()`, which has none. A slice goes in as `&&v[..]`.
 ///
 /// # Examples
 /// A VM that owns its heap:
@@ -36,6 +42,119 @@ use crate::trace::{Trace, Tracer};
 pub trait RootSource {
     /// Reports every handle whose object must live on.
     fn trace_roots(&self, tracer: &mut Tracer<'_>);
+
+    /// Reports at least the handles that the source holds anew since its last report in this
+    /// [`epoch`](Tracer::epoch), of either method; all of them if that was in another one, or if there is none. By default
+    /// it reports all. [`RootLog`] keeps the books.
+    fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
+        self.trace_roots(tracer);
+    }
+
+    /// Names every handle, for people: see [`Inspector`]. By default those that `trace_roots` reports, without names.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Gc, Heap, Inspector, RootSource, Tracer};
+    ///
+    /// struct State { stack: Vec<Gc<String>> }
+    ///
+    /// impl RootSource for State {
+    ///     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+    ///         tracer.edges(self.stack.iter().copied());
+    ///     }
+    ///     fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+    ///         inspector.field("stack", &self.stack);
+    ///     }
+    /// }
+    ///
+    /// let mut heap = Heap::new();
+    /// let text = heap.alloc("text".to_string());
+    /// let state = State { stack: vec![text] };
+    /// # #[cfg(feature = "inspect")]
+    /// let path = heap.why_alive_with(text, &state).unwrap();
+    /// # #[cfg(feature = "inspect")]
+    /// assert_eq!(path.to_string(), format!("source .stack[0] -> String {text} \"text\""));
+    /// ```
+    fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+        inspector.anonymous_with(|tracer| self.trace_roots(tracer));
+    }
+}
+
+/// Keeps the books of a root source that knows what changed: in which epoch it last reported.
+///
+/// # Examples
+/// ```
+/// use slotgc::{Budget, Gc, Heap, RootLog, RootSource, Tracer};
+///
+/// /// Handles in components. `changed` has those stored since the collector last asked.
+/// #[derive(Default)]
+/// struct World { all: Vec<Gc<String>>, changed: Vec<Gc<String>>, log: RootLog }
+///
+/// impl RootSource for World {
+///     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+///         self.log.report(tracer, self.all.iter().copied(), self.changed.iter().copied());
+///     }
+///     fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
+///         self.trace_roots(tracer);
+///     }
+/// }
+///
+/// let (mut heap, mut world) = (Heap::new(), World::default());
+/// for frame in 0..100 {
+///     let name = heap.alloc(format!("spawned in frame {frame}"));
+///     world.all.push(name);
+///     world.changed.push(name);
+///     heap.pace_with(Budget::Objects(100), &world);
+///     if world.log.take_reported() {
+///         world.changed.clear(); // the collector has seen them
+///     }
+/// }
+/// heap.collect_with(&world);
+/// assert_eq!(heap.len(), 100);
+/// ```
+#[derive(Debug, Default)]
+pub struct RootLog {
+    /// Heap and cycle of the last report; zero if there was none.
+    heap: LogWord,
+    cycle: LogWord,
+    /// Whether there was a report since somebody last asked.
+    reported: AtomicBool,
+}
+
+impl RootLog {
+    /// A log without reports.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether there was a report since this was last called. Asked right after a call of the heap, `true` says that whatever
+    /// the source held as changed was reported and need not be again.
+    pub fn take_reported(&self) -> bool {
+        self.reported.swap(false, Ordering::Relaxed)
+    }
+
+    /// Reports `changed` if the last report was in this epoch, else `all`.
+    pub fn report<T: Trace>(
+        &self,
+        tracer: &mut Tracer<'_>,
+        all: impl IntoIterator<Item = Gc<T>>,
+        changed: impl IntoIterator<Item = Gc<T>>,
+    ) {
+        // Relaxed, here and below: whoever reports has the source in hand.
+        if tracer.epoch().is_some() {
+            self.reported.store(true, Ordering::Relaxed);
+        }
+        let last = (self.heap.load(Ordering::Relaxed), self.cycle.load(Ordering::Relaxed));
+        match tracer.epoch() {
+            Some(epoch) if last == (epoch.heap, epoch.cycle) => tracer.edges(changed),
+            None => tracer.edges(all),
+            Some(epoch) => {
+                tracer.edges(all);
+                self.heap.store(epoch.heap, Ordering::Relaxed);
+                self.cycle.store(epoch.cycle, Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 /// Lets a closure be a root source without naming its argument's type.
@@ -62,11 +181,17 @@ impl<F: Fn(&mut Tracer<'_>)> RootSource for F {
 /// No roots besides those of the heap.
 impl RootSource for () {
     fn trace_roots(&self, _: &mut Tracer<'_>) {}
+
+    fn inspect_roots(&self, _: &mut Inspector<'_>) {}
 }
 
 impl<T: Trace> RootSource for [T] {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         self.iter().for_each(|item| item.trace(tracer));
+    }
+
+    fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+        self.inspect(inspector);
     }
 }
 
@@ -74,11 +199,19 @@ impl<T: Trace> RootSource for &[T] {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         (**self).trace_roots(tracer);
     }
+
+    fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+        (**self).inspect_roots(inspector);
+    }
 }
 
 impl<T: Trace, const N: usize> RootSource for [T; N] {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         self.as_slice().trace_roots(tracer);
+    }
+
+    fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+        self.inspect(inspector);
     }
 }
 
@@ -86,11 +219,19 @@ impl<T: Trace> RootSource for Vec<T> {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         self.as_slice().trace_roots(tracer);
     }
+
+    fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+        self.inspect(inspector);
+    }
 }
 
 impl<T: Trace> RootSource for Option<T> {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         self.as_slice().trace_roots(tracer);
+    }
+
+    fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+        self.inspect(inspector);
     }
 }
 
@@ -98,6 +239,14 @@ impl<T: Trace> RootSource for Option<T> {
 impl<const N: usize> RootSource for [&dyn RootSource; N] {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         self.iter().for_each(|source| source.trace_roots(tracer));
+    }
+
+    fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
+        self.iter().for_each(|source| source.trace_changed_roots(tracer));
+    }
+
+    fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+        self.iter().for_each(|source| source.inspect_roots(inspector));
     }
 }
 
@@ -109,6 +258,18 @@ macro_rules! tuples {
                 #[expect(non_snake_case, reason = "sources are named after their types")]
                 let ($($name,)*) = self;
                 $($name.trace_roots(tracer);)*
+            }
+
+            fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
+                #[expect(non_snake_case, reason = "sources are named after their types")]
+                let ($($name,)*) = self;
+                $($name.trace_changed_roots(tracer);)*
+            }
+
+            fn inspect_roots(&self, inspector: &mut Inspector<'_>) {
+                #[expect(non_snake_case, reason = "sources are named after their types")]
+                let ($($name,)*) = self;
+                $($name.inspect_roots(inspector);)*
             }
         }
     };

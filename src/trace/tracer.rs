@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::store::{Color, Look, Store};
-use crate::trace::recorder::{Findings, Found};
-use crate::trace::{EdgeStack, Ephemerons, Era, RecordIndex, Spill, Trace};
+use crate::tag::Tag;
+use crate::trace::findings::{Findings, Recorded};
+use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, RecordIndex, Spill, Trace};
 
 /// How many handles ahead a loop over a weak collection asks for their headers.
 pub(crate) const LOOK_AHEAD: usize = 16;
@@ -38,10 +39,14 @@ pub(crate) struct Side {
     pub(crate) slice: usize,
     /// Entries that were traced at once because the program would not let their table be traced in slices.
     pub(crate) granted: usize,
+    /// What the objects traced own outside of their slots.
+    pub(crate) owned: usize,
     /// Tables being traced inside of each other, and entries that wait.
     pub(crate) nested: usize,
     /// Calls of [`Tracer::weak_collection`].
     pub(crate) weak_collections: usize,
+    /// Calls of [`Tracer::interior_mutability`].
+    unguarded_values: usize,
 }
 
 impl Side {
@@ -51,12 +56,8 @@ impl Side {
     }
 
     /// What such a tracer found.
-    pub(crate) fn take_findings(&mut self) -> Findings {
-        self.findings.replace(Findings::default()).unwrap_or_default()
-    }
-
-    pub(crate) fn put_findings(&mut self, findings: Findings) {
-        self.findings = Some(findings);
+    pub(crate) fn findings_mut(&mut self) -> &mut Findings {
+        self.findings.get_or_insert_default()
     }
 }
 
@@ -78,10 +79,10 @@ impl<'a> Tracer<'a> {
 
     /// Pushes the handle if its slot was white, without a branch on that: it is a coin toss.
     #[inline(always)]
-    fn push(&mut self, raw: RawHandle, white: bool) {
+    fn push(&mut self, raw: RawHandle, white: bool, of: Tag) {
         if !self.edges.try_push(raw, white) {
             let edges = core::mem::take(&mut self.edges);
-            self.edges = overflow(edges, raw, white, self.store, self.side);
+            self.edges = overflow(edges, raw, white, of, self.store, self.side);
         }
     }
 
@@ -90,7 +91,7 @@ impl<'a> Tracer<'a> {
     #[inline(always)]
     pub fn edge<T: Trace>(&mut self, gc: Gc<T>) {
         let white = self.look.take_white::<T>(gc.raw());
-        self.push(gc.raw(), white);
+        self.push(gc.raw(), white, Tag::of::<T>());
     }
 
     /// A strong edge to each.
@@ -105,7 +106,7 @@ impl<'a> Tracer<'a> {
     #[inline]
     pub fn edge_any(&mut self, gc: AnyGc) {
         let white = self.store.take_white_any(gc.raw());
-        self.push(gc.raw(), white);
+        self.push(gc.raw(), white, Tag::NONE);
     }
 
     /// An entry of an ephemeron table: the value's edges count once the key is marked (reached otherwise).
@@ -149,7 +150,7 @@ impl<'a> Tracer<'a> {
             Color::Reached => value.trace(self),
             Color::White => self.wait_for(key.raw(), value),
             Color::Dead if self.is_recording() => {
-                self.record(Found::Ephemeron(key.raw()));
+                self.record(Recorded::Ephemeron(key.raw(), Tag::of::<K>()));
                 value.trace(RecordedEphemeron(self).0);
             }
             Color::Dead => {}
@@ -161,7 +162,7 @@ impl<'a> Tracer<'a> {
         self.side.findings.is_some()
     }
 
-    fn record(&mut self, found: Found) {
+    fn record(&mut self, found: Recorded) {
         if let Some(findings) = &mut self.side.findings {
             findings.push(found);
         }
@@ -203,7 +204,7 @@ impl<'a> Tracer<'a> {
     /// }
     /// ```
     pub fn locked(&mut self) {
-        self.record(Found::Gap);
+        self.record(Recorded::Gap);
     }
 
     /// Asks for the header of an object that will be looked at soon.
@@ -248,15 +249,29 @@ impl<'a> Tracer<'a> {
     #[inline]
     #[must_use = "where it returns false, no lock may be touched"]
     pub fn interior_mutability(&mut self) -> bool {
+        self.side.unguarded_values = self.side.unguarded_values.wrapping_add(1);
         if !self.current.is_null() && self.side.unguarded.last() != Some(&self.current) {
             self.side.unguarded.push(self.current);
         }
         true
     }
 
+    /// The heap that asks and its latest full cycle: a root source that reported everything in an epoch reports changes only
+    /// for as long as the epoch is the same. A full cycle begins a new one, and so does one that takes the place of one that
+    /// was abandoned. `None` in walks that only look, which count for nothing.
+    pub fn epoch(&self) -> Option<Epoch> {
+        let is_cycle = self.side.era.full > 0 && !self.is_recording();
+        is_cycle.then(|| Epoch { heap: self.store.heap_number(), cycle: self.side.era.full })
+    }
+
     /// The cycle under way.
     pub(crate) fn era(&self) -> Era {
         self.side.era
+    }
+
+    /// How often values said so far that they change through a shared reference.
+    pub(crate) fn unguarded_values(&self) -> usize {
+        self.side.unguarded_values
     }
 
     pub(crate) fn weak_collections(&self) -> usize {
@@ -374,7 +389,7 @@ struct RecordedEphemeron<'t, 'a>(&'t mut Tracer<'a>);
 
 impl Drop for RecordedEphemeron<'_, '_> {
     fn drop(&mut self) {
-        self.0.record(Found::EndOfEphemeron);
+        self.0.record(Recorded::EndOfEphemeron);
     }
 }
 
@@ -405,10 +420,17 @@ impl Drop for Nested<'_, '_> {
 /// [`EdgeStack`].
 #[cold]
 #[inline(never)]
-fn overflow(mut edges: EdgeStack, raw: RawHandle, white: bool, store: &Store, side: &mut Side) -> EdgeStack {
+fn overflow(
+    mut edges: EdgeStack,
+    raw: RawHandle,
+    white: bool,
+    of: Tag,
+    store: &Store,
+    side: &mut Side,
+) -> EdgeStack {
     if let Some(findings) = &mut side.findings {
         // White or not: the store is empty and knows nothing of it.
-        findings.push(Found::Edge(raw));
+        findings.push(Recorded::Edge(raw, of));
     } else if !side.gathering {
         edges.make_room(&mut side.spill);
         edges.try_push(raw, white);

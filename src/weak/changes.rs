@@ -21,6 +21,8 @@ pub(crate) struct Changes {
     known_at: Moment,
     /// The cycle that is pruning it, and the next bucket.
     pruning: (Moment, usize),
+    /// Whether values change through shared references, which nobody sees. Written through `&`, like a walk.
+    unguarded: AtomicBool,
     /// Apart, so that the table can be read as what does not change through `&`. A small table has none and is traced
     /// in one go.
     walk: Option<Box<Walk>>,
@@ -77,6 +79,7 @@ impl Changes {
             all: true,
             known_at: Moment::default(),
             pruning: (Moment::default(), 0),
+            unguarded: AtomicBool::new(false),
             walk,
         }
     }
@@ -191,6 +194,15 @@ impl Changes {
     pub(crate) fn is_restless(&self) -> bool {
         const OFTEN: usize = 4;
         self.walk.as_ref().is_some_and(|walk| walk.restarts.load(Relaxed) > OFTEN)
+    }
+
+    /// Whether values change where nobody sees it, as far as the last trace of them found.
+    pub(crate) fn has_unguarded(&self) -> bool {
+        self.unguarded.load(Relaxed)
+    }
+
+    pub(crate) fn set_unguarded(&self, unguarded: bool) {
+        self.unguarded.store(unguarded, Relaxed);
     }
 
     /// A value has a weak collection of its own.

@@ -130,8 +130,11 @@ impl<E> Table<E> {
         target: impl Fn(&E) -> Weak<T> + Copy,
         trace: impl Fn(&mut Tracer<'_>, &'e E) + Copy,
     ) {
-        let weak_collections = tracer.weak_collections();
+        let (weak_collections, unguarded) = (tracer.weak_collections(), tracer.unguarded_values());
         self.trace_entries(&mut tracer.nest(), target, trace);
+        if tracer.unguarded_values() != unguarded && !tracer.is_recording() {
+            self.changes.set_unguarded(true);
+        }
         if tracer.weak_collections() != weak_collections && !tracer.is_recording() {
             self.changes.note_nested();
         }
@@ -145,6 +148,12 @@ impl<E> Table<E> {
     ) {
         if tracer.is_recording() {
             return self.entries.iter().for_each(|entry| trace(tracer, entry));
+        }
+        if self.changes.has_unguarded() {
+            // Nobody sees what changes in the values: all of them may have.
+            self.changes.set_unguarded(false);
+            tracer.spend(self.entries.len());
+            return self.trace_all(tracer, target, trace);
         }
         let era = tracer.era();
         if let Some(fresh) = self.changes.fresh(&era) {

@@ -1,4 +1,5 @@
-//! Numbers: `watch_count`, `len` right after a collection, what `CollectStats` says of weak collections and deaths.
+//! Numbers: `watch_count`, `len` right after a collection, what `CollectStats` reports about weak collections
+//! and deaths.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

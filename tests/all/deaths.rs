@@ -1,5 +1,5 @@
-//! Callbacks: `on_death`. What they may do to the heap while they run is in `deaths/inside.rs`, taking them back in
-//! `deaths/guards.rs`; `deaths/model.rs` has random programs.
+//! Callbacks: `on_death`. What callbacks may do to the heap is tested in `deaths/inside.rs`, cancelling them
+//! in `deaths/guards.rs`, and random programs in `deaths/model.rs`.
 
 mod guards;
 mod inside;
@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use slotgc::{AnyGc, Gc, Heap, Weak, WeakKeyMap, WeakSet, WeakValueMap};
+use slotgc::{AnyGc, Gc, Heap, Watch, WatchGuard, Weak, WeakKeyMap, WeakSet, WeakValueMap};
 
 use crate::objects::{Dice, Log, Node, Noisy, on_small_stack};
 
@@ -68,7 +68,9 @@ enum Death {
 fn kill(heap: &mut Heap, objects: &[Gc<Node>], death: Death) {
     match death {
         Death::Collect => drop(heap.collect()),
-        Death::Destroy => objects.iter().for_each(|gc| drop(heap.destroy(gc))),
+        Death::Destroy => objects.iter().for_each(|gc| {
+            heap.destroy(gc);
+        }),
         Death::DestroyAny => objects.iter().for_each(|gc| assert!(heap.destroy_any(gc.erase()))),
     }
 }
@@ -86,7 +88,9 @@ fn the_order_is_that_of_registration_whatever_slots_the_objects_have_and_however
             // Holes of an earlier life, so that slots are handed out in no order.
             let mut old: Vec<_> = (0..200).map(|n| heap.alloc(Node::leaf(n))).collect();
             dice.shuffle(&mut old);
-            old[..100].iter().for_each(|gc| drop(heap.destroy(gc)));
+            old[..100].iter().for_each(|gc| {
+                heap.destroy(gc);
+            });
             let _kept: Vec<_> = old[100..].iter().map(|gc| heap.root(gc)).collect();
             heap.collect();
             let mut objects: Vec<_> = (0..150).map(|n| heap.alloc(Node::leaf(n))).collect();
@@ -351,4 +355,32 @@ fn an_object_without_watchers_dies_in_silence_in_any_page() {
     let again: Vec<AnyGc> = (0..20_000_u64).map(|n| heap.alloc(n).erase()).collect();
     assert_eq!(heap.collect().notified, 0);
     assert!(again.iter().all(|any| !heap.is_alive_any(*any)));
+}
+
+#[test]
+fn a_watch_of_another_heap_cancels_nothing() {
+    // Heaps take turns with what their registrations are numbered by, so some two begin alike.
+    let mut heaps: Vec<(Heap, Watch, Arc<AtomicUsize>)> = Vec::new();
+    let (mut first, mut second) = loop {
+        let (mut heap, told) = (Heap::new(), Arc::new(AtomicUsize::new(0)));
+        let (object, in_callback) = (heap.alloc(1_u64), Arc::clone(&told));
+        let watch = heap
+            .on_death(object, move |_, _| {
+                in_callback.fetch_add(1, Ordering::Relaxed);
+            })
+            .unwrap();
+        let twin = heaps.iter().position(|(_, other, _)| format!("{other:?}") == format!("{watch:?}"));
+        if let Some(twin) = twin {
+            break (heaps.swap_remove(twin), (heap, watch, told));
+        }
+        heaps.push((heap, watch, told));
+        assert!(heaps.len() < 10_000, "no two watches of the same number");
+    };
+    assert_ne!(first.1, second.1, "the same number in two heaps");
+    assert!(!first.0.cancel(second.1) && !second.0.cancel(first.1));
+    drop(WatchGuard::from(first.1));
+    assert!(!first.0.cancel(first.1), "the guard did that");
+    second.0.collect();
+    first.0.collect();
+    assert_eq!((first.2.load(Ordering::Relaxed), second.2.load(Ordering::Relaxed)), (0, 1));
 }

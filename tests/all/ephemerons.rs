@@ -1,5 +1,5 @@
-//! Ephemerons and weak collections, written as a user would with `Tracer` and `Liveness`. What `prune` may do is
-//! in `ephemerons/prune.rs`.
+//! Ephemerons and weak collections, written as a user would with `Tracer` and `Liveness`. What `prune` may do
+//! is in `ephemerons/prune.rs`.
 
 mod prune;
 

@@ -1,7 +1,7 @@
 //! What happens at the end of things: of generations, of room, of a heap that is forgotten or enormous.
 //!
-//! Generations that run out by whole collections are in `heap/generations.rs`, refusals in `heap/limits.rs`; here
-//! both happen in the midst of a cycle in steps, and once for real. An allocator that says no is in
+//! Generations that run out by whole collections are in `heap/generations.rs`, refusals in `heap/limits.rs`;
+//! here both happen in the middle of an incremental cycle, and once for real. A failing allocator is in
 //! `tests/alloc_fails.rs`.
 
 use std::collections::HashSet;
@@ -23,7 +23,7 @@ impl Trace for Alone {
     fn trace(&self, _: &mut Tracer<'_>) {}
 }
 
-/// Uses the first slot until another one is given out, and gives how often it was used.
+/// Uses the first slot until another one is given out, and returns how often it was used.
 fn use_up_the_first_slot(heap: &mut Heap) -> u64 {
     let first = heap.alloc(Alone(MaybeUninit::uninit()));
     let (mut count, mut last) = (1, first);
@@ -120,7 +120,10 @@ fn generations_may_run_out_in_the_midst_of_a_cycle_whatever_watches() {
 
 #[test]
 fn at_the_limit_steps_make_room_and_what_is_rooted_stays() {
-    for config in [HeapConfig::default().max_objects(200), HeapConfig::default().max_bytes(8000)] {
+    let mut one = Heap::new();
+    one.alloc(Node::leaf(0));
+    let max_bytes = 200 * one.stats().bytes;
+    for config in [HeapConfig::default().max_objects(200), HeapConfig::default().max_bytes(max_bytes)] {
         let mut heap = Heap::with_config(config);
         let root = heap.alloc_root(Node::leaf(0));
         let (mut refused, mut value) = (0, 0);
@@ -137,7 +140,7 @@ fn at_the_limit_steps_make_room_and_what_is_rooted_stays() {
                 }
             }
             value += 1;
-            assert!(heap.len() <= 200 && heap.stats().bytes <= 8000);
+            assert!(heap.len() <= 200 && heap.stats().bytes <= max_bytes);
             let kid = heap[&root].edges[0];
             assert_eq!(heap[kid].value, (value - 1) / 50 * 50);
         }

@@ -1,4 +1,5 @@
-//! `Finalizer`: code that runs at an object's death, by hand, or at the end of the heap. The end is in `shutdown.rs`.
+//! `Finalizer`: code that runs at an object's death, by hand, or at the end of the heap. The end is in
+//! `shutdown.rs`.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,5 +1,5 @@
-//! The page of guarantees in the docs: each names the tests that attack it, and they exist. And attacks on those
-//! guarantees that have no file of their own: determinism of steps, the two cycles, the budget.
+//! The page of guarantees in the docs: each names the tests that attack it, and they exist. Also attacks on
+//! the guarantees that have no file of their own: determinism of steps, the two cycles, the budget.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,13 +15,10 @@ use crate::objects::{Dice, Link, Log, Node, Noisy};
 
 /// The items of the numbered list in the docs of `guarantees`.
 fn guarantees() -> Vec<String> {
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/docs.rs");
-    let docs = std::fs::read_to_string(docs).expect("the source is beside the tests");
-    let end = docs.find("pub mod guarantees").expect("a page of guarantees");
-    let start = docs[..end].rfind("pub mod ").expect("a page before it");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guarantees.md");
+    let docs = std::fs::read_to_string(docs).expect("the page is beside the tests");
     let mut items: Vec<String> = Vec::new();
-    for line in docs[start..end].lines().filter_map(|line| line.strip_prefix("///")) {
-        let line = line.strip_prefix(' ').unwrap_or(line);
+    for line in docs.lines() {
         if line.starts_with(|first: char| first.is_ascii_digit()) {
             items.push(String::new());
         }
@@ -165,11 +162,11 @@ fn with_budgets_in_objects_a_run_is_the_same_to_the_last_handle() {
 
 // ---- The budget
 
-/// What a step may do beyond its budget, in units: to come to the end of marking, and with one weak collection.
+/// What a step may do beyond its budget, in units: to finish marking, and with one weak collection.
 const END_OF_MARKING: usize = 64;
 const ENTRIES: usize = 10;
 
-/// A graph with garbage, destructors and weak maps; gives what is rooted.
+/// A graph with garbage, destructors and weak maps; returns what is rooted.
 fn populated(heap: &mut Heap, log: &Log) -> Vec<Root<Node>> {
     let mut roots = Vec::new();
     for value in 0..1000 {

@@ -1,4 +1,5 @@
-//! Handles as values: equality, order, hashes, text, and use as keys. Made-up ones are in `handles/made_up.rs`.
+//! Handles as values: equality, order, hashes, text, and use as keys. Made-up ones are in
+//! `handles/made_up.rs`.
 
 mod made_up;
 

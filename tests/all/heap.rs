@@ -1,4 +1,4 @@
-//! The heap as a container: objects made, read, changed and destroyed, without a thought of collecting.
+//! The heap as a container: allocating, reading, changing and destroying objects, without collections.
 
 mod access;
 mod cyclic;

@@ -1,5 +1,5 @@
-//! Entries of weak-key maps that lead from one to the next, over one map, many maps, and maps in maps: all of it
-//! in one collection, without recursion, in whatever order the entries were inserted.
+//! Entries of weak-key maps that lead from one to the next, over one map, many maps, and maps in maps: all of
+//! it in one collection, without recursion, in whatever order the entries were inserted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -179,7 +179,8 @@ fn a_value_behind_several_keys_needs_all_of_them() {
 
 #[test]
 fn nested_keys_may_be_reached_through_each_others_values() {
-    // Keys 0 and 1 are rooted; each further key is the value behind the two before it, in either order of nesting.
+    // Keys 0 and 1 are rooted; each further key is the value behind the two before it, in either order of
+    // nesting.
     for later_outside in [true, false] {
         for order in orders(48) {
             let mut heap = Heap::new();

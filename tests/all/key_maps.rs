@@ -1,5 +1,6 @@
-//! `WeakKeyMap`: an ephemeron table. How ephemerons are marked is in `ephemerons.rs`; entries that lead from one
-//! to the next are in `key_chains.rs`; what is as in a map of std is in `key_maps/std_parity.rs`.
+//! `WeakKeyMap`: an ephemeron table. How ephemerons are marked is in `ephemerons.rs`; entries that lead from
+//! one to the next are in `key_chains.rs`; tests of what behaves as in std's maps are in
+//! `key_maps/std_parity.rs`.
 
 mod std_parity;
 

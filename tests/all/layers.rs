@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// The modules from the ground up, separated by spaces and line breaks. A module imports only from those before it, and
-/// from itself.
+/// The modules from the ground up, separated by spaces and line breaks. A module imports only from those
+/// before it, and from itself.
 const LAYERS: &str = "
-    sync panics clock tag geometry handle hash stats tracing_spans config bitmap space root store trace
+    sync panics clock tag geometry handle hash type_names stats tracing_spans config bitmap space root store trace
     weak death
-    pool collector heap docs
+    pool collector inspect heap docs
 ";
 
 /// Where `unsafe` may be, and how often the exception is made.
@@ -23,7 +23,7 @@ const UNSAFE: &[(&str, usize)] = &[
     ("store/slot.rs", 1),
 ];
 
-/// The folders that hold a crate each, with the files of which there are at least so many.
+/// The folder of each crate, and the number of files that it has at least.
 const CRATES: &[(&str, usize)] = &[
     ("src", 20),
     ("benches", 5),
@@ -114,7 +114,8 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The paths that a file names by `crate::`, each as its segments: `crate::a::{b, c::d}` is `a b` and `a c d`.
+/// The paths that a file names by `crate::`, each as its segments: `crate::a::{b, c::d}` is `a b` and `a c
+/// d`.
 fn paths(code: &str) -> Vec<Vec<&str>> {
     let mut paths = Vec::new();
     for after in code.split("crate::").skip(1) {
@@ -174,8 +175,8 @@ fn imports(files: &BTreeMap<String, String>) -> BTreeMap<&str, BTreeSet<&str>> {
     files.iter().map(|(name, text)| (name.as_str(), of(name, text))).collect()
 }
 
-/// What is left when files that import from nobody left are taken away, again and again: the circles, and what leads
-/// to them.
+/// What remains when files without remaining imports are removed, again and again: the circles, and what
+/// imports from them.
 fn circles<'f>(mut imports: BTreeMap<&'f str, BTreeSet<&'f str>>) -> BTreeMap<&'f str, BTreeSet<&'f str>> {
     loop {
         let left: BTreeSet<&str> = imports.keys().copied().collect();

@@ -1,5 +1,5 @@
-//! `Trace` is safe to implement: whatever it reports, no handle ever gives another object's content, nothing is
-//! dropped twice, and what is rooted stays. At worst objects are lost early, or kept.
+//! `Trace` is safe to implement: whatever it reports, no handle ever resolves to another object, nothing
+//! is dropped twice, and what is rooted stays. At worst objects are lost early, or kept.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,8 @@ struct Liar {
     id: u32,
     /// Reported as they are, those of a turn at a time.
     claims: Vec<AnyGc>,
-    /// How to report: 0 everything, 1 nothing, 2 a different part each time, 3 itself besides, 4 as ephemerons.
+    /// How to report: 0 everything, 1 nothing, 2 a different part each time, 3 itself besides, 4 as
+    /// ephemerons.
     way: usize,
     turn: AtomicUsize,
     me: AnyGc,

@@ -1,11 +1,16 @@
 //! The integration tests: one binary, a module for each part of what the crate promises.
 //!
-//! A test's name is the claim that it checks. `// weak-cases 13` marks a test of case 13 in `docs/weak-cases.md`,
-//! `// weak-cases: mistakes` one of the mistakes that are listed there.
+//! A test's name is the claim that it checks. `// weak-cases 13` marks a test of case 13 in
+//! `docs/weak-cases.md`, `// weak-cases: mistakes` one of the mistakes that are listed there.
 
-// Without std a panic cannot be caught: a second one while the first unwinds ends the process. What provokes that is
-// left out there.
+// Without std a panic cannot be caught: a second one while the first unwinds ends the process. What provokes
+// that is left out there.
+mod barriers;
 mod caches;
+#[cfg(feature = "std")]
+mod caught;
+#[cfg(feature = "std")]
+mod clocks;
 mod collect;
 mod counts;
 mod deaths;
@@ -21,6 +26,8 @@ mod graveyards;
 mod guarantees;
 mod handles;
 mod heap;
+#[cfg(feature = "inspect")]
+mod inspect;
 mod interner;
 mod key_chains;
 mod key_maps;
@@ -35,12 +42,14 @@ mod queues;
 mod regressions;
 mod replaced;
 mod roots;
-#[cfg(feature = "serde")]
+#[cfg(all(feature = "serde", not(slotgc_plain)))]
 mod saves;
 mod shutdown;
 mod steps;
+mod strangers;
 mod subprocess;
 mod threads;
 mod weak;
 mod weak_maps;
 mod weak_sets;
+mod world;

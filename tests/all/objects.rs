@@ -1,4 +1,4 @@
-//! What the tests put into heaps, and how they look at what came of it.
+//! The objects that the tests allocate, and helpers that inspect the result.
 //!
 //! `Trace` is implemented by hand here, so that these tests say nothing about the derive; `derive.rs` does.
 
@@ -29,7 +29,7 @@ macro_rules! traced {
 }
 pub(crate) use traced;
 
-/// A value and any number of strong edges; with a destructor that nobody sees.
+/// A value and any number of strong edges; with a destructor that leaves no trace.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) value: u64,
@@ -114,13 +114,14 @@ impl Trace for Bomb {
     fn trace(&self, _: &mut Tracer<'_>) {}
 }
 
-/// Keeps a value to the end of the process: its destructor never runs, and yet no leak checker finds anything.
+/// Keeps a value to the end of the process: its destructor never runs, and yet no leak checker finds
+/// anything.
 pub(crate) fn forget(value: impl Send + 'static) {
     static FORGOTTEN: Mutex<Vec<Box<dyn Any + Send>>> = Mutex::new(Vec::new());
     FORGOTTEN.lock().expect("nobody panics while forgetting").push(Box::new(value));
 }
 
-/// Calls `f`, which must panic, and gives the panic's text.
+/// Calls `f`, which must panic, and returns the panic's text.
 #[track_caller]
 pub(crate) fn panic_text<R>(f: impl FnOnce() -> R) -> String {
     match catch_unwind(AssertUnwindSafe(f)) {

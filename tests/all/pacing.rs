@@ -14,7 +14,7 @@ fn config() -> HeapConfig {
     HeapConfig::default().nursery_bytes(16 * KIB)
 }
 
-/// Allocates garbage of so many bytes.
+/// Allocates this many bytes of garbage.
 fn litter(heap: &mut Heap, bytes: usize) {
     for _ in 0..bytes.div_ceil(size_of::<Node>() + 8) {
         heap.alloc(Node::leaf(1));
@@ -90,7 +90,8 @@ fn the_ceiling_holds_whatever_the_budget() {
         assert!(heap.stats().bytes <= live + ceiling + step, "{:?}", heap.stats());
         let report = heap.pace(Budget::Objects(3));
         forced += usize::from(report.rule == Rule::Ceiling);
-        assert!(report.rule == Rule::Ceiling || report.work < 200, "{report:?}");
+        // Some 170 objects are made a frame: a cycle that cannot catch up does up to twice as much in one step.
+        assert!(report.rule == Rule::Ceiling || report.work < 400, "{report:?}");
     }
     assert!(forced > 10 && kept.iter().all(|root| heap.is_alive(root)));
 }
@@ -119,7 +120,7 @@ fn a_paused_heap_is_left_alone_up_to_its_ceiling() {
     heap.resume();
     assert!(heap.is_due() && heap.pace(Budget::Unlimited).finished.is_some() && heap.is_empty());
 
-    // In the midst of a cycle too.
+    // In the middle of a cycle, too.
     litter(&mut heap, 100 * KIB);
     heap.pace(Budget::Objects(8));
     assert!(heap.stats().phase != Phase::Idle);

@@ -1,15 +1,15 @@
-//! User code that panics: in `trace`, in a root source, in `prune`, in destructors. The heap is whole afterwards,
-//! everything else still runs, and the first panic reaches the caller.
+//! User code that panics: in `trace`, in a root source, in `prune`, in destructors. The heap is whole
+//! afterwards, everything else still runs, and the first panic reaches the caller.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use slotgc::{Gc, Heap, Liveness, Trace, Tracer, Weak, WeakSet, roots};
+use slotgc::{Budget, Gc, Heap, Liveness, Trace, Tracer, Weak, WeakSet, roots};
 
 use crate::objects::{Bomb, Link, Log, Node, Noisy, panic_text};
 use crate::subprocess;
 
-/// Panics where it is told to.
+/// Panics on request.
 struct Fuse {
     in_trace: AtomicBool,
     in_prune: bool,
@@ -417,4 +417,69 @@ fn a_heap_put_in_another_ones_place_inside_make_ends_in_a_panic_at_worst() {
             }
         },
     );
+}
+
+#[test]
+fn the_panic_of_a_callback_comes_before_that_of_the_collection_it_asked_for() {
+    for by_hand in [false, true] {
+        let mut scene = Scene::new();
+        let target = scene.heap.alloc(1_u8);
+        scene
+            .heap
+            .on_death(target, |heap, _| {
+                heap.collect();
+                panic!("callback");
+            })
+            .unwrap();
+        let text = if by_hand {
+            *scene.heap[&scene.fuse].in_trace.get_mut() = true;
+            panic_text(|| scene.heap.destroy(target))
+        } else {
+            // The callback sets the fuse.
+            let fuse = scene.fuse.downgrade();
+            let another = scene.heap.alloc(2_u8);
+            scene.heap.on_death(another, move |heap, _| *heap[fuse].in_trace.get_mut() = true).unwrap();
+            panic_text(|| scene.heap.collect())
+        };
+        assert_eq!(text, "callback", "destroyed by hand: {by_hand}");
+        *scene.heap[&scene.fuse].in_trace.get_mut() = false;
+        scene.has_all_it_roots();
+        scene.heap.verify();
+    }
+}
+
+#[test]
+fn after_an_abandoned_cycle_no_minor_collection_trusts_its_marks() {
+    for steps in [None, Some(1), Some(700), Some(1500)] {
+        let mut scene = Scene::new();
+        scene.heap.collect();
+        *scene.heap[&scene.fuse].in_trace.get_mut() = true;
+        let text = panic_text(|| match steps {
+            None => drop(scene.heap.collect()),
+            Some(units) => loop {
+                scene.heap.step(Budget::Objects(units));
+            },
+        });
+        assert_eq!(text, "trace");
+        *scene.heap[&scene.fuse].in_trace.get_mut() = false;
+        // What is made now lies in the pages of what was not reached.
+        let young: Vec<_> = (0..5000).map(|value| scene.heap.alloc(Node::leaf(value))).collect();
+        scene.heap.verify();
+        assert!(!scene.heap.collect_minor().is_minor);
+        scene.has_all_it_roots();
+        assert!(!young.iter().any(|gc| scene.heap.is_alive(gc)));
+        assert!(scene.heap.collect_minor().is_minor, "the next one may be");
+    }
+}
+
+#[test]
+fn after_an_abandoned_cycle_the_books_are_those_of_a_heap_at_rest() {
+    let mut scene = Scene::new();
+    *scene.heap[&scene.fuse].in_trace.get_mut() = true;
+    assert_eq!(panic_text(|| scene.heap.collect()), "trace");
+    scene.heap.verify();
+    for value in 0..10_000 {
+        scene.heap.alloc(Node::leaf(value));
+    }
+    scene.heap.verify();
 }

@@ -1,7 +1,7 @@
 //! Defects that were found in other collectors and pools, and that cannot happen here.
 //!
-//! A test's name begins with the crate (or the language) whose defect it is, and goes on with the claim. Each of these
-//! was seen in a release of that crate; a version of it that does better is no reason to drop a test.
+//! A test's name begins with the crate (or the language) whose defect it is, and goes on with the claim. Each
+//! of these was seen in a release of that crate; a fixed version is no reason to drop the test.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,8 @@ const MILLION: u64 = if cfg!(miri) { 1000 } else { 1_000_000 };
 
 #[test]
 fn safe_gc_a_collection_inside_alloc_frees_no_child_of_the_value_being_allocated() {
-    // There an allocation may collect before the value is in its place, and nobody else holds its children.
+    // There an allocation may collect before the value is in its place, and nothing else refers to its
+    // children.
     let mut heap = Heap::with_config(HeapConfig::default().max_objects(30));
     let (mut collections, mut grown) = (0, 0);
     for value in 0..2000 {
@@ -37,14 +38,14 @@ fn safe_gc_a_collection_inside_alloc_frees_no_child_of_the_value_being_allocated
         collections = heap.stats().collections;
     }
     assert!(collections > 100 && grown > 100, "some allocations collected and some did not");
-    // And where nobody asked for a collection there is none.
+    // And no collection runs unless one is requested.
     let mut heap = Heap::with_config(HeapConfig::default().stress(true));
     let kids: Vec<_> = (0..50_000).map(|value| heap.alloc(Node::leaf(value))).collect();
     let parent = heap.alloc(Node::with(kids));
     assert!(heap[parent].edges.iter().zip(0..).all(|(gc, value)| heap[*gc].value == value));
 }
 
-/// Gives slots a tenant after the other, and checks what the handles of all the earlier ones give.
+/// Allocates in the same slots again and again, and checks what all earlier handles resolve to.
 fn no_handle_sees_a_later_tenant(first_generation: u32, die: impl Fn(&mut Heap, Gc<u64>)) {
     let mut heap = Heap::with_config(HeapConfig::default().first_generation(first_generation));
     let mut past: HashMap<Gc<u64>, u64> = HashMap::new();
@@ -232,7 +233,8 @@ fn broom_a_stale_handle_cannot_be_rooted_again() {
 
 #[test]
 fn gc_what_a_destructor_lets_out_reads_no_freed_memory() {
-    // There a destructor stores the handle of a dying object somewhere, and reading through it is use after free.
+    // There a destructor stores the handle of a dying object somewhere, and reading through it is use after
+    // free.
     type Escaped = Arc<Mutex<Vec<Gc<Doomed>>>>;
     struct Doomed {
         value: u64,

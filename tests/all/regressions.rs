@@ -4,8 +4,8 @@ use slotgc::{Gc, Heap};
 
 use crate::objects::Node;
 
-/// Marking again exactly kept the stack of the fast pass, so roots were pushed where nobody looked, and what they
-/// reach was freed.
+/// Exact marking kept the stack of the fast pass, so roots were pushed onto a stack that was not used, and
+/// what they reach was freed.
 #[test]
 fn exact_marking_follows_what_the_roots_reach() {
     let mut heap = Heap::new();

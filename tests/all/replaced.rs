@@ -70,7 +70,9 @@ fn a_make_that_swaps_and_panics_leaves_both_heaps_as_they_were() {
         // `a` is the other one now.
         assert!(a.is_alive(&kept) && !b.is_alive(&kept));
         for heap in [&mut a, &mut b] {
-            (0..1000 * rounds).for_each(|number| drop(heap.alloc(Cell::Number(number))));
+            (0..1000 * rounds).for_each(|number| {
+                heap.alloc(Cell::Number(number));
+            });
             heap.collect();
             heap.verify();
         }
@@ -91,6 +93,37 @@ fn a_make_that_swaps_back_makes_its_object() {
     assert!(matches!(&a[made], Cell::Boxed(boxed) if **boxed == 7));
     a.verify();
     b.verify();
+}
+
+#[test]
+#[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
+fn makes_that_swap_heaps_fill_no_slot_that_the_other_one_reserved() {
+    let (mut a, mut b) = two_heaps();
+    let (mut in_a, mut in_b) = (Gc::default(), Gc::default());
+    let mut inner_text = String::new();
+    let text = panic_text(|| {
+        a.alloc_cyclic(|a, own| {
+            in_a = own;
+            inner_text = panic_text(|| {
+                b.alloc_cyclic(|b, own| {
+                    in_b = own;
+                    mem::swap(a, b);
+                    Cell::Boxed(Box::new(1))
+                })
+            });
+            Cell::Boxed(Box::new(2))
+        })
+    });
+    assert_eq!(in_a.to_bits(), in_b.to_bits(), "the same slot, reserved in both");
+    for text in [text, inner_text] {
+        assert!(text.contains("the heap was replaced"), "{text}");
+    }
+    for heap in [&mut a, &mut b] {
+        assert!(!heap.is_alive(in_a));
+        heap.collect();
+        heap.verify();
+        assert!(heap.is_empty());
+    }
 }
 
 #[test]
@@ -233,7 +266,9 @@ fn a_callback_that_swaps_the_heap_and_panics_is_heard_and_nothing_else_runs() {
 fn an_at_exit_finalizer_that_swaps_in_a_heap_in_its_sweep_loses_no_destructor() {
     let log = Log::default();
     let mut sweeping = Heap::new();
-    (0..2000).for_each(|number| drop(sweeping.alloc(Noisy::new(number, &log))));
+    (0..2000).for_each(|number| {
+        sweeping.alloc(Noisy::new(number, &log));
+    });
     while sweeping.stats().phase != Phase::Sweep {
         sweeping.step(Budget::Objects(10));
     }

@@ -26,7 +26,7 @@ fn finish(heap: &mut Heap) -> CollectStats {
     }
 }
 
-/// A list of so many nodes.
+/// A list of this many nodes.
 fn list(heap: &mut Heap, len: u64) -> Vec<Gc<Node>> {
     let mut nodes: Vec<Gc<Node>> = Vec::new();
     for value in 0..len {
@@ -143,4 +143,62 @@ fn a_heap_that_shrinks_amid_a_minor_collection_runs_the_destructors_left() {
     heap.verify();
     while heap.step(Budget::Objects(5)).finished.is_none() {}
     assert_eq!(log.take().len(), 20);
+}
+
+#[test]
+fn a_heap_that_shrinks_amid_a_sweep_counts_as_before() {
+    for units in 1..200 {
+        let mut heap = Heap::new();
+        let kept: Vec<_> = (0..500).map(|value| heap.alloc_root(Node::leaf(value))).collect();
+        for value in 0..1500 {
+            let gc = heap.alloc(Node::leaf(value));
+            // Their slots wait for a collection to find that nothing names them.
+            if value % 2 == 0 && value < 1000 {
+                heap.destroy(gc);
+            }
+        }
+        step_to(&mut heap, Phase::Sweep);
+        (0..units).for_each(|_| {
+            heap.step(Budget::Objects(1));
+        });
+        heap.shrink_to_fit();
+        let count = heap.iter::<Node>().count();
+        assert_eq!((heap.len(), heap.len_of::<Node>(), count), (500, 500, 500), "after {units} steps");
+        if heap.stats().phase != Phase::Idle {
+            assert!(finish(&mut heap).freed >= 1000);
+        }
+        heap.verify();
+        assert_eq!((heap.len(), heap.stats().bytes), (500, 500 * (size_of::<Node>() + 8)));
+        drop(kept);
+    }
+}
+
+#[test]
+fn a_page_whose_last_white_slots_were_freed_by_hand_before_its_sweep_is_as_open_as_any() {
+    let mut heap = Heap::new();
+    // Of the first page some are destroyed, so that their slots are in limbo; the rest is kept by an object.
+    let first: Vec<_> = (0..1000).map(|value| heap.alloc(Node::leaf(value))).collect();
+    let (destroyed, kept) = first.split_at(500);
+    let holder = heap.alloc_root(Node::with(kept));
+    let others: Vec<_> = (0..20_000).map(|value| heap.alloc_root(Node::leaf(value))).collect();
+    destroyed.iter().for_each(|gc| {
+        heap.destroy(gc);
+    });
+    step_to(&mut heap, Phase::Prune);
+    // So many that limbo lets its oldest go, those of the first page.
+    others[5000..15_000].iter().for_each(|root| {
+        heap.destroy(root);
+    });
+    if heap.stats().phase != Phase::Idle {
+        finish(&mut heap);
+    }
+    for _ in 0..3 {
+        heap.collect();
+        heap.verify();
+        for (value, gc) in kept.iter().enumerate() {
+            assert_eq!(heap.get(*gc).map(|node| node.value), Some(value as u64 + 500));
+        }
+        assert_eq!(heap.len(), 1 + kept.len() + 10_000);
+        assert!(heap.is_alive(&holder));
+    }
 }

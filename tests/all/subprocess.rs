@@ -5,6 +5,9 @@ use std::process::{Command, Output};
 
 const VARIABLE: &str = "SLOTGC_TEST_IN_CHILD";
 
+/// What runs the programs of another platform, if anything must: an emulator. The system does not know.
+const RUNNER: &str = "SLOTGC_TEST_RUNNER";
+
 /// In the test process: starts a child that runs this one test, and gives what became of it. In the child:
 /// runs `body` and gives `None`.
 #[track_caller]
@@ -14,7 +17,14 @@ pub(crate) fn run(test: &str, body: impl FnOnce()) -> Option<Output> {
         return None;
     }
     let test_binary = std::env::current_exe().expect("a test binary has a path");
-    let mut command = Command::new(test_binary);
+    let mut command = match std::env::var_os(RUNNER) {
+        Some(runner) => {
+            let mut command = Command::new(runner);
+            command.arg(test_binary);
+            command
+        }
+        None => Command::new(test_binary),
+    };
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(VARIABLE, test);
     // Payloads that cannot be dropped without a panic are forgotten, here and in the crate: no finding.
     command.env("ASAN_OPTIONS", "detect_leaks=0");

@@ -1,7 +1,7 @@
 //! Threads that read, root, watch and poll while the heap's own thread steps and collects.
 //!
-//! What one thread may do beside another is checked exhaustively on tiny heaps by `tests/loom.rs`; here it is done
-//! for long, with real threads.
+//! `tests/loom.rs` checks exhaustively, on tiny heaps, what threads may do at the same time. The tests here
+//! run longer, on real threads.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, RwLock, mpsc};

@@ -1,5 +1,5 @@
-//! Weak handles over the life of their object. Case 8 of the list, a store during marking, is for collections in
-//! steps.
+//! Weak handles over the life of their object. Case 8 of the list, a store during marking, is tested with
+//! incremental collections.
 
 use slotgc::{Gc, Heap, Root, Weak};
 

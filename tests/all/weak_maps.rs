@@ -1,5 +1,5 @@
-//! `WeakValueMap`: an entry lives as long as its value's object. What is as in a map of std
-//! is in `weak_maps/std_parity.rs`, caches are in `caches.rs`.
+//! `WeakValueMap`: an entry lives as long as its value's object. Tests of what behaves as in std's maps are
+//! in `weak_maps/std_parity.rs`, caches are in `caches.rs`.
 
 mod std_parity;
 
@@ -320,7 +320,7 @@ fn a_map_outside_of_the_heap_is_pruned_by_hand() {
     let unreachable = heap.alloc(99);
     map.insert(Touchy(99, Noisy::new(99, &log)), unreachable);
     map.prune_dead(&heap);
-    // What no collection found dead yet is alive.
+    // What no collection has freed yet is alive.
     assert_eq!((map.len(), sorted(log.take())), (9, vec![4, 7]));
     assert_eq!(heap.collect().pruned, 0);
     map.prune_dead(&heap);

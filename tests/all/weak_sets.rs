@@ -302,3 +302,21 @@ fn a_set_outside_of_the_heap_is_pruned_by_hand() {
     set.prune_dead(&heap);
     assert!(set.is_empty());
 }
+
+#[test]
+fn what_was_destroyed_by_hand_leaves_a_set_whatever_else_is_in_its_page() {
+    // In a page of which no object is gone so far, the bitmaps tell the living.
+    let ways: [fn(&mut Heap, Gc<u64>); 2] =
+        [|heap, gc| assert!(heap.destroy_any(gc.erase())), |heap, gc| assert!(heap.destroy(gc).is_some())];
+    for destroy in ways {
+        let mut heap = Heap::new();
+        let numbers: Vec<_> = (0..100_u64).map(|number| heap.alloc_root(number)).collect();
+        let set = heap.alloc_root(numbers.iter().collect::<WeakSet<_>>());
+        let mut outside: WeakSet<_> = numbers.iter().collect();
+        destroy(&mut heap, numbers[50].gc());
+        outside.prune_dead(&heap);
+        assert!(outside.len() == 99 && !outside.contains(&numbers[50]));
+        heap.collect();
+        assert!(heap[&set].len() == 99 && !heap[&set].contains(&numbers[50]));
+    }
+}

@@ -52,7 +52,7 @@ fn inferred(
                     Some(param) => held.push(param),
                     None => {}
                 },
-                // What is in there is known to nobody; see to it that every parameter in it may be used.
+                // The content is unknown, so every parameter in it must be usable.
                 Type::Macro(_) | Type::Verbatim(_) => held.extend(
                     generics
                         .type_params()

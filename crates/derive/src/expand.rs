@@ -119,7 +119,7 @@ fn refuse_lifetimes(input: &DeriveInput) -> Result<()> {
 
 /// The constants: the OR of those of the traced fields.
 ///
-/// A constant cannot depend on itself, so a field that mentions the type is taken for one that does. Where the
+/// A constant cannot depend on itself, so a field that mentions the type is assumed to need tracing. Where the
 /// answer is known to be yes no field is asked, which breaks some longer circles too.
 fn constants(attrs: &TypeAttrs, name: &Ident, fields: &[&Field<'_>]) -> TokenStream {
     let own = [name.clone(), format_ident!("Self")];

@@ -1,4 +1,4 @@
-//! `#[derive(Trace)]` for slotgc, which re-exports it: depend on `slotgc`, not on this crate.
+//! `#[derive(Trace)]` for slotgc, which exports it: depend on `slotgc`, not on this crate.
 //!
 //! The expansion contains no `unsafe`: `Trace` is a safe trait, and a derived impl is an ordinary one.
 
@@ -12,17 +12,19 @@ use syn::{DeriveInput, Error, parse_macro_input};
 
 /// Implements `Trace` for a struct or an enum, from its fields.
 ///
-/// Every method goes through the fields of the variant at hand, and each constant is true if it is for one of the
-/// fields: `trace` reports their handles, `inspect` names them, `relink` hands them out to be replaced. So each
-/// field's type must implement `Trace` itself, have an adapter, or be skipped. Unions are refused, and so are types with a lifetime, since objects are `'static`.
+/// Every method goes through the fields of the current variant, and each constant is true if it is true for one of
+/// the fields: `trace` reports their handles, `inspect` names them, `relink` hands them out to be replaced. So the type
+/// of each field must implement `Trace` itself, have an adapter, or be skipped. Unions and types with a lifetime are
+/// refused, since objects are `'static`.
 ///
 /// # Attributes
 ///
 /// On a field or a variant:
 ///
-/// - `#[trace(skip)]`: not looked at; the types in there need no `Trace`. For foreign types that hold no
-///   handles: a handle in a skipped field keeps nothing alive. The whole type still has to be `Send`, `Sync`
-///   and `'static`, so `skip` does not admit a `Cell`. (`Untraced<T>` is the same inside a container.)
+/// - `#[trace(skip)]`: the collector does not look at it, and its types need no `Trace`. For foreign types
+///   without handles: a handle in a skipped field keeps nothing alive. The whole type still has to be `Send`,
+///   `Sync` and `'static`, so `skip` does not allow a `Cell`. (`Untraced<T>` does the same inside a
+///   container.)
 ///
 /// On a field:
 ///
@@ -33,11 +35,11 @@ use syn::{DeriveInput, Error, parse_macro_input};
 ///
 /// On the type:
 ///
-/// - `#[trace(recursive)]`: `NEEDS_TRACE` and the other constants are true, and not computed from the fields. Needed where types contain
-///   each other in a circle, see below.
-/// - `#[trace(bound = "T: Trace, U: Clone")]`: these bounds instead of the ones that the derive would add to
-///   the where clause, see below. May be empty.
-/// - `#[trace(crate = "path")]`: where `slotgc` is found, if it is not a direct dependency by that name.
+/// - `#[trace(recursive)]`: `NEEDS_TRACE` and the other constants are true instead of being computed from the
+///   fields. Needed where types contain each other in a circle, see below.
+/// - `#[trace(bound = "T: Trace, U: Clone")]`: these bounds replace those that the derive would add to the
+///   where clause, see below. May be empty.
+/// - `#[trace(crate = "path")]`: the path of `slotgc`, if it is not a direct dependency of that name.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -75,10 +77,10 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// # Generic types
 ///
 /// A type parameter that occurs in the type of a traced field gets the bound `Trace`. So does a type named
-/// through it, like `G::Item` in a field, and a field that is a map or a set, which asks more of its keys than `Trace`
-/// (`Ord`, or `Eq + Hash`), since they are filed again when handles in them are replaced. All other parameters, in `PhantomData`, say, or in skipped fields,
-/// get `Send + Sync + 'static`, which `Trace` asks of the whole type. `#[trace(bound = "..")]` replaces all of
-/// these where they ask too much:
+/// through it, such as `G::Item` in a field, and a field that is a map or a set, which requires more of its keys
+/// than `Trace` (`Ord`, or `Eq + Hash`), since entries are filed again when handles in them are replaced. All other
+/// parameters, for instance in `PhantomData` or in skipped fields, get `Send + Sync + 'static`, which `Trace` requires
+/// of the whole type. `#[trace(bound = "..")]` replaces all of these bounds where they require too much:
 ///
 /// ```
 /// use std::marker::PhantomData;
@@ -107,12 +109,11 @@ use syn::{DeriveInput, Error, parse_macro_input};
 ///
 /// # Recursive types
 ///
-/// `NEEDS_TRACE` is a constant, and a constant cannot depend on itself. A field whose type mentions the type
-/// being derived, by its name or as `Self`, is therefore not asked, but taken to need tracing. A circle of
-/// several types, or of one by way of an alias, cannot be seen by a macro. If one of the types in it has a
-/// field that is a `Gc` or an `AnyGc` (or an `Option`, `Vec`, `VecDeque`, `Box`, array or tuple of it) nothing
-/// needs to be done. Otherwise the compiler reports a "cycle" (E0391), and one of the types needs
-/// `#[trace(recursive)]`:
+/// `NEEDS_TRACE` is a constant, and a constant cannot depend on itself. Therefore a field whose type mentions
+/// the derived type, by its name or as `Self`, is assumed to need tracing. A macro cannot see a circle of
+/// several types, or of one through an alias. If one of the types in such a circle has a field that is a `Gc`
+/// or an `AnyGc` (or an `Option`, `Vec`, `VecDeque`, `Box`, array or tuple of it), nothing needs to be done.
+/// Otherwise the compiler reports a "cycle" (E0391), and one of the types needs `#[trace(recursive)]`:
 ///
 /// ```
 /// use slotgc::Trace;
@@ -137,14 +138,14 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// const { assert!(Tree::NEEDS_TRACE && Block::NEEDS_TRACE && Statement::NEEDS_TRACE) };
 /// ```
 ///
-/// Handles are no circle: `struct A(Gc<B>)` and `struct B(Gc<A>)` compile as they are.
+/// Handles make no circle: `struct A(Gc<B>)` and `struct B(Gc<A>)` compile as they are.
 ///
 /// # What does not compile
 ///
-/// A `Root` inside an object would keep what it holds alive for ever: store the `Gc`. A `Cell` or `RefCell` is
-/// not needed there, since objects are changed through `&mut Heap`, and is not `Sync`; atomics and the locks of
-/// std are allowed. An `Rc` belongs to one thread: store a `Gc`, or an `Arc` of data without handles. The
-/// compiler's messages say so.
+/// A `Root` inside an object could keep itself alive for ever: store the `Gc`. A `Cell` or `RefCell` is not
+/// `Sync`, and not needed, since objects are changed through `&mut Heap`; atomics and the locks of std are
+/// allowed. An `Rc` belongs to one thread: store a `Gc`, or an `Arc` of data without handles. The compiler's
+/// messages explain this.
 #[proc_macro_derive(Trace, attributes(trace))]
 pub fn derive_trace(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

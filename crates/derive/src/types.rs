@@ -1,6 +1,6 @@
 //! What can be read off a field's type as it is written.
 //!
-//! A macro sees names, not what they stand for: an alias hides its type, and anybody may call a type `Gc` or
+//! A macro sees names, not what they stand for: an alias hides its type, and any type may be called `Gc` or
 //! `Cell`. So nothing here decides whether code compiles, it only picks between ways that are all right.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};

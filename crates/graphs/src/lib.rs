@@ -1,7 +1,7 @@
 //! Random orders and graphs of objects for benches, the same in every run.
 //!
-//! Nodes are numbered in the order in which they are allocated, and carry that number as their `id`. What builds the
-//! objects is not here: each bench, and each peer in `crates/versus`, does that in its own way.
+//! Nodes are numbered in the order in which they are allocated, and carry that number as their `id`. What
+//! builds the objects is not here: each bench, and each peer in `crates/versus`, does that in its own way.
 
 /// Edges of an object.
 pub const DEGREE: usize = 4;
@@ -68,8 +68,8 @@ impl Graph {
         Self::of(vec![[NONE; DEGREE]; n])
     }
 
-    /// Edges from each of `nodes` to four of them at random. So that everything is reached from everywhere, one
-    /// of the four, in a random place, is taken from a random cycle through all nodes.
+    /// Edges from each of `nodes` to four of them at random. So that everything is reached from everywhere,
+    /// one of the four, in a random place, is taken from a random cycle through all nodes.
     fn join_at_random(&mut self, nodes: &[u32], random: &mut Random) {
         let mut cycle = nodes.to_vec();
         random.shuffle(&mut cycle);

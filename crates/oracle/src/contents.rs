@@ -29,7 +29,7 @@ impl Contents {
         !self.weaks.is_empty() || !self.entries.is_empty()
     }
 
-    /// Removes what names the dead; gives how many entries those were.
+    /// Removes what names the dead; returns how many entries those were.
     pub(crate) fn prune(&mut self, is_live: impl Fn(Link) -> bool) -> usize {
         let before = self.weaks.len() + self.entries.len();
         self.weaks.retain(|link| is_live(*link));

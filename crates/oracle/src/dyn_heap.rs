@@ -1,5 +1,5 @@
-//! The heap's interface for objects of a type known at run time: each function is one call of the heap, with
-//! what it gives in a form that can be compared with the model.
+//! The heap's interface for objects of a type known at run time: each function makes one call of the heap,
+//! and returns the result in a form that can be compared with the model.
 //!
 //! Functions with a type parameter are kept out of line: fifteen types, some of them
 //! large, inlined into one function take minutes to compile.
@@ -7,6 +7,7 @@
 pub(crate) mod deaths;
 pub(crate) mod weak;
 
+use slotgc::inspect::Path;
 use slotgc::{AnyGc, Gc, Heap, Others, Root};
 
 use crate::contents::Contents;
@@ -151,7 +152,8 @@ fn text_of_thrown(thrown: Thrown) -> Gone {
 /// to compile.)
 pub(crate) const PAIRED: [Kind; 4] = [Kind::Node, Kind::Plain, Kind::Leaf, Kind::Large];
 
-/// Two objects to change, in the two ways there are. The second is of the same type as the first, or `PAIRED`.
+/// Two objects to change, in the two ways there are. The second is of the same type as the first, or
+/// `PAIRED`.
 pub(crate) fn write_two(
     heap: &mut Heap,
     a: (Kind, Link),
@@ -252,12 +254,12 @@ fn alloc_cyclic_as<T: Object>(
     Ok(gc.to_bits())
 }
 
-/// Calls `f` with every object of a kind, to be changed, in the order in which the heap gives them.
+/// Calls `f` with every object of a kind, to be changed, in the heap's order.
 pub(crate) fn for_each_mut(heap: &mut Heap, kind: Kind, f: &mut dyn FnMut(u64, &mut dyn View)) {
     of_kind!(kind, T => heap.iter_mut::<T>().for_each(|(gc, object)| f(gc.to_bits(), object)));
 }
 
-/// Calls `f` with every object of a kind, in the order in which the heap gives them. Gives `len_of`.
+/// Calls `f` with every object of a kind, in the heap's order. Returns `len_of`.
 pub(crate) fn for_each(heap: &Heap, kind: Kind, f: &mut dyn FnMut(u64, &dyn View)) -> usize {
     of_kind!(kind, T => {
         heap.iter::<T>().for_each(|(gc, object)| f(gc.to_bits(), object));
@@ -297,6 +299,11 @@ pub(crate) fn downcast(heap: &Heap, kind: Kind, any: AnyGc) -> Option<u64> {
     of_kind!(kind, T => downcast_as::<T>(heap, any))
 }
 
+/// Asks what keeps the object alive.
+pub(crate) fn why_alive(heap: &Heap, kind: Kind, any: AnyGc) -> Option<Path> {
+    of_kind!(kind, T => heap.why_alive(Gc::<T>::from_bits(any.to_bits())))
+}
+
 #[inline(never)]
 fn downcast_as<T: Object>(heap: &Heap, any: AnyGc) -> Option<u64> {
     heap.downcast::<T>(any).map(Gc::to_bits)
@@ -307,7 +314,7 @@ pub(crate) fn root(heap: &Heap, kind: Kind, link: Link) -> Option<Box<dyn Held>>
     of_kind!(kind, T => heap.root(link.gc::<T>()).map(|root| Box::new(root) as Box<dyn Held>))
 }
 
-/// Ends an object and gives its value.
+/// Ends an object and returns its value.
 pub(crate) fn destroy(heap: &mut Heap, kind: Kind, link: Link) -> Option<Box<dyn View>> {
     of_kind!(kind, T => destroy_as::<T>(heap, link.gc()))
 }

@@ -1,7 +1,7 @@
 //! Links as handles of the heap under test, and as edges of its objects.
 //!
-//! An object of any type may have an edge to one of any other, so this is above all of the types, and they know it by
-//! `Trace` and methods only.
+//! An object of any type may have an edge to one of any other, so this is above all of the types, and they
+//! know it by `Trace` and methods only.
 
 use slotgc::{AnyGc, Gc, Liveness, Trace, Tracer, Weak};
 

@@ -1,7 +1,8 @@
 //! Lends the state of a run to the thread while a heap is called.
 //!
-//! A closure inside a heap cannot borrow the runner. So a call of the heap lends it to the thread, and a callback takes
-//! it from there, puts the heap it is given in its place, runs its ops, and puts everything back.
+//! A closure inside a heap cannot borrow the runner. So a call of the heap lends it to the thread, and a
+//! callback takes it from there, puts the heap it is given in its place, runs its ops, and puts everything
+//! back.
 
 use std::any::Any;
 use std::cell::RefCell;

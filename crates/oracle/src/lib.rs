@@ -1,9 +1,9 @@
 //! An oracle for slotgc: programs, a heap that is obviously right, and a runner that compares the two.
 //!
-//! [`ops`] is what a mutator may do, as data: generated from bytes, so a fuzzer, proptest and a file of seeds
-//! all speak it. `model` is a heap so naive that nobody has to test it. [`run`] executes a program on two real
-//! heaps and their models, and compares after every operation whatever can be asked: which handles resolve
-//! and to what, counts, iteration order, which destructors ran, what a collection reported.
+//! [`ops`] is what a mutator may do, as data: generated from bytes, so that a fuzzer, proptest and a file of
+//! seeds can all produce it. `model` is a heap so naive that it needs no tests. [`run`] executes a program on
+//! two real heaps and their models, and compares everything observable after every operation: which handles
+//! resolve and to what, counts, iteration order, which destructors ran, what a collection reported.
 //!
 //! ```
 //! use slotgc_oracle::prelude::*;

@@ -1,7 +1,7 @@
 //! Which destructors ran, in what order, and the panics that objects raise on purpose.
 //!
-//! A run is single-threaded, so the log is the thread's. Invariant: an event is written before the panic that
-//! may come with it, so a destructor that panicked is in the log all the same.
+//! A run is single-threaded, so the log is a thread-local. Invariant: an event is written before the panic
+//! that may accompany it, so a destructor that panicked is in the log, too.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -48,7 +48,7 @@ pub(crate) fn take() -> Vec<Event> {
 }
 
 pub(crate) fn write(event: Event) {
-    // A heap that the thread's end destroys finds the log gone: nobody will ask.
+    // When the end of the thread destroys a heap, the log may be gone already. Nobody reads it then.
     let _ = LOG.try_with(|log| log.borrow_mut().push(event));
 }
 
@@ -136,7 +136,7 @@ impl Drop for Mark {
 pub(crate) enum Thrown {
     /// An armed object panicked.
     Injected(ObjectId),
-    /// The heap said no, with this text.
+    /// The heap refused, with this text.
     Text(String),
 }
 

@@ -1,4 +1,5 @@
-//! Runs programs outside of a fuzzer: random ones for a time, or the one in a file, made short if it fails.
+//! Runs programs without a fuzzer: random ones for some time, or those in files. A failing program is
+//! shortened.
 //!
 //! ```text
 //! slotgc-oracle soak SECONDS [BYTES] [SEED]   random programs of BYTES bytes (2000), from SEED on (0)
@@ -80,8 +81,8 @@ fn replay(path: &str, program: Program) -> bool {
     }
 }
 
-/// Programs that free much, prune much and tell much, for fuzzers to begin with: of many random ones those that
-/// made the most collections run to their end.
+/// Programs that free, prune and notify much, as seeds for fuzzers: of many random ones those that made the
+/// most collections run to their end.
 fn seeds(directory: &Path) -> bool {
     const TRIED: u64 = 400;
     const KEPT: usize = 6;
@@ -147,7 +148,7 @@ fn try_stepped(name: &str, program: &Stepped) -> Option<stepped::Report> {
         Err(failure) => failure,
     };
     eprintln!("{name}, of {} ops: {}", program.ops.len(), failure.lines().next().unwrap_or_default());
-    // The same difference, as far as its first words tell.
+    // The same difference, judging by its first words.
     let words = |failure: &str| -> Vec<String> {
         let text = failure.split_once("}: ").or(failure.split_once(": ")).map_or("", |(_, text)| text);
         text.split_whitespace()
@@ -166,8 +167,8 @@ fn try_stepped(name: &str, program: &Stepped) -> Option<stepped::Report> {
     None
 }
 
-/// Runs a program, twice if it is to be `repeated`: the second run must do the same. A failing one is made short
-/// and printed.
+/// Runs a program, twice if it is to be `repeated`: the second run must do the same. A failing one is made
+/// short and printed.
 fn try_program(name: &str, ops: Vec<Op>, repeated: bool) -> Option<Report> {
     let failure = match check(&ops) {
         Ok(report) => {

@@ -1,8 +1,8 @@
-//! The model: what a heap must do, said so naively that it is obviously right.
+//! The model: what a heap must do, so naive that it is obviously right.
 //!
-//! A list of all objects ever made, and a map from handles to objects. A handle that was given out once is
-//! never given out again, so the map never forgets, and a link resolves if its object is alive and of the
-//! type that the link says. Reachability is a search from the roots, repeated until no ephemeron adds to it.
+//! A list of all objects ever made, and a map from handles to objects. No handle is used twice, so entries
+//! are never removed from the map, and a link resolves if its object is alive and of the link's type.
+//! Reachability is a search from the roots, repeated until no ephemeron adds to it.
 //!
 //! Nothing here names the crate under test.
 
@@ -147,7 +147,7 @@ impl Model {
         self.by_bits.get(&bits).copied()
     }
 
-    /// The object made so many before the last, round and round.
+    /// The object made this many before the last, modulo their number.
     pub(crate) fn nth_last(&self, back: usize) -> Option<&Object> {
         self.objects.iter().rev().nth(back % self.objects.len().max(1))
     }
@@ -173,7 +173,7 @@ impl Model {
         too_large.then(|| format!("max_bytes of {bytes} bytes reached"))
     }
 
-    /// A handle was given out. Gives the object's place.
+    /// A handle was given out. Returns the object's place.
     pub(crate) fn give_out(&mut self, id: ObjectId, kind: Kind, bits: u64, life: Life) -> Index {
         let index = self.objects.len();
         let before = self.by_bits.insert(bits, index);
@@ -273,7 +273,7 @@ impl Model {
         self.objects[index].life == Life::Building || reached.contains(&index)
     }
 
-    /// Prunes what the plan reaches; gives how many entries went, and who is to die.
+    /// Prunes what the plan reaches; returns how many entries went, and who is to die.
     pub(crate) fn prune(&mut self, plan: &Plan) -> (Pruned, Vec<Index>) {
         let is_live = |model: &Self, link| {
             let key = model.resolve_key(link);

@@ -1,11 +1,11 @@
 //! The op language: what a mutator may do.
 //!
-//! Every sequence of ops is a valid program, hence every string of bytes is one ([`from_bytes`]): objects and
-//! handles are named by small numbers, taken modulo what there is. The numbers are small so that programs meet
-//! themselves: the same few objects are linked, destroyed, collected and named again.
+//! Every sequence of ops is a valid program, and so is every string of bytes ([`from_bytes`]): objects and
+//! handles are named by small numbers, taken modulo their count. The numbers are small, so that a program
+//! names the same few objects again and again: to link, destroy and collect them.
 //!
-//! A new kind of op is a variant here and a method of the runner; nothing else names them all. The names of all
-//! variants differ, so that a printed program needs no paths.
+//! A new op needs a variant here and a method of the runner. The names of all variants differ, so that a
+//! printed program needs no paths.
 
 mod generate;
 mod weak;
@@ -144,7 +144,7 @@ pub enum Op {
         roots: [Pick; 3],
         ending: Ending,
     },
-    /// Gives memory back.
+    /// Returns memory to the system.
     Shrink {
         #[arbitrary(with = mostly_first)]
         heap: u8,

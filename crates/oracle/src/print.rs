@@ -1,4 +1,4 @@
-//! A program as a Rust test that a person can paste.
+//! A program as a Rust test, to be pasted.
 
 use std::fmt::Write;
 

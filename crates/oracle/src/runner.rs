@@ -1,8 +1,8 @@
 //! Runs a program on two real heaps and on their models, and compares after every op.
 //!
 //! Invariant between two ops: heap and model agree on every handle ever given out, and every destructor that
-//! should have run has, once. An op asks the model first what must happen, calls the heap, and panics with a
-//! sentence where the heap did something else.
+//! should have run has run once. An op first asks the model what must happen, then calls the heap, and panics
+//! with a sentence if the heap did something else.
 
 mod callbacks;
 mod collecting;
@@ -23,7 +23,7 @@ use crate::runner::state::Runner;
 
 pub use crate::runner::state::Report;
 
-/// Runs a program. The same program gives the same report.
+/// Runs a program. The same program produces the same report.
 ///
 /// # Panics
 /// Where the heap does not do what the model says.
@@ -31,7 +31,7 @@ pub fn run(ops: &[Op]) -> Report {
     run_noting(ops, &mut 0)
 }
 
-/// Runs a program; a difference between heap and model is given back.
+/// Runs a program; a difference between heap and model is returned.
 ///
 /// # Errors
 /// [`Failure`]: the op, the difference, and the program as a test.

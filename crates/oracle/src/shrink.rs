@@ -1,4 +1,4 @@
-//! How to make a failing program short.
+//! Shortens a failing program.
 
 /// An op that may have ops inside.
 pub trait Nested: Clone {

@@ -1,19 +1,20 @@
 //! Programs whose collections are cut into slices, and bounds on what a heap may do with them.
 //!
-//! What dies in a cycle that takes several steps depends on what the marker had seen when the program changed it.
-//! So nothing here predicts who dies: the runner takes the heap's word for it at the moment at which objects stop
-//! resolving, compares that with bounds, and derives all that follows exactly:
+//! What dies in an incremental cycle depends on what the marker had seen when the program changed it. So
+//! nothing here predicts who dies. The runner observes which objects stop resolving, compares that with
+//! bounds, and derives exactly what must follow:
 //!
 //! - what is reachable resolves, with its contents; what stopped resolving never does again;
 //! - objects die together, where a cycle leaves `Phase::Mark`, and nowhere else;
-//! - then nothing is left that was unreachable before the cycle began, unless the program touched it since, or what
-//!   led to it; after a cycle in one go nothing unreachable at all; after a minor one nothing that is unreachable,
-//!   young, and not led to by what is old;
+//! - then nothing is left that was unreachable before the cycle began, unless the program touched it since,
+//!   or what led to it; after a cycle in one go, nothing unreachable at all; after a minor one, nothing that
+//!   is unreachable, young, and not referred to by old objects;
 //! - weak collections lose dead entries and no others, and have none left when the phase is over;
-//! - destructors run once, after the sweep and before the notifications; tags go in the order of registration,
-//!   callbacks in the reverse one; panics of user code come out of the call in which they happened.
+//! - destructors run once, after the sweep and before the notifications; tags go in the order of
+//!   registration, callbacks in the reverse one; a panic of user code is raised by the call in which it
+//!   happened.
 //!
-//! The ops are few and on one heap: [`run`](crate::run) knows the others, with exact predictions.
+//! There are few ops, on one heap. [`run`](crate::run) has the others, with exact predictions.
 
 mod bounds;
 mod callbacks;
@@ -28,7 +29,7 @@ use crate::log;
 pub use crate::stepped::generate::{program_from_bytes, random_stepped, shrink_stepped};
 pub use crate::stepped::program::{Edit, Inside, Op, Program, Report, Source, Tuning, Units, inside};
 
-/// Runs a program. The same program gives the same report.
+/// Runs a program. The same program produces the same report.
 ///
 /// # Panics
 /// Where the heap leaves the bounds.
@@ -36,7 +37,7 @@ pub fn run_stepped(tuning: Tuning, ops: &[Op]) -> Report {
     runner::run(tuning, ops, &mut 0)
 }
 
-/// Runs a program; what the heap did wrong is given back, with the program as a Rust test.
+/// Runs a program; a difference is returned, with the program as a Rust test.
 ///
 /// # Errors
 /// The number of the op, the difference and the test, as text.

@@ -1,13 +1,15 @@
 //! What weak collections hold, naively: the model of them.
 //!
-//! Ordered tables of links. Nothing here knows which links resolve, and nothing is removed unless it is asked for.
+//! Ordered tables of links. Nothing here knows which links resolve, and nothing is removed unless it is asked
+//! for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::link::Link;
 use crate::ops::{Combine, KeysEdit, SetEdit, ValuesEdit};
 
-/// What a call gave, in numbers that can be compared: handles as bits, in order where the order is not promised.
+/// What a call gave, in numbers that can be compared: handles as bits, in order where the order is not
+/// promised.
 pub(crate) type Answer = Vec<u64>;
 
 /// What the weak collections of one object hold. Most objects have none, or one.
@@ -67,7 +69,7 @@ impl Tables {
         })
     }
 
-    /// Removes what names the dead; gives how many entries those were. What is in an entry goes with it.
+    /// Removes what names the dead; returns how many entries those were. What is in an entry goes with it.
     pub(crate) fn prune(&mut self, is_live: impl Fn(Link) -> bool) -> usize {
         let mut pruned = self.prune_flat(&is_live);
         for kept in self.keys.values_mut() {

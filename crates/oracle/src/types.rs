@@ -1,8 +1,8 @@
 //! The types of objects that live in the heaps under test: every combination of destructor, edges, size and
 //! alignment that the heap treats differently.
 //!
-//! Each is a core (what it holds) in a shape (its size and alignment). The large shapes have few slots a page,
-//! so that pages fill, empty and close in short programs too.
+//! Each is a core (what it holds) in a shape (its size and alignment). The large shapes have few slots a
+//! page, so that pages fill, empty and close in short programs too.
 
 pub(crate) mod containers;
 mod shapes;

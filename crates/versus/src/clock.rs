@@ -1,4 +1,5 @@
-//! Time that this thread was running: what other processes do on the same core, while they have it, does not count.
+//! Time that this thread was running: what other processes do on the same core, while they have it, does not
+//! count.
 //!
 //! What they leave in the caches does, and so does what a hypervisor takes. The works run on one thread.
 

@@ -1,4 +1,4 @@
-//! Many times of the same thing.
+//! The distribution of many times of the same thing.
 
 /// Sorted times.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
-//! Rounds: each runs every case once, the peers of a work one right after the other in an order drawn anew.
+//! Rounds: each runs every case once, the peers of a work one right after the other in a new random order.
 //!
-//! The ratio of two peers is that of two neighbours in time, one ratio a round; the median of those is reported. A
-//! machine that slows down for a while changes both sides of most ratios.
+//! The ratio of two peers is that of two neighbours in time, one ratio a round; the median of those is
+//! reported. A machine that slows down for a while changes both sides of most ratios.
 
 use std::io::{IsTerminal, Write};
 
@@ -55,8 +55,8 @@ impl Measured {
         self.ratio_of(OURS, peer)
     }
 
-    /// The median over the rounds of the quotients of two cases. The time of a case that was run once stands for all
-    /// rounds.
+    /// The median over the rounds of the quotients of two cases. The time of a case that was run once stands
+    /// for all rounds.
     pub(crate) fn ratio_of(&self, ours: &str, peer: &str) -> Option<f64> {
         let of = |name: &str| self.peers.iter().find(|times| times.peer == name);
         let (ours, theirs) = (of(ours)?, of(peer)?);

@@ -1,4 +1,4 @@
-//! The machine: one core, a stack that is large enough, and what there is to say about it.
+//! The machine: pins the process to one core, gives it a large stack, and describes the machine.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -13,8 +13,8 @@ const STACK_IS_GROWN: &str = "SLOTGC_VERSUS_STACK_IS_GROWN";
 /// What the stack may grow to: some peers recurse a million objects deep.
 const STACK_BYTES: u64 = 4 << 30;
 
-/// Starts this program again with a limit of 4 GiB on its stack: the kernel lays out memory by the limit at the
-/// start. Returns if that has been done or cannot be.
+/// Starts this program again with a limit of 4 GiB on its stack: the kernel lays out memory by the limit at
+/// the start. Returns if that has been done or cannot be.
 pub(crate) fn grow_stack() {
     if std::env::var_os(STACK_IS_GROWN).is_some() {
         return;

@@ -1,8 +1,8 @@
 //! slotgc and its peers on the same work, in one interleaved run on one core. See README.md.
 //!
-//! Reading order: [`shape`] makes the inputs, [`work`] says what a question is, [`needs`] what it takes to answer one;
-//! [`peers`] and [`limits`] do, [`works`] measures them and checks the answers, [`harness`] runs rounds, [`report`]
-//! prints.
+//! Reading order: [`shape`] makes the inputs, [`work`] says what a question is, [`needs`] what it takes to
+//! answer one; [`peers`] and [`limits`] do, [`works`] measures them and checks the answers, [`harness`] runs
+//! rounds, [`report`] prints.
 
 mod clock;
 mod distribution;

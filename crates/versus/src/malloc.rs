@@ -1,9 +1,9 @@
-//! The C allocator, on which half of the peers rest: put into the same state before each case, and asked how
-//! much is in use where a peer cannot say how many of its objects live.
+//! The C allocator, which half of the peers use: it is put into the same state before each case, and asked
+//! how much memory is in use where a peer cannot report how many of its objects live.
 #![expect(unsafe_code, reason = "glibc's functions for this have no safe wrapper")]
 
-/// Gives free memory back to the system, so that every case starts as in a fresh process: it pays for the pages
-/// it touches, and finds no free lists that an earlier case left in disorder.
+/// Gives free memory back to the system, so that every case starts as in a fresh process: it pays for the
+/// pages it touches, and finds no free lists that an earlier case left in disorder.
 pub(crate) fn trim() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: has no preconditions.

@@ -1,5 +1,5 @@
-//! What the works need of a peer: traits, and the plain data that goes through them. Peers and limits implement
-//! them, works call them; nothing here knows either.
+//! What the works need of a peer: traits, and the plain data that goes through them. Peers and limits
+//! implement them, works call them; nothing here knows either.
 
 pub(crate) mod alloc;
 pub(crate) mod collect;

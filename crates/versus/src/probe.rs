@@ -1,4 +1,5 @@
-//! Which peers overflow a stack of the usual size: tried in child processes, since an overflow ends the process.
+//! Which peers overflow a stack of the usual size: tried in child processes, since an overflow ends the
+//! process.
 
 use std::process::{Command, ExitCode, Stdio};
 use std::rc::Rc;

@@ -1,7 +1,7 @@
 //! What is measured: a work is a question, and its cases are the answers of the peers.
 //!
-//! A case builds what it needs, times only the work, checks the answer, and takes everything down again. It
-//! gives nanoseconds an object. A wrong answer ends the run with a panic.
+//! A case builds what it needs, times only the work, checks the answer, and drops everything. It returns
+//! nanoseconds per object. A wrong answer ends the run with a panic.
 //!
 //! What a work needs of a peer is in `needs`, the works are in `works`.
 
@@ -33,7 +33,7 @@ pub(crate) struct Work {
 pub(crate) struct Case {
     /// Its name.
     pub(crate) peer: &'static str,
-    /// Runs it once and gives nanoseconds an object.
+    /// Runs it once and returns nanoseconds an object.
     pub(crate) run: Box<dyn Fn() -> f64>,
     /// In which rounds it is run.
     pub(crate) rounds: Rounds,

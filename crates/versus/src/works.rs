@@ -1,7 +1,7 @@
 //! The works, one a file.
 //!
-//! A new work is a file here, a file in `needs` with a trait for what it needs of a peer, an implementation of that
-//! trait for each peer that has it, and a line in [`all`].
+//! A new work is a file here, a file in `needs` with a trait for what it needs of a peer, an implementation
+//! of that trait for each peer that has it, and a line in [`all`].
 
 pub(crate) mod alloc;
 pub(crate) mod barrier;

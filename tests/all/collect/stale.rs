@@ -1,8 +1,8 @@
-//! Edges that lead to no object of their own: to destroyed objects, to slots that have a new tenant, to another
-//! heap, to another type. Such an edge keeps nothing alive.
+//! Edges that lead to no object of their own: to destroyed objects, to slots that have a new tenant, to
+//! another heap, to another type. Such an edge keeps nothing alive.
 //!
 //! Usually a slot waits until no live object names it. To meet a new tenant, an edge is made up here (another
-//! generation of a living object's slot), or so many objects are destroyed that slots cannot wait.
+//! generation of a living object's slot), or so many objects are destroyed that slots are reused early.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -162,7 +162,7 @@ fn a_source_may_report_stale_handles() {
 }
 
 /// An object is traced once where marking expects no stale edge that meets a tenant, or expects one; twice
-/// where one comes unexpected. So the times that it is asked tell whether marking went back to its fast way.
+/// where one comes unexpected. So the number of these calls shows whether marking returned to its fast pass.
 #[test]
 fn marking_is_fast_again_when_the_stale_edges_are_gone() {
     let mut heap = Heap::new();

@@ -1,4 +1,4 @@
-//! Taking registrations back: `cancel`, and guards that do it when they are dropped.
+//! Cancelling registrations: `cancel`, and guards that cancel when they are dropped.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -72,7 +72,7 @@ fn what_a_callback_destroys_joins_the_batch_in_its_order() {
         inner.write(3);
         assert_eq!(heap.destroy(targets[0]).unwrap().value, 1);
         assert!(heap.destroy_any(targets[1].erase()) && heap.destroy(targets[0]).is_none());
-        // They are dead at once and told of later.
+        // They are dead at once; their notifications come later.
         assert!(!heap.is_alive(targets[0]) && !heap.is_alive(targets[1]));
         inner.write(30);
     })
@@ -304,7 +304,7 @@ fn a_callback_may_swap_heaps_and_both_go_on() {
         // What the collection had freed in which the heaps were swapped counts with this one.
         assert!((1..=2).contains(&stats.freed) && heap.is_empty());
     }
-    // What was due went with its heap, which tells it when it next tells anything.
+    // What was due moved with its heap, which delivers it with its next notifications.
     let mut written = log.take();
     written.sort_unstable();
     assert_eq!(written, [1, 2, 3, 3]);

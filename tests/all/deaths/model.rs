@@ -1,5 +1,5 @@
-//! Random programs of registrations, deaths and what callbacks do meanwhile, against a model that says in the
-//! plainest way what is told, to whom, and in which order.
+//! Random programs of registrations and deaths, with callbacks that act on the heap, against a naive model of
+//! who is notified and in which order.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
-//! Programs of deaths that are hard to get right, written by hand. The reports say that they do what they are
-//! meant to.
+//! Programs with deaths that are hard to get right, written by hand. Their reports prove that they do what
+//! they are meant to do.
 
 use slotgc_oracle::prelude::*;
 

@@ -1,5 +1,5 @@
-//! Programs on weak collections that are hard to get right, written by hand. The reports say that they do what
-//! they are meant to.
+//! Programs on weak collections that are hard to get right, written by hand. Their reports prove that they do
+//! what they are meant to do.
 
 use slotgc_oracle::prelude::*;
 

@@ -1,4 +1,5 @@
-//! `prune`, `Liveness` and `set_aside`: when they are called, what they see, and what becomes of what they remove.
+//! `prune`, `Liveness` and `set_aside`: when they are called, what they see, and what happens to removed
+//! entries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

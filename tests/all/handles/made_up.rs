@@ -1,6 +1,6 @@
-//! Handles that nobody was given: made-up bits and keys, handles of other types and of other heaps.
+//! Handles that no heap returned: made-up bits and keys, handles of other types and of other heaps.
 //!
-//! The objects here hold their own bits, so an object that answers to a handle says whether it should.
+//! The objects here hold their own bits, so an object that a handle resolves to shows whether it should.
 
 use std::collections::HashSet;
 
@@ -23,8 +23,8 @@ fn make<const N: usize>(heap: &mut Heap) -> Gc<Known<N>> {
     heap.alloc_cyclic(|_, gc: Gc<Known<N>>| Known { bits: gc.to_bits(), filler: [gc.to_bits(); N] })
 }
 
-/// What the handles of one type with these bits give: an object that has these bits, or nothing. Returns
-/// whether there is one.
+/// What the handles of one type with these bits resolve to: an object that has these bits, or nothing.
+/// Returns whether there is one.
 fn check_typed<const N: usize>(heap: &Heap, bits: u64) -> bool {
     let gc = Gc::<Known<N>>::from_bits(bits);
     let Some(known) = heap.get(gc) else {
@@ -97,7 +97,7 @@ fn every_place_and_generation_resolves_to_its_own_object_or_to_nothing() {
         for granule in 0..pages * 8192 {
             for generation in [first, first + 2, first.wrapping_sub(2)] {
                 let bits = granule << 32 | generation & 0xffff_ffff;
-                // Fully at every granule where somebody lives or may live, a cheap look elsewhere.
+                // A full check at every granule where there is or may be an object, a cheap one elsewhere.
                 if living.contains(&bits) || granule % 64 < 20 {
                     check(&heap, bits, &living);
                     seen += usize::from(living.contains(&bits));
@@ -194,5 +194,53 @@ fn a_handle_read_as_one_of_another_type_resolves_to_nothing() {
         assert!(heap.get(Gc::<()>::from_bits(bits)).is_none());
         assert!(heap.get(Gc::<[u8; 80_000]>::from_bits(bits)).is_none());
         assert!(heap.get(Gc::<Noisy>::from_bits(bits)).is_none());
+    }
+}
+
+/// An object of this type takes two pages, so that a number past a heap's last one is soon reached.
+type Large = [u8; 100_000];
+
+#[test]
+#[cfg_attr(miri, ignore = "more than half a million entries")]
+fn a_dense_map_keyed_by_handles_of_large_objects_works_beyond_what_a_heap_can_hold() {
+    let mut map = slotmap::DenseSlotMap::<Gc<Large>, u32>::with_key();
+    let keys: Vec<_> = (0..600_100).map(|number| map.insert(number)).collect();
+    for (number, key) in keys.iter().enumerate() {
+        let data = slotmap::Key::data(key);
+        assert_eq!(Gc::<Large>::from(data), *key, "a key goes there and back");
+        assert_eq!(slotmap::Key::data(&Gc::<Large>::from_bits(key.to_bits())), data, "by way of bits too");
+        assert_eq!(map.get(*key), Some(&(number as u32)));
+    }
+    let distinct: HashSet<_> = keys.iter().copied().collect();
+    assert_eq!(distinct.len(), keys.len());
+    let heap = Heap::new();
+    assert!(keys[keys.len() - 10..].iter().all(|key| heap.get(*key).is_none()));
+    for (number, key) in keys.iter().enumerate() {
+        assert_eq!(map.remove(*key), Some(number as u32));
+        assert_eq!(map.remove(*key), None);
+    }
+    // Used places come again, with later versions.
+    let again: Vec<_> = (0..600_100).map(|number| map.insert(number)).collect();
+    assert!(keys.iter().all(|key| !map.contains_key(*key)));
+    assert!(again.iter().enumerate().all(|(number, key)| map.remove(*key) == Some(number as u32)));
+    assert!(map.is_empty());
+}
+
+#[test]
+fn a_place_beyond_the_heap_that_is_used_again_and_again_keeps_its_keys_apart() {
+    // The last numbers there are, at every version that fits.
+    for index in [524_287_u64, 600_000, 1 << 31, u64::from(u32::MAX)] {
+        let mut seen = HashSet::new();
+        for uses in 0..4095_u64 {
+            let data = KeyData::from_ffi((uses << 1 | 1) << 32 | index);
+            let key = Gc::<Large>::from(data);
+            if key == Gc::default() {
+                // slotmap's own null key.
+                assert_eq!((uses, index), (0, u64::from(u32::MAX)));
+                continue;
+            }
+            assert_eq!(slotmap::Key::data(&key), data);
+            assert!(seen.insert(key));
+        }
     }
 }

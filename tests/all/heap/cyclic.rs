@@ -1,4 +1,4 @@
-//! `alloc_cyclic`: an object that is made with its own handle in hand.
+//! `alloc_cyclic`: an object that knows its own handle while it is made.
 
 use std::sync::Arc;
 

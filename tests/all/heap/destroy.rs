@@ -77,7 +77,8 @@ fn strong_fields_hold_dead_handles_after_a_destroy() {
     assert!(heap.get(heap[&parent].edges[0]).is_none());
 }
 
-/// Destroys so many objects that slots leave limbo before a collection looked who still names them.
+/// Destroys so many objects that slots leave limbo before a collection checked which live objects still name
+/// them.
 #[test]
 fn stale_handle_never_sees_the_next_tenant() {
     // weak-cases 13

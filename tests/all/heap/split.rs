@@ -1,6 +1,9 @@
 //! `split_mut`: one object in hand, all the others beside it.
 
-use slotgc::{Gc, Heap, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use slotgc::{Budget, Gc, Heap, Trace, Tracer, Weak};
 
 use crate::objects::{Node, panic_text};
 
@@ -123,4 +126,37 @@ fn a_value_in_hand_can_be_exchanged_with_another() {
     let (value, mut rest) = heap.split_mut(a).unwrap();
     std::mem::swap(value, &mut rest[b]);
     assert_eq!((heap[a].as_str(), heap[b].as_str()), ("b", "a"));
+}
+
+/// Counts how often it is traced.
+struct Counted {
+    traced: Arc<AtomicUsize>,
+    edges: Vec<Gc<Node>>,
+}
+
+impl Trace for Counted {
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        self.traced.fetch_add(1, Ordering::Relaxed);
+        tracer.edges(self.edges.iter().copied());
+    }
+}
+
+#[test]
+fn an_object_made_beside_the_one_in_hand_has_nobody_look_at_that() {
+    // Zeal mode marks a bit in each `alloc` of a heap whose cycle is marking.
+    let traced = Arc::new(AtomicUsize::new(0));
+    let mut heap = Heap::new();
+    let objects: Vec<_> =
+        (0..100).map(|_| heap.alloc_root(Counted { traced: Arc::clone(&traced), edges: vec![] })).collect();
+    heap.step(Budget::Objects(1));
+    for object in &objects {
+        let before = traced.load(Ordering::Relaxed);
+        let (counted, mut rest) = heap.split_mut(object).unwrap();
+        for value in 0..20 {
+            counted.edges.push(rest.alloc(Node::leaf(value)));
+        }
+        assert_eq!(traced.load(Ordering::Relaxed), before, "nobody traces what is in somebody's hand");
+    }
+    heap.collect();
+    assert_eq!(heap.len(), 100 * 21);
 }

@@ -1,4 +1,4 @@
-//! `WeakKeyMap` where it is like a map of std.
+//! `WeakKeyMap` where it behaves like a map of std.
 
 use slotgc::{Entry, Heap, Root, Weak, WeakKeyMap};
 

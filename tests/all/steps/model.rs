@@ -166,7 +166,8 @@ impl World {
         self.touch(id);
     }
 
-    /// What the program stores or changes during a cycle may outlive it, with all it leads to, reachable or not.
+    /// What the program stores or changes during a cycle may outlive it, with all it leads to, reachable or
+    /// not.
     fn touch(&mut self, id: usize) {
         let (mut touched, mut next) = (BTreeSet::new(), vec![id]);
         while let Some(id) = next.pop() {
@@ -344,7 +345,7 @@ impl World {
     }
 }
 
-/// Runs a program; gives how many cycles it finished by steps.
+/// Runs a program; returns how many cycles it finished by steps.
 fn run(seed: u64, len: usize) -> usize {
     let mut world = World::new(seed);
     for _ in 0..len {

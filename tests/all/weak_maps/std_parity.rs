@@ -1,4 +1,4 @@
-//! `WeakValueMap` where it is like a map of std.
+//! `WeakValueMap` where it behaves like a map of std.
 
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 

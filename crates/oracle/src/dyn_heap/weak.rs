@@ -15,7 +15,7 @@ use crate::types::view::Object;
 use crate::types::view::View;
 use crate::types::{KeyMap, Name, Names, Node, Set, ValueMap};
 
-/// What `get_or_alloc` gives; `make` gets the heap.
+/// What `get_or_alloc` returns; `make` gets the heap.
 pub(crate) fn get_or_alloc(
     heap: &mut Heap,
     map: Link,
@@ -35,7 +35,7 @@ pub(crate) fn get_or_alloc(
     Ok(gc.to_bits())
 }
 
-/// What `get_or_try_alloc` gives; the inner error is `make`'s.
+/// What `get_or_try_alloc` returns; the inner error is `make`'s.
 pub(crate) fn get_or_try(
     heap: &mut Heap,
     map: Link,

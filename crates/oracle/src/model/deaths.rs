@@ -1,7 +1,7 @@
 //! What is registered on objects, and what becomes of it when they die.
 //!
-//! A registration is a number, counted from the first of the heap, and what it does. It is told once: by the
-//! runner, when the heap runs it and it is its turn.
+//! A registration is a number, counted from the first of the heap, and an action. It is delivered once: by
+//! the runner, when the heap runs it and it is its turn.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -60,7 +60,7 @@ pub(crate) enum ValueGoes {
     ToCaller,
 }
 
-/// All registrations of a heap, and where the dead are told of.
+/// All registrations of a heap, and where notifications go.
 #[derive(Debug, Default)]
 pub(crate) struct Deaths {
     made: u64,
@@ -101,7 +101,7 @@ impl Deaths {
         self.registered.iter().rev().find(|(_, known)| at_exit(known)).map(|(number, _)| *number)
     }
 
-    /// What `watch_count` gives for a living object.
+    /// What `watch_count` returns for a living object.
     pub(crate) fn count_on(&self, target: Index) -> usize {
         let counts =
             |known: &&Registered| known.target == target && !matches!(known.notice, Notice::Burial { .. });
@@ -110,7 +110,7 @@ impl Deaths {
 }
 
 impl Model {
-    /// These objects die. Gives those whose values go to no graveyard.
+    /// These objects die. Returns those whose values go to no graveyard.
     pub(crate) fn die(&mut self, dead: &[Index], value: ValueGoes) -> Vec<Index> {
         let buried = match value {
             ValueGoes::Away => self.bury(dead),
@@ -134,8 +134,8 @@ impl Model {
         buried
     }
 
-    /// Tells of those who died, when their destructors have run: tags are sent, the rest becomes due. At the end
-    /// of the heap finalizers go uncalled.
+    /// Notifies of the deaths, after the destructors have run: tags are sent, the rest becomes due. At the
+    /// end of the heap finalizers go uncalled.
     pub(crate) fn mourn(&mut self, is_end: bool) {
         let is_dead = |index: Index| self.objects[index].life == Life::Dead;
         let registered = self.deaths.registered.iter().filter(|(_, known)| is_dead(known.target));

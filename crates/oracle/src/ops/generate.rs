@@ -1,4 +1,4 @@
-//! Ops from bytes: what is chosen, and how often.
+//! Ops from bytes: which ops, and how often.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
@@ -17,8 +17,8 @@ impl<'a> Arbitrary<'a> for Block {
     }
 }
 
-/// Inside of user code half of the ops are what makes it interesting that they are there: collections, deaths, and
-/// weak edges to what was made last, which may be under construction.
+/// Inside of user code half of the ops are what makes it interesting that they are there: collections,
+/// deaths, and weak edges to what was made last, which may be under construction.
 fn inner_op(u: &mut Unstructured<'_>) -> Result<Op> {
     let (choice, number) = (u8::arbitrary(u)? % 12, u8::arbitrary(u)?);
     let last = Pick::Recent(number % 2);
@@ -71,8 +71,9 @@ pub fn from_bytes(bytes: &[u8]) -> Vec<Op> {
     ops
 }
 
-/// The program that these bytes are when most ops are about weak collections and deaths: it begins with rooted
-/// weak collections of every sort, fills them with objects that nothing else holds, and collects often.
+/// The program that these bytes are when most ops are about weak collections and deaths: it begins with
+/// rooted weak collections of every sort, fills them with objects that nothing else holds, and collects
+/// often.
 pub fn weak_from_bytes(bytes: &[u8]) -> Vec<Op> {
     let mut bytes = Unstructured::new(bytes);
     let mut ops = rooted_tables();

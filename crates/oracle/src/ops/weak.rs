@@ -136,9 +136,9 @@ pub enum Interning {
 /// What a factory that can fail does.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gives {
-    /// It gives a handle that it has.
+    /// It returns a handle that it has.
     Found(#[arbitrary(with = mostly_live)] Pick),
-    /// It gives an error.
+    /// It returns an error.
     Nothing,
     /// It panics.
     Breaks,

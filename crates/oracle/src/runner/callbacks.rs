@@ -1,11 +1,10 @@
 //! Calls of the heap that may run callbacks, and the callbacks.
 //!
-//! A call of the heap lends the runner to the thread; a callback takes it from there, and runs its ops, each compared
-//! like any other.
+//! A call of the heap lends the runner to the thread; a callback takes it from there, and runs its ops, each
+//! compared like any other.
 //!
 //! The model follows the heap: what a call does is carried out in the model when the first callback comes, or
-//! else when the call has returned. [`Course`] says what that is; it is where a cycle that takes several
-//! calls would be told apart from one that takes one.
+//! otherwise when the call has returned. [`Course`] says what that is.
 
 use std::mem;
 
@@ -21,7 +20,8 @@ use crate::runner::frame::{Course, Frame};
 use crate::runner::state::Runner;
 
 impl Runner {
-    /// Calls the heap, which does what the course says. Gives the result unless user code panicked, as it then had to.
+    /// Calls the heap, which does what the course says. Returns the result unless user code panicked, as it
+    /// then had to.
     pub(super) fn framed<R>(
         &mut self,
         heap: usize,
@@ -71,7 +71,8 @@ impl Runner {
         frame.first = frame.first.or(thrown);
     }
 
-    /// Carries out in the model what the call under way has done up to its next callback. Gives that callback.
+    /// Carries out in the model what the call under way has done up to its next callback. Returns that
+    /// callback.
     fn advance(&mut self) -> Option<u64> {
         loop {
             let Frame { heap, course, .. } = self.frames.last_mut().expect("a call is under way");

@@ -59,7 +59,7 @@ impl Runner {
 
     // ---- Deaths by hand
 
-    /// These objects die, in the model, and are told of.
+    /// These objects die in the model, with their notifications.
     pub(super) fn die(&mut self, heap: usize, dead: &[Index], value: ValueGoes, is_end: bool) {
         let dropped = self.worlds[heap].model.die(dead, value);
         if value == ValueGoes::Away {
@@ -217,8 +217,8 @@ impl Runner {
 
     // ---- The end
 
-    /// Ends a heap by dropping it, or by its `shutdown`, and starts another in its place. Not inside of a call
-    /// of the heap, which goes on using it.
+    /// Ends a heap by dropping it, or by its `shutdown`, and starts another in its place. Not inside of a
+    /// call of the heap, which goes on using it.
     pub(super) fn fresh(&mut self, heap: usize, setup: Setup, end: fn(Heap)) {
         if self.worlds[heap].busy > 0 {
             return;

@@ -1,12 +1,16 @@
 //! The comparison of heap and model.
 //!
-//! Small heaps are compared whole after every op. Of large ones the counts are, and a sample of handles; all
-//! of them every now and then, and at the end.
+//! After every op, small heaps are compared completely; of large heaps, the counts and a sample of handles.
+//! All handles are compared every now and then, and at the end.
 
-use slotgc::Heap;
+use std::collections::HashSet;
 
+use slotgc::inspect::Path;
+use slotgc::{AnyGc, Heap};
+
+use crate::contents::Contents;
 use crate::dyn_heap;
-use crate::kind::Kind;
+use crate::kind::{Fuse, Kind};
 use crate::link::Link;
 use crate::log::Mark;
 use crate::model::{Index, Life, Model};
@@ -14,9 +18,9 @@ use crate::ops::Pick;
 use crate::runner::state::{Runner, World};
 use crate::types::view::View;
 
-/// Up to so many handles, all are compared after every op.
+/// Up to this many handles, all are compared after every op.
 const SMALL: usize = 160;
-/// Else so many of them, and all every `WHOLE` ops.
+/// Otherwise this many of them, and all every `WHOLE` ops.
 const SAMPLE: usize = 32;
 const WHOLE: u64 = 64;
 
@@ -51,6 +55,7 @@ impl Runner {
             self.compare_counts(heap);
             self.compare_kinds(heap);
             self.compare_deaths(heap);
+            self.compare_snapshot(heap);
             let World { outside, outside_tables, .. } = &self.worlds[heap];
             assert!(outside.holds(outside_tables), "outside is {outside:?}, not {outside_tables:?}");
             for index in 0..self.model(heap).objects.len() {
@@ -81,6 +86,29 @@ impl Runner {
         assert_eq!(stats.freed, allocated - model.alive.len() as u64, "freed");
         if !model.is_building() {
             assert_eq!(stats.bytes, model.bytes, "bytes");
+        }
+    }
+
+    /// What a snapshot finds, and a search without one: the living, and those that roots reach.
+    fn compare_snapshot(&self, heap: usize) {
+        let World { heap, model, .. } = &self.worlds[heap];
+        // An armed object panics when it is looked at; one under construction counts as a key, and has no edges yet.
+        let is_armed = |index: &Index| model.objects[*index].is_armed(Fuse::Trace);
+        if model.is_building() || model.alive.len() > SMALL || model.alive.iter().any(is_armed) {
+            return;
+        }
+        let (snapshot, plan) = (heap.snapshot(), model.plan(&Contents::default()));
+        assert_eq!(snapshot.len(), model.alive.len(), "objects in the snapshot");
+        let garbage: HashSet<AnyGc> = snapshot.unreachable().map(|node| node.handle()).collect();
+        for (place, index) in model.alive.iter().enumerate() {
+            let any = model.objects[*index].link().any();
+            assert!(snapshot.get(any).is_some(), "{any} is in the snapshot");
+            assert_eq!(!garbage.contains(&any), plan.reaches(*index), "{any} is reached");
+            if place == self.report.ops as usize % model.alive.len() {
+                let by_search = dyn_heap::why_alive(heap, model.objects[*index].kind, any);
+                let len = |path: Option<Path>| path.map(|path| path.len());
+                assert_eq!(len(by_search), len(snapshot.path_to(any)), "the path to {any}");
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! Registering, cancelling, and taking what the dead left.
+//! Registering, cancelling, and taking tags and buried values.
 
 use std::panic::AssertUnwindSafe;
 

@@ -243,7 +243,7 @@ impl Runner {
         }
     }
 
-    /// Reads the log. Gives the objects whose destructors ran since it was last read.
+    /// Reads the log. Returns the objects whose destructors ran since it was last read.
     pub(super) fn read_log(&mut self) -> Vec<ObjectId> {
         let mut dropped = Vec::new();
         for event in log::take() {

@@ -1,4 +1,4 @@
-//! Which method does which op.
+//! Dispatches each op to its method.
 
 use crate::ops::{Block, Op};
 use crate::runner::collecting;

@@ -36,8 +36,8 @@ fn member(owner: Option<Kind>) -> Kind {
 const GONE: &str = "weakly-referenced object no longer exists";
 
 impl Runner {
-    /// One of the living objects with such a weak collection; `None`: the one outside of the heap, which counts
-    /// as the last.
+    /// One of the living objects with such a weak collection; `None`: the one outside of the heap, which
+    /// counts as the last.
     fn place(&self, heap: usize, table: u8, has: fn(Kind) -> bool) -> Option<Index> {
         let model = self.model(heap);
         let places = model.alive.iter().copied().filter(|index| has(model.objects[*index].kind));
@@ -200,8 +200,8 @@ impl Runner {
 
     // ---- Canonicalising
 
-    /// The handle of one of the living objects of a kind that is a weak collection; counted as the last, of one
-    /// that is gone.
+    /// The handle of one of the living objects of a kind that is a weak collection; counted as the last, of
+    /// one that is gone.
     fn table_link(&self, heap: usize, table: u8, has: fn(Kind) -> bool, kind: Kind) -> (Option<Index>, Link) {
         let model = self.model(heap);
         let place = self.place(heap, table, has);

@@ -1,7 +1,8 @@
-//! What a heap may do: compared whenever the program has the heap in hand.
+//! The bounds on what a heap may do, checked whenever the program holds the heap.
 //!
-//! [`Runner::look`] runs after every op, at the beginning of every callback and at the end of every call that may
-//! collect. Between two of them the program does one thing, so what it changed and what the heap did can be told apart.
+//! [`Runner::look`] runs after every op, at the beginning of every callback and at the end of every call that
+//! may collect. Between two of them the program does one thing, so what it changed and what the heap did can
+//! be distinguished.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +32,7 @@ enum Manner {
 }
 
 impl Runner {
-    /// Takes note of what the heap did, and compares. `in_call`: a call of it is under way or just over.
+    /// Records what the heap did, and compares. `in_call`: a call of it is under way or just over.
     pub(super) fn look(&mut self, in_call: bool) {
         self.unite(false);
         let dropped = self.read_log(in_call);
@@ -71,7 +72,7 @@ impl Runner {
         }
     }
 
-    /// Reads the log. Gives the objects whose destructors ran.
+    /// Reads the log. Returns the objects whose destructors ran.
     fn read_log(&mut self, in_call: bool) -> Vec<ObjectId> {
         let mut dropped = Vec::new();
         if self.heap.stats().collections > self.ended {
@@ -140,8 +141,8 @@ impl Runner {
         self.report.freed += died.len() as u64;
         self.unreported[0] += died.len();
         let reached = self.model.plan(&extra);
-        // An earlier cycle may have pruned in the same call what it found dead, before this one marked. Which of those
-        // that died were the first of two to die is not known.
+        // An earlier cycle may have pruned in the same call what it found dead, before this one marked. Which
+        // of those that died were the first of two to die is not known.
         let first: &[Index] = if cycles > 1 { died } else { &[] };
         let has_pruned = phase == Phase::Prune || cycles > 1;
         let pruned = has_pruned.then(|| self.model.plan_when_pruned(&extra, first));
@@ -169,8 +170,8 @@ impl Runner {
         }
     }
 
-    /// What may outlive a cycle in slices: all that was reachable at some moment of it, and what that leads to, by an
-    /// ephemeron perhaps whose key was reached when its map no longer was.
+    /// What may outlive a cycle in slices: all that was reachable at some moment of it, and what that leads
+    /// to, by an ephemeron perhaps whose key was reached when its map no longer was.
     fn floats(&self, extra: &Contents) -> Plan {
         let was_reachable = |index: &Index| self.known[*index].reachable_at >= self.cycle_epoch;
         let floats = self.model.alive.iter().filter(|index| was_reachable(index));

@@ -1,6 +1,7 @@
 //! Calls of the heap that may collect or run callbacks, and the callbacks.
 //!
-//! As for [`run`](crate::run), a call of the heap lends the runner to the thread, and a callback takes it from there.
+//! As for [`run`](crate::run), a call of the heap lends the runner to the thread, and a callback takes it
+//! from there.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -16,7 +17,7 @@ use crate::stepped::program::Source;
 use crate::stepped::runner::Runner;
 
 impl Runner {
-    /// An object is about to be destroyed: what is to be told of it.
+    /// An object is about to be destroyed: the notifications of its death.
     pub(super) fn by_hand(&mut self, index: Index) -> Frame {
         let its = self.registered.iter().filter(|(_, known)| known.target == index);
         let (tags, due): (Vec<_>, Vec<_>) =
@@ -41,7 +42,7 @@ impl Runner {
         }
     }
 
-    /// Calls the heap. Gives its report unless user code panicked, as it then had to.
+    /// Calls the heap. Returns its report unless user code panicked, as it then had to.
     pub(super) fn framed(
         &mut self,
         frame: Frame,
@@ -105,10 +106,10 @@ impl Runner {
         result
     }
 
-    /// What a call tells of one that was destroyed is told: the cycle's comes next, if a collection does or the call
-    /// is over.
+    /// The notifications of a destroyed object are delivered: those of the cycle come next, if a collection
+    /// follows or the call is over.
     pub(super) fn unite(&mut self, is_over: bool) {
-        // A callback that is running may add to what is to be told.
+        // A running callback may add notifications.
         let is_told = self.tags.is_empty() && self.due.is_empty() && !self.telling;
         let Some(frame) = self.frames.last_mut() else { return };
         if is_told && (is_over || frame.wants) {

@@ -40,7 +40,8 @@ pub(super) struct Frame {
     pub(super) has_ended: bool,
     /// Whether a callback asked for a collection.
     pub(super) wants: bool,
-    /// Tags and callbacks that the cycle under way has yet to tell, while a call tells of one that was destroyed.
+    /// Tags and callbacks that the cycle under way has yet to deliver, while a call reports one that was
+    /// destroyed.
     pub(super) apart: Option<[BTreeSet<u64>; 2]>,
     /// The first panic of user code in it, which it must raise.
     pub(super) first: Option<ObjectId>,
@@ -68,7 +69,7 @@ impl Frame {
         }
     }
 
-    /// Whether it tells of one that was destroyed, and of nothing else yet.
+    /// Whether it reports one that was destroyed, and nothing else yet.
     pub(super) fn is_apart(&self) -> bool {
         self.apart.is_some()
     }

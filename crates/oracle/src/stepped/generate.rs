@@ -1,4 +1,4 @@
-//! Stepped programs from bytes: what is chosen, and how often; and how to make a failing one short.
+//! Stepped programs from bytes: which ops, and how often. Also shortens a failing program.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
@@ -26,7 +26,7 @@ pub fn program_from_bytes(bytes: &[u8]) -> Program {
     Program { tuning, ops }
 }
 
-/// A random program of about so many bytes. The same seed gives the same program.
+/// A random program of about that many bytes. The same seed produces the same program.
 pub fn random_stepped(seed: u64, bytes: usize) -> Program {
     program_from_bytes(&random_bytes(seed, bytes))
 }

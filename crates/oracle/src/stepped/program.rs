@@ -23,7 +23,8 @@ pub struct Tuning {
     /// In units of 256 bytes.
     pub ceiling: Option<u8>,
     pub stress: bool,
-    /// The heap is dropped as it is, in the midst of a cycle maybe; else collected until it is empty.
+    /// The heap is dropped as it is, perhaps in the middle of a cycle; otherwise it is collected until it is
+    /// empty.
     pub abrupt: bool,
 }
 
@@ -43,8 +44,8 @@ impl Tuning {
     }
 }
 
-/// What the program may do. A number that names an object counts the living ones from the last made, round and
-/// round.
+/// What the program may do. A number that names an object counts the living ones from the last made, round
+/// and round.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
     /// Makes an object with two edges.
@@ -53,7 +54,7 @@ pub enum Op {
         edges: [u8; 2],
         rooted: bool,
     },
-    /// Makes so many, each with an edge to the one before.
+    /// Makes this many, each with an edge to the one before.
     Chain {
         kind: Kind,
         len: u8,

@@ -1,10 +1,10 @@
-//! Runs a stepped program: the ops, but for edits and calls that may run callbacks.
+//! Runs a stepped program: all ops except edits and calls that may run callbacks.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
-use slotgc::{Budget, DeathQueue, Heap, Phase, StepReport, Watch, roots};
+use slotgc::{Budget, CollectStats, DeathQueue, Heap, Phase, StepReport, Watch, roots};
 
 use crate::contents::Contents;
 use crate::dyn_heap::deaths::{self as death_calls, Tagged};
@@ -58,7 +58,7 @@ pub(super) struct Runner {
     pub(super) epoch: u64,
     /// That of the cycle under way.
     pub(super) cycle_epoch: u64,
-    /// Where the heap was when last looked at, and how many cycles had left `Mark` and how many had ended.
+    /// The heap's phase when it was last observed, and how many cycles had left `Mark` and had ended.
     pub(super) phase: Phase,
     pub(super) condemned: u64,
     pub(super) ended: u64,
@@ -67,7 +67,7 @@ pub(super) struct Runner {
     /// Destructors that are to run in the cycle under way, and those that must run in this op.
     pub(super) doomed: BTreeSet<ObjectId>,
     pub(super) expected: BTreeSet<ObjectId>,
-    /// Tags and callbacks of the dead that were not told yet.
+    /// Tags and callbacks of dead objects that were not delivered yet.
     pub(super) tags: BTreeSet<u64>,
     pub(super) due: BTreeSet<u64>,
     /// Closures and tags that were not dropped yet.
@@ -399,7 +399,7 @@ impl Runner {
     }
 
     /// A living object that may be watched. A known bug: a sweep in slices closes a page of a type without a
-    /// destructor for the second time if a watched object was in it. To go when that is mended.
+    /// destructor for the second time if a watched object was in it. Remove this when the bug is fixed.
     fn pick_watchable(&self, target: u8) -> Option<Index> {
         let is_bad = |kind| matches!(kind, Kind::Plain | Kind::Chunk | Kind::Small | Kind::Zero);
         self.pick(target).filter(|index| !is_bad(self.model.objects[*index].kind))
@@ -443,7 +443,7 @@ impl Runner {
         Contents { edges, ..Contents::default() }
     }
 
-    /// Calls the heap with a root source; what the call is to be taken for.
+    /// Calls the heap with a root source. `call` says what kind of call it is.
     fn sourced(
         &mut self,
         call: Call,
@@ -523,26 +523,30 @@ impl Runner {
             Phase::Idle => Call::Minor,
             _ => Call::Quiet,
         };
-        let report =
-            |stats| StepReport { phase: Phase::Notify, finished: Some(stats), ..StepReport::default() };
         self.sourced(call, source, |heap, roots| {
             let before = heap.stats().collections;
             let stats = heap.collect_minor_with(roots);
-            (heap.stats().collections > before).then(|| report(stats))
+            (heap.stats().collections > before).then(|| finished(stats))
         });
     }
 
     fn collect(&mut self, source: Source) {
         self.begin();
-        let report =
-            |stats| StepReport { phase: Phase::Notify, finished: Some(stats), ..StepReport::default() };
         let was_telling = self.telling;
         self.sourced(Call::Whole, source, |heap, roots| {
             let stats = heap.collect_with(roots);
-            (!was_telling).then(|| report(stats))
+            (!was_telling).then(|| finished(stats))
         });
         assert!(was_telling || self.phase == Phase::Idle, "no cycle is under way after a collection");
     }
+}
+
+/// The report of a collection in one go.
+fn finished(stats: CollectStats) -> StepReport {
+    let mut report = StepReport::default();
+    report.phase = Phase::Notify;
+    report.finished = Some(stats);
+    report
 }
 
 impl Units {

@@ -1,7 +1,7 @@
 //! The weak collections under test, alone and in a field, and what is in them.
 //!
-//! Each is changed by an edit of the op language, which gives an [`Answer`], and compared with the model's
-//! [`Tables`] in every way it can be looked at.
+//! Each is changed by an edit of the op language, which returns an [`Answer`], and compared with the model's
+//! [`Tables`] in every observable way.
 
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};

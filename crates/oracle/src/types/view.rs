@@ -8,7 +8,7 @@ use crate::log::Token;
 use crate::ops::{KeysEdit, SetEdit, ValuesEdit};
 use crate::tables::{Answer, Named, Tables};
 
-/// An object of any kind, looked at.
+/// A view of an object of any kind.
 pub(crate) trait View {
     /// Whether this is that object, with those contents.
     fn holds(&self, id: ObjectId, contents: &Contents) -> bool;

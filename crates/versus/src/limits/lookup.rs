@@ -18,8 +18,8 @@ pub(crate) struct IndexVec {
     nodes: Vec<Node>,
 }
 
-/// An index of the very vector that gave it. As wide as the peers' handles, so that reading a list of them costs
-/// the same.
+/// An index of the very vector that gave it. As wide as the peers' handles, so that reading a list of them
+/// costs the same.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Index(u64);
 

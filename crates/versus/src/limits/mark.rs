@@ -1,12 +1,12 @@
 //! Limits for a full collection: marking a graph of slots with a bitmap, and sweeping it.
 //!
-//! [`StackMark`] is what one writes first: a stack. [`TwoStageMark`] puts a queue behind
-//! the stack, in which a slot waits while its memory is on the way: asked for into the second-level cache when it
-//! enters, into the first-level cache shortly before it comes out. An edge tests and clears its target's white bit
-//! without a branch.
+//! [`StackMark`] is what one writes first: a stack. [`TwoStageMark`] puts a queue behind the stack, in which
+//! a slot waits while its memory is on the way: prefetched into the second-level cache when it enters, into
+//! the first-level cache shortly before it comes out. An edge tests and clears its target's white bit without
+//! a branch.
 //!
-//! No generation is compared and no type looked at. The invariant of [`Marker`]: every edge's index is at most
-//! `len`, and bit `len` is never white, so that null edges, which have that index, need no test.
+//! No generation is compared and no type looked at. The invariant of [`Marker`]: every edge's index is at
+//! most `len`, and bit `len` is never white, so that null edges, which have that index, need no test.
 #![expect(unsafe_code, reason = "a limit has no bounds checks; prefetching is unsafe")]
 
 use slotgc_graphs::{DEGREE, Graph, NONE};
@@ -166,8 +166,8 @@ fn push_edges(slot: &Slot, white: &mut [u64], stack: &mut [u32], mut height: usi
 
 #[inline(always)]
 fn at<T>(items: &[T], index: usize) -> &T {
-    // SAFETY: slots are marked once each, so that the stack, which has room for all, holds no more than `len`;
-    // what is on it was white, hence is less than `len`.
+    // SAFETY: slots are marked once each, so that the stack, which has room for all, holds no more than
+    // `len`; what is on it was white, hence is less than `len`.
     unsafe { items.get_unchecked(index) }
 }
 
@@ -177,7 +177,8 @@ fn at_mut<T>(items: &mut [T], index: usize) -> &mut T {
     unsafe { items.get_unchecked_mut(index) }
 }
 
-/// Asks for all lines of a slot: two, or one where it begins with a line's last 8 bytes and its header is alone.
+/// Asks for all lines of a slot: two, or one where it begins with a line's last 8 bytes and its header is
+/// alone.
 #[inline(always)]
 fn prefetch_far(slots: &[Slot], index: u32) {
     #[cfg(target_arch = "x86_64")]

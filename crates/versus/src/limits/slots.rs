@@ -1,6 +1,7 @@
 //! Slots of 72 bytes in one stretch of memory from the system.
 //!
-//! Invariant of [`Slots`]: `start` is the beginning of `len` slots inside a private mapping that nobody else knows.
+//! Invariant of [`Slots`]: `start` is the beginning of `len` slots inside a private mapping that nothing else
+//! knows.
 #![expect(unsafe_code, reason = "memory comes from `mmap`, advised to huge pages, which Vec cannot do")]
 
 use std::ptr::{self, NonNull};
@@ -43,7 +44,7 @@ const _: () = assert!(size_of::<Node>() == NODE_BYTES && size_of::<Slot>() == NO
 /// Which pages memory is made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Pages {
-    /// Whatever the system gives: usually 4 KiB.
+    /// Whatever the system uses: usually 4 KiB.
     Usual,
     /// 2 MiB, where the system grants them.
     Huge,
@@ -66,7 +67,7 @@ impl Slots {
         let bytes = (len * size_of::<Slot>()).next_multiple_of(HUGE_PAGE_BYTES);
         let mapping_bytes = bytes + HUGE_PAGE_BYTES;
         let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
-        // SAFETY: a new mapping wherever the system likes disturbs no memory of anybody.
+        // SAFETY: a new mapping at an address that the system chooses overlaps no other memory.
         let mapping = unsafe { mmap_anonymous(ptr::null_mut(), mapping_bytes, protection, flags) };
         let mapping = NonNull::new(mapping.expect("memory from the system").cast::<u8>()).expect("not null");
         let to_boundary = mapping.as_ptr().align_offset(HUGE_PAGE_BYTES);

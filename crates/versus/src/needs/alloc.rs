@@ -22,8 +22,8 @@ pub(crate) trait Fresh {
 
 /// What allocating after deaths needs of a peer.
 pub(crate) trait Refill {
-    /// Makes as many objects as `order` has, frees the first half of them in that order, and makes as many again,
-    /// with ids from 0: only that is timed.
+    /// Makes as many objects as `order` has, frees the first half of them in that order, and makes as many
+    /// again, with ids from 0: only that is timed.
     fn refill(order: &[u32]) -> Filled;
 }
 

@@ -20,7 +20,7 @@ impl Links {
         self.chain[0] as usize
     }
 
-    /// Gives the key and the value of each entry, in the order of insertion.
+    /// Passes on the key and the value of each entry, in the order of insertion.
     pub(crate) fn each(&self, mut entry: impl FnMut(usize, usize)) {
         for place in &self.insertions {
             let place = *place as usize;

@@ -3,11 +3,11 @@
 /// The edge on which young objects hang; the first one keeps the world together, the others are changed.
 pub(crate) const HOOK: usize = 3;
 
-/// New objects refer to the one before them, so many in a row.
+/// The number of new objects in a row, each of which refers to the one before.
 pub(crate) const ROW: usize = 8;
 
-/// The world at its beginning: from each object to three others, the first of which is the next one on a cycle
-/// through all of them.
+/// The world at its beginning: from each object to three others, the first of which is the next one on a
+/// cycle through all of them.
 #[derive(Debug)]
 pub(crate) struct Start(pub(crate) Vec<[u32; HOOK]>);
 
@@ -29,7 +29,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Whether a new object, by number, hangs on an old one at the end of the frame or did in the course of it.
+    /// Whether a new object, by number, hangs on an old one at the end of the frame or did in the course of
+    /// it.
     pub(crate) fn is_hung(&self, number: usize) -> bool {
         number.is_multiple_of(ROW) && number / ROW < self.hooks.len()
     }
@@ -51,14 +52,15 @@ pub(crate) trait World {
     fn make(&mut self, id: u64, of: [u32; 2], previous: Option<&Self::Young>) -> Self::Young;
     /// Sets an edge between old objects.
     fn rewire(&mut self, from: u32, edge: usize, to: u32);
-    /// Sets the fourth edge of an old object. What it referred to is dead now; whether it was cached is for those
-    /// who free by hand.
+    /// Sets the fourth edge of an old object. What it referred to is dead now; whether it was cached is for
+    /// those who free by hand.
     fn hang(&mut self, old: u32, young: &Self::Young, is_cached: bool);
     /// Puts an object into the cache under its id, and its number into the weak-key table.
     fn cache(&mut self, id: u64, young: &Self::Young);
     /// The id of an object found in the cache, and its number.
     fn look_up(&self, id: u64) -> u64;
-    /// The frame is over. `young` are its objects in the order in which they were made, `plan` tells those that live.
+    /// The frame is over. `young` are its objects in the order in which they were made, `plan` tells those
+    /// that live.
     fn end_frame(&mut self, young: &mut Vec<Self::Young>, plan: &Plan);
     /// What hangs on an old object.
     fn hung_on(&self, old: u32) -> Option<u64>;
@@ -96,7 +98,7 @@ pub(crate) fn frame<W: World>(world: &mut W, young: &mut Vec<W::Young>, plan: &P
 pub(crate) trait Game {
     /// The world at its beginning, in which no garbage is.
     fn new(start: &Start) -> Self;
-    /// One frame; gives what it adds up to.
+    /// One frame; returns what it adds up to.
     fn frame(&mut self, plan: &Plan) -> u64;
     /// What hangs on each of some old objects.
     fn hung_on(&self, old: &[u32]) -> Vec<Option<u64>>;

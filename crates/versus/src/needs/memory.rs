@@ -3,7 +3,8 @@
 use crate::machine;
 use crate::needs::NODE_BYTES;
 
-/// How memory may be handed out at once, on huge pages: this much more is filled to find out where a page ends.
+/// How memory may be handed out at once, on huge pages: this much more is filled to find out where a page
+/// ends.
 const LARGEST_PAGE_BYTES: usize = 2 << 20;
 
 /// What is in the heap.

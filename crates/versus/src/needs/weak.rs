@@ -1,7 +1,7 @@
 //! What works on weak handles and weak maps need of a peer.
 //!
-//! Objects are eight words, `[id, 0, .., id + 1]`, without edges. Wherever a peer's map takes a hash function it gets
-//! slotgc's, so that maps are compared and not hash functions.
+//! Objects are eight words, `[id, 0, .., id + 1]`, without edges. Where a peer's map takes a hash function it
+//! uses slotgc's, so that maps are compared and not hash functions.
 
 use std::hash::BuildHasherDefault;
 use std::hint::black_box;
@@ -66,9 +66,9 @@ pub(crate) trait Table: Sized {
     fn alloc(&mut self, id: u64) -> Self::Handle;
     /// Puts an entry for this object into the map.
     fn insert(&mut self, id: u64, handle: &Self::Handle);
-    /// Finds the entry, and gives what tells it from others.
+    /// Finds the entry, and returns what distinguishes it from others.
     fn get(&self, id: u64, handle: &Self::Handle) -> u64;
-    /// What `get` is to give.
+    /// What `get` must return.
     fn expected(id: u64, handle: &Self::Handle) -> u64;
     /// Entries.
     fn len(&self) -> usize;

@@ -1,7 +1,8 @@
 //! dumpster: reference counts, and a collector of cycles that looks at objects which lost a reference. The
 //! `unsync` half, for one thread. Marks by recursion.
 //!
-//! An `Option` of its pointers takes 16 bytes, so that edges are an enum of arrays instead: 64 bytes hold four.
+//! An `Option` of its pointers takes 16 bytes, so that edges are an enum of arrays instead: 64 bytes hold
+//! four.
 
 use std::cell::RefCell;
 use std::hint::black_box;

@@ -8,5 +8,5 @@ pub(crate) mod safe_gc;
 pub(crate) mod slotgc;
 pub(crate) mod slotmap;
 
-/// Every so many frames weak maps that do not prune themselves are pruned.
+/// The number of frames after which weak maps that do not prune themselves are pruned.
 const PRUNE_EVERY: u32 = 64;

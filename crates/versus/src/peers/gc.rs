@@ -1,6 +1,7 @@
 //! gc (rust-gc): its heap belongs to the thread; handles outside of it are roots. Marks by recursion.
 //!
-//! An `Option` of its pointers takes 16 bytes, so that edges are an enum of arrays instead: 64 bytes hold four.
+//! An `Option` of its pointers takes 16 bytes, so that edges are an enum of arrays instead: 64 bytes hold
+//! four.
 #![expect(unsafe_code, reason = "its trait is unsafe, and its derive macro gives types a destructor")]
 
 use gc::{Finalize, Gc, GcCell, Trace, configure, custom_trace, force_collect, unsafe_empty_trace};

@@ -1,5 +1,5 @@
-//! safe-gc: a heap without unsafe code. `alloc` roots what it makes, and collects when the heap is full; neither
-//! can be turned off, so that roots are kept where objects are to survive the next allocation.
+//! safe-gc: a heap without unsafe code. `alloc` roots what it makes, and collects when the heap is full;
+//! neither can be turned off, so that roots are kept where objects are to survive the next allocation.
 //!
 //! Its handles have no niche, so that four optional edges take 48 of a node's 64 bytes.
 

@@ -1,7 +1,8 @@
 //! Making objects: in a fresh heap, and in one in which a random half has died.
 //!
-//! The heap's creation is timed, its end is not. Each object's handle is kept in a vector whose memory was touched
-//! before. No collection falls into the timed part, except where a peer's `alloc` cannot be kept from it.
+//! The heap's creation is timed; its end is not. Each object's handle is kept in a vector whose memory was
+//! touched before. No collection falls into the timed part, except where a peer's `alloc` cannot be kept from
+//! it.
 
 use std::rc::Rc;
 

@@ -1,11 +1,12 @@
 //! The write barrier: `get_mut` and a write, over all objects in random order.
 //!
-//! It asks whether an object was changed since it was traced. The first change after a collection (`first`) is put
-//! on a list, every further one (`again`) is a test of the header that the handle's check has in hand. A type without
-//! handles has no barrier at all, and is what "without" means: the same layout, the same size, but `NEEDS_TRACE` is false.
+//! It asks whether an object was changed since it was traced. The first change after a collection (`first`)
+//! is put on a list, every further one (`again`) is a test of the header that the handle's check has in hand.
+//! A type without handles has no barrier at all, and is what "without" means: the same layout, the same size,
+//! but `NEEDS_TRACE` is false.
 //!
-//! There is no build whose `get_mut` has no barrier. That a type without handles pays nothing is shown by the state of
-//! the heap making no difference to it (`none`).
+//! There is no build whose `get_mut` has no barrier. That a type without handles pays nothing is shown by the
+//! state of the heap making no difference to it (`none`).
 
 use std::hint::black_box;
 use std::rc::Rc;

@@ -1,9 +1,10 @@
 //! Full collections: of a graph in which everything lives, and of one in which a random half is dropped.
 //!
 //! A peer whose every collection looks at every object is measured in its second and third: the first lets it
-//! grow its mark stack. The collectors of cycles among reference counts (dumpster, rust-cc) look only at objects that
-//! lost a reference since the last collection. Where nothing dies they are measured in the first, for which
-//! building the graph has made every object a candidate; where half dies, in the one after the root was dropped.
+//! grow its mark stack. The collectors of cycles among reference counts (dumpster, rust-cc) look only at
+//! objects that lost a reference since the last collection. Where nothing dies they are measured in the
+//! first, for which building the graph has made every object a candidate; where half dies, in the one after
+//! the root was dropped.
 
 use std::rc::Rc;
 

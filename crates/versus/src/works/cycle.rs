@@ -1,7 +1,8 @@
-//! A full cycle in steps of 1 ms against one full collection: what it costs to stop and go on.
+//! A full cycle in steps of 1 ms against one full collection: the cost of interruptions.
 //!
-//! The time is of the thread, the budget is of the clock on the wall: where another process takes the core, a step
-//! does less and there are more of them. Between two steps nothing happens, so that both find the caches alike.
+//! The time is of the thread, the budget is of the clock on the wall: where another process takes the core, a
+//! step does less and there are more of them. Between two steps nothing happens, so that both find the caches
+//! alike.
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! A chain of ephemerons: each value is the next one's key, and only the first key is rooted.
 //!
-//! The chain leads through the objects in the order of their allocation. Its entries are inserted from the first to
-//! the last, in reverse, or in random order. In reverse, a collector that goes through its entries in that order,
-//! again and again until nothing changes, finds one key in each round. (`scattered`: the chain itself leads through
-//! memory at random, where each link is a cache miss that waits for the one before.)
+//! The chain leads through the objects in the order of their allocation. Its entries are inserted from the
+//! first to the last, in reverse, or in random order. In reverse, a collector that goes through its entries
+//! in that order, again and again until nothing changes, finds one key in each round. (`scattered`: the chain
+//! itself leads through memory at random, where each link is a cache miss that waits for the one before.)
 
 use std::rc::Rc;
 

@@ -1,13 +1,14 @@
 //! A frame of a game: a world of long-lived objects, and in each frame many that hardly outlive it.
 //!
-//! For a world of 200k objects a frame looks 50 objects up in a cache that holds them weakly, and the numbers that a
-//! weak-key table has for them; makes 5k objects, each of which is made of two of the world and reads both; sets
-//! 1.5k edges between old objects anew; hangs 500 of the new objects on old ones, where they live until they are
-//! replaced some twenty frames later, and puts 50 of those into the cache and the table. Then the peer does what it
-//! does at the end of a frame. All of that is timed, drawing the random numbers is not.
+//! For a world of 200k objects a frame looks 50 objects up in a cache that holds them weakly, and the numbers
+//! that a weak-key table has for them; makes 5k objects, each of which is made of two of the world and reads
+//! both; changes 1.5k edges between old objects; hangs 500 of the new objects on old ones, where they live
+//! until they are replaced some twenty frames later, and puts 50 of those into the cache and the table. Then
+//! the peer does what it does at the end of a frame. All of that is timed; drawing the random numbers is not.
 //!
-//! What is looked up is alive by what the program itself knows, so that the answers do not depend on when a peer
-//! collects. After the last frame the objects that hang on old ones are compared with a model that has only numbers.
+//! The program itself knows that what it looks up is alive, so that the answers do not depend on when a peer
+//! collects. After the last frame the objects that hang on old ones are compared with a model that has only
+//! numbers.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -89,7 +90,7 @@ impl Model {
         Self { sizes, random: Random::new(8), next_id: sizes.old as u64, hung: vec![None; sizes.hooks] }
     }
 
-    /// Draws the next frame, and gives what it adds up to.
+    /// Draws the next frame, and returns what it adds up to.
     fn next(&mut self, plan: &mut Plan) -> u64 {
         let Self { sizes, random, next_id, hung } = self;
         plan.first_id = *next_id;
@@ -119,7 +120,7 @@ impl Model {
     }
 }
 
-/// Runs all frames, and gives the times of those that count.
+/// Runs all frames, and returns the times of those that count.
 fn run<G: Game>(old: usize) -> Distribution {
     let sizes = Sizes::of(old);
     let mut game = G::new(&start(old));

@@ -1,8 +1,8 @@
 //! Looking up a handle and reading one field, over all objects in a given order.
 //!
-//! Which field is read matters as much as the lookup: 64-byte values in 72-byte slots lie across two cache lines,
-//! and the peers keep their generations at different ends of a slot. So at the largest size the first word, the
-//! last word, and both are works of their own.
+//! Which field is read matters as much as the lookup: 64-byte values in 72-byte slots lie across two cache
+//! lines, and the peers keep their generations at different ends of a slot. So at the largest size the first
+//! word, the last word, and both are works of their own.
 
 use std::hint::black_box;
 use std::rc::Rc;

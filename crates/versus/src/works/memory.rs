@@ -1,8 +1,8 @@
 //! Memory above the objects' own size, each peer in a process of its own.
 //!
-//! It is the growth of resident memory since before the heap, divided by the objects, minus their size. Two kinds:
-//! plain values that nothing refers to (a peer whose handles keep objects alive forgets them), before any
-//! collection; and the random graph of the collection works, with what collections need for themselves.
+//! It is the growth of resident memory since before the heap, divided by the objects, minus their size. Two
+//! kinds: plain values that nothing refers to (a peer whose handles keep objects alive forgets them), before
+//! any collection; and the random graph of the collection works, with what collections need for themselves.
 
 use std::process::Command;
 
@@ -15,7 +15,7 @@ use crate::needs::memory::{Contents, Meter};
 use crate::options::Options;
 use crate::peers::{boa_gc, dumpster, gc, gc_arena, rc, rust_cc, safe_gc, slotgc, slotmap, thunderdome};
 
-/// The most bytes that slotgc is to take for a plain value.
+/// The target: slotgc takes at most this many bytes for a plain value.
 pub(crate) const AT_MOST: f64 = 9.0;
 
 /// Fills a heap through a meter.
@@ -81,7 +81,7 @@ pub(crate) struct Overhead {
     pub(crate) bytes: [f64; 2],
 }
 
-/// The child: fills a heap and gives a line for the parent.
+/// The child: fills a heap and returns a line for the parent.
 pub(crate) fn child(peer: &str, contents: &str, objects: usize) -> String {
     let peer = peers().into_iter().find(|known| known.name == peer).expect("a peer's name");
     let contents =

@@ -1,7 +1,7 @@
 //! Minor collections: what they cost, and whether that grows with what is old.
 //!
-//! Before each, 2k old objects at random are given a new object each, and 10k objects are made, of which those 2k
-//! and one more for each of them live on. 10k old objects have a [`Root`].
+//! Before each, 2k old objects at random are given a new object each, and 10k objects are made, of which
+//! those 2k and one more for each of them live on. 10k old objects have a [`Root`].
 
 use std::rc::Rc;
 
@@ -46,7 +46,7 @@ fn node(id: u64, edges: [Option<Gc<Node>>; DEGREE]) -> Node {
     Node { id, edges, fill: [0; 3] }
 }
 
-/// The median of some minor collections above so many old objects.
+/// The median of some minor collections above this many old objects.
 fn minor(n: usize, rooting: Rooting) -> f64 {
     let mut random = Random::new(9);
     let mut heap = Heap::new();

@@ -1,12 +1,13 @@
 //! How long single steps hold a program up, next to a loop that does nothing for as long.
 //!
-//! After each step the process spins for the same millisecond of the clock on the wall. What the machine does to
-//! both (another process, an interrupt, the hypervisor) is in both; what is more in the steps is the collector's. A
-//! step longer than its budget is the machine's if the thread did not run all that time, or if a spin was as long.
+//! After each step the process spins for the same millisecond of the clock on the wall. What the machine does
+//! to both (another process, an interrupt, the hypervisor) is in both; what is more in the steps is the
+//! collector's. A step longer than its budget is the machine's if the thread did not run all that time, or if
+//! a spin was as long.
 //!
-//! - `cycle`: full cycles of a heap of which a half lives: a random graph. The garbage of each is made of plain
-//!   objects, of objects with a destructor, and of watched ones; a thousandth of the objects are weak maps of which half
-//!   the entries die. Steps are counted to the phase in which they ended.
+//! - `cycle`: full cycles of a heap of which a half lives: a random graph. The garbage of each is made of
+//!   plain objects, of objects with a destructor, and of watched ones; a thousandth of the objects are weak
+//!   maps of which half the entries die. Steps are counted to the phase in which they ended.
 //! - `pace`: frames that make 5k objects, of which 500 replace others on old ones. By the rule that decided.
 //! - `debt`: the same with twice as many objects as `pace` was seen to free in its budget, all of them stored
 //!   until the next frame, so that the ceiling is reached again and again.
@@ -32,7 +33,7 @@ pub(crate) const MARGIN: Duration = Duration::from_micros(200);
 const CYCLES: usize = 12;
 const FRAMES: usize = 250;
 
-/// Name, what is timed, and how: with so many objects, so many rounds.
+/// Name, what is timed, and how: with this many objects and rounds.
 type Measurement = (&'static str, &'static str, fn(usize, usize) -> Pauses);
 
 /// The works.

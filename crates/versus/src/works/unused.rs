@@ -1,8 +1,9 @@
 //! What weak maps and callbacks cost a heap in which there are none.
 //!
-//! A heap that has never seen one is compared with a heap that had some of every kind, all gone now. What that
-//! cannot show is the cost that both have: the collector always asks whether an object it takes up is awaited by an
-//! ephemeron, and a slot's header has a bit for "watched". There is no build without them to compare with.
+//! A heap that has never seen one is compared with a heap that had some of every kind, all gone now. What
+//! that cannot show is the cost that both have: the collector always checks whether an ephemeron waits for an
+//! object that it marks, and a slot's header has a bit for "watched". There is no build without them to
+//! compare with.
 
 use std::rc::Rc;
 

@@ -1,10 +1,10 @@
 //! Weak handles and weak maps: resolving, inserting, looking up, and losing the entries of what died.
 //!
-//! Two maps of as many entries as there are objects: from numbers to objects (`value-map`) and from objects to
-//! numbers (`key-map`). Entries are inserted in random order and looked up in another; before a pruning half of
-//! the objects die, chosen at random. What dies, and what it takes to find out, is not timed: only the removal
-//! of the entries is. The floor is the same table of the same keys with nothing weak about it, pruned by a bit an
-//! object; see `crate::peers::weak`.
+//! Two maps of as many entries as there are objects: from numbers to objects (`value-map`) and from objects
+//! to numbers (`key-map`). Entries are inserted in random order and looked up in another; before a pruning
+//! half of the objects die, chosen at random. What dies, and what it takes to find out, is not timed: only
+//! the removal of the entries is. The floor is the same table of the same keys with nothing weak about it,
+//! pruned by a bit an object; see `crate::peers::weak`.
 
 use std::rc::Rc;
 

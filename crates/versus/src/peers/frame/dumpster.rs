@@ -1,5 +1,5 @@
-//! dumpster: reference counts, and collections of cycles when it likes. It has nothing weak: what is cached is held,
-//! and removed by hand.
+//! dumpster: reference counts, and collections of cycles when it likes. It has nothing weak: what is cached
+//! is held, and removed by hand.
 //!
 //! Its nodes are larger than the others', since an `Option` of its pointers takes 16 bytes.
 

@@ -1,5 +1,5 @@
-//! slotgc: `pace` at the end of each frame. One root keeps the world alive; the program's list of old objects has
-//! plain handles.
+//! slotgc: `pace` at the end of each frame. One root keeps the world alive; the program's list of old objects
+//! has plain handles.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) struct Node {
 
 const _: () = assert!(size_of::<Node>() == NODE_BYTES);
 
-/// A world in which a frame may spend so many microseconds on collecting.
+/// A world in which a frame may spend this many microseconds on collecting.
 pub(crate) struct Objects<const MICROS: u64> {
     heap: Heap,
     old: Vec<Gc<Node>>,

@@ -105,7 +105,7 @@ impl Table for BoaKeys {
 #[derive(Debug)]
 pub(crate) struct BoaChain {
     first: Option<Gc<Object>>,
-    /// For what the map does not tell.
+    /// For what the map does not report.
     keys: Vec<WeakGc<Object>>,
     map: Option<WeakMap<Object, Gc<Object>>>,
 }

@@ -202,8 +202,8 @@ pub(crate) struct EphemeronChain<M> {
 /// In a `WeakKeyMap`, which the collector goes through in the order of hashes.
 pub(crate) type WeakKeyChain = EphemeronChain<WeakKeyMap<Object, Gc<Object>>>;
 
-/// In a vector, which it goes through in the order of insertion. So an order of the chain is one in which keys are
-/// reached.
+/// In a vector, which it goes through in the order of insertion. So an order of the chain is one in which
+/// keys are reached.
 pub(crate) type TableChain = EphemeronChain<InOrder>;
 
 /// A table that finds no key, and loses none.

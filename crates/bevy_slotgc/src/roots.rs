@@ -1,0 +1,278 @@
+//! The handles in a world as a root source: columns of components, resources, messages, and what is in flight.
+//!
+//! Everything registered is one column: a resource is a component of its own entity, and the messages of one type are a
+//! resource. A report visits all rows, or those whose change tick is newer than the last report. A row that is gone
+//! needs nothing: its object lives on if something else that is reported holds it.
+//!
+//! Invariant: whatever changed up to `Reported::at` was reported in that epoch. The world's tick moves on with each
+//! report, so that a change made right after it is newer.
+
+use std::any::{TypeId, type_name};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::marker::PhantomData;
+
+use bevy_ecs::change_detection::{DetectChanges, Tick};
+use bevy_ecs::entity_disabling::DefaultQueryFilters;
+use bevy_ecs::message::Message;
+use bevy_ecs::prelude::*;
+use slotgc::{AnyGc, RootSource, Trace, Tracer};
+
+use crate::GcInFlight;
+
+/// How a component's handles are roots, for
+/// [`register_gc_component_with`](crate::GcWorldExt::register_gc_component_with).
+///
+/// # Examples
+/// A body whose object dies with its entity, whoever still refers to it:
+/// ```
+/// use bevy_ecs::prelude::*;
+/// use bevy_slotgc::slotgc::{Gc, Trace};
+/// use bevy_slotgc::{GcColumn, GcHeap, GcWorldExt};
+///
+/// #[derive(Component, Trace)]
+/// struct Body(Gc<String>);
+///
+/// let mut world = World::new();
+/// world.init_gc();
+/// world.register_gc_component_with(GcColumn::<Body>::new().destroy_on_despawn(|body| [body.0.into()]));
+/// let body = world.resource_mut::<GcHeap>().alloc("a wolf".to_string());
+/// let entity = world.spawn(Body(body)).id();
+/// world.despawn(entity);
+/// assert!(!world.resource::<GcHeap>().is_alive(body)); // no collection was needed
+/// ```
+pub struct GcColumn<C> {
+    pub(crate) always: bool,
+    pub(crate) destroy: Option<Destroy<C>>,
+    component: PhantomData<fn(C)>,
+}
+
+/// Which objects die with a component.
+pub(crate) type Destroy<C> = Box<dyn Fn(&C) -> Vec<AnyGc> + Send + Sync>;
+
+impl<C: Component + Trace> GcColumn<C> {
+    /// What [`register_gc_component`](crate::GcWorldExt::register_gc_component) does: the handles are roots, change
+    /// ticks say which are new, and when an entity despawns, the collector lets go of its objects.
+    pub fn new() -> Self {
+        Self { always: false, destroy: None, component: PhantomData }
+    }
+
+    /// Reports every row whenever the collector asks, not only those that changed: for components whose handles change
+    /// past change detection, in a `Mutex` or through `bypass_change_detection`.
+    #[must_use]
+    pub fn always(mut self) -> Self {
+        self.always = true;
+        self
+    }
+
+    /// Destroys these objects when an entity with this component despawns: every handle to them resolves to nothing
+    /// from there on. Strong fields elsewhere may then name the dead, so read through `get`, not `[]`. Without this the
+    /// collector finds out what nobody needs any more, which is right for all but what must go at once.
+    ///
+    /// Removing the component from a living entity destroys nothing.
+    #[must_use]
+    pub fn destroy_on_despawn<I: IntoIterator<Item = AnyGc>>(
+        mut self,
+        doomed: impl Fn(&C) -> I + Send + Sync + 'static,
+    ) -> Self {
+        self.destroy = Some(Box::new(move |component| doomed(component).into_iter().collect()));
+        self
+    }
+}
+
+impl<C: Component + Trace> Default for GcColumn<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C> fmt::Debug for GcColumn<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { always, destroy, .. } = self;
+        f.debug_struct("GcColumn").field("always", always).field("destroys", &destroy.is_some()).finish()
+    }
+}
+
+/// All columns that hold handles.
+#[derive(Default)]
+pub(crate) struct Roots {
+    columns: Vec<Box<dyn Column>>,
+    reported: Option<Reported>,
+}
+
+/// The last report of all columns.
+#[derive(Clone, Copy)]
+struct Reported {
+    at: Tick,
+}
+
+impl Roots {
+    /// Adds a column unless there is one of this component.
+    pub(crate) fn add<C: Component, H: Holder<C>>(&mut self, world: &mut World, always: bool) {
+        if self.columns.iter().any(|column| column.component() == TypeId::of::<C>()) {
+            return;
+        }
+        // An entity that is disabled still holds its handles. Without the resource a query leaves nobody out.
+        let rows = world.try_resource_scope(|world, _: Mut<DefaultQueryFilters>| world.query::<Ref<C>>());
+        let rows = rows.unwrap_or_else(|| world.query::<Ref<C>>());
+        self.columns.push(Box::new(Rows::<C, H> { rows, always, is_new: true, holder: PhantomData }));
+    }
+
+    /// The source of one call of the heap.
+    pub(crate) fn source<'a>(
+        &'a mut self,
+        world: &'a World,
+        in_flight: &'a GcInFlight,
+        now: Tick,
+    ) -> WorldRoots<'a> {
+        /// Long before ticks are so old that they are all the same.
+        const OLDEST: u32 = 1 << 30;
+        let Self { columns, reported } = self;
+        reported.take_if(|last| now.get().wrapping_sub(last.at.get()) > OLDEST);
+        columns.iter_mut().for_each(|column| column.update(world));
+        WorldRoots {
+            world,
+            in_flight,
+            now,
+            columns: RefCell::new(columns),
+            reported: RefCell::new(reported),
+            fresh: Cell::new(false),
+        }
+    }
+}
+
+impl fmt::Debug for Roots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.columns.iter().map(|column| column.name())).finish()
+    }
+}
+
+/// The handles of a world, for one call of the heap. Nothing in the world changes meanwhile, so one report of changes is
+/// enough for all that the heap asks for.
+pub(crate) struct WorldRoots<'a> {
+    world: &'a World,
+    in_flight: &'a GcInFlight,
+    now: Tick,
+    columns: RefCell<&'a mut Vec<Box<dyn Column>>>,
+    reported: RefCell<&'a mut Option<Reported>>,
+    /// Whether changes were reported in this call.
+    fresh: Cell<bool>,
+}
+
+impl WorldRoots<'_> {
+    fn report(&self, tracer: &mut Tracer<'_>, since: Option<Tick>) {
+        self.in_flight.report(tracer);
+        for column in self.columns.borrow_mut().iter_mut() {
+            column.report(self.world, tracer, since, self.now);
+        }
+    }
+}
+
+impl RootSource for WorldRoots<'_> {
+    fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+        self.report(tracer, None);
+    }
+}
+
+/// A column, its type forgotten.
+trait Column: Send + Sync {
+    fn component(&self) -> TypeId;
+
+    fn name(&self) -> &'static str;
+
+    /// Takes note of archetypes that are new.
+    fn update(&mut self, world: &World);
+
+    /// Reports the handles of all rows, or of those that changed since.
+    fn report(&mut self, world: &World, tracer: &mut Tracer<'_>, since: Option<Tick>, now: Tick);
+}
+
+/// How a component holds its handles: a type, not a function, so that the loops over rows have it inlined.
+pub(crate) trait Holder<C>: Send + Sync + 'static {
+    fn trace(component: &C, tracer: &mut Tracer<'_>);
+}
+
+/// As its `Trace` says.
+#[derive(Debug)]
+pub(crate) struct Itself;
+
+impl<C: Trace> Holder<C> for Itself {
+    #[inline(always)]
+    fn trace(component: &C, tracer: &mut Tracer<'_>) {
+        component.trace(tracer);
+    }
+}
+
+/// In the messages that readers can still read.
+#[derive(Debug)]
+pub(crate) struct ItsMessages;
+
+impl<M: Message + Trace> Holder<Messages<M>> for ItsMessages {
+    fn trace(messages: &Messages<M>, tracer: &mut Tracer<'_>) {
+        messages.get_cursor().read(messages).for_each(|message| message.trace(tracer));
+    }
+}
+
+struct Rows<C: Component, H> {
+    rows: QueryState<Ref<'static, C>>,
+    always: bool,
+    /// Whether it was never reported.
+    is_new: bool,
+    holder: PhantomData<fn(H)>,
+}
+
+impl<C: Component, H: Holder<C>> Column for Rows<C, H> {
+    fn component(&self) -> TypeId {
+        TypeId::of::<C>()
+    }
+
+    fn name(&self) -> &'static str {
+        type_name::<C>()
+    }
+
+    fn update(&mut self, world: &World) {
+        self.rows.update_archetypes(world);
+    }
+
+    fn report(&mut self, world: &World, tracer: &mut Tracer<'_>, since: Option<Tick>, now: Tick) {
+        let since = since.filter(|_| !self.always && !self.is_new);
+        let rows = self.rows.query_manual(world);
+        match (rows.contiguous_iter(), since) {
+            (Ok(tables), None) => {
+                tables.for_each(|table| table.iter().for_each(|row| H::trace(row, tracer)));
+            }
+            (Ok(tables), Some(since)) => {
+                tables.for_each(|table| changed_rows(table, since, now, |row| H::trace(row, tracer)))
+            }
+            // In sparse sets.
+            (Err(_), since) => {
+                for row in &rows {
+                    if since.is_none_or(|since| row.last_changed().is_newer_than(since, now)) {
+                        H::trace(&row, tracer);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Visits the rows of a table that changed. Ticks lie side by side, so a block of them without a change is passed by
+/// in a few instructions.
+fn changed_rows<C: Component>(
+    table: ContiguousRef<'_, C>,
+    since: Tick,
+    now: Tick,
+    mut visit: impl FnMut(&C),
+) {
+    const BLOCK: usize = 64;
+    let (rows, ticks) = ContiguousRef::split(table);
+    if ticks.summary_tick_is_changed() == Some(false) {
+        return;
+    }
+    for (rows, ticks) in rows.chunks(BLOCK).zip(ticks.changed().chunks(BLOCK)) {
+        let is_changed = |tick: &Tick| tick.is_newer_than(since, now);
+        if ticks.iter().fold(false, |any, tick| any | is_changed(tick)) {
+            rows.iter().zip(ticks).filter(|(_, tick)| is_changed(tick)).for_each(|(row, _)| visit(row));
+        }
+    }
+}

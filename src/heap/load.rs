@@ -1,0 +1,182 @@
+//! What a heap weighs besides the bytes of its slots: bytes that objects own elsewhere, and what was let go of and is not
+//! collected yet. All of it counts towards the next collection.
+
+use crate::config::HeapConfig;
+use crate::handle::RawHandle;
+use crate::heap::Heap;
+use crate::trace::{Handle, Trace};
+
+/// The weight besides slots, in bytes.
+#[derive(Default)]
+pub(super) struct Load {
+    /// What living objects own outside of their slots: exact when a full cycle has looked at all, an estimate in between.
+    owned: usize,
+    /// What the program said that objects own.
+    hints: usize,
+    /// What objects owned that were allocated, or destroyed by hand, ever.
+    allocated: u64,
+    destroyed: u64,
+    /// The same when the full cycle under way began.
+    begin: (u64, u64),
+    /// For objects destroyed by hand since the last cycle: weak collections may have an entry for each.
+    by_hand: usize,
+    /// For waiting: roots went some frames ago, and no full cycle has looked since.
+    waiting: usize,
+    /// How many roots had been dropped when the last full cycle began, and what one that was dropped since weighs.
+    roots_dropped: u32,
+    root_weight: usize,
+}
+
+impl Load {
+    /// What living objects own.
+    pub(super) fn owned(&self) -> usize {
+        self.owned.saturating_add(self.hints)
+    }
+
+    /// What objects owned that were allocated, ever.
+    pub(super) fn allocated(&self) -> u64 {
+        self.allocated
+    }
+
+    pub(super) fn allocate(&mut self, bytes: usize) {
+        self.owned = self.owned.saturating_add(bytes);
+        self.allocated += bytes as u64;
+    }
+
+    /// An object died by hand.
+    pub(super) fn destroy(&mut self, bytes: usize, may_have_entries: bool) {
+        const ENTRY: usize = 32;
+        self.free(bytes);
+        self.destroyed += bytes as u64;
+        if may_have_entries {
+            self.by_hand += ENTRY;
+        }
+    }
+
+    /// Objects died that owned so much.
+    pub(super) fn free(&mut self, bytes: usize) {
+        self.owned = self.owned.saturating_sub(bytes);
+    }
+
+    /// The hints of dead objects went with them.
+    pub(super) fn forget_hints(&mut self, bytes: usize) {
+        self.hints -= bytes;
+    }
+
+    /// What asks for a full cycle: roots that were dropped.
+    pub(super) fn roots_weight(&self, dropped: u32) -> usize {
+        let roots = dropped.wrapping_sub(self.roots_dropped) as usize;
+        roots.saturating_mul(self.root_weight).saturating_add(self.waiting)
+    }
+
+    /// Everything.
+    #[inline]
+    pub(super) fn total(&self, bytes: usize, dropped: u32) -> usize {
+        let weight = self.by_hand.saturating_add(self.roots_weight(dropped));
+        self.size(bytes).saturating_add(weight)
+    }
+
+    /// What living objects take, in their slots and outside.
+    pub(super) fn size(&self, bytes: usize) -> usize {
+        bytes.saturating_add(self.owned())
+    }
+
+    /// Another frame passed, with roots that were dropped and not looked for. What only they reached must not stay for ever,
+    /// though nothing else happens: after so many frames it is reason enough for a cycle.
+    pub(super) fn wait(&mut self, dropped: u32, config: &HeapConfig) {
+        const FRAMES: usize = 64;
+        if dropped != self.roots_dropped {
+            self.waiting += config.nursery() / FRAMES + 1;
+        }
+    }
+
+    /// A cycle begins.
+    pub(super) fn begin(&mut self, is_full: bool, dropped: u32) {
+        self.by_hand = 0;
+        if is_full {
+            self.begin = (self.allocated, self.destroyed);
+            self.waiting = 0;
+            self.roots_dropped = dropped;
+        }
+    }
+
+    /// A full cycle ended, which found reachable objects to own so much.
+    pub(super) fn finish_full(&mut self, marked: usize, roots: usize, config: &HeapConfig) {
+        let made = (self.allocated - self.begin.0) as i128 - (self.destroyed - self.begin.1) as i128;
+        self.owned = usize::try_from((marked as i128 + made).max(0)).unwrap_or(usize::MAX);
+        // Half of all roots weigh as much as a nursery.
+        self.root_weight =
+            (config.nursery().saturating_mul(2) / (roots + 1)).clamp(1, config.nursery().max(1));
+    }
+}
+
+impl Heap {
+    /// Says that the object owns so many bytes that [`Trace::owned_bytes`] cannot know: memory of a graphics card, a file that
+    /// is mapped. They count towards the next collection like any other, until the object dies. `false` if it is gone.
+    ///
+    /// It adds to what the object's `owned_bytes` says, replaces what was said earlier by this method, and lasts through
+    /// cycles. O(1).
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let texture = heap.alloc_root(7_u32); // its number on the card
+    /// assert!(heap.set_owned_bytes(&texture, 4 << 20));
+    /// assert_eq!(heap.stats().owned_bytes, 4 << 20);
+    /// drop(texture);
+    /// heap.collect();
+    /// assert_eq!(heap.stats().owned_bytes, 0);
+    /// ```
+    pub fn set_owned_bytes(&mut self, h: impl Handle, bytes: usize) -> bool {
+        let Ok(raw) = self.living(h) else {
+            return false;
+        };
+        let before = self.deaths.set_hint(raw, bytes);
+        self.load.hints = self.load.hints.saturating_sub(before).saturating_add(bytes);
+        if bytes > 0 {
+            self.set_watched(raw);
+        } else {
+            self.unwatch(raw);
+        }
+        true
+    }
+
+    /// Something is kept about the object, which its death must find.
+    pub(super) fn set_watched(&mut self, raw: RawHandle) {
+        if self.store.set_watched(raw, true) {
+            self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(true);
+        }
+    }
+
+    /// Something less is kept about the object.
+    pub(super) fn unwatch(&mut self, raw: RawHandle) {
+        if !self.deaths.is_kept(raw) && self.store.set_watched(raw, false) {
+            self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(false);
+        }
+    }
+
+    /// Everything that counts towards the next collection.
+    #[inline]
+    pub(super) fn weight(&self) -> usize {
+        self.load.total(self.counts.bytes, self.roots.dropped())
+    }
+
+    /// What living objects take.
+    pub(super) fn size(&self) -> usize {
+        self.load.size(self.counts.bytes)
+    }
+
+    /// Takes over what the storage and the registrations know of objects that died.
+    pub(super) fn settle_owned(&mut self) {
+        self.load.free(self.store.take_freed_owned());
+        self.load.forget_hints(self.deaths.take_gone_hints());
+    }
+}
+
+/// What a value owns, without a call where its type owns nothing.
+#[inline(always)]
+pub(super) fn owned<T: Trace>(value: &T) -> usize {
+    if T::OWNS { value.owned_bytes() } else { 0 }
+}

@@ -1,0 +1,141 @@
+//! Shortest paths from the root, and who refers to whom.
+//!
+//! Breadth-first search, which visits nodes in the order of their distance; of several edges by which a node can be
+//! reached in the same number of steps, the first counts. Nothing here recurses.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::inspect::graph::{EdgeIndex, Graph, NodeIndex};
+
+/// How each node is reached from the root by the fewest strong edges.
+#[derive(Debug)]
+pub(crate) struct Shortest {
+    /// The last edge of the way.
+    edges: Vec<EdgeIndex>,
+    /// Edges between the root and the node.
+    distances: Vec<u32>,
+}
+
+impl Shortest {
+    pub(crate) fn of(graph: &Graph) -> Self {
+        Self::without(graph, NodeIndex::NONE)
+    }
+
+    /// The ways that do not lead through `avoided`.
+    pub(crate) fn without(graph: &Graph, avoided: NodeIndex) -> Self {
+        let mut edges = vec![EdgeIndex::NONE; graph.nodes_len()];
+        let mut distances = vec![u32::MAX; graph.nodes_len()];
+        let mut queue = Vec::with_capacity(graph.nodes_len());
+        queue.push(NodeIndex::ROOT);
+        distances[0] = 0;
+        let mut next = 0;
+        while let Some(node) = queue.get(next).copied() {
+            next += 1;
+            let distance = distances[node.place()] + 1;
+            for (edge, target) in graph.strong(node) {
+                if distances[target.place()] == u32::MAX && target != avoided {
+                    distances[target.place()] = distance;
+                    edges[target.place()] = edge;
+                    queue.push(target);
+                }
+            }
+        }
+        Self { edges, distances }
+    }
+
+    /// Nodes reached, the root included.
+    #[cfg(test)]
+    pub(crate) fn reached_len(&self) -> usize {
+        self.distances.iter().filter(|distance| **distance != u32::MAX).count()
+    }
+
+    pub(crate) fn is_reached(&self, node: NodeIndex) -> bool {
+        self.distances[node.place()] != u32::MAX
+    }
+
+    /// Edges on the way from the root; `None` if there is no way.
+    pub(crate) fn distance(&self, node: NodeIndex) -> Option<u32> {
+        Some(self.distances[node.place()]).filter(|distance| *distance != u32::MAX)
+    }
+
+    /// The edges of the way, first to last; empty for the root and for what is not reached.
+    pub(crate) fn path(&self, graph: &Graph, to: NodeIndex) -> Vec<EdgeIndex> {
+        let mut path = Vec::with_capacity(self.distance(to).unwrap_or(0) as usize);
+        let mut node = to;
+        while self.edges[node.place()] != EdgeIndex::NONE {
+            let edge = self.edges[node.place()];
+            path.push(edge);
+            node = graph.source(edge);
+        }
+        path.reverse();
+        path
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        (self.edges.capacity() + self.distances.capacity()) * 4
+    }
+}
+
+/// The edges that lead to each node.
+#[derive(Debug)]
+pub(crate) struct Referrers {
+    starts: Vec<u32>,
+    edges: Vec<EdgeIndex>,
+}
+
+impl Referrers {
+    pub(crate) fn of(graph: &Graph) -> Self {
+        let mut starts = vec![0_u32; graph.nodes_len() + 1];
+        let all = || (0..graph.edges_len() as u32).map(EdgeIndex);
+        for edge in all() {
+            starts[graph.target(edge).place() + 1] += 1;
+        }
+        for place in 1..starts.len() {
+            starts[place] += starts[place - 1];
+        }
+        // The beginning of each row moves to its end, which is the beginning of the next one.
+        let mut edges = vec![EdgeIndex::NONE; graph.edges_len()];
+        for edge in all() {
+            let next = &mut starts[graph.target(edge).place()];
+            edges[*next as usize] = edge;
+            *next += 1;
+        }
+        starts.rotate_right(1);
+        starts[0] = 0;
+        Self { starts, edges }
+    }
+
+    /// The edges to this node, weak ones included, in the order of their sources.
+    pub(crate) fn to(&self, node: NodeIndex) -> &[EdgeIndex] {
+        &self.edges[self.starts[node.place()] as usize..self.starts[node.place() + 1] as usize]
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        (self.starts.capacity() + self.edges.capacity()) * 4
+    }
+}
+
+/// Ways to `to` from the root, shortest first, at most so many, no two with the same last edge and none with `to` on
+/// its way. O(nodes + edges).
+pub(crate) fn several_paths(
+    graph: &Graph,
+    referrers: &Referrers,
+    to: NodeIndex,
+    most: usize,
+) -> Vec<Vec<EdgeIndex>> {
+    let shortest = Shortest::without(graph, to);
+    let last = referrers.to(to).iter().copied();
+    let mut last: Vec<_> = last
+        .filter(|edge| graph.is_strong(*edge))
+        .filter_map(|edge| Some((shortest.distance(graph.source(edge))?, edge)))
+        .collect();
+    last.sort_unstable();
+    last.truncate(most);
+    let path = |(_, edge): (u32, EdgeIndex)| {
+        let mut path = shortest.path(graph, graph.source(edge));
+        path.push(edge);
+        path
+    };
+    last.into_iter().map(path).collect()
+}

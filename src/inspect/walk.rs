@@ -1,0 +1,289 @@
+//! A search of the heap itself for one object: what `why_alive` does without a snapshot.
+//!
+//! Breadth-first, over the edges that `trace` reports, which have no names and take no time to tell; a bit for each slot
+//! says what was met, outside of the heap. Names are asked for afterwards, of the objects on the way alone.
+//!
+//! Where it is not certain to find what a snapshot would, it says so, and a snapshot is taken: when it meets an ephemeron,
+//! and when a handle turns out not to be what it claims.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::bitmap::Class;
+use crate::handle::RawHandle;
+use crate::inspect::names::{NameId, Names, Segment};
+use crate::inspect::ops::InspectOps;
+use crate::pool::Pool;
+use crate::store::{Store, Tenant};
+use crate::tag::Tag;
+use crate::trace::{Place, Recorded, RootSource, Sink, Watcher};
+
+/// The heap, to be searched.
+#[derive(Clone, Copy)]
+pub(crate) struct Walk<'h> {
+    pub(crate) store: &'h Store,
+    pub(crate) pools: &'h [Pool],
+    pub(crate) ops: &'h [InspectOps],
+}
+
+/// What a search came to.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// The objects on a shortest way, the one looked for last.
+    Way(Vec<RawHandle>),
+    /// Nothing reaches it.
+    Nothing,
+    /// There are ephemerons, or handles that lie.
+    Uncertain,
+}
+
+/// The objects that were met, in the order in which they were. The arrays are longer than what is in them, so that an
+/// object is added without a branch: whether one was met before is a coin toss, and a wrong guess of the processor takes
+/// longer than all the rest.
+struct Queue {
+    len: usize,
+    raws: Vec<RawHandle>,
+    /// For each, the place of the one that refers to it.
+    by: Vec<u32>,
+}
+
+/// Held by a root.
+const ROOT: u32 = u32::MAX;
+
+/// How far ahead objects are asked for: what a memory takes to answer, in objects.
+const AHEAD: usize = 24;
+
+impl Walk<'_> {
+    /// Looks for an object from these roots and what the source holds.
+    pub(crate) fn find(
+        self,
+        target: RawHandle,
+        roots: impl Iterator<Item = RawHandle>,
+        source: &dyn RootSource,
+    ) -> Found {
+        let mut seen = Seen::of(self);
+        // Room for all, so that it is not copied as it grows.
+        let most = self.pools.iter().map(Pool::live).sum();
+        let mut queue = Queue::with_room(most);
+        let mut watcher = Watcher::new();
+        roots.for_each(|raw| queue.meet(&mut seen, raw, Tag::NONE, ROOT));
+        watcher.watch(|tracer| source.trace_roots(tracer));
+        let mut next = 0;
+        let mut found = None;
+        let mut by = ROOT;
+        loop {
+            for recorded in watcher.drain() {
+                match recorded {
+                    Recorded::Edge(raw, of) => queue.meet(&mut seen, raw, of, by),
+                    Recorded::Ephemeron(..) => return Found::Uncertain,
+                    Recorded::EndOfEphemeron | Recorded::Gap => {}
+                }
+            }
+            let Some(raw) = queue.get(next) else { break };
+            if let Some(ahead) = queue.get(next + AHEAD) {
+                self.store.look().prefetch_near(ahead.granule());
+            }
+            if raw == target {
+                found = Some(next);
+            }
+            by = next as u32;
+            let is_alive =
+                (self.ops[self.store.pool_of(raw.granule()) as usize].trace)(self.store, raw, &mut watcher);
+            if !is_alive && !self.is_vacant(raw) {
+                return Found::Uncertain;
+            }
+            next += 1;
+        }
+        found.map_or(Found::Nothing, |place| Found::Way(queue.way(place)))
+    }
+
+    /// Whether the handle names a slot in which nobody lives. If not, it may have been met in the place of somebody.
+    fn is_vacant(self, raw: RawHandle) -> bool {
+        let slot_granules = self.pools[self.store.pool_of(raw.granule()) as usize].info().slot_granules();
+        raw.granule().in_page() % slot_granules == 0 && self.store.tenant_of(raw) == Tenant::None
+    }
+
+    /// What the object on a way calls the next one on it, and what tells it from others of its type.
+    pub(crate) fn name_step(self, raw: RawHandle, next: Option<RawHandle>, names: &mut Names) -> StepName {
+        let of = next.map_or(Tag::NONE, |next| self.type_of(next));
+        let mut finder = Finder::new(names, next, of);
+        (self.ops[self.store.pool_of(raw.granule()) as usize].inspect)(self.store, raw, &mut finder);
+        finder.step
+    }
+
+    /// What the source calls an object that it holds; `None` if it does not.
+    pub(crate) fn name_root(self, raw: RawHandle, source: &dyn RootSource, names: &mut Names) -> StepName {
+        let mut finder = Finder::new(names, Some(raw), self.type_of(raw));
+        source.inspect_roots(&mut crate::trace::Inspector::new(&mut finder));
+        finder.step
+    }
+
+    pub(crate) fn type_of(self, raw: RawHandle) -> Tag {
+        self.ops[self.store.pool_of(raw.granule()) as usize].tag
+    }
+}
+
+impl Queue {
+    fn with_room(len: usize) -> Self {
+        Self { len: 0, raws: vec![RawHandle::NULL; len + 1], by: vec![ROOT; len + 1] }
+    }
+
+    #[inline]
+    fn get(&self, place: usize) -> Option<RawHandle> {
+        (place < self.len).then(|| self.raws[place])
+    }
+
+    #[inline]
+    fn meet(&mut self, seen: &mut Seen, raw: RawHandle, of: Tag, by: u32) {
+        let is_new = seen.is_new(raw, of);
+        if self.len == self.raws.len() {
+            self.grow();
+        }
+        self.raws[self.len] = raw;
+        self.by[self.len] = by;
+        self.len += usize::from(is_new);
+    }
+
+    /// More was met than there are objects: handles to nothing.
+    #[cold]
+    fn grow(&mut self) {
+        let len = 2 * self.len + 64;
+        assert!(len < ROOT as usize, "slotgc: more than 2^32 objects");
+        self.raws.resize(len, RawHandle::NULL);
+        self.by.resize(len, ROOT);
+    }
+
+    /// From a root to the object at this place.
+    fn way(&self, mut place: usize) -> Vec<RawHandle> {
+        let mut way = vec![self.raws[place]];
+        while self.by[place] != ROOT {
+            place = self.by[place] as usize;
+            way.push(self.raws[place]);
+        }
+        way.reverse();
+        way
+    }
+}
+
+/// A bit for each slot of the heap.
+struct Seen {
+    /// By page number.
+    pages: Vec<SeenPage>,
+    words: Vec<u64>,
+}
+
+#[derive(Clone, Copy)]
+struct SeenPage {
+    /// Where its words begin.
+    first: u32,
+    class: Class,
+    /// The type of its objects.
+    of: Tag,
+}
+
+impl SeenPage {
+    /// A page without objects: its words are those before the first of any other, and always full.
+    const NONE: SeenPage = SeenPage { first: 0, class: Class(1), of: Tag::NONE };
+}
+
+impl Seen {
+    fn of(walk: Walk<'_>) -> Self {
+        let mut seen = Self { pages: Vec::new(), words: vec![u64::MAX; crate::bitmap::MAX_PAGE_WORDS] };
+        for (pool, ops) in walk.pools.iter().zip(walk.ops) {
+            let class = Class::of_slots(pool.info().slot_granules());
+            for page in pool.pages().iter().map(|page| *page as usize) {
+                if seen.pages.len() <= page {
+                    seen.pages.resize(page + 1, SeenPage::NONE);
+                }
+                seen.pages[page] = SeenPage { first: seen.words.len() as u32, class, of: ops.tag };
+                seen.words.resize(seen.words.len() + class.page_words(), 0);
+            }
+        }
+        seen
+    }
+
+    #[inline]
+    fn is_new(&mut self, raw: RawHandle, of: Tag) -> bool {
+        let granule = raw.granule();
+        let page = self.pages.get(granule.page() as usize).copied().unwrap_or(SeenPage::NONE);
+        // A handle of another type than its object's is no edge.
+        let SeenPage { first, class, .. } =
+            if of == page.of || of == Tag::NONE { page } else { SeenPage::NONE };
+        let word = &mut self.words[first as usize + (granule.in_page() >> (class.0 + 6)) as usize];
+        let old = *word;
+        *word = old | class.mask(granule);
+        old & class.mask(granule) == 0
+    }
+}
+
+/// What one object on a way says of the next.
+#[derive(Debug, Default)]
+pub(crate) struct StepName {
+    /// The name of the edge to the next one; `None` if there is no such edge.
+    pub(crate) name: Option<NameId>,
+    /// Of a root source, its name.
+    pub(crate) source: Option<alloc::string::String>,
+    pub(crate) label: Option<alloc::string::String>,
+}
+
+/// Looks for the first strong edge to an object.
+struct Finder<'n> {
+    names: &'n mut Names,
+    next: Option<RawHandle>,
+    of: Tag,
+    way: Vec<NameId>,
+    sources: Vec<&'static str>,
+    ephemerons: usize,
+    step: StepName,
+}
+
+impl<'n> Finder<'n> {
+    fn new(names: &'n mut Names, next: Option<RawHandle>, of: Tag) -> Self {
+        let (way, sources) = (Vec::new(), Vec::new());
+        Self { names, next, of, way, sources, ephemerons: 0, step: StepName::default() }
+    }
+}
+
+impl Sink for Finder<'_> {
+    fn enter(&mut self, place: Place<'_>) {
+        let before = self.way.last().copied().unwrap_or(NameId::NONE);
+        self.way.push(self.names.child(before, Segment::from(place)));
+    }
+
+    fn leave(&mut self) {
+        self.way.pop();
+    }
+
+    fn edge(&mut self, target: RawHandle, of: Tag) {
+        let is_it = Some(target) == self.next && (of == Tag::NONE || of == self.of) && self.ephemerons == 0;
+        if is_it && self.step.name.is_none() {
+            self.step.name = Some(self.way.last().copied().unwrap_or(NameId::NONE));
+            self.step.source = self.sources.last().map(|source| (*source).into());
+        }
+    }
+
+    fn weak(&mut self, _: RawHandle, _: Tag) {}
+
+    fn enter_source(&mut self, name: &'static str) {
+        self.sources.push(name);
+    }
+
+    fn leave_source(&mut self) {
+        self.sources.pop();
+    }
+
+    fn enter_ephemeron(&mut self, _: RawHandle, _: Tag) {
+        self.ephemerons += 1;
+    }
+
+    fn leave_ephemeron(&mut self) {
+        self.ephemerons -= 1;
+    }
+
+    fn label(&mut self, text: &dyn fmt::Display) {
+        self.step.label = Some(alloc::format!("{}", crate::inspect::record::Beginning(text)));
+    }
+
+    fn gap(&mut self) {}
+}

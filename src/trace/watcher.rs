@@ -1,0 +1,61 @@
+//! A tracer that only looks, kept for many objects.
+
+use crate::store::Store;
+use crate::trace::findings::{Findings, Recorded};
+use crate::trace::tracer::Side;
+use crate::trace::{EdgeStack, Tracer};
+
+/// Has values traced and keeps what they report: nothing is written anywhere. Room for it is made once, not for each
+/// value.
+pub(crate) struct Watcher {
+    /// Of no heap, and empty: no slot is white in there, so that a trace writes nothing.
+    store: Store,
+    side: Side,
+}
+
+impl Watcher {
+    pub(crate) fn new() -> Self {
+        Self { store: Store::new(0), side: Side::recording() }
+    }
+
+    pub(crate) fn watch(&mut self, trace: impl FnOnce(&mut Tracer<'_>)) {
+        // Without room for edges each one comes to the slow path of a push, which records it.
+        trace(&mut Tracer::new(EdgeStack::default(), &self.store, &mut self.side));
+        // What a trace did besides is of no interest.
+        self.side.unguarded.clear();
+    }
+
+    /// Takes what was reported since the last call. To be given back when it was read, or dropped.
+    pub(crate) fn take(&mut self) -> Findings {
+        core::mem::take(self.side.findings_mut())
+    }
+
+    /// Keeps the memory for the next time.
+    pub(crate) fn give_back(&mut self, mut findings: Findings) {
+        findings.clear();
+        *self.side.findings_mut() = findings;
+    }
+
+    /// Takes what was reported since the last call.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Recorded> {
+        Drain(self.side.findings_mut())
+    }
+}
+
+/// Leaves nothing behind.
+struct Drain<'a>(&'a mut Findings);
+
+impl Iterator for Drain<'_> {
+    type Item = Recorded;
+
+    #[inline]
+    fn next(&mut self) -> Option<Recorded> {
+        self.0.next()
+    }
+}
+
+impl Drop for Drain<'_> {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
+}

@@ -1,0 +1,27 @@
+//! Why is it alive: paths, snapshots and the files that they are written to.
+
+#[cfg(feature = "std")]
+mod files;
+mod hostile;
+mod paths;
+mod roots;
+mod snapshots;
+
+use slotgc::{Gc, Trace, Weak};
+
+/// Refers to others in every way that has a name.
+#[derive(Trace, Default)]
+struct Mob {
+    #[trace(label)]
+    name: String,
+    loot: Option<Gc<Loot>>,
+    friends: Vec<Gc<Mob>>,
+    target: Weak<Mob>,
+}
+
+#[derive(Trace)]
+struct Loot(u64);
+
+fn mob(name: &str) -> Mob {
+    Mob { name: name.to_string(), ..Mob::default() }
+}
