@@ -36,7 +36,7 @@ pub use impls::Untraced;
 pub use inspector::Inspector;
 pub(crate) use inspector::{Place, Sink};
 pub use links::Links;
-pub(crate) use links::{Link, Refile, Relinker};
+pub(crate) use links::{Link, Relinker, Values};
 pub(crate) use liveness::During;
 pub use liveness::Liveness;
 pub use sources::{RootLog, RootSource, roots};

@@ -1,7 +1,5 @@
 //! [`Relinked`]: which object stands for which, after a graph was copied or loaded.
 
-use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 #[cfg(feature = "serde")]
 use core::any::TypeId;
@@ -11,7 +9,7 @@ use core::fmt;
 use hashbrown::{HashMap, HashSet};
 
 use crate::handle::{AnyGc, Gc, RawHandle};
-use crate::trace::{Link, Links, Refile, Relinker, Trace};
+use crate::trace::{Link, Links, Relinker, Trace};
 use crate::weak::Fixed;
 
 /// The new handles of objects that were copied or loaded, by their old ones. For handles that live outside of the
@@ -181,22 +179,15 @@ pub(crate) struct Relinking<'a> {
     pub(crate) became_null: usize,
     pub(crate) merged: usize,
     pub(crate) unsupported: Option<&'static str>,
-    /// Tables to be filed again.
-    pub(crate) jobs: VecDeque<Box<dyn Refile>>,
+    /// How many tables are to be filed again.
+    pub(crate) tables: usize,
     /// Handles that a copy leaves as they are.
     pub(crate) outside: HashSet<RawHandle, Fixed>,
 }
 
 impl<'a> Relinking<'a> {
     pub(crate) fn new(map: &'a Map) -> Self {
-        Self {
-            map,
-            became_null: 0,
-            merged: 0,
-            unsupported: None,
-            jobs: VecDeque::new(),
-            outside: HashSet::default(),
-        }
+        Self { map, became_null: 0, merged: 0, unsupported: None, tables: 0, outside: HashSet::default() }
     }
 }
 
@@ -226,7 +217,7 @@ impl Relinker for Relinking<'_> {
         self.merged += 1;
     }
 
-    fn refile(&mut self, job: Box<dyn Refile>) {
-        self.jobs.push_back(job);
+    fn note_table(&mut self) {
+        self.tables += 1;
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! All or nothing: what was made so far is destroyed when something goes wrong, a panic in somebody's `clone` included.
 
-use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -13,7 +11,7 @@ use crate::graph::{Copies, GraphError, Map, Relinked, Relinking, Schema, Stop, T
 use crate::handle::{AnyGc, Gc, RawHandle};
 use crate::heap::Heap;
 use crate::panics::Panics;
-use crate::trace::{Handle, Link, Links, Refile, Relinker, Trace};
+use crate::trace::{Handle, Link, Links, Relinker, Trace, Values};
 
 impl Heap {
     /// Copies an object and everything that it reaches by strong edges: a prefab. Handles inside the copy lead to
@@ -154,7 +152,9 @@ impl Heap {
         }
         relinked.became_null += pass.became_null;
         relinked.merged += pass.merged;
-        self.refile(&ops, pass.owners, pass.jobs);
+        for (index, owner) in pass.owners {
+            (ops[index].refile)(self, owner);
+        }
         Ok(())
     }
 
@@ -173,25 +173,10 @@ impl Heap {
             Some(type_name) => Err(GraphError::NotRelinkable { type_name }),
             None => Ok(Pass {
                 owners,
-                jobs: relinking.jobs,
                 outside: relinking.outside,
                 became_null: relinking.became_null,
                 merged: relinking.merged,
             }),
-        }
-    }
-
-    /// Files objects again by their values, which have their new handles by now.
-    fn refile(
-        &mut self,
-        ops: &[HeapOps],
-        owners: Vec<(usize, RawHandle)>,
-        mut jobs: VecDeque<Box<dyn Refile>>,
-    ) {
-        jobs.iter_mut().for_each(|job| job.hash(&self.store));
-        let mut refiled = Refiled(jobs);
-        for (index, owner) in owners {
-            (ops[index].relink_one)(self, owner, &mut refiled);
         }
     }
 }
@@ -200,16 +185,15 @@ impl Heap {
 struct Pass {
     /// The objects with tables to be filed again, by type.
     owners: Vec<(usize, RawHandle)>,
-    jobs: VecDeque<Box<dyn Refile>>,
     outside: hashbrown::HashSet<RawHandle, crate::weak::Fixed>,
     became_null: usize,
     merged: usize,
 }
 
-/// Gives tables that were filed again back to their owners. All other handles stay.
-struct Refiled(VecDeque<Box<dyn Refile>>);
+/// Tables are filed again; all handles stay.
+struct Refiling<'a>(Values<'a>);
 
-impl Relinker for Refiled {
+impl Relinker for Refiling<'_> {
     fn replace(&mut self, link: Link) -> RawHandle {
         link.raw
     }
@@ -218,8 +202,8 @@ impl Relinker for Refiled {
 
     fn merged(&mut self) {}
 
-    fn refiled(&mut self) -> Option<Box<dyn Refile>> {
-        self.0.pop_front()
+    fn values(&self) -> Option<Values<'_>> {
+        Some(self.0)
     }
 }
 
@@ -228,7 +212,7 @@ impl Relinker for Refiled {
 #[derive(Clone, Copy, Debug)]
 pub struct HeapOps {
     relink: fn(&mut Heap, &[RawHandle], &mut Relinking<'_>, &mut Vec<(usize, RawHandle)>),
-    relink_one: fn(&mut Heap, RawHandle, &mut dyn Relinker),
+    refile: fn(&mut Heap, RawHandle),
 }
 
 /// The types of a [`Schema`], whatever they are; nothing to implement.
@@ -250,21 +234,21 @@ impl<T: Trace, L: HeapTypes> HeapTypes for (T, L) {
                     return;
                 }
                 for raw in placed {
-                    let jobs = relinking.jobs.len();
-                    relink_object::<T>(heap, *raw, relinking);
-                    if relinking.jobs.len() > jobs {
+                    let tables = relinking.tables;
+                    if let Some(object) = heap.get_mut(Gc::<T>::from_raw(*raw)) {
+                        object.relink(&mut Links::new(relinking));
+                    }
+                    if relinking.tables > tables {
                         owners.push((L::LEN, *raw));
                     }
                 }
             },
-            relink_one: |heap, raw, relinker| relink_object::<T>(heap, raw, relinker),
+            refile: |heap, raw| {
+                if let Some((object, others)) = heap.split_mut(Gc::<T>::from_raw(raw)) {
+                    object.relink(&mut Links::new(&mut Refiling(others.values())));
+                }
+            },
         });
-    }
-}
-
-fn relink_object<T: Trace>(heap: &mut Heap, raw: RawHandle, relinker: &mut dyn Relinker) {
-    if let Some(object) = heap.get_mut(Gc::<T>::from_raw(raw)) {
-        object.relink(&mut Links::new(relinker));
     }
 }
 

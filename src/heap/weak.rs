@@ -148,7 +148,7 @@ impl Heap {
     pub fn intern<T, S>(&mut self, table: impl Handle<Target = Interner<T, S>>, value: T) -> Gc<T>
     where
         T: Trace + Eq + Hash,
-        S: BuildHasher + Clone + Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
     {
         match self.try_intern(table, value) {
             Ok(gc) => gc,
@@ -171,7 +171,7 @@ impl Heap {
     ) -> Result<Gc<T>, AllocError<T>>
     where
         T: Trace + Eq + Hash,
-        S: BuildHasher + Clone + Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
     {
         let hash = self.collection(table).hasher().hash_one(&value);
         if let Some(found) = self.find_interned(table, hash, &value) {
@@ -208,7 +208,7 @@ impl Heap {
     ) -> Gc<T>
     where
         T: Trace + Eq + Hash + Borrow<Q>,
-        S: BuildHasher + Clone + Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
         Q: ?Sized + Eq + Hash,
     {
         match self.interned(table, value) {
@@ -236,7 +236,7 @@ impl Heap {
     pub fn interned<T, S, Q>(&self, table: impl Handle<Target = Interner<T, S>>, value: &Q) -> Option<Gc<T>>
     where
         T: Trace + Eq + Hash + Borrow<Q>,
-        S: BuildHasher + Clone + Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
         Q: ?Sized + Eq + Hash,
     {
         let hash = self.collection(table).hasher().hash_one(value);
@@ -252,7 +252,7 @@ impl Heap {
     ) -> Option<Gc<T>>
     where
         T: Trace + Eq + Hash + Borrow<Q>,
-        S: BuildHasher + Clone + Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
         Q: ?Sized + Eq,
     {
         let is_equal = |weak: Weak<T>| self.get(weak).is_some_and(|known: &T| known.borrow() == value);

@@ -1,7 +1,6 @@
 //! [`Links`]: hands out every handle in a value, to be replaced.
 
-use alloc::boxed::Box;
-use core::any::{Any, TypeId, type_name};
+use core::any::{TypeId, type_name};
 use core::fmt;
 
 use slotmap::KeyData;
@@ -44,24 +43,31 @@ pub(crate) trait Relinker {
     /// An entry of a map or a set was dropped, because another one has an equal key by now.
     fn merged(&mut self);
 
-    /// A table of objects by their values is to be filed again once all objects have their new handles. Then the value
-    /// that holds the table is relinked once more, and asks for the job back.
-    fn refile(&mut self, job: Box<dyn Refile>) {
-        let _ = job;
-    }
+    /// The value has a table that files objects by their own values. Those change as well: once all objects have their
+    /// new handles, it is relinked once more.
+    fn note_table(&mut self) {}
 
-    /// The next job that was done, in the order in which they were asked for.
-    fn refiled(&mut self) -> Option<Box<dyn Refile>> {
+    /// The other objects, when a table is filed again. All handles stay then.
+    fn values(&self) -> Option<Values<'_>> {
         None
     }
 }
 
-/// Objects that are filed by the hash of their value.
-pub(crate) trait Refile {
-    /// Finds the hashes.
-    fn hash(&mut self, store: &Store);
+/// The values of all objects but one, which is being changed.
+#[derive(Clone, Copy)]
+pub(crate) struct Values<'a> {
+    store: &'a Store,
+    apart: RawHandle,
+}
 
-    fn as_any(&mut self) -> &mut dyn Any;
+impl<'a> Values<'a> {
+    pub(crate) fn new(store: &'a Store, apart: RawHandle) -> Self {
+        Self { store, apart }
+    }
+
+    pub(crate) fn get<T: Trace>(self, weak: Weak<T>) -> Option<&'a T> {
+        if weak.raw() == self.apart { None } else { self.store.look().get::<T>(weak.raw()) }
+    }
 }
 
 /// Hands out the handles in a value, to be replaced: what [`Trace::relink`] talks to, when a graph is copied or
@@ -142,12 +148,12 @@ impl<'a> Links<'a> {
         !weak.raw().is_null()
     }
 
-    pub(crate) fn refile(&mut self, job: impl Refile + 'static) {
-        self.relinker.refile(Box::new(job));
+    pub(crate) fn note_table(&mut self) {
+        self.relinker.note_table();
     }
 
-    pub(crate) fn refiled(&mut self) -> Option<Box<dyn Refile>> {
-        self.relinker.refiled()
+    pub(crate) fn values(&self) -> Option<Values<'_>> {
+        self.relinker.values()
     }
 
     /// An entry whose key became equal to another's was dropped.

@@ -1,15 +1,12 @@
 //! `Interner`.
 
-use alloc::vec::Vec;
-use core::any::Any;
 use core::fmt;
 use core::hash::{BuildHasher, Hash};
 
 use hashbrown::hash_table::Entry;
 
 use crate::handle::Weak;
-use crate::store::Store;
-use crate::trace::{Inspector, Links, Liveness, Refile, Trace, Tracer};
+use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
 use crate::weak::{Fixed, Table};
 
 /// Equal values share one object, for as long as somebody else refers to it.
@@ -116,7 +113,7 @@ impl<T: Trace, S> Interner<T, S> {
     }
 }
 
-impl<T: Trace + Eq + Hash, S: BuildHasher + Clone + Send + Sync + 'static> Trace for Interner<T, S> {
+impl<T: Trace + Eq + Hash, S: BuildHasher + Send + Sync + 'static> Trace for Interner<T, S> {
     const OWNS: bool = true;
 
     fn trace(&self, tracer: &mut Tracer<'_>) {
@@ -135,46 +132,24 @@ impl<T: Trace + Eq + Hash, S: BuildHasher + Clone + Send + Sync + 'static> Trace
         self.iter().enumerate().for_each(|(index, weak)| inspector.item(index, &weak));
     }
 
-    /// Values that have no counterpart are dropped. The others are filed again by their hash as it is then, since handles
-    /// in them are other ones.
+    /// Values that have no counterpart are dropped. The others are filed again by their hash as it is in the end, since
+    /// handles in them are other ones.
     fn relink(&mut self, links: &mut Links<'_>) {
-        if let Some(mut job) = links.refiled() {
-            self.table.take();
-            if let Some(job) = job.as_any().downcast_mut::<Refiling<T, S>>() {
-                core::mem::take(&mut job.entries)
-                    .into_iter()
-                    .for_each(|entry| self.file(entry.hash, entry.weak));
+        let entries = self.table.take();
+        if let Some(values) = links.values() {
+            for Interned { weak, .. } in entries {
+                if let Some(value) = values.get(weak) {
+                    self.file(self.hasher.hash_one(value), weak);
+                }
             }
             return;
         }
-        let mut entries = Vec::with_capacity(self.len());
-        for mut entry in self.table.take() {
-            if links.weak_key(&mut entry.weak) {
-                self.file(entry.hash, entry.weak);
-                entries.push(entry);
+        links.note_table();
+        for Interned { hash, mut weak } in entries {
+            if links.weak_key(&mut weak) {
+                self.file(hash, weak);
             }
         }
-        links.refile(Refiling { entries, hasher: self.hasher.clone() });
-    }
-}
-
-/// The values of a table, to be filed again.
-struct Refiling<T, S> {
-    entries: Vec<Interned<T>>,
-    hasher: S,
-}
-
-impl<T: Trace + Eq + Hash, S: BuildHasher + 'static> Refile for Refiling<T, S> {
-    fn hash(&mut self, store: &Store) {
-        let Self { entries, hasher } = self;
-        entries.retain_mut(|entry| {
-            let value = store.look().get::<T>(entry.weak.raw());
-            value.map(|value| entry.hash = hasher.hash_one(value)).is_some()
-        });
-    }
-
-    fn as_any(&mut self) -> &mut dyn Any {
-        self
     }
 }
 
