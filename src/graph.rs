@@ -32,4 +32,4 @@ pub(crate) use save::VERSION;
 #[cfg(feature = "serde")]
 pub use save::{Save, SaveTypes};
 pub use schema::{Schema, TypeList};
-pub(crate) use walk::{Stop, Walk};
+pub(crate) use walk::{Care, LeaveOut, Stop, Walk};

@@ -21,6 +21,7 @@ impl Marks {
     }
 
     /// Sets the bit; `false` if it was set.
+    #[inline]
     pub(crate) fn insert(&mut self, granule: Granule) -> bool {
         let (page, word, mask) = Self::place(granule);
         if page >= self.pages.len() {
@@ -30,6 +31,13 @@ impl Marks {
         let is_new = words[word] & mask == 0;
         words[word] |= mask;
         is_new
+    }
+
+    pub(crate) fn remove(&mut self, granule: Granule) {
+        let (page, word, mask) = Self::place(granule);
+        if let Some(words) = self.pages.get_mut(page).and_then(Option::as_mut) {
+            words[word] &= !mask;
+        }
     }
 
     pub(crate) fn contains(&self, granule: Granule) -> bool {

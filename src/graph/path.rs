@@ -23,7 +23,7 @@ pub(crate) fn path_to(
     starts: &[RawHandle],
     target: RawHandle,
 ) -> String {
-    let parents = parents(store, types, starts, target);
+    let parents = parents(store, pools, types, starts, target);
     let mut way = Vec::from([target]);
     while let Some(Some(parent)) = parents.get(way.last().unwrap_or(&target)) {
         way.push(*parent);
@@ -32,7 +32,7 @@ pub(crate) fn path_to(
     let mut from: Option<RawHandle> = None;
     for raw in way.into_iter().rev() {
         if let Some(from) = from.replace(raw) {
-            let edge = ops_of(store, types, from).map_or(String::new(), |ops| {
+            let edge = ops_of(store, pools, types, from).map_or(String::new(), |ops| {
                 let mut finder = Finder { target: raw, place: String::new(), found: None };
                 (ops.inspect)(store, from, &mut finder);
                 finder.found.unwrap_or_default()
@@ -46,13 +46,16 @@ pub(crate) fn path_to(
     text
 }
 
-fn ops_of<'t>(store: &Store, types: &'t [TypeOps], raw: RawHandle) -> Option<&'t TypeOps> {
-    types.iter().find(|ops| (ops.is_page_of)(store, raw.granule()))
+/// What is done with an object that is alive.
+fn ops_of<'t>(store: &Store, pools: &[Pool], types: &'t [TypeOps], raw: RawHandle) -> Option<&'t TypeOps> {
+    let of = pools[usize::from(store.pool_of(raw.granule()))].info().tag;
+    types.iter().find(|ops| ops.tag == of)
 }
 
 /// Breadth first, from where each object is first reached, until the target is.
 fn parents(
     store: &Store,
+    pools: &[Pool],
     types: &[TypeOps],
     starts: &[RawHandle],
     target: RawHandle,
@@ -71,8 +74,8 @@ fn parents(
         if parents.contains_key(&target) {
             break;
         }
-        let Some(ops) = ops_of(store, types, raw) else { continue };
-        watcher.watch(|tracer| (ops.trace)(store, raw, tracer));
+        let Some(ops) = ops_of(store, pools, types, raw) else { continue };
+        (ops.trace)(store, raw, &mut watcher);
         for found in watcher.drain() {
             let Recorded::Edge(edge, _) = found else { continue };
             if !edge.is_null() && store.is_alive_any(edge) && !parents.contains_key(&edge) {

@@ -1,5 +1,7 @@
 //! [`Relinked`]: which object stands for which, after a graph was copied or loaded.
 
+#[cfg(feature = "serde")]
+use alloc::vec;
 use alloc::vec::Vec;
 #[cfg(feature = "serde")]
 use core::any::TypeId;
@@ -59,43 +61,54 @@ pub(crate) struct Copies {
 #[cfg(feature = "serde")]
 pub(crate) struct Column {
     pub(crate) id: TypeId,
-    /// Old handles in their dense form.
-    pub(crate) keys: Vec<u64>,
-    /// Old handles in their other form.
-    pub(crate) bits: Vec<u64>,
-    pub(crate) new: Vec<RawHandle>,
-    /// The row of each dense number, plus one; empty where numbers are too far apart for that.
-    dense: Vec<u32>,
+    /// By old handles in their dense form.
+    keys: Rows,
+    /// By old handles in their other form.
+    bits: Vec<(u64, RawHandle)>,
+}
+
+/// The new handle of each key.
+#[cfg(feature = "serde")]
+enum Rows {
+    /// By number: the generation and the new handle, in one line. Where few numbers are without an object.
+    Dense(Vec<(u32, RawHandle)>),
+    Sparse(Vec<(u64, RawHandle)>),
 }
 
 #[cfg(feature = "serde")]
 impl Column {
-    /// Of rows whose keys and bits ascend.
-    pub(crate) fn new(id: TypeId, keys: Vec<u64>, bits: Vec<u64>) -> Self {
+    /// Of rows whose keys and bits ascend, as many as new handles.
+    pub(crate) fn new(id: TypeId, keys: &[u64], bits: &[u64], new: &[RawHandle]) -> Self {
+        let bits = bits.iter().copied().zip(new.iter().copied()).collect();
+        let rows = keys.iter().copied().zip(new.iter().copied());
         let last = keys.last().map_or(0, |key| *key as u32 as usize);
-        let mut dense = Vec::new();
-        if last < keys.len() * 4 + 1024 {
-            dense.resize(last + 1, 0);
-            for (row, key) in keys.iter().enumerate() {
-                dense[*key as u32 as usize] = row as u32 + 1;
-            }
+        if last >= keys.len() * 4 + 1024 {
+            return Self { id, keys: Rows::Sparse(rows.collect()), bits };
         }
-        Self { id, new: Vec::with_capacity(keys.len()), keys, bits, dense }
+        let mut dense = vec![(0, RawHandle::NULL); last + 1];
+        rows.for_each(|(key, new)| dense[key as u32 as usize] = ((key >> 32) as u32, new));
+        Self { id, keys: Rows::Dense(dense), bits }
     }
 
+    #[inline]
     fn by_key(&self, key: u64) -> Option<RawHandle> {
-        let row = match self.dense.is_empty() {
-            false => (*self.dense.get(key as u32 as usize)?).checked_sub(1)? as usize,
-            true => self.keys.binary_search_by_key(&(key as u32), |known| *known as u32).ok()?,
-        };
-        (self.keys[row] == key).then(|| self.new.get(row).copied())?
+        match &self.keys {
+            Rows::Dense(rows) => {
+                let (generation, new) = rows.get(key as u32 as usize)?;
+                (u64::from(*generation) == key >> 32 && *generation != 0).then_some(*new)
+            }
+            Rows::Sparse(rows) => {
+                let row = rows.binary_search_by_key(&(key as u32), |(known, _)| *known as u32).ok()?;
+                (rows[row].0 == key).then_some(rows[row].1)
+            }
+        }
     }
 
     fn by_bits(&self, bits: u64) -> Option<RawHandle> {
-        if bits < *self.bits.first()? || bits > *self.bits.last()? {
+        if bits < self.bits.first()?.0 || bits > self.bits.last()?.0 {
             return None;
         }
-        self.new.get(self.bits.binary_search(&bits).ok()?).copied()
+        Some(self.bits[self.bits.binary_search_by_key(&bits, |(known, _)| *known).ok()?].1)
     }
 }
 

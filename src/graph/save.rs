@@ -150,7 +150,7 @@ impl<T: Trace + Serialize> Serialize for Objects<'_, '_, '_, T> {
         let look = store.look();
         let mut seq = serializer.serialize_seq(Some(counts[*index]))?;
         // A page is of one type: that of whatever lives there.
-        let is_own = |granule: Granule| look.generation::<T>(granule).is_some();
+        let is_own = |granule: Granule| granule.is_boundary::<T>() && look.generation::<T>(granule).is_some();
         let pages = marks.pages().filter(|page| marks.of_page(*page).next().is_some_and(is_own));
         for granule in pages.flat_map(|page| marks.of_page(page)) {
             let generation = look.generation::<T>(granule).filter(|generation| generation.is_occupied());

@@ -5,11 +5,10 @@ use core::any::{TypeId, type_name};
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::geometry::Granule;
 use crate::handle::RawHandle;
 use crate::store::Store;
 use crate::tag::Tag;
-use crate::trace::{Inspector, Sink, Trace, Tracer};
+use crate::trace::{Inspector, Sink, Trace, Watcher};
 
 /// The types of a graph, each with a name that stays the same when the type is renamed or moved: what
 /// [`Heap::clone_graph`](crate::Heap::clone_graph) may copy, and what saved data calls its types.
@@ -49,10 +48,8 @@ pub(crate) struct TypeOps {
     id: TypeId,
     pub(crate) tag: Tag,
     pub(crate) needs_trace: bool,
-    /// Whether a page is one of the type's.
-    pub(crate) is_page_of: fn(&Store, Granule) -> bool,
-    /// Traces an object that is alive.
-    pub(crate) trace: fn(&Store, RawHandle, &mut Tracer<'_>),
+    /// Traces an object, if the handle names one. It lies in a page of the type.
+    pub(crate) trace: fn(&Store, RawHandle, &mut Watcher) -> bool,
     /// Names the edges of an object that is alive.
     pub(crate) inspect: fn(&Store, RawHandle, &mut dyn Sink),
 }
@@ -65,19 +62,25 @@ impl TypeOps {
             id: TypeId::of::<T>(),
             tag: Tag::of::<T>(),
             needs_trace: T::NEEDS_TRACE,
-            is_page_of: |store, granule| store.look().generation::<T>(granule).is_some(),
-            trace: |store, raw, tracer| {
-                if let Some(object) = store.look().get::<T>(raw) {
-                    object.trace(tracer);
+            trace: |store, raw, watcher| {
+                let Some(object) = get::<T>(store, raw) else { return false };
+                if T::NEEDS_TRACE {
+                    watcher.watch(|tracer| object.trace(tracer));
                 }
+                true
             },
             inspect: |store, raw, sink| {
-                if let Some(object) = store.look().get::<T>(raw) {
+                if let Some(object) = get::<T>(store, raw) {
                     object.inspect(&mut Inspector::new(sink));
                 }
             },
         }
     }
+}
+
+/// The object of a handle that may lie between slots.
+fn get<T: 'static>(store: &Store, raw: RawHandle) -> Option<&T> {
+    if raw.granule().is_boundary::<T>() { store.look().get::<T>(raw) } else { None }
 }
 
 /// A list of types: `()`, or a type and a list. What [`Schema`] is generic over; nothing to implement.

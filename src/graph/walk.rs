@@ -2,8 +2,13 @@
 //!
 //! Beside the heap it takes a bit a granule, and eight bytes for each object found and not yet followed. Only entries of
 //! ephemeron tables whose key was not reached so far take more.
+//!
+//! An object is looked at once, when its turn comes, and its memory is asked for some turns before. So an edge marks the
+//! place that it names before anybody knows who lives there. A handle of an object that is gone does no harm as long as
+//! nobody does: the mark is taken back. If there is a new tenant, edges to that one may have been passed over, and the walk
+//! says so ([`Stop::Stale`]). It is then made once more with care: each edge looks at its target first.
 
-use alloc::vec;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use hashbrown::HashMap;
@@ -12,7 +17,7 @@ use crate::graph::marks::Marks;
 use crate::graph::schema::TypeOps;
 use crate::handle::RawHandle;
 use crate::pool::Pool;
-use crate::store::Store;
+use crate::store::{Store, Tenant};
 use crate::tag::Tag;
 #[cfg(feature = "serde")]
 use crate::trace::RootSource;
@@ -27,6 +32,17 @@ pub(crate) enum Stop {
     /// A root source holds a lock that somebody has.
     #[cfg(feature = "serde")]
     SourceLocked,
+    /// A handle of an object that is gone names the place of another one: to be made again with [`Care::Each`].
+    Stale,
+}
+
+/// When a target is looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Care {
+    /// When its turn comes.
+    Late,
+    /// At each edge.
+    Each,
 }
 
 /// An edge that counts once keys are reached: all that are left of them.
@@ -35,46 +51,73 @@ struct Waiting {
     more_keys: Vec<RawHandle>,
 }
 
+/// What is known of a page.
+#[derive(Clone, Copy)]
+struct Page {
+    of: Tag,
+    /// The number of its type in the schema.
+    index: Option<u16>,
+    /// Lines that a slot spans, those at which a prefetch pays.
+    lines: u8,
+}
+
 pub(crate) struct Walk<'a> {
     store: &'a Store,
     types: &'a [TypeOps],
-    /// The number of each pool's type in the schema, as far as it was looked for.
-    of_pools: Vec<Option<Option<usize>>>,
+    care: Care,
+    pages: Vec<Option<Page>>,
     marks: Marks,
     stack: EdgeStack,
     spill: Spill,
     waiting: HashMap<RawHandle, Vec<Waiting>, Fixed>,
-    watcher: Watcher,
+    /// `None` while objects are followed.
+    watcher: Option<Box<Watcher>>,
 }
 
+/// What decides whether an object that was reached is followed.
+pub(crate) type LeaveOut<'s> = Option<&'s mut dyn FnMut(RawHandle) -> bool>;
+
+/// How many objects are on their way from memory while others are followed.
+const AHEAD: usize = 32;
+
 impl<'a> Walk<'a> {
-    pub(crate) fn new(store: &'a Store, pools: &[Pool], types: &'a [TypeOps]) -> Self {
+    pub(crate) fn new(store: &'a Store, pools: &[Pool], types: &'a [TypeOps], care: Care) -> Self {
+        let mut pages = Vec::new();
+        for pool in pools {
+            let (of, index) = (pool.info().tag, types.iter().position(|ops| ops.tag == pool.info().tag));
+            let lines = pool.info().slot_bytes.div_ceil(64).min(4) as u8;
+            let page = Page { of, index: index.map(|index| index as u16), lines };
+            for place in pool.pages().iter().map(|page| *page as usize) {
+                if pages.len() <= place {
+                    pages.resize(place + 1, None);
+                }
+                pages[place] = Some(page);
+            }
+        }
         Self {
             store,
             types,
-            of_pools: vec![None; pools.len()],
+            care,
+            pages,
             marks: Marks::default(),
             stack: EdgeStack::default(),
             spill: Spill::default(),
             waiting: HashMap::default(),
-            watcher: Watcher::new(),
+            watcher: Some(Box::new(Watcher::new())),
         }
     }
 
-    /// The number of the object's type in the schema.
-    pub(crate) fn type_of(&mut self, raw: RawHandle) -> Option<usize> {
-        let pool = usize::from(self.store.pool_of(raw.granule()));
-        let (store, types) = (self.store, self.types);
-        *self.of_pools[pool]
-            .get_or_insert_with(|| types.iter().position(|ops| (ops.is_page_of)(store, raw.granule())))
+    fn page(&self, raw: RawHandle) -> Option<Page> {
+        *self.pages.get(raw.granule().page() as usize)?
     }
 
     /// What a root source reports, in order and with repeats, null handles and dead ones included; not what it has under
     /// the key of an ephemeron, which waits for that.
     #[cfg(feature = "serde")]
     pub(crate) fn report(&mut self, source: &dyn RootSource) -> Result<Vec<RawHandle>, Stop> {
-        self.watcher.watch(|tracer| source.trace_roots(tracer));
-        let findings = self.watcher.take();
+        let mut watcher = Watcher::new();
+        watcher.watch(|tracer| source.trace_roots(tracer));
+        let findings = watcher.take();
         let mut handles = Vec::with_capacity(findings.most());
         let mut keys = Vec::new();
         for found in findings {
@@ -82,8 +125,7 @@ impl<'a> Walk<'a> {
                 Recorded::Edge(raw, of) if keys.is_empty() => handles.push(self.of(raw, of)),
                 Recorded::Edge(raw, of) => {
                     // Nothing is reached so far.
-                    let raw = self.of(raw, of);
-                    self.wait(raw, keys.clone());
+                    self.wait(self.of(raw, of), keys.clone());
                 }
                 Recorded::Ephemeron(key, of) => keys.push(self.of(key, of)),
                 Recorded::EndOfEphemeron => drop(keys.pop()),
@@ -93,42 +135,45 @@ impl<'a> Walk<'a> {
         Ok(handles)
     }
 
-    /// The handle if its object is of this type, else null: a handle of made-up bits may lead to another one, which it
-    /// does not name.
-    fn of(&mut self, raw: RawHandle, of: Tag) -> RawHandle {
-        if of == Tag::NONE || raw.is_null() || !self.store.is_alive_any(raw) {
-            return raw;
-        }
-        let is_of = match self.type_of(raw) {
-            Some(index) => self.types[index].tag == of,
-            None => !self.types.iter().any(|ops| ops.tag == of),
-        };
-        if is_of { raw } else { RawHandle::NULL }
-    }
-
-    /// The object is reached, if there is one. What waits for it is too.
-    pub(crate) fn reach(&mut self, raw: RawHandle, is_left_out: &mut dyn FnMut(RawHandle) -> bool) {
-        if self.enter(raw, is_left_out) && !self.waiting.is_empty() {
-            self.release(raw, is_left_out);
+    /// The handle if it lies in a page of this type, else null: a handle of made-up bits may lead elsewhere, and does not
+    /// name what is there.
+    #[inline]
+    fn of(&self, raw: RawHandle, of: Tag) -> RawHandle {
+        match self.page(raw) {
+            Some(page) if of == Tag::NONE || of == page.of => raw,
+            _ => RawHandle::NULL,
         }
     }
 
-    /// Notes that the object is reached; `false` if there is none, or that was known.
-    fn enter(&mut self, raw: RawHandle, is_left_out: &mut dyn FnMut(RawHandle) -> bool) -> bool {
-        let is_new = !raw.is_null() && self.store.is_alive_any(raw) && self.marks.insert(raw.granule());
-        if is_new && !is_left_out(raw) {
+    /// The object is reached, if there is one. What waits for it is too. The handle lies in a page of its type, or is null.
+    #[inline]
+    pub(crate) fn reach(&mut self, raw: RawHandle, leave_out: &mut LeaveOut<'_>) {
+        if self.enter(raw, leave_out) && !self.waiting.is_empty() {
+            self.release(raw, leave_out);
+        }
+    }
+
+    /// Notes that the object is reached; `false` if that was known.
+    #[inline]
+    fn enter(&mut self, raw: RawHandle, leave_out: &mut LeaveOut<'_>) -> bool {
+        if raw.is_null() || (self.care == Care::Each && !self.store.is_alive_any(raw)) {
+            return false;
+        }
+        let is_new = self.marks.insert(raw.granule());
+        if is_new && leave_out.as_mut().is_none_or(|leave_out| !leave_out(raw)) {
             self.stack.push(raw, &mut self.spill);
         }
         is_new
     }
 
     /// Lets go what waits for this object, and what waits for that.
-    fn release(&mut self, key: RawHandle, is_left_out: &mut dyn FnMut(RawHandle) -> bool) {
+    #[cold]
+    fn release(&mut self, key: RawHandle, leave_out: &mut LeaveOut<'_>) {
         let mut keys = Vec::from([key]);
         while let Some(key) = keys.pop() {
             for Waiting { edge, more_keys } in self.waiting.remove(&key).into_iter().flatten() {
                 let edge = self.wait(edge, more_keys);
-                keys.extend(edge.filter(|edge| self.enter(*edge, is_left_out)));
+                keys.extend(edge.filter(|edge| self.enter(*edge, leave_out)));
             }
         }
     }
@@ -154,44 +199,93 @@ impl<'a> Walk<'a> {
     /// Follows all edges; `visit` gets each object that is reached, once, with the number of its type.
     pub(crate) fn follow(
         &mut self,
-        is_left_out: &mut dyn FnMut(RawHandle) -> bool,
+        leave_out: &mut LeaveOut<'_>,
         visit: &mut dyn FnMut(RawHandle, usize),
     ) -> Result<(), Stop> {
-        let mut keys = Vec::new();
+        let mut watcher = self.watcher.take().unwrap_or_else(|| Box::new(Watcher::new()));
+        let followed = self.follow_with(&mut watcher, leave_out, visit);
+        self.watcher = Some(watcher);
+        followed
+    }
+
+    fn follow_with(
+        &mut self,
+        watcher: &mut Watcher,
+        leave_out: &mut LeaveOut<'_>,
+        visit: &mut dyn FnMut(RawHandle, usize),
+    ) -> Result<(), Stop> {
+        let mut queue = [RawHandle::NULL; AHEAD];
+        let (mut first, mut len) = (0, 0);
         loop {
-            let Some(raw) = self.stack.pop() else {
-                if self.stack.unspill(&mut self.spill) {
-                    continue;
-                }
-                return Ok(());
-            };
-            let index = self.type_of(raw).ok_or(Stop::NotInSchema(raw))?;
-            visit(raw, index);
-            let ops = self.types[index];
-            if !ops.needs_trace {
-                continue;
-            }
-            let store = self.store;
-            self.watcher.watch(|tracer| (ops.trace)(store, raw, tracer));
-            let mut findings = self.watcher.take();
-            keys.clear();
-            for found in &mut findings {
-                match found {
-                    Recorded::Edge(edge, _) if self.marks.contains(edge.granule()) && keys.is_empty() => {}
-                    Recorded::Edge(edge, of) => {
-                        let edge = self.of(edge, of);
-                        let edge = if keys.is_empty() { Some(edge) } else { self.wait(edge, keys.clone()) };
-                        if let Some(edge) = edge {
-                            self.reach(edge, is_left_out);
-                        }
+            while len < AHEAD {
+                let Some(raw) = self.stack.pop() else {
+                    match self.stack.unspill(&mut self.spill) {
+                        true => continue,
+                        false => break,
                     }
-                    Recorded::Ephemeron(key, of) => keys.push(self.of(key, of)),
-                    Recorded::EndOfEphemeron => drop(keys.pop()),
-                    Recorded::Gap => return Err(Stop::Locked(raw)),
-                }
+                };
+                let lines = self.page(raw).map_or(1, |page| page.lines);
+                self.store.look().prefetch_far(raw.granule(), u32::from(lines));
+                queue[(first + len) % AHEAD] = raw;
+                len += 1;
             }
-            self.watcher.give_back(findings);
+            if len == 0 {
+                return Ok(());
+            }
+            let raw = queue[first];
+            (first, len) = ((first + 1) % AHEAD, len - 1);
+            self.follow_one(watcher, raw, leave_out, visit)?;
         }
+    }
+
+    #[inline]
+    fn follow_one(
+        &mut self,
+        watcher: &mut Watcher,
+        raw: RawHandle,
+        leave_out: &mut LeaveOut<'_>,
+        visit: &mut dyn FnMut(RawHandle, usize),
+    ) -> Result<(), Stop> {
+        let Some(Page { index: Some(index), .. }) = self.page(raw) else {
+            return if self.store.is_alive_any(raw) {
+                Err(Stop::NotInSchema(raw))
+            } else {
+                self.take_back(raw)
+            };
+        };
+        let ops = self.types[usize::from(index)];
+        if !(ops.trace)(self.store, raw, watcher) {
+            return self.take_back(raw);
+        }
+        visit(raw, usize::from(index));
+        if !ops.needs_trace {
+            return Ok(());
+        }
+        let mut keys = Vec::new();
+        for found in watcher.drain() {
+            match found {
+                Recorded::Edge(edge, of) if keys.is_empty() => self.reach(self.of(edge, of), leave_out),
+                Recorded::Edge(edge, of) => {
+                    if let Some(edge) = self.wait(self.of(edge, of), keys.clone()) {
+                        self.reach(edge, leave_out);
+                    }
+                }
+                Recorded::Ephemeron(key, of) => keys.push(self.of(key, of)),
+                Recorded::EndOfEphemeron => drop(keys.pop()),
+                Recorded::Gap => return Err(Stop::Locked(raw)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The handle names nobody.
+    #[cold]
+    fn take_back(&mut self, raw: RawHandle) -> Result<(), Stop> {
+        if self.store.tenant_of(raw) == Tenant::Other {
+            return Err(Stop::Stale);
+        }
+        self.marks.remove(raw.granule());
+        Ok(())
     }
 
     /// Everything reached, and what was left out.

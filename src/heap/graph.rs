@@ -7,7 +7,9 @@ use alloc::vec::Vec;
 
 use crate::config::{AllocError, Limit};
 use crate::geometry::Geometry;
-use crate::graph::{Copies, GraphError, Map, Relinked, Relinking, Schema, Stop, TypeList, Walk, path_to};
+use crate::graph::{
+    Care, Copies, GraphError, LeaveOut, Map, Relinked, Relinking, Schema, Stop, TypeList, Walk, path_to,
+};
 use crate::handle::{AnyGc, Gc, RawHandle};
 use crate::heap::Heap;
 use crate::panics::Panics;
@@ -46,7 +48,7 @@ impl Heap {
         h: impl Handle<Target = T>,
         schema: &Schema<L>,
     ) -> Result<(Gc<T>, Relinked), GraphError> {
-        self.clone_graph_until(h, schema, &mut |_| false)
+        self.clone_graph_from(h, schema, None)
     }
 
     /// As [`clone_graph`](Self::clone_graph); objects of which `share` says so are not copied, nor what only they
@@ -78,15 +80,32 @@ impl Heap {
         share: &mut dyn FnMut(AnyGc) -> bool,
     ) -> Result<(Gc<T>, Relinked), GraphError> {
         let original = self.local(h).raw();
+        let mut leave_out = |raw| raw != original && share(AnyGc::from_raw(raw));
+        self.clone_graph_from(h, schema, Some(&mut leave_out))
+    }
+
+    fn clone_graph_from<T: Trace, L: CloneTypes>(
+        &mut self,
+        h: impl Handle<Target = T>,
+        schema: &Schema<L>,
+        mut leave_out: LeaveOut<'_>,
+    ) -> Result<(Gc<T>, Relinked), GraphError> {
+        let original = self.local(h).raw();
         if !self.is_alive(h) {
             return Err(GraphError::Dead(self.dead(h)));
         }
-        let mut found = vec![Vec::new(); L::LEN];
-        let mut is_left_out = |raw| raw != original && share(AnyGc::from_raw(raw));
-        let mut walk = Walk::new(&self.store, &self.pools, schema.types());
-        walk.reach(original, &mut is_left_out);
-        let walked = walk.follow(&mut is_left_out, &mut |raw, index| found[index].push(raw));
-        walked.map_err(|stop| self.graph_error(stop, schema, &[original]))?;
+        // Nobody is asked twice what to leave out.
+        let mut care = if leave_out.is_some() { Care::Each } else { Care::Late };
+        let found = loop {
+            let mut found = vec![Vec::new(); L::LEN];
+            let mut walk = Walk::new(&self.store, &self.pools, schema.types(), care);
+            walk.reach(original, &mut leave_out);
+            match walk.follow(&mut leave_out, &mut |raw, index| found[index].push(raw)) {
+                Ok(()) => break found,
+                Err(Stop::Stale) => care = Care::Each,
+                Err(stop) => return Err(self.graph_error(stop, schema, &[original])),
+            }
+        };
 
         let mut work = Work { found, copies: Copies::default(), made: Made::new(self) };
         L::copy(&mut work)?;
@@ -112,6 +131,7 @@ impl Heap {
                 GraphError::NotInSchema { type_name: pool.info().name, path: path(raw) }
             }
             Stop::Locked(raw) => GraphError::Locked { path: path(raw) },
+            Stop::Stale => unreachable!("the walk was made again with care"),
             #[cfg(feature = "serde")]
             Stop::SourceLocked => GraphError::Locked { path: alloc::string::String::from("the root source") },
         }
@@ -326,9 +346,11 @@ impl<'a> Made<'a> {
         Self { heap, raws: Vec::new(), ends: Vec::new() }
     }
 
-    /// All objects of the next type were made.
-    pub(super) fn end_type(&mut self) {
+    /// All objects of the next type were made: these.
+    pub(super) fn end_type(&mut self) -> &[RawHandle] {
+        let start = self.ends.last().copied().unwrap_or(0);
         self.ends.push(self.raws.len());
+        &self.raws[start..]
     }
 
     /// Puts the new handles into all of them.

@@ -4,6 +4,7 @@
 //! Nothing is reserved because data says how much is to come.
 
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::any::TypeId;
 use core::fmt;
@@ -14,7 +15,9 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error, IgnoredAny, MapAccess,
 use slotmap::Key;
 
 use crate::geometry::Geometry;
-use crate::graph::{Column, GraphError, LoadError, Map, Relinked, Save, SaveTypes, Schema, VERSION, Walk};
+use crate::graph::{
+    Care, Column, GraphError, LoadError, Map, Relinked, Save, SaveTypes, Schema, Stop, VERSION, Walk,
+};
 use crate::handle::{AnyGc, Gc, RawHandle};
 use crate::heap::Heap;
 use crate::heap::graph::{HeapTypes, Made};
@@ -62,21 +65,26 @@ impl Heap {
         schema: &'a Schema<L>,
         roots: &dyn RootSource,
     ) -> Result<Save<'a, L>, GraphError> {
-        let mut walk = Walk::new(&self.store, &self.pools, schema.types());
-        let none = &mut |_| false;
-        let mut reported = walk.report(roots).map_err(|stop| self.graph_error(stop, schema, &[]))?;
-        let mut counts = alloc::vec![0; schema.types().len()];
-        // One root after the other: what waits to be followed is kept small.
-        let walked = reported.iter().try_for_each(|raw| {
-            walk.reach(*raw, none);
-            walk.follow(none, &mut |_, index| counts[index] += 1)
-        });
-        walked.map_err(|stop| self.graph_error(stop, schema, &reported))?;
+        let mut care = Care::Late;
+        let (mut reported, counts, marks) = loop {
+            let mut walk = Walk::new(&self.store, &self.pools, schema.types(), care);
+            let mut counts = vec![0; schema.types().len()];
+            let reported = walk.report(roots).map_err(|stop| self.graph_error(stop, schema, &[]))?;
+            // One root after the other: what waits to be followed is kept small.
+            let walked = reported.iter().try_for_each(|raw| {
+                walk.reach(*raw, &mut None);
+                walk.follow(&mut None, &mut |_, index| counts[index] += 1)
+            });
+            match walked {
+                Ok(()) => break (reported, counts, Arc::new(walk.into_marks())),
+                Err(Stop::Stale) => care = Care::Each,
+                Err(stop) => return Err(self.graph_error(stop, schema, &reported)),
+            }
+        };
         reported
             .iter_mut()
             .filter(|raw| !self.store.is_alive_any(**raw))
             .for_each(|raw| *raw = RawHandle::NULL);
-        let marks = Arc::new(walk.into_marks());
         Ok(Save { store: &self.store, schema, marks, counts, roots: reported })
     }
 
@@ -245,12 +253,11 @@ impl<T: Trace + DeserializeOwned, L: LoadTypes> LoadTypes for (T, L) {
 
     fn place((rows, others): Self::Staged, placing: &mut Placing<'_>) -> Result<(), GraphError> {
         L::place(others, placing)?;
-        let mut column = Column::new(TypeId::of::<T>(), rows.keys, rows.bits);
         for value in rows.values {
-            column.new.push(placing.made.place(value)?);
+            placing.made.place(value)?;
         }
-        placing.made.end_type();
-        placing.columns.push(column);
+        let new = placing.made.end_type();
+        placing.columns.push(Column::new(TypeId::of::<T>(), &rows.keys, &rows.bits, new));
         Ok(())
     }
 }

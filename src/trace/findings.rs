@@ -99,10 +99,15 @@ impl Findings {
     }
 
     /// Empties it and keeps a little memory.
+    #[inline]
     pub(crate) fn clear(&mut self) {
         self.first.clear();
-        self.more.clear();
-        self.tags.clear();
+        if !self.more.is_empty() {
+            self.more.clear();
+        }
+        if !self.tags.is_empty() {
+            self.tags.clear();
+        }
         (self.next, self.len, self.writing) = (0, 0, None);
     }
 }

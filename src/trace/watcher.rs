@@ -25,15 +25,9 @@ impl Watcher {
         self.side.unguarded.clear();
     }
 
-    /// Takes what was reported since the last call. To be given back when it was read, or dropped.
+    /// Takes what was reported since the last call, for as long as one likes.
     pub(crate) fn take(&mut self) -> Findings {
         core::mem::take(self.side.findings_mut())
-    }
-
-    /// Keeps the memory for the next time.
-    pub(crate) fn give_back(&mut self, mut findings: Findings) {
-        findings.clear();
-        *self.side.findings_mut() = findings;
     }
 
     /// Takes what was reported since the last call.
