@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use slotgc::{Budget, Gc, Heap, Root, Trace};
-use slotgc_graphs::{DEGREE, Graph, Random};
+use slotgc_graphs::{DEGREE, Graph, NONE, Random};
 use slotmap::{DefaultKey, SlotMap};
 
 use crate::{Question, timed};
@@ -109,6 +109,19 @@ struct Thing {
 
 const _: () = assert!(size_of::<Thing>() == 64);
 
+/// The edges of the old objects: the first ones join them to a ring, so that all are reached whatever a frame
+/// rewires, and the place of the hook is free.
+fn old_edges(n: usize) -> Vec<[u32; DEGREE]> {
+    let mut edges = Graph::random(n).edges;
+    let ring = Random::new(13).order(n);
+    for (place, node) in ring.iter().enumerate() {
+        let edges = &mut edges[*node as usize];
+        edges[0] = ring[(place + 1) % n];
+        edges[HOOK] = NONE;
+    }
+    edges
+}
+
 /// A world that is collected.
 struct Collected {
     heap: Heap,
@@ -122,9 +135,8 @@ impl Collected {
         let mut heap = Heap::new();
         let thing = |id| Thing { id, edges: [None; DEGREE], fill: [0; 3] };
         let old: Vec<_> = (0..n as u64).map(|id| heap.alloc(thing(id))).collect();
-        for (from, edges) in old.iter().zip(Graph::random(n).edges) {
+        for (from, edges) in old.iter().zip(old_edges(n)) {
             heap[from].edges = edges.map(|edge| old.get(edge as usize).copied());
-            heap[from].edges[HOOK] = None;
         }
         let root = heap.root(old[0]).expect("a living object");
         let stats = heap.collect();
@@ -173,9 +185,8 @@ impl ByHand {
         let mut map = SlotMap::new();
         let item = |id| Item { id, edges: [None; DEGREE], fill: [0; 3] };
         let old: Vec<_> = (0..n as u64).map(|id| map.insert(item(id))).collect();
-        for (from, edges) in old.iter().zip(Graph::random(n).edges) {
+        for (from, edges) in old.iter().zip(old_edges(n)) {
             map[*from].edges = edges.map(|edge| old.get(edge as usize).copied());
-            map[*from].edges[HOOK] = None;
         }
         Self { map, old, young: Vec::new() }
     }

@@ -45,6 +45,13 @@ pub use saved::LoadTypes;
 use telemetry::Telemetry;
 use types::Types;
 
+#[cfg(feature = "inspect")]
+use crate::inspect::InspectOps;
+/// Nothing is looked at. The field is there all the same, so that a heap's layout, and with it every instruction of an
+/// access, does not depend on the feature.
+#[cfg(not(feature = "inspect"))]
+type InspectOps = core::convert::Infallible;
+
 /// A heap of objects of any number of types, whose garbage is found by tracing.
 ///
 /// Objects are made with [`alloc`](Self::alloc), read with [`get`](Self::get) or `heap[handle]`, and changed
@@ -79,8 +86,8 @@ pub struct Heap {
     pools: Vec<Pool>,
     types: Types,
     /// How to look at the objects of each pool.
-    #[cfg(feature = "inspect")]
-    inspect_ops: Vec<crate::inspect::InspectOps>,
+    #[cfg_attr(not(feature = "inspect"), expect(dead_code, reason = "there for the layout"))]
+    inspect_ops: Vec<InspectOps>,
     roots: Arc<RootTable>,
     collector: Collector,
     deaths: Deaths<Heap>,
@@ -157,7 +164,6 @@ impl Heap {
             store: Store::new(roots.heap_number()),
             pools: Vec::new(),
             types: Types::default(),
-            #[cfg(feature = "inspect")]
             inspect_ops: Vec::new(),
             roots,
             collector: Collector::default(),

@@ -43,7 +43,7 @@ pub(crate) struct RootTable {
     heap: u64,
     entries: boxcar::Vec<RootEntry>,
     /// A bit for each entry that is in use, so that looking at all roots costs what there are, not what there ever were.
-    used: boxcar::Vec<AtomicU64>,
+    used: boxcar::Vec<Word>,
     /// How often the last `Root` of an object went.
     dropped: AtomicU32,
     /// The first free entry, or `NONE`.
@@ -62,7 +62,16 @@ pub(crate) struct RootTable {
     notes: RootNotes,
 }
 
+/// Which of 64 neighbouring entries are in use, of those that chose this word.
+struct Word {
+    /// The first of the entries.
+    first: u32,
+    bits: AtomicU64,
+}
+
 struct RootEntry {
+    /// The word of `used` that has its bit. Written by whoever makes the entry, before anybody else knows of it.
+    word: AtomicU32,
     handle: AtomicU64,
     count: AtomicU32,
     /// The next entry of the free list, while this one is on it; else whether there is a note.
@@ -130,12 +139,12 @@ impl RootTable {
                 count: AtomicU32::new(1),
                 next: AtomicU32::new(NONE),
                 next_fresh: AtomicU32::new(UNLISTED),
+                word: AtomicU32::new(NONE),
             });
             let index =
                 u32::try_from(index).ok().filter(|i| *i < NOTED).expect("slotgc: more than 2^32 roots");
-            while self.used.count() <= index as usize / 64 {
-                self.used.push(AtomicU64::new(0));
-            }
+            // Relaxed: nobody else knows of the entry so far.
+            self.entries[index as usize].word.store(self.word_for(index), Ordering::Relaxed);
             self.set_used(index, true);
             self.list_fresh(index);
             return index;
@@ -152,8 +161,22 @@ impl RootTable {
         index
     }
 
+    /// A word for the bit of a new entry: one of the latest, or a new one. Another thread may have reserved a word for the
+    /// same entries and not filled it yet; nobody waits for that, so some entries may have two words between them. Each has
+    /// its bit in one.
+    fn word_for(&self, index: u32) -> u32 {
+        const LATEST: usize = 2;
+        let (first, count) = (index / 64 * 64, self.used.count());
+        let mut latest = (count.saturating_sub(LATEST)..count).rev();
+        let word = latest.find(|word| self.used.get(*word).is_some_and(|word| word.first == first));
+        let word = word.unwrap_or_else(|| self.used.push(Word { first, bits: AtomicU64::new(0) }));
+        u32::try_from(word).expect("there are no more words than entries")
+    }
+
     fn set_used(&self, index: u32, used: bool) {
-        let (word, bit) = (&self.used[index as usize / 64], 1 << (index % 64));
+        // Relaxed: written before the entry was first used, and not since.
+        let word = self.entries[index as usize].word.load(Ordering::Relaxed);
+        let (word, bit) = (&self.used[word as usize].bits, 1 << (index % 64));
         // Relaxed: a bit goes before its entry is on the free list, and comes after that is taken off it, in an order that
         // the list gives. A collection has `&mut Heap` where whoever sets a bit has `&Heap`; one that is just being cleared
         // may be seen either way, like the count.
@@ -297,8 +320,10 @@ impl RootTable {
     /// drop `Root`s, not while they make new ones.
     pub(crate) fn in_word(&self, word: usize) -> impl Iterator<Item = RawHandle> {
         // Relaxed: see `set_used`.
-        let used = self.used.get(word).map_or(0, |word| word.load(Ordering::Relaxed));
-        ones(used).filter_map(move |bit| self.rooted(self.entries.get(word * 64 + bit as usize)?))
+        let word = self.used.get(word);
+        let used = word.map_or(0, |word| word.bits.load(Ordering::Relaxed));
+        let first = word.map_or(0, |word| word.first);
+        ones(used).filter_map(move |bit| self.rooted(self.entries.get((first + bit) as usize)?))
     }
 
     /// A table for the same heap, for when there is no `Root` of this one.

@@ -22,6 +22,8 @@ use slotgc::{DeathQueue, Gc, Heap, Root};
 fn model(f: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound.get_or_insert(3);
+    // The longest execution takes more than loom's 1000 steps and fewer than this; a loop that spins exceeds any number.
+    builder.max_branches = builder.max_branches.max(2000);
     builder.check(f);
 }
 
@@ -229,3 +231,23 @@ fn a_tag_comes_out_of_its_queue_once_whoever_polls_and_when() {
 // | `take_free` | load and exchange of `free` `Relaxed` | `an_entry_put_back..`, `a_root_made..`, `two_threads..` |
 // | `take_free` | several takers at once | `an_entry_put_back..` |
 // | `take_free` | `taking` `Relaxed` | `an_entry_put_back..` |
+
+/// Claim: threads that make the first roots of a table, which grows for each, all find a place in it, and a collection finds
+/// all of them.
+#[test]
+fn two_threads_that_make_the_first_roots_both_find_a_place() {
+    model(|| {
+        let mut heap = Heap::new();
+        let gcs: Vec<Gc<u32>> = (0..2).map(|number| heap.alloc(number)).collect();
+        let heap = Arc::new(heap);
+        let (other, gc) = (Arc::clone(&heap), gcs[1]);
+        let maker = thread::spawn(move || other.root(gc).unwrap());
+        let roots = [heap.root(gcs[0]).unwrap(), maker.join().unwrap()];
+        let mut heap = take_back(heap);
+        heap.collect();
+        assert!(gcs.iter().all(|gc| heap.is_alive(gc)), "both are roots");
+        drop(roots);
+        heap.collect();
+        assert!(heap.is_empty());
+    });
+}

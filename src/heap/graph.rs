@@ -201,10 +201,12 @@ impl Heap {
     }
 }
 
+/// The objects with tables to be filed again, by type.
+type Owners = Vec<(usize, RawHandle)>;
+
 /// What one pass over new objects came to.
 struct Pass {
-    /// The objects with tables to be filed again, by type.
-    owners: Vec<(usize, RawHandle)>,
+    owners: Owners,
     outside: hashbrown::HashSet<RawHandle, crate::weak::Fixed>,
     became_null: usize,
     merged: usize,
@@ -231,7 +233,7 @@ impl Relinker for Refiling<'_> {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct HeapOps {
-    relink: fn(&mut Heap, &[RawHandle], &mut Relinking<'_>, &mut Vec<(usize, RawHandle)>),
+    relink: fn(&mut Heap, &[RawHandle], &mut Relinking<'_>, &mut Owners),
     refile: fn(&mut Heap, RawHandle),
 }
 

@@ -43,13 +43,14 @@ pub(crate) enum Found {
 /// longer than all the rest.
 struct Queue {
     len: usize,
-    raws: Vec<RawHandle>,
-    /// For each, the place of the one that refers to it.
+    /// The handles' bits: as numbers, so that memory comes zeroed and is not written before it is needed.
+    raws: Vec<u64>,
+    /// For each, the place of the one that refers to it, plus one.
     by: Vec<u32>,
 }
 
 /// Held by a root.
-const ROOT: u32 = u32::MAX;
+const ROOT: u32 = 0;
 
 /// How far ahead objects are asked for: what a memory takes to answer, in objects.
 const AHEAD: usize = 24;
@@ -66,20 +67,21 @@ impl Walk<'_> {
         // Room for all, so that it is not copied as it grows.
         let most = self.pools.iter().map(Pool::live).sum();
         let mut queue = Queue::with_room(most);
-        let mut watcher = Watcher::new();
+        let mut watcher = Watcher::listing();
         roots.for_each(|raw| queue.meet(&mut seen, raw, Tag::NONE, ROOT));
         watcher.watch(|tracer| source.trace_roots(tracer));
         let mut next = 0;
         let mut found = None;
         let mut by = ROOT;
         loop {
-            for recorded in watcher.drain() {
+            for recorded in &*watcher.reported() {
                 match recorded {
-                    Recorded::Edge(raw, of) => queue.meet(&mut seen, raw, of, by),
+                    Recorded::Edge(raw, of) => queue.meet(&mut seen, *raw, *of, by),
                     Recorded::Ephemeron(..) => return Found::Uncertain,
                     Recorded::EndOfEphemeron | Recorded::Gap => {}
                 }
             }
+            watcher.reported().clear();
             let Some(raw) = queue.get(next) else { break };
             if let Some(ahead) = queue.get(next + AHEAD) {
                 self.store.look().prefetch_near(ahead.granule());
@@ -87,7 +89,7 @@ impl Walk<'_> {
             if raw == target {
                 found = Some(next);
             }
-            by = next as u32;
+            by = next as u32 + 1;
             let is_alive =
                 (self.ops[self.store.pool_of(raw.granule()) as usize].trace)(self.store, raw, &mut watcher);
             if !is_alive && !self.is_vacant(raw) {
@@ -126,12 +128,12 @@ impl Walk<'_> {
 
 impl Queue {
     fn with_room(len: usize) -> Self {
-        Self { len: 0, raws: vec![RawHandle::NULL; len + 1], by: vec![ROOT; len + 1] }
+        Self { len: 0, raws: vec![0; len + 1], by: vec![ROOT; len + 1] }
     }
 
     #[inline]
     fn get(&self, place: usize) -> Option<RawHandle> {
-        (place < self.len).then(|| self.raws[place])
+        (place < self.len).then(|| RawHandle::from_bits(self.raws[place]))
     }
 
     #[inline]
@@ -140,7 +142,7 @@ impl Queue {
         if self.len == self.raws.len() {
             self.grow();
         }
-        self.raws[self.len] = raw;
+        self.raws[self.len] = raw.to_bits();
         self.by[self.len] = by;
         self.len += usize::from(is_new);
     }
@@ -149,17 +151,17 @@ impl Queue {
     #[cold]
     fn grow(&mut self) {
         let len = 2 * self.len + 64;
-        assert!(len < ROOT as usize, "slotgc: more than 2^32 objects");
-        self.raws.resize(len, RawHandle::NULL);
+        assert!(len < u32::MAX as usize, "slotgc: more than 2^32 handles");
+        self.raws.resize(len, 0);
         self.by.resize(len, ROOT);
     }
 
     /// From a root to the object at this place.
     fn way(&self, mut place: usize) -> Vec<RawHandle> {
-        let mut way = vec![self.raws[place]];
+        let mut way = Vec::from_iter(self.get(place));
         while self.by[place] != ROOT {
-            place = self.by[place] as usize;
-            way.push(self.raws[place]);
+            place = self.by[place] as usize - 1;
+            way.extend(self.get(place));
         }
         way.reverse();
         way

@@ -20,6 +20,29 @@ pub(crate) enum Recorded {
     Gap,
 }
 
+/// What a trace keeps of what is reported.
+#[derive(Default)]
+pub(crate) enum Report {
+    /// Nothing: it follows the edges.
+    #[default]
+    None,
+    Words(Findings),
+    /// Three times the memory, and faster to read: for a loop over millions of edges that only looks at a few at a time.
+    #[cfg(feature = "inspect")]
+    List(Vec<Recorded>),
+}
+
+impl Report {
+    pub(crate) fn push(&mut self, found: Recorded) {
+        match self {
+            Report::None => {}
+            Report::Words(words) => words.push(found),
+            #[cfg(feature = "inspect")]
+            Report::List(list) => list.push(found),
+        }
+    }
+}
+
 /// All that a trace found, in order; an iterator that takes it out.
 ///
 /// A word each. Handles are odd, so an even word is something else: a key with its lowest bit cleared, or one of the

@@ -49,10 +49,12 @@ pub(crate) trait Sink {
     fn leave_ephemeron(&mut self);
 
     /// What is reported until the matching `leave_source` belongs to the root source of this name.
+    #[cfg(feature = "inspect")]
     fn enter_source(&mut self, name: &'static str) {
         let _ = name;
     }
 
+    #[cfg(feature = "inspect")]
     fn leave_source(&mut self) {}
 
     /// What tells the object from others of its type. Only from the object's own level; the last one counts.

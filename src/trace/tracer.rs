@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::store::{Color, Look, Store};
 use crate::tag::Tag;
-use crate::trace::findings::{Findings, Recorded};
+use crate::trace::findings::{Findings, Recorded, Report};
 use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, RecordIndex, Spill, Trace};
 
 /// How many handles ahead a loop over a weak collection asks for their headers.
@@ -17,8 +17,8 @@ pub(crate) struct Side {
     pub(crate) era: Era,
     /// Whether edges are gathered instead of followed: see [`EdgeStack`].
     pub(crate) gathering: bool,
-    /// What a look-only trace found; `None` in any other.
-    findings: Option<Findings>,
+    /// What a look-only trace found.
+    report: Report,
     /// The edges gathered: to white slots, whose bits stay set.
     pub(crate) gathered: Vec<RawHandle>,
     /// Edges to follow that found no room on the stack.
@@ -52,12 +52,18 @@ pub(crate) struct Side {
 impl Side {
     /// For a tracer that only looks.
     pub(crate) fn recording() -> Self {
-        Self { findings: Some(Findings::default()), ..Self::default() }
+        Self { report: Report::Words(Findings::default()), ..Self::default() }
+    }
+
+    /// For a tracer that only looks and whose findings are read as a slice.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn listing() -> Self {
+        Self { report: Report::List(Vec::new()), ..Self::default() }
     }
 
     /// What such a tracer found.
-    pub(crate) fn findings_mut(&mut self) -> &mut Findings {
-        self.findings.get_or_insert_default()
+    pub(crate) fn report_mut(&mut self) -> &mut Report {
+        &mut self.report
     }
 }
 
@@ -159,13 +165,11 @@ impl<'a> Tracer<'a> {
 
     /// Whether this trace only looks: it must not write anything, not even through `&`.
     pub(crate) fn is_recording(&self) -> bool {
-        self.side.findings.is_some()
+        !matches!(self.side.report, Report::None)
     }
 
     fn record(&mut self, found: Recorded) {
-        if let Some(findings) = &mut self.side.findings {
-            findings.push(found);
-        }
+        self.side.report.push(found);
     }
 
     /// Says that somebody holds a lock, so that what is behind it could not be looked at. A walk that only looks (a
@@ -416,22 +420,37 @@ impl Drop for Nested<'_, '_> {
     }
 }
 
-/// What [`Tracer::push`] does when the stack has no room: makes some, or gathers, or records. By value, see
-/// [`EdgeStack`].
+/// What [`Tracer::push`] does when the stack has no room: records, or makes some, or gathers. By value, see
+/// [`EdgeStack`]. Short, since a look-only trace comes here with every edge.
 #[cold]
 #[inline(never)]
 fn overflow(
-    mut edges: EdgeStack,
+    edges: EdgeStack,
     raw: RawHandle,
     white: bool,
     of: Tag,
     store: &Store,
     side: &mut Side,
 ) -> EdgeStack {
-    if let Some(findings) = &mut side.findings {
-        // White or not: the store is empty and knows nothing of it.
-        findings.push(Recorded::Edge(raw, of));
-    } else if !side.gathering {
+    // White or not: the store is empty and knows nothing of it.
+    match &mut side.report {
+        #[cfg(feature = "inspect")]
+        Report::List(list) => list.push(Recorded::Edge(raw, of)),
+        Report::Words(words) => words.push(Recorded::Edge(raw, of)),
+        Report::None => return make_room_or_gather(edges, raw, white, store, side),
+    }
+    edges
+}
+
+#[inline(never)]
+fn make_room_or_gather(
+    mut edges: EdgeStack,
+    raw: RawHandle,
+    white: bool,
+    store: &Store,
+    side: &mut Side,
+) -> EdgeStack {
+    if !side.gathering {
         edges.make_room(&mut side.spill);
         edges.try_push(raw, white);
     } else if white {

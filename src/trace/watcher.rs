@@ -1,7 +1,7 @@
 //! A tracer that only looks, kept for many objects.
 
 use crate::store::Store;
-use crate::trace::findings::{Findings, Recorded};
+use crate::trace::findings::{Findings, Recorded, Report};
 use crate::trace::tracer::Side;
 use crate::trace::{EdgeStack, Tracer};
 
@@ -18,6 +18,12 @@ impl Watcher {
         Self { store: Store::new(0), side: Side::recording() }
     }
 
+    /// One whose findings are read as a slice.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn listing() -> Self {
+        Self { store: Store::new(0), side: Side::listing() }
+    }
+
     pub(crate) fn watch(&mut self, trace: impl FnOnce(&mut Tracer<'_>)) {
         // Without room for edges each one comes to the slow path of a push, which records it.
         trace(&mut Tracer::new(EdgeStack::default(), &self.store, &mut self.side));
@@ -25,14 +31,30 @@ impl Watcher {
         self.side.unguarded.clear();
     }
 
+    fn words(&mut self) -> &mut Findings {
+        match self.side.report_mut() {
+            Report::Words(words) => words,
+            _ => unreachable!("a watcher whose findings are read as a slice"),
+        }
+    }
+
     /// Takes what was reported since the last call, for as long as one likes.
     pub(crate) fn take(&mut self) -> Findings {
-        core::mem::take(self.side.findings_mut())
+        core::mem::take(self.words())
     }
 
     /// Takes what was reported since the last call.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Recorded> {
-        Drain(self.side.findings_mut())
+        Drain(self.words())
+    }
+
+    /// What was reported since `clear`.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn reported(&mut self) -> &mut alloc::vec::Vec<Recorded> {
+        match self.side.report_mut() {
+            Report::List(list) => list,
+            _ => unreachable!("a watcher whose findings are drained"),
+        }
     }
 }
 

@@ -303,3 +303,26 @@ fn a_source_may_clone_and_drop_roots() {
     heap.collect();
     assert_eq!((heap.len(), heap[&root].value), (1, 1));
 }
+
+#[test]
+fn roots_made_by_many_threads_on_an_empty_table_are_all_found() {
+    // The first roots of a table are those that grow it: each round begins with a table that has none.
+    for _ in 0..300 {
+        let mut heap = Heap::new();
+        let all: Vec<_> = (0..400_u64).map(|value| heap.alloc(value)).collect();
+        let shared = &heap;
+        let roots: Vec<_> = std::thread::scope(|scope| {
+            let makers: Vec<_> = (all.chunks(100))
+                .map(|some| {
+                    scope.spawn(move || some.iter().map(|gc| shared.root(gc).unwrap()).collect::<Vec<_>>())
+                })
+                .collect();
+            makers.into_iter().flat_map(|maker| maker.join().unwrap()).collect()
+        });
+        heap.collect();
+        assert_eq!((heap.len(), heap.stats().roots), (400, 400));
+        drop(roots);
+        heap.collect();
+        assert_eq!((heap.len(), heap.stats().roots), (0, 0));
+    }
+}

@@ -8,7 +8,7 @@
 //! report, so that a change made right after it is newer.
 
 use std::any::{TypeId, type_name};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -16,7 +16,7 @@ use bevy_ecs::change_detection::{DetectChanges, Tick};
 use bevy_ecs::entity_disabling::DefaultQueryFilters;
 use bevy_ecs::message::Message;
 use bevy_ecs::prelude::*;
-use slotgc::{AnyGc, RootSource, Trace, Tracer};
+use slotgc::{AnyGc, Epoch, RootSource, Trace, Tracer};
 
 use crate::GcInFlight;
 
@@ -103,6 +103,8 @@ pub(crate) struct Roots {
 /// The last report of all columns.
 #[derive(Clone, Copy)]
 struct Reported {
+    epoch: Epoch,
+    /// The world's tick. What changes afterwards has a newer one.
     at: Tick,
 }
 
@@ -118,26 +120,24 @@ impl Roots {
         self.columns.push(Box::new(Rows::<C, H> { rows, always, is_new: true, holder: PhantomData }));
     }
 
-    /// The source of one call of the heap.
+    /// The tick of the last report, if there was one that means something at this tick.
+    pub(crate) fn last_report(&mut self, now: Tick) -> Option<Tick> {
+        /// Long before ticks are so old that they are all the same.
+        const OLDEST: u32 = 1 << 30;
+        self.reported.take_if(|last| now.get().wrapping_sub(last.at.get()) > OLDEST);
+        self.reported.map(|last| last.at)
+    }
+
+    /// The source of one call of the heap. The world's tick is newer than `now`, and its last change tick is that of the
+    /// last report.
     pub(crate) fn source<'a>(
         &'a mut self,
         world: &'a World,
         in_flight: &'a GcInFlight,
         now: Tick,
     ) -> WorldRoots<'a> {
-        /// Long before ticks are so old that they are all the same.
-        const OLDEST: u32 = 1 << 30;
-        let Self { columns, reported } = self;
-        reported.take_if(|last| now.get().wrapping_sub(last.at.get()) > OLDEST);
-        columns.iter_mut().for_each(|column| column.update(world));
-        WorldRoots {
-            world,
-            in_flight,
-            now,
-            columns: RefCell::new(columns),
-            reported: RefCell::new(reported),
-            fresh: Cell::new(false),
-        }
+        self.columns.iter_mut().for_each(|column| column.update(world));
+        WorldRoots { world, in_flight, now, roots: RefCell::new(self) }
     }
 }
 
@@ -147,30 +147,47 @@ impl fmt::Debug for Roots {
     }
 }
 
-/// The handles of a world, for one call of the heap. Nothing in the world changes meanwhile, so one report of changes is
-/// enough for all that the heap asks for.
+/// The handles of a world, for one call of the heap. Nothing in the world changes meanwhile, so columns are reported once
+/// in an epoch, however often the heap asks.
 pub(crate) struct WorldRoots<'a> {
     world: &'a World,
     in_flight: &'a GcInFlight,
     now: Tick,
-    columns: RefCell<&'a mut Vec<Box<dyn Column>>>,
-    reported: RefCell<&'a mut Option<Reported>>,
-    /// Whether changes were reported in this call.
-    fresh: Cell<bool>,
+    roots: RefCell<&'a mut Roots>,
 }
 
 impl WorldRoots<'_> {
+    /// Reports what changed since, or everything.
     fn report(&self, tracer: &mut Tracer<'_>, since: Option<Tick>) {
-        self.in_flight.report(tracer);
-        for column in self.columns.borrow_mut().iter_mut() {
+        let Roots { columns, reported } = &mut **self.roots.borrow_mut();
+        for column in columns {
             column.report(self.world, tracer, since, self.now);
         }
+        if let Some(epoch) = tracer.epoch() {
+            *reported = Some(Reported { epoch, at: self.now });
+        }
+    }
+
+    /// The tick of the last report in the epoch that asks.
+    fn last_report(&self, tracer: &Tracer<'_>) -> Option<Tick> {
+        let epoch = tracer.epoch()?;
+        self.roots.borrow().reported.filter(|last| last.epoch == epoch).map(|last| last.at)
     }
 }
 
 impl RootSource for WorldRoots<'_> {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+        self.in_flight.report(tracer);
         self.report(tracer, None);
+    }
+
+    fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
+        // Other threads have those.
+        self.in_flight.report(tracer);
+        let last = self.last_report(tracer);
+        if last != Some(self.now) {
+            self.report(tracer, last);
+        }
     }
 }
 
@@ -236,6 +253,7 @@ impl<C: Component, H: Holder<C>> Column for Rows<C, H> {
 
     fn report(&mut self, world: &World, tracer: &mut Tracer<'_>, since: Option<Tick>, now: Tick) {
         let since = since.filter(|_| !self.always && !self.is_new);
+        self.is_new &= tracer.epoch().is_none();
         let rows = self.rows.query_manual(world);
         match (rows.contiguous_iter(), since) {
             (Ok(tables), None) => {

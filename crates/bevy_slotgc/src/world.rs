@@ -137,7 +137,11 @@ impl GcWorldExt for World {
             let in_flight = world.resource::<GcInFlight>().clone();
             in_flight.tidy();
             let now = world.increment_change_tick();
-            code(&mut heap.heap, &heap.roots.source(world, &in_flight, now))
+            let last_report = heap.roots.last_report(now).unwrap_or(now);
+            // Summaries of whole tables are compared with the world's last change tick.
+            world.last_change_tick_scope(last_report, |world| {
+                code(&mut heap.heap, &heap.roots.source(world, &in_flight, now))
+            })
         })
     }
 }

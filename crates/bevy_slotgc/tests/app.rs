@@ -11,7 +11,7 @@ use bevy_ecs::world::CommandQueue;
 use bevy_slotgc::slotgc::{AnyGc, Budget, Gc, Heap, HeapConfig, Trace, Weak};
 use bevy_slotgc::{
     GcAppExt, GcColumn, GcCommands, GcFrame, GcHeap, GcInFlight, GcPlugin, GcRef, GcRoot, GcSettings,
-    GcSystems, GcWorldExt, Later, ObjectDied, pace,
+    GcSystems, GcWorldExt, Later, ObjectDied,
 };
 
 #[derive(Component, Trace, Clone, Copy)]
@@ -509,21 +509,4 @@ fn a_world_that_changes_all_the_time_loses_nothing_and_keeps_no_garbage() {
         held.extend(world.query::<&Mood>().iter(world).map(|mood| (mood.0, ())));
         assert_eq!(world.resource::<GcHeap>().len(), 2 * held.len());
     }
-}
-
-/// Without the plugin: any schedule will do.
-#[test]
-fn pace_is_a_system_like_any_other() {
-    let mut world = World::new();
-    world.init_gc();
-    world.register_gc_component::<Brain>();
-    let mut schedule = Schedule::default();
-    schedule.add_systems(pace);
-    for number in 0..1000 {
-        let gc = pair(&mut world.resource_mut::<GcHeap>(), number);
-        world.spawn((Brain(gc), Number(number)));
-        schedule.run(&mut world);
-    }
-    let heap = world.resource::<GcHeap>();
-    assert_eq!(heap.len(), 2000);
 }
