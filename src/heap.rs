@@ -355,13 +355,14 @@ impl Heap {
     /// assert!(level.iter().all(|old| !heap.is_alive(old)));
     /// ```
     pub fn shrink_to_fit(&mut self) {
+        let in_cycle = self.collector.phase() != Phase::Idle;
         for pool in &mut self.pools {
-            pool.shrink(&mut self.store);
+            pool.shrink(&mut self.store, in_cycle);
         }
         self.store.shrink_lists();
         self.deaths.shrink();
         // An entry stays where it is while it has a `Root`.
-        if self.collector.phase() == Phase::Idle && Arc::strong_count(&self.roots) == 1 {
+        if !in_cycle && Arc::strong_count(&self.roots) == 1 {
             self.roots = Arc::new(self.roots.renewed());
         }
     }

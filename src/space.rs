@@ -1,7 +1,8 @@
 //! The address space of a heap: pages of 64 KiB, found from a granule by arithmetic.
 //!
-//! Two backends with one interface: one reserved address range (Unix, 64 bits), and a table of separately
-//! allocated pages (everywhere else: `no_std`, WebAssembly, Miri, or on request with `--cfg slotgc_table`).
+//! Two backends with one interface: one reserved address range (Unix and Windows, 64 bits), and a table of
+//! separately allocated pages (everywhere else: `no_std`, WebAssembly, Miri, or on request with
+//! `--cfg slotgc_table`). What the former asks of the system is in a file for each family of systems.
 //!
 //! Invariant, which `page.rs` builds on: between `open` or `reopen` of a run of pages and its `release`,
 //! `slot_ptr` of a granule in the run points to that granule's memory, which stays in place, belongs to nobody
@@ -9,11 +10,31 @@
 //! `NONE` only between these calls, so a tag seen is leave to access. The last page that a granule can name is
 //! never opened, so that the null handle lies outside of every page.
 
-#[cfg(all(feature = "std", unix, target_pointer_width = "64", not(any(miri, loom, slotgc_table))))]
+#[cfg(all(
+    feature = "std",
+    any(unix, windows),
+    target_pointer_width = "64",
+    not(any(miri, loom, slotgc_table))
+))]
 #[path = "space/reserved.rs"]
 mod backend;
 
-#[cfg(not(all(feature = "std", unix, target_pointer_width = "64", not(any(miri, loom, slotgc_table)))))]
+#[cfg(all(
+    feature = "std",
+    any(unix, windows),
+    target_pointer_width = "64",
+    not(any(miri, loom, slotgc_table))
+))]
+#[cfg_attr(unix, path = "space/system_unix.rs")]
+#[cfg_attr(windows, path = "space/system_windows.rs")]
+mod system;
+
+#[cfg(not(all(
+    feature = "std",
+    any(unix, windows),
+    target_pointer_width = "64",
+    not(any(miri, loom, slotgc_table))
+)))]
 #[path = "space/table.rs"]
 mod backend;
 

@@ -2,7 +2,7 @@
 //!
 //! The range is mapped without access, which costs no memory and counts towards no overcommit limit, and made
 //! accessible in steps as pages are opened. Nothing is mapped before the first page is opened, so an empty
-//! heap costs nothing.
+//! heap costs nothing. What differs from system to system is in `space/system_unix.rs` and `space/system_windows.rs`.
 //!
 //! Before the pages lie their tags, one for every page that a granule can name, so a look-up needs no bounds
 //! check; before the tags the bitmaps, one for each class. All of it is found from the base by constants.
@@ -13,15 +13,13 @@
 //! ```
 #![expect(unsafe_code, reason = "maps memory and computes addresses in it")]
 
-use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-
-use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
 use crate::bitmap::{Bits, Class, LAST_CLASS};
 use crate::config::Limit;
 use crate::geometry::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
+use crate::space::system::{self, Mapping};
 use crate::sync::BitsWord;
 use crate::tag::Tag;
 
@@ -152,10 +150,7 @@ impl Space {
         if end > self.accessible {
             self.make_accessible(end)?;
         }
-        let bits_bytes = end as usize * class.page_words() * size_of::<u64>();
-        if bits_bytes > self.bits_bytes[class.0 as usize] {
-            self.make_bits_accessible(class, bits_bytes)?;
-        }
+        self.make_bits_accessible(class, end)?;
         self.opened = end;
         Ok(first)
     }
@@ -163,19 +158,22 @@ impl Space {
     /// Gives the memory of a run of pages back to the system.
     pub(crate) fn release(&mut self, first: u32, run: u32) {
         let (start, bytes) = self.range(first, first + run);
-        // SAFETY: the range is in the mapping and accessible, and the caller's pages are out of use. Private
-        // anonymous memory reads as zero after this advice.
-        let advised = unsafe { madvise(start, bytes, Advice::LinuxDontNeed) };
-        if advised.is_err() || cfg!(not(any(target_os = "linux", target_os = "android"))) {
-            // Elsewhere the advice need not empty the pages. Zero is what `reopen` promises.
-            // SAFETY: as above; the pages are writable.
-            unsafe { start.cast::<u8>().write_bytes(0, bytes) };
-        }
+        // SAFETY: the range is in the mapping and accessible, and the caller's pages are out of use.
+        unsafe { system::empty(start, bytes) };
     }
 
     /// Undoes `release`: the pages read as zero.
-    pub(crate) fn reopen(&mut self, _first: u32, _run: u32) -> Result<(), Limit> {
-        Ok(())
+    pub(crate) fn reopen(&mut self, first: u32, run: u32) -> Result<(), Limit> {
+        let (start, bytes) = self.range(first, first + run);
+        // SAFETY: the range is in the mapping and was emptied by `release`.
+        let is_refilled = unsafe { system::refill(start, bytes) };
+        is_refilled.then_some(()).ok_or(Limit::Memory(bytes))
+    }
+
+    /// Opens a run of pages that were released, of other runs maybe, for slots of a class: the pages read as zero.
+    pub(crate) fn open_again(&mut self, first: u32, run: u32, class: Class) -> Result<(), Limit> {
+        assert!(first + run <= self.opened, "pages {first} and on were open before");
+        self.make_bits_accessible(class, first + run)
     }
 
     /// Reserves the range, a smaller one when the system refuses, and no access to it but to the tags.
@@ -186,11 +184,12 @@ impl Space {
             match Mapping::without_access(SIDE_BYTES + pages as usize * PAGE_BYTES + HUGE_BYTES) {
                 Some(map) => {
                     // SAFETY: the mapping is longer than everything before the base.
-                    let base = unsafe { map.aligned_start().add(SIDE_BYTES) };
-                    let tags = base.as_ptr().wrapping_sub(TAGS_BYTES).cast();
+                    let base = unsafe { aligned_start(&map).add(SIDE_BYTES) };
+                    let tags = base.as_ptr().wrapping_sub(TAGS_BYTES);
                     // SAFETY: the tags lie in the new mapping, which nobody has accessed yet.
-                    unsafe { mprotect(tags, TAGS_BYTES, MprotectFlags::READ) }
-                        .map_err(|_| Limit::Memory(TAGS_BYTES))?;
+                    if !unsafe { system::make_readable(tags, TAGS_BYTES) } {
+                        return Err(Limit::Memory(TAGS_BYTES));
+                    }
                     self.base = base;
                     self.map = Some(map);
                     self.reserved = pages.min(MAX_PAGES - 1);
@@ -239,13 +238,16 @@ impl Space {
         Ok(())
     }
 
-    /// Makes the first so many bytes of a class's bitmaps accessible.
-    #[cold]
-    fn make_bits_accessible(&mut self, class: Class, bytes: usize) -> Result<(), Limit> {
+    /// Makes a class's bitmaps accessible for the pages before `end`.
+    fn make_bits_accessible(&mut self, class: Class, end: u32) -> Result<(), Limit> {
+        let bytes = end as usize * class.page_words() * size_of::<u64>();
+        if bytes <= self.bits_bytes[class.0 as usize] {
+            return Ok(());
+        }
         let bytes = bytes.next_multiple_of(SIDE_STEP_BYTES);
         for bits in [Bits::Occupied, Bits::White] {
             let start = self.base.as_ptr().wrapping_sub(bits_offset(bits, class));
-            make_writable(start.cast(), bytes)?;
+            make_writable(start, bytes)?;
         }
         self.bits_bytes[class.0 as usize] = bytes;
         Ok(())
@@ -253,25 +255,21 @@ impl Space {
 
     /// Asks for huge pages from where the heap became large enough for them.
     fn advise_huge(&self, start: u32, end: u32) {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
         if start.max(STEP_PAGES) < end {
             let (start, bytes) = self.range(start.max(STEP_PAGES), end);
-            // SAFETY: the range is in the mapping. The advice changes no contents; where it is refused the
-            // pages stay small.
-            let _ = unsafe { madvise(start, bytes, Advice::LinuxHugepage) };
+            // SAFETY: the range is in the mapping.
+            unsafe { system::advise_huge(start, bytes) };
         }
-        #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        let _ = (start, end);
     }
 
     /// Address and length of the pages from `first` to before `end`.
-    fn range(&self, first: u32, end: u32) -> (*mut c_void, usize) {
+    fn range(&self, first: u32, end: u32) -> (*mut u8, usize) {
         assert!(
             first <= end && end <= self.reserved,
             "pages {first} to {end} lie outside of the heap's range"
         );
         let start = self.base.as_ptr().wrapping_add(first as usize * PAGE_BYTES);
-        (start.cast(), (end - first) as usize * PAGE_BYTES)
+        (start, (end - first) as usize * PAGE_BYTES)
     }
 }
 
@@ -356,42 +354,16 @@ impl<'a> View<'a> {
 }
 
 /// Makes a part of our own mapping readable and writable.
-fn make_writable(start: *mut c_void, bytes: usize) -> Result<(), Limit> {
+fn make_writable(start: *mut u8, bytes: usize) -> Result<(), Limit> {
     // SAFETY: the callers name parts of their mapping. Gaining access harms nobody who reads there already.
-    unsafe { mprotect(start, bytes, MprotectFlags::READ | MprotectFlags::WRITE) }
-        .map_err(|_| Limit::Memory(bytes))
+    let is_writable = unsafe { system::make_writable(start, bytes) };
+    is_writable.then_some(()).ok_or(Limit::Memory(bytes))
 }
 
-/// Memory mapped by us, unmapped when dropped.
-struct Mapping {
-    start: NonNull<c_void>,
-    bytes: usize,
-}
-
-impl Mapping {
-    fn without_access(bytes: usize) -> Option<Self> {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        let flags = MapFlags::PRIVATE;
-        // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours.
-        let start = unsafe { mmap_anonymous(core::ptr::null_mut(), bytes, ProtFlags::empty(), flags) };
-        Some(Self { start: NonNull::new(start.ok()?)?, bytes })
-    }
-
-    /// The first boundary of a huge page in the mapping, which is a huge page longer than needed.
-    fn aligned_start(&self) -> NonNull<u8> {
-        let start = self.start.cast::<u8>();
-        let skip = start.as_ptr().align_offset(HUGE_BYTES);
-        // SAFETY: `skip` is less than a huge page, and the mapping is longer than that.
-        unsafe { start.add(skip) }
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is ours and, its `Space` being dropped, out of use.
-        let unmapped = unsafe { munmap(self.start.as_ptr(), self.bytes) };
-        debug_assert!(unmapped.is_ok(), "a mapping of our own can be unmapped");
-    }
+/// The first boundary of a huge page in a mapping, which is a huge page longer than needed.
+fn aligned_start(map: &Mapping) -> NonNull<u8> {
+    let start = map.start();
+    let skip = start.as_ptr().align_offset(HUGE_BYTES);
+    // SAFETY: `skip` is less than a huge page, and the mapping is longer than that.
+    unsafe { start.add(skip) }
 }
