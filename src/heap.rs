@@ -8,10 +8,13 @@ mod collect;
 mod death;
 mod load;
 mod finalizer;
+mod graph;
 #[cfg(feature = "inspect")]
 mod inspect;
 mod others;
 mod pacer;
+#[cfg(feature = "serde")]
+mod saved;
 mod step;
 mod telemetry;
 mod types;
@@ -33,9 +36,12 @@ use crate::type_names::short_names;
 use death::Batch;
 pub use death::ShutdownError;
 pub use finalizer::Finalizer;
+pub use graph::CloneTypes;
 use load::Load;
 pub use others::Others;
 use pacer::Pacer;
+#[cfg(feature = "serde")]
+pub use saved::LoadTypes;
 use telemetry::Telemetry;
 use types::Types;
 

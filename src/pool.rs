@@ -17,7 +17,7 @@ use crate::config::Limit;
 use crate::geometry::{Geometry, Granule};
 use crate::handle::{Generation, RawHandle};
 use crate::store::{Age, Barrier, Claim, DoomCursor, Made, Store, SweepLog, Vacated};
-use crate::tag;
+use crate::tag::{self, Tag};
 use crate::trace::Trace;
 use lists::{List, Lists, Pages};
 use sweep::Progress;
@@ -54,6 +54,7 @@ pub(crate) struct TypeInfo {
     pub(crate) run_pages: u32,
     /// Whether each value is looked at when it dies: for its destructor, or for what it owns.
     pub(crate) needs_drop: bool,
+    pub(crate) tag: Tag,
     pub(crate) name: &'static str,
 }
 
@@ -140,6 +141,7 @@ impl Pool {
             page_slots: Geometry::<T>::PAGE_SLOTS,
             run_pages: Geometry::<T>::RUN_PAGES,
             needs_drop: needs_drop::<T>() || T::OWNS,
+            tag: Tag::of::<T>(),
             name: core::any::type_name::<T>(),
         };
         let ops = PoolOps {
