@@ -18,6 +18,7 @@ pub(crate) struct Link {
         not(any(test, feature = "serde")),
         expect(dead_code, reason = "what is loaded is looked up by it")
     )]
+    #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "only loaded handles are told by it"))]
     pub(crate) typed: Option<(TypeId, KeyData)>,
 }
 
