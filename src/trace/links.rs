@@ -14,10 +14,7 @@ use crate::trace::Trace;
 pub(crate) struct Link {
     pub(crate) raw: RawHandle,
     /// The type that the handle claims, and its dense number among the handles of that type; `None` for an `AnyGc`.
-    #[cfg_attr(
-        not(any(test, feature = "serde")),
-        expect(dead_code, reason = "what is loaded is looked up by it")
-    )]
+    #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "what is loaded is looked up by it"))]
     pub(crate) typed: Option<(TypeId, KeyData)>,
 }
 
