@@ -19,44 +19,53 @@ fn world() -> Vec<Op> {
         Chain { kind: Plain, len: 5, rooted: false },
     ];
     for target in 0..6 {
-        ops.push(Change { target: 17, edit: Listen(6 + target) });
-        ops.push(Change { target: 18, edit: Element { of: target, put: true } });
-        ops.push(Change { target: 19, edit: Keyed { key: target, to: 12, inner: None } });
-        ops.push(Change { target: 12, edit: Entry { key: 6 + target, inner: None, value: target } });
+        ops.push(Change { target: 17, by: ByGet, edit: Listen(6 + target) });
+        ops.push(Change { target: 18, by: ByGet, edit: Element { of: target, put: true } });
+        ops.push(Change { target: 19, by: ByGet, edit: Keyed { key: target, to: 12, inner: None } });
+        ops.push(Change {
+            target: 12,
+            by: ByGet,
+            edit: Entry { key: 6 + target, inner: None, value: target },
+        });
         ops.push(Watch(5 + target));
-        ops.push(OnDeath { target: 5 + target, then: inside(&[]), panics: false });
+        ops.push(OnDeath { target: 5 + target, then: inside(&[]), ending: Returns });
     }
     ops
 }
 
 fn mutations() -> Vec<Vec<Op>> {
     let steps = inside(&[Step { units: Few(1), source: Kept }, StepTo { phase: 5 }]);
-    let panicking = |panics| Cyclic { kind: Node, edges: [0, 9], inside: steps.clone(), panics };
+    let ending = |ending| Cyclic { kind: Node, edges: [0, 9], inside: steps.clone(), ending };
     let mut mutations = vec![vec![]];
     for target in [6, 12] {
         mutations.extend([
             vec![Make { kind: Node, edges: [target, 0], rooted: false }],
             vec![Make { kind: Wide, edges: [target, 0], rooted: true }],
             // Of a live object, to one that may be dead soon.
-            vec![Change { target: 12, edit: Link(target) }],
-            vec![Change { target, edit: Clear }],
+            vec![Change { target: 12, by: ByGet, edit: Link(target) }],
+            vec![Change { target, by: ByGet, edit: Clear }],
             vec![Root(target)],
             vec![Keep(target), Unroot(target)],
             vec![Unroot(target)],
             vec![Destroy { target, erased: target % 2 == 0 }],
-            vec![Change { target: 18, edit: Element { of: target, put: true } }],
-            vec![Change { target: 12, edit: Entry { key: target, inner: Some(0), value: target } }],
+            vec![Change { target: 18, by: ByGet, edit: Element { of: target, put: true } }],
+            vec![Change {
+                target: 12,
+                by: ByGet,
+                edit: Entry { key: target, inner: Some(0), value: target },
+            }],
             vec![Cancel(target), Watch(target)],
             vec![OnDeath {
                 target,
                 then: inside(&[Collect(Kept), Step { units: All, source: Kept }]),
-                panics: true,
+                ending: Panics,
             }],
         ]);
     }
     mutations.extend([
-        vec![panicking(false)],
-        vec![panicking(true)],
+        vec![ending(Returns)],
+        vec![ending(Panics)],
+        vec![ending(Swaps)],
         vec![Minor(Kept)],
         vec![Collect(Nothing)],
     ]);
@@ -81,8 +90,8 @@ fn every_mutation_in_every_phase_keeps_within_bounds() {
                 ops.extend((0..later).map(|_| Step { units: Few(1), source: Kept }));
                 ops.extend(mutation);
                 ops.push(Step { units: All, source: Kept });
-                let abrupt = later > 0;
-                let report = check(Program { tuning: Tuning { abrupt, ..Tuning::default() }, ops });
+                let end = if later > 0 { Dropped } else { Collected };
+                let report = check(Program { tuning: Tuning { end, ..Tuning::default() }, ops });
                 total = total.and(&report.unwrap_or_else(|failure| panic!("{failure}")));
             }
         }
@@ -103,7 +112,7 @@ fn panics_of_user_code_in_every_phase_come_out_of_the_step_and_stop_nothing() {
                 ops.push(OnDeath {
                     target: 7,
                     then: inside(&[Destroy { target: 0, erased: true }]),
-                    panics: true,
+                    ending: Panics,
                 });
                 ops.push(StepTo { phase });
                 ops.extend([Step { units: All, source: Kept }, Unroot(2), Minor(Kept), Collect(Kept)]);
