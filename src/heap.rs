@@ -243,8 +243,7 @@ impl Heap {
             debt_bytes: self.pacer.debt_bytes(self.size()),
             owned_bytes: self.load.owned(),
             pages: self.pools.iter().map(Pool::pages_in_memory).sum(),
-            // Each `Root` has a share of the table, and so has whoever is making a cyclic object.
-            roots: (Arc::strong_count(&self.roots) - 1).saturating_sub(self.collector.building().len()),
+            roots: self.roots_len(),
             collections: self.counts.collections,
             allocated: self.allocated(),
             freed: self.allocated() - objects as u64,
@@ -349,6 +348,8 @@ impl Heap {
     /// assert!(level.iter().all(|old| !heap.is_alive(old)));
     /// ```
     pub fn shrink_to_fit(&mut self) {
+        // They would be lost with the table of roots.
+        self.take_back_abandoned();
         for pool in &mut self.pools {
             pool.shrink(&mut self.store);
         }
@@ -358,6 +359,13 @@ impl Heap {
         if self.collector.phase() == Phase::Idle && Arc::strong_count(&self.roots) == 1 {
             self.roots = Arc::new(self.roots.renewed());
         }
+    }
+
+    /// Each `Root` has a share of the table, and so has whoever is making a cyclic object: not if it was given up with
+    /// another heap in hand, and is not taken back yet.
+    fn roots_len(&self) -> usize {
+        let making = self.collector.building().len().saturating_sub(self.roots.abandoned_len());
+        (Arc::strong_count(&self.roots) - 1).saturating_sub(making)
     }
 
     fn pool_of<T: 'static>(&self) -> Option<&Pool> {

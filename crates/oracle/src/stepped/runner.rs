@@ -236,7 +236,6 @@ impl Runner {
     /// The end of the program.
     fn finish(mut self, end: End) -> Report {
         let abrupt = end != End::Collected;
-        log::arm_clock(None);
         let mut rounds = 0;
         while rounds == 0 || !abrupt && !self.model.alive.is_empty() {
             // Callbacks may have made some.
@@ -256,6 +255,7 @@ impl Runner {
             );
         }
         self.is_over = true;
+        log::arm_clock(None);
         // What is left dies, whatever phase the heap is in; panics of destructors come out.
         let heap = mem::take(&mut self.heap);
         drop(log::catch(|| end.end(heap)));
