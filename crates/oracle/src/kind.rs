@@ -60,7 +60,7 @@ impl Kind {
     ];
 
     /// What random programs make more often: what other objects refer to, and tables.
-    const OFTEN: [Kind; 10] = [
+    const OFTEN: [Kind; 11] = [
         Kind::Node,
         Kind::Node,
         Kind::Node,
@@ -70,6 +70,7 @@ impl Kind {
         Kind::ValueMap,
         Kind::KeyMap,
         Kind::Shelf,
+        Kind::Locked,
         Kind::Locked,
     ];
 

@@ -37,14 +37,15 @@ impl Runner {
 
     /// As `change`, through `&`.
     pub(super) fn through(&mut self, target: u8, edit: Edit) {
-        let Some(index) = self.pick(target) else { return };
-        let (kind, link) = (self.model.objects[index].kind, self.link(index));
-        if kind == Kind::Locked {
-            self.edit(index, edit, |runner, f| {
-                let view = dyn_heap::read(&runner.heap, kind, link, Access::ByGc);
-                assert!(view.is_ok_and(|view| view.through(f)), "{link:?} is lost");
-            });
-        }
+        let is_locked = |index: &&Index| self.model.objects[**index].kind == Kind::Locked;
+        let locked: Vec<Index> = self.model.alive.iter().filter(is_locked).copied().collect();
+        let Some(place) = usize::from(target).checked_rem(locked.len()) else { return };
+        let index = locked[place];
+        let (kind, link) = (Kind::Locked, self.link(index));
+        self.edit(index, edit, |runner, f| {
+            let view = dyn_heap::read(&runner.heap, kind, link, Access::ByGc);
+            assert!(view.is_ok_and(|view| view.through(f)), "{link:?} is lost");
+        });
     }
 
     /// Calls `f` with an object to change it.

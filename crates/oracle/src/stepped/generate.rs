@@ -143,7 +143,9 @@ fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
     let mut maybe = || Ok(if byte(u)? % 4 == 0 { Some(byte(u)?) } else { None });
     Ok(match choice {
         0 => Edit::Value(number),
-        1..=6 => Edit::Link(number),
+        // To what was made last, which nothing else may hold.
+        1..=3 => Edit::Link(number % 3),
+        4..=6 => Edit::Link(number),
         7 | 8 => Edit::Unlink(number),
         9 => Edit::Clear,
         10 | 11 => Edit::Listen(number),

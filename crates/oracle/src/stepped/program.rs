@@ -130,7 +130,7 @@ pub enum Op {
         by: Way,
         edit: Edit,
     },
-    /// Changes an object through `&`: what it has behind locks. Nothing else is changed.
+    /// Changes one of the objects that are behind a lock, through `&`.
     Through {
         target: u8,
         edit: Edit,
