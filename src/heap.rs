@@ -249,8 +249,7 @@ impl Heap {
             debt_bytes: self.pacer.debt_bytes(self.size()),
             owned_bytes: self.load.owned(),
             pages: self.pools.iter().map(Pool::pages_in_memory).sum(),
-            // Each `Root` has a share of the table, and so has whoever is making a cyclic object.
-            roots: (Arc::strong_count(&self.roots) - 1).saturating_sub(self.collector.building().len()),
+            roots: self.roots_len(),
             collections: self.counts.collections,
             allocated: self.allocated(),
             freed: self.allocated() - objects as u64,
@@ -355,6 +354,8 @@ impl Heap {
     /// assert!(level.iter().all(|old| !heap.is_alive(old)));
     /// ```
     pub fn shrink_to_fit(&mut self) {
+        // They would be lost with the table of roots.
+        self.take_back_abandoned();
         let in_cycle = self.release_empty_pages();
         self.store.shrink_lists();
         self.deaths.shrink();
@@ -371,6 +372,13 @@ impl Heap {
             pool.shrink(&mut self.store, in_cycle);
         }
         in_cycle
+    }
+
+    /// Each `Root` has a share of the table, and so has whoever is making a cyclic object: not if it was given up with
+    /// another heap in hand, and is not taken back yet.
+    fn roots_len(&self) -> usize {
+        let making = self.collector.building().len().saturating_sub(self.roots.abandoned_len());
+        (Arc::strong_count(&self.roots) - 1).saturating_sub(making)
     }
 
     fn pool_of<T: 'static>(&self) -> Option<&Pool> {
