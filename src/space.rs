@@ -10,11 +10,21 @@
 //! `NONE` only between these calls, so a tag seen is leave to access. The last page that a granule can name is
 //! never opened, so that the null handle lies outside of every page.
 
-#[cfg(all(feature = "std", any(unix, windows), target_pointer_width = "64", not(any(miri, loom, slotgc_table))))]
+#[cfg(all(
+    feature = "std",
+    any(unix, windows),
+    target_pointer_width = "64",
+    not(any(miri, loom, slotgc_table))
+))]
 #[path = "space/reserved.rs"]
 mod backend;
 
-#[cfg(all(feature = "std", any(unix, windows), target_pointer_width = "64", not(any(miri, loom, slotgc_table))))]
+#[cfg(all(
+    feature = "std",
+    any(unix, windows),
+    target_pointer_width = "64",
+    not(any(miri, loom, slotgc_table))
+))]
 #[cfg_attr(unix, path = "space/system_unix.rs")]
 #[cfg_attr(windows, path = "space/system_windows.rs")]
 mod system;
