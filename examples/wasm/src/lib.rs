@@ -70,7 +70,8 @@ impl World {
     fn spawn(&mut self) {
         let heap = &mut self.heap;
         let squad = heap.alloc_root(Squad { mobs: Vec::new() });
-        let mobs: Vec<_> = (0..SQUAD).map(|_| heap.alloc(Mob { health: 100, next: None, goal: None })).collect();
+        let mobs: Vec<_> =
+            (0..SQUAD).map(|_| heap.alloc(Mob { health: 100, next: None, goal: None })).collect();
         for (place, &mob) in mobs.iter().enumerate() {
             let goal = heap.alloc(Goal { of: mob, urgency: 0 });
             heap[mob].next = Some(mobs[(place + 1) % SQUAD]);
