@@ -20,6 +20,7 @@
 //! write barrier's list or in `unguarded`. So a minor collection need not look at what is old (sticky mark bits:
 //! Demers et al., POPL 1990).
 
+mod attempt;
 mod mark;
 mod meter;
 mod prefetch_queue;
@@ -42,6 +43,7 @@ use crate::sync::{HeapNumber, Ordering};
 use crate::trace::{Destroyed, Discarded, Era, Moment, RootSource, Trace};
 use crate::tracing_spans;
 
+use attempt::Attempt;
 pub(crate) use mark::Marker;
 use mark::TraceOps;
 pub(crate) use meter::Meter;
@@ -486,19 +488,4 @@ fn next_heap() -> u32 {
     static LAST: HeapNumber = HeapNumber::new(0);
     // Relaxed: only the number is used. After 2^32 heaps numbers come again, of heaps long gone.
     (LAST.fetch_add(1, Ordering::Relaxed) as u32).wrapping_add(1).max(1)
-}
-
-/// Marking under way. Dropped before it succeeded, by a panic, it leaves the pools as between two cycles.
-struct Attempt<'a> {
-    store: &'a mut Store,
-    pools: &'a mut [Pool],
-    succeeded: bool,
-}
-
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        if !self.succeeded {
-            self.pools.iter_mut().for_each(|pool| pool.set_making(self.store, Age::Young));
-        }
-    }
 }

@@ -6,6 +6,7 @@ mod access;
 mod alloc;
 mod collect;
 mod death;
+mod ending;
 mod load;
 mod finalizer;
 mod graph;
@@ -34,7 +35,7 @@ use crate::sync::Arc;
 use crate::type_names::short_names;
 
 use death::Batch;
-pub use death::ShutdownError;
+pub use ending::ShutdownError;
 pub use finalizer::Finalizer;
 pub use graph::CloneTypes;
 use load::Load;

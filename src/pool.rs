@@ -16,7 +16,7 @@ use core::mem::needs_drop;
 use crate::config::Limit;
 use crate::geometry::{Geometry, Granule};
 use crate::handle::{Generation, RawHandle};
-use crate::store::{Age, Barrier, Claim, DoomCursor, Made, Store, SweepLog, Vacated};
+use crate::store::{Age, Barrier, Claim, DoomCursor, Made, Store, SweepLog, Vacated, reserve};
 use crate::tag::{self, Tag};
 use crate::trace::Trace;
 use lists::{List, Lists, Pages};
@@ -283,6 +283,11 @@ impl Pool {
         if let Some(position) = self.lists.next(&mut self.states, List::Partial) {
             return Ok(position);
         }
+        self.pages.reserve()?;
+        reserve(&mut self.states, 1)?;
+        // Every page may be young.
+        let more_young = self.states.len() + 1 - self.young.len();
+        reserve(&mut self.young, more_young as u32)?;
         match (self.ops.open)(store, self.index, self.first) {
             Ok(page) => {
                 self.states.push(PoolPage::OPEN);

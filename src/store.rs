@@ -24,6 +24,7 @@ use crate::space::Space;
 pub(crate) use access::Barrier;
 pub(crate) use claim::{Age, Claim, Made};
 pub(crate) use look::{Color, Headers, Look, Tenant};
+pub(crate) use pages::reserve;
 use pages::{GivenUp, PageMeta, PagePast};
 pub(crate) use slot::MAX_WAITER;
 pub(crate) use sweep::{DoomCursor, SweepLog};

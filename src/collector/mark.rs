@@ -20,23 +20,25 @@
 //! did since is caught up with: roots that it made, objects that it made or changed. Marking ends when nothing is left
 //! to catch up with, which the slice that finds so knows for sure, since it has the heap to itself.
 
+mod follow;
+mod prune;
+
 use alloc::vec::Vec;
-use core::cell::RefCell;
 use core::mem;
 use core::ops::Range;
-use core::time::Duration;
 
 use bumpalo::Bump;
 use sync_wrapper::SyncWrapper;
 
 use crate::collector::meter::Meter;
-use crate::collector::prefetch_queue::{PrefetchQueue, QUEUE_DEPTH};
-use crate::geometry::Geometry;
 use crate::handle::{AnyGc, RawHandle};
 use crate::pool::Pool;
 use crate::root::RootTable;
-use crate::store::{Color, Store, Tenant};
-use crate::trace::{Destroyed, Discarded, During, EdgeStack, Era, Liveness, RootSource, Side, Trace, Tracer};
+use crate::store::{Color, Store};
+use crate::trace::{EdgeStack, Era, RootSource, Side, Trace, Tracer};
+
+use follow::TypeQueue;
+use prune::{Pruned, Pruning};
 
 /// What marking does that depends on the type of the objects.
 pub(crate) struct TraceOps {
@@ -50,28 +52,9 @@ pub(crate) struct TraceOps {
     prune: fn(&mut Store, RawHandle, Pruning<'_>) -> Pruned,
 }
 
-/// What pruning needs besides the object.
-struct Pruning<'a> {
-    era: Era,
-    building: &'a [RawHandle],
-    discarded: &'a RefCell<Discarded>,
-    scratch: &'a Bump,
-    destroyed: &'a [Destroyed],
-    slice: usize,
-}
-
-/// What pruning one object came to.
-pub(crate) struct Pruned {
-    /// Entries removed.
-    pub(crate) removed: usize,
-    /// Entries looked at.
-    pub(crate) looked_at: usize,
-    is_done: bool,
-}
-
 impl TraceOps {
     pub(crate) fn of<T: Trace>() -> Self {
-        Self { drain: drain::<T>, trace: trace::<T>, owned: owned::<T>, prune: prune::<T> }
+        Self { drain: follow::drain::<T>, trace: trace::<T>, owned: owned::<T>, prune: prune::prune::<T> }
     }
 }
 
@@ -126,43 +109,9 @@ enum Asked {
     Before,
 }
 
-/// A queue, and how many lines to ask for when an object of its type enters it.
-struct TypeQueue {
-    /// `None` before it is first needed, and while `drain` has it in hand.
-    queue: Option<PrefetchQueue>,
-    lines: u32,
-}
-
-impl TypeQueue {
-    #[inline(always)]
-    fn queue(&mut self) -> &mut PrefetchQueue {
-        self.queue.get_or_insert_with(PrefetchQueue::new)
-    }
-
-    fn len(&self) -> usize {
-        self.queue.as_ref().map_or(0, PrefetchQueue::len)
-    }
-}
-
-/// Lines that the slots of `T` span, at most: what has its edges further back is long enough for the
-/// processor to notice by itself.
-const fn lines_of<T: Trace>() -> u32 {
-    const MOST: usize = 4;
-    if !T::NEEDS_TRACE {
-        return 1;
-    }
-    let bytes = Geometry::<T>::SLOT_BYTES;
-    let lines = if bytes.is_power_of_two() {
-        bytes.div_ceil(64)
-    } else {
-        bytes.div_ceil(64) + (bytes % 64 > 8) as usize
-    };
-    if lines < MOST { lines as u32 } else { MOST as u32 }
-}
-
 impl Marker {
     pub(crate) fn add_type<T: Trace>(&mut self) {
-        self.queues.push(TypeQueue { queue: None, lines: lines_of::<T>() });
+        self.queues.push(TypeQueue::of::<T>());
     }
 
     pub(crate) fn building(&self) -> &[RawHandle] {
@@ -484,195 +433,6 @@ impl Marker {
             self.regray(ops, store, raw);
         }
     }
-
-    /// Follows the edges found; `false` when the budget is spent before all are, or a stale edge met a tenant.
-    fn follow(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) -> bool {
-        while self.side.tenants.is_empty() {
-            let pool = match self.fullest_queue() {
-                Some(_) if meter.is_spent() => return false,
-                Some(pool) => pool,
-                None => match self.edges.pop() {
-                    Some(raw) => self.enqueue(store, raw),
-                    None if self.edges.unspill(&mut self.side.spill) => continue,
-                    None => return true,
-                },
-            };
-            let before = self.traced;
-            self.quota = meter.quota();
-            let slice = meter.slice().saturating_mul(1 + self.widening);
-            self.side.slice = slice;
-            let resumed = mem::take(&mut self.resumes).then(|| meter.clock().now());
-            (ops[pool as usize].drain)(self, store, pool);
-            if let Some(start) = resumed {
-                self.widen(slice - self.side.slice, meter.clock().now().saturating_sub(start));
-            }
-            let granted = mem::take(&mut self.side.granted);
-            meter.grant(granted);
-            meter.spend(self.traced - before + (slice - self.side.slice) + granted);
-        }
-        false
-    }
-
-    /// Follows all edges gathered, one object at a time; `false` when the budget is spent before all are.
-    fn follow_exactly(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) -> bool {
-        let mut queue = PrefetchQueue::new();
-        let look = store.look();
-        loop {
-            while queue.len() < QUEUE_DEPTH {
-                let Some(raw) = self.side.gathered.pop() else { break };
-                look.prefetch_far(raw.granule(), 1);
-                queue.push(raw);
-            }
-            if meter.is_spent() {
-                self.side.gathered.extend(core::iter::from_fn(|| queue.pop()));
-                return self.side.gathered.is_empty();
-            }
-            let Some(raw) = queue.pop() else { return true };
-            match store.tenant_of(raw) {
-                Tenant::Own if store.take_white_any(raw) => {}
-                // Another edge led here before.
-                Tenant::Own => continue,
-                Tenant::None => {
-                    // An empty slot is not handed out again as long as this edge is there.
-                    store.take_white_any(raw);
-                    continue;
-                }
-                Tenant::Other => {
-                    self.side.tenants.push(raw);
-                    continue;
-                }
-            }
-            self.traced += 1;
-            let slice = meter.slice();
-            self.side.slice = slice;
-            let mut tracer = Tracer::new(EdgeStack::default(), store, &mut self.side);
-            tracer.current = raw;
-            (ops[store.pool_of(raw.granule()) as usize].trace)(store, raw, &mut tracer);
-            tracer.release(raw);
-            let granted = mem::take(&mut self.side.granted);
-            meter.grant(granted);
-            meter.spend(1 + (slice - self.side.slice) + granted);
-        }
-    }
-
-    /// An object with a large table took so long for so many of its entries. Where most of that was not for the table, a
-    /// larger slice of it is traced the next time, so that the object is not traced too often.
-    fn widen(&mut self, entries: usize, time: Duration) {
-        const ENTRY: Duration = Duration::from_nanos(200);
-        const MOST: usize = 15;
-        if entries > 0 && time > ENTRY * u32::try_from(entries).unwrap_or(u32::MAX) {
-            self.widening = (2 * self.widening + 1).min(MOST);
-        } else {
-            // Perhaps the system had taken the processor away.
-            self.widening /= 2;
-        }
-    }
-
-    fn fullest_queue(&mut self) -> Option<u16> {
-        let queues = &self.queues;
-        self.active.retain(|pool| queues[*pool as usize].len() > 0);
-        self.active.iter().copied().max_by_key(|pool| queues[*pool as usize].len())
-    }
-
-    /// Puts a handle into the queue of its type.
-    fn enqueue(&mut self, store: &Store, raw: RawHandle) -> u16 {
-        let pool = store.pool_of(raw.granule());
-        let own = &mut self.queues[pool as usize];
-        store.look().prefetch_far(raw.granule(), own.lines);
-        let queue = own.queue();
-        queue.push(raw);
-        if queue.len() == 1 {
-            self.active.push(pool);
-        }
-        pool
-    }
-
-    /// Goes on pruning the weak collections of the next live object that asked for it; `None` when all are pruned.
-    pub(crate) fn prune(
-        &mut self,
-        ops: &[TraceOps],
-        store: &mut Store,
-        discarded: &RefCell<Discarded>,
-        destroyed: &[Destroyed],
-        slice: usize,
-    ) -> Option<Pruned> {
-        let Side { weak_owners, building, era, .. } = &mut self.side;
-        let Some(raw) = weak_owners.get(self.pruned_owners).copied() else {
-            weak_owners.clear();
-            self.pruned_owners = 0;
-            self.scratch = SyncWrapper::new(Bump::new());
-            return None;
-        };
-        // Before user code runs, which may panic.
-        self.pruned_owners += 1;
-        store.set_weak_owner(raw, false);
-        let pool = store.pool_of(raw.granule());
-        let scratch = self.scratch.get_mut();
-        scratch.reset();
-        let pruning = Pruning { era: *era, building, discarded, scratch, destroyed, slice };
-        let pruned = (ops[pool as usize].prune)(store, raw, pruning);
-        if !pruned.is_done {
-            store.set_weak_owner(raw, true);
-            self.pruned_owners -= 1;
-        }
-        Some(pruned)
-    }
-}
-
-/// Traces the objects in the queue of `T`, and whatever of that type they lead to, until the queue is empty or
-/// another type's is full.
-fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
-    let Marker { edges, queues, active, side, traced, quota, .. } = marker;
-    let lines = const { lines_of::<T>() };
-    let mut queue = queues[pool as usize].queue.take().expect("a queue that is not in hand");
-    let mut tracer = Tracer::new(mem::take(edges), store, side);
-    let look = store.look();
-    let (mut taken, quota) = (0, *quota);
-    'objects: while taken < quota {
-        while queue.len() < QUEUE_DEPTH {
-            let Some(raw) = tracer.edges.pop() else { break };
-            if look.is_page_of::<T>(raw.granule()) {
-                look.prefetch_far(raw.granule(), lines);
-                queue.push(raw);
-                continue;
-            }
-            let target_pool = store.pool_of(raw.granule());
-            let other = &mut queues[target_pool as usize];
-            look.prefetch_far(raw.granule(), other.lines);
-            let other = other.queue();
-            other.push(raw);
-            if other.len() == 1 {
-                active.push(target_pool);
-            }
-            if other.is_full() {
-                break 'objects;
-            }
-        }
-        let Some(raw) = queue.pop() else { break };
-        look.prefetch_near(queue.near().granule());
-        let Some((object, is_awaited)) = look.get_to_trace::<T>(raw) else {
-            // An empty slot is not handed out again as long as this edge is there.
-            let tenant = look.generation::<T>(raw.granule()).filter(|generation| generation.is_occupied());
-            if let Some(generation) = tenant {
-                tracer.side.tenants.push(RawHandle::new(raw.granule(), generation));
-            }
-            continue;
-        };
-        taken += 1;
-        if T::OWNS {
-            tracer.side.owned = tracer.side.owned.saturating_add(object.owned_bytes());
-        }
-        if T::NEEDS_TRACE {
-            tracer.current = raw;
-            object.trace(&mut tracer);
-        }
-        if is_awaited {
-            tracer = release(tracer, raw);
-        }
-    }
-    *edges = tracer.edges;
-    *traced += taken;
-    queues[pool as usize].queue = Some(queue);
 }
 
 /// What an object owns.
@@ -687,26 +447,4 @@ fn trace<T: Trace>(store: &Store, raw: RawHandle, tracer: &mut Tracer<'_>) {
         }
         object.trace(tracer);
     }
-}
-
-/// Lets go what waits for this object. Takes the tracer by value, so that the loop that calls it never gives
-/// its address away and keeps it in registers.
-#[cold]
-#[inline(never)]
-fn release<'a>(mut tracer: Tracer<'a>, raw: RawHandle) -> Tracer<'a> {
-    tracer.release(raw);
-    tracer
-}
-
-/// Prunes one object.
-fn prune<T: Trace>(store: &mut Store, raw: RawHandle, pruning: Pruning<'_>) -> Pruned {
-    let Pruning { era, building, discarded, scratch, destroyed, slice } = pruning;
-    let pruned = store.with_headers::<T, Pruned>(raw, |object, headers| {
-        let live = Liveness::new(headers, During::Collection(era), building, discarded, scratch)
-            .in_slices(slice, destroyed);
-        object.prune(&live);
-        Pruned { removed: live.pruned(), looked_at: slice - live.slice(), is_done: !live.is_unfinished() }
-    });
-    // The program destroyed it.
-    pruned.unwrap_or(Pruned { removed: 0, looked_at: 0, is_done: true })
 }

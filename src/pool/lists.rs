@@ -4,7 +4,9 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::ops::Index;
 
+use crate::config::Limit;
 use crate::pool::PoolPage;
+use crate::store::reserve;
 
 /// The lists of pages with some free slots. Wholly free ones are on a list that no page needs to know of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,6 +116,12 @@ impl Pages {
 
     pub(super) fn is_ascending(&self) -> bool {
         self.ascending.is_empty()
+    }
+
+    /// Makes room for one more page.
+    pub(super) fn reserve(&mut self) -> Result<(), Limit> {
+        reserve(&mut self.by_position, 1)?;
+        if self.ascending.is_empty() { Ok(()) } else { reserve(&mut self.ascending, 1) }
     }
 
     /// Adds a page and gives its position. O(1), or O(pages) for one between others.

@@ -1,6 +1,7 @@
 //! Pages: opening them for a type, closing them, giving their memory back, counting their slots.
 
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 use core::mem::needs_drop;
 
 use crate::bitmap::{Bits, Class, read_word, write_word};
@@ -38,6 +39,11 @@ impl PagePast {
     pub(super) fn is_told_by_bits(self) -> bool {
         self.of_objects != Past::Recycled && !self.is_claimed
     }
+}
+
+/// Room for so many more pages in a list, or the refusal that goes to whoever asked for an object.
+pub(crate) fn reserve<T>(list: &mut Vec<T>, more: u32) -> Result<(), Limit> {
+    list.try_reserve(more as usize).map_err(|_| Limit::Memory((list.len() + more as usize) * size_of::<T>()))
 }
 
 /// Pages without memory that any type may have.
@@ -103,6 +109,8 @@ impl Store {
         let () = Geometry::<T>::FITS;
         let run = Geometry::<T>::RUN_PAGES;
         let class = Class::of::<T>();
+        reserve(&mut self.pages, run)?;
+        reserve(&mut self.pasts, run)?;
         let (page, first) = match self.given_up.run(run) {
             // Above every generation that any of them gave.
             Some(page) => {

@@ -1,5 +1,4 @@
-//! A slot: one header of 8 bytes and room for one value. THE unsafe file: every value is written, read and dropped
-//! here.
+//! A slot: one header of 8 bytes and room for one value. Every value is written, read and dropped in this file.
 //!
 //! What a slot holds is said by its header alone, which is always initialised, since fresh pages read as zero:
 //!
@@ -14,7 +13,6 @@
 //! The header changes by *transitions* only, the methods of [`SlotMut`]. Each checks the state that it starts from, and
 //! refuses any other. So whoever calls them, in whatever order: a value is never read where none is, never written over,
 //! never dropped twice. A `SlotMut` is the only access to its slot, so no transition happens behind a reference to a value.
-//!
 //! Notes in the flags, which say nothing about the value, may change through a shared [`Slot`]: they are atomics.
 #![expect(unsafe_code, reason = "reads and writes values through their addresses; see the argument above")]
 

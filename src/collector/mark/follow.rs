@@ -1,0 +1,219 @@
+//! Following edges: the inner loops of marking.
+
+use core::mem;
+use core::time::Duration;
+
+use super::{Marker, TraceOps};
+use crate::collector::meter::Meter;
+use crate::collector::prefetch_queue::{PrefetchQueue, QUEUE_DEPTH};
+use crate::geometry::Geometry;
+use crate::handle::RawHandle;
+use crate::store::{Store, Tenant};
+use crate::trace::{EdgeStack, Trace, Tracer};
+
+/// A queue, and how many lines to ask for when an object of its type enters it.
+pub(super) struct TypeQueue {
+    /// `None` before it is first needed, and while `drain` has it in hand.
+    queue: Option<PrefetchQueue>,
+    lines: u32,
+}
+
+impl TypeQueue {
+    pub(super) fn of<T: Trace>() -> Self {
+        Self { queue: None, lines: lines_of::<T>() }
+    }
+
+    #[inline(always)]
+    pub(super) fn queue(&mut self) -> &mut PrefetchQueue {
+        self.queue.get_or_insert_with(PrefetchQueue::new)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.queue.as_ref().map_or(0, PrefetchQueue::len)
+    }
+}
+
+/// Lines that the slots of `T` span, at most: what has its edges further back is long enough for the
+/// processor to notice by itself.
+const fn lines_of<T: Trace>() -> u32 {
+    const MOST: usize = 4;
+    if !T::NEEDS_TRACE {
+        return 1;
+    }
+    let bytes = Geometry::<T>::SLOT_BYTES;
+    let lines = if bytes.is_power_of_two() {
+        bytes.div_ceil(64)
+    } else {
+        bytes.div_ceil(64) + (bytes % 64 > 8) as usize
+    };
+    if lines < MOST { lines as u32 } else { MOST as u32 }
+}
+
+impl Marker {
+    /// Follows the edges found; `false` when the budget is spent before all are, or a stale edge met a tenant.
+    pub(super) fn follow(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) -> bool {
+        while self.side.tenants.is_empty() {
+            let pool = match self.fullest_queue() {
+                Some(_) if meter.is_spent() => return false,
+                Some(pool) => pool,
+                None => match self.edges.pop() {
+                    Some(raw) => self.enqueue(store, raw),
+                    None if self.edges.unspill(&mut self.side.spill) => continue,
+                    None => return true,
+                },
+            };
+            let before = self.traced;
+            self.quota = meter.quota();
+            let slice = meter.slice().saturating_mul(1 + self.widening);
+            self.side.slice = slice;
+            let resumed = mem::take(&mut self.resumes).then(|| meter.clock().now());
+            (ops[pool as usize].drain)(self, store, pool);
+            if let Some(start) = resumed {
+                self.widen(slice - self.side.slice, meter.clock().now().saturating_sub(start));
+            }
+            let granted = mem::take(&mut self.side.granted);
+            meter.grant(granted);
+            meter.spend(self.traced - before + (slice - self.side.slice) + granted);
+        }
+        false
+    }
+
+    /// Follows all edges gathered, one object at a time; `false` when the budget is spent before all are.
+    pub(super) fn follow_exactly(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) -> bool {
+        let mut queue = PrefetchQueue::new();
+        let look = store.look();
+        loop {
+            while queue.len() < QUEUE_DEPTH {
+                let Some(raw) = self.side.gathered.pop() else { break };
+                look.prefetch_far(raw.granule(), 1);
+                queue.push(raw);
+            }
+            if meter.is_spent() {
+                self.side.gathered.extend(core::iter::from_fn(|| queue.pop()));
+                return self.side.gathered.is_empty();
+            }
+            let Some(raw) = queue.pop() else { return true };
+            match store.tenant_of(raw) {
+                Tenant::Own if store.take_white_any(raw) => {}
+                // Another edge led here before.
+                Tenant::Own => continue,
+                Tenant::None => {
+                    // An empty slot is not handed out again as long as this edge is there.
+                    store.take_white_any(raw);
+                    continue;
+                }
+                Tenant::Other => {
+                    self.side.tenants.push(raw);
+                    continue;
+                }
+            }
+            self.traced += 1;
+            let slice = meter.slice();
+            self.side.slice = slice;
+            let mut tracer = Tracer::new(EdgeStack::default(), store, &mut self.side);
+            tracer.current = raw;
+            (ops[store.pool_of(raw.granule()) as usize].trace)(store, raw, &mut tracer);
+            tracer.release(raw);
+            let granted = mem::take(&mut self.side.granted);
+            meter.grant(granted);
+            meter.spend(1 + (slice - self.side.slice) + granted);
+        }
+    }
+
+    /// An object with a large table took so long for so many of its entries. Where most of that was not for the table, a
+    /// larger slice of it is traced the next time, so that the object is not traced too often.
+    fn widen(&mut self, entries: usize, time: Duration) {
+        const ENTRY: Duration = Duration::from_nanos(200);
+        const MOST: usize = 15;
+        if entries > 0 && time > ENTRY * u32::try_from(entries).unwrap_or(u32::MAX) {
+            self.widening = (2 * self.widening + 1).min(MOST);
+        } else {
+            // Perhaps the system had taken the processor away.
+            self.widening /= 2;
+        }
+    }
+
+    fn fullest_queue(&mut self) -> Option<u16> {
+        let queues = &self.queues;
+        self.active.retain(|pool| queues[*pool as usize].len() > 0);
+        self.active.iter().copied().max_by_key(|pool| queues[*pool as usize].len())
+    }
+
+    /// Puts a handle into the queue of its type.
+    pub(super) fn enqueue(&mut self, store: &Store, raw: RawHandle) -> u16 {
+        let pool = store.pool_of(raw.granule());
+        let own = &mut self.queues[pool as usize];
+        store.look().prefetch_far(raw.granule(), own.lines);
+        let queue = own.queue();
+        queue.push(raw);
+        if queue.len() == 1 {
+            self.active.push(pool);
+        }
+        pool
+    }
+}
+
+/// Traces the objects in the queue of `T`, and whatever of that type they lead to, until the queue is empty or
+/// another type's is full.
+pub(super) fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
+    let Marker { edges, queues, active, side, traced, quota, .. } = marker;
+    let lines = const { lines_of::<T>() };
+    let mut queue = queues[pool as usize].queue.take().expect("a queue that is not in hand");
+    let mut tracer = Tracer::new(mem::take(edges), store, side);
+    let look = store.look();
+    let (mut taken, quota) = (0, *quota);
+    'objects: while taken < quota {
+        while queue.len() < QUEUE_DEPTH {
+            let Some(raw) = tracer.edges.pop() else { break };
+            if look.is_page_of::<T>(raw.granule()) {
+                look.prefetch_far(raw.granule(), lines);
+                queue.push(raw);
+                continue;
+            }
+            let target_pool = store.pool_of(raw.granule());
+            let other = &mut queues[target_pool as usize];
+            look.prefetch_far(raw.granule(), other.lines);
+            let other = other.queue();
+            other.push(raw);
+            if other.len() == 1 {
+                active.push(target_pool);
+            }
+            if other.is_full() {
+                break 'objects;
+            }
+        }
+        let Some(raw) = queue.pop() else { break };
+        look.prefetch_near(queue.near().granule());
+        let Some((object, is_awaited)) = look.get_to_trace::<T>(raw) else {
+            // An empty slot is not handed out again as long as this edge is there.
+            let tenant = look.generation::<T>(raw.granule()).filter(|generation| generation.is_occupied());
+            if let Some(generation) = tenant {
+                tracer.side.tenants.push(RawHandle::new(raw.granule(), generation));
+            }
+            continue;
+        };
+        taken += 1;
+        if T::OWNS {
+            tracer.side.owned = tracer.side.owned.saturating_add(object.owned_bytes());
+        }
+        if T::NEEDS_TRACE {
+            tracer.current = raw;
+            object.trace(&mut tracer);
+        }
+        if is_awaited {
+            tracer = release(tracer, raw);
+        }
+    }
+    *edges = tracer.edges;
+    *traced += taken;
+    queues[pool as usize].queue = Some(queue);
+}
+
+/// Lets go what waits for this object. Takes the tracer by value, so that the loop that calls it never gives
+/// its address away and keeps it in registers.
+#[cold]
+#[inline(never)]
+fn release<'a>(mut tracer: Tracer<'a>, raw: RawHandle) -> Tracer<'a> {
+    tracer.release(raw);
+    tracer
+}

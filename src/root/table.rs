@@ -1,0 +1,337 @@
+//! The table of roots: entries, each an object's handle and a count, shared between the heap and its `Root`s.
+//!
+//! Cloning a `Root` adds one to a count, dropping it takes one off, on any thread; neither takes a lock, so a collection
+//! that reads the table never waits and makes nobody wait. The last drop puts the entry on a free list; making a root
+//! takes it from there.
+//!
+//! Invariant: an entry with a count above zero belongs to that many `Root`s and its handle does not change; an
+//! entry with count zero is on the free list, or on its way there.
+
+use super::{RootNote, RootNotes};
+use crate::bitmap::ones;
+use crate::handle::RawHandle;
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, HeapNumber, Ordering, Queue, fence};
+
+/// The end of a list.
+const NONE: u32 = u32::MAX;
+
+/// Not on the list at all.
+const UNLISTED: u32 = u32::MAX - 1;
+
+/// In place of the next free entry, while the entry is in use: there is a note of it.
+const NOTED: u32 = u32::MAX - 2;
+
+/// More `Root`s of one entry than this are not possible in memory; half of the range is left as a margin for
+/// threads that count at the same time.
+const MAX_COUNT: u32 = u32::MAX / 2;
+
+/// The entries of a heap's root set. It stays with its heap wherever that is moved, so it is also what tells one heap from
+/// another.
+pub(crate) struct RootTable {
+    /// From one on, never used twice in a process.
+    heap: u64,
+    entries: boxcar::Vec<RootEntry>,
+    /// A bit for each entry that is in use, so that looking at all roots costs what there are, not what there ever were.
+    used: boxcar::Vec<Word>,
+    /// How often the last `Root` of an object went.
+    dropped: AtomicU32,
+    /// The first free entry, or `NONE`.
+    free: AtomicU32,
+    /// Whether somebody is taking an entry off the free list. Only one at a time may, or an entry could be
+    /// taken, used, and put back between another's two looks at the list (the ABA problem).
+    taking: AtomicBool,
+    /// The first entry of the list of fresh ones, or `NONE`: those that were put to use since a collection last
+    /// asked. Many may push at once; it is emptied by whoever has the heap to itself.
+    fresh: AtomicU32,
+    /// Entries on it.
+    fresh_len: AtomicU32,
+    /// Slots that were reserved in the heap by somebody who has another heap in hand now.
+    abandoned: Queue<RawHandle>,
+    /// Names and origins.
+    notes: RootNotes,
+}
+
+/// Which of 64 neighbouring entries are in use, of those that chose this word.
+struct Word {
+    /// The first of the entries.
+    first: u32,
+    bits: AtomicU64,
+}
+
+struct RootEntry {
+    /// The word of `used` that has its bit. Written by whoever makes the entry, before anybody else knows of it.
+    word: AtomicU32,
+    handle: AtomicU64,
+    count: AtomicU32,
+    /// The next entry of the free list, while this one is on it; else whether there is a note.
+    next: AtomicU32,
+    /// The next entry of the fresh list, `NONE` at its end; `UNLISTED` while this one is not on it.
+    next_fresh: AtomicU32,
+}
+
+impl RootTable {
+    pub(crate) fn new(remembers_origins: bool) -> Self {
+        Self {
+            heap: next_heap(),
+            entries: boxcar::Vec::new(),
+            used: boxcar::Vec::new(),
+            dropped: AtomicU32::new(0),
+            free: AtomicU32::new(NONE),
+            taking: AtomicBool::new(false),
+            fresh: AtomicU32::new(NONE),
+            fresh_len: AtomicU32::new(0),
+            abandoned: Queue::new(),
+            notes: RootNotes::new(remembers_origins),
+        }
+    }
+
+    /// Changes the note of an entry that has a `Root`.
+    pub(super) fn note(&self, index: u32, change: impl FnOnce(&mut RootNote)) {
+        self.notes.change(index, change);
+        // Relaxed: whoever drops the last `Root` comes after the caller, which has one.
+        self.entries[index as usize].next.store(NOTED, Ordering::Relaxed);
+    }
+
+    /// The entries that have a `Root`: their handles, notes, and how many `Root`s. Not while roots are made.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn each(&self, mut visit: impl FnMut(RawHandle, RootNote, u32)) {
+        for (index, entry) in self.entries.iter() {
+            if let Some(raw) = self.rooted(entry) {
+                // Relaxed, both: numbers for people.
+                let is_noted = entry.next.load(Ordering::Relaxed) == NOTED;
+                let note = if is_noted { self.notes.get(index as u32) } else { RootNote::default() };
+                visit(raw, note, entry.count.load(Ordering::Relaxed));
+            }
+        }
+    }
+
+    /// This slot will not be filled by whoever reserved it.
+    pub(crate) fn note_abandoned(&self, reserved: RawHandle) {
+        self.abandoned.push(reserved);
+    }
+
+    pub(crate) fn abandoned_len(&self) -> usize {
+        self.abandoned.len()
+    }
+
+    pub(crate) fn next_abandoned(&self) -> Option<RawHandle> {
+        self.abandoned.pop()
+    }
+
+    /// The number of the heap.
+    #[inline(always)]
+    pub(crate) fn heap_number(&self) -> u64 {
+        self.heap
+    }
+
+    /// An entry for this object with a count of one.
+    pub(crate) fn insert(&self, handle: RawHandle) -> u32 {
+        let Some(index) = self.take_free() else {
+            let index = self.entries.push(RootEntry {
+                handle: AtomicU64::new(handle.to_bits()),
+                count: AtomicU32::new(1),
+                next: AtomicU32::new(NONE),
+                next_fresh: AtomicU32::new(UNLISTED),
+                word: AtomicU32::new(NONE),
+            });
+            let index =
+                u32::try_from(index).ok().filter(|i| *i < NOTED).expect("slotgc: more than 2^32 roots");
+            // Relaxed: nobody else knows of the entry so far.
+            self.entries[index as usize].word.store(self.word_for(index), Ordering::Relaxed);
+            self.set_used(index, true);
+            self.list_fresh(index);
+            return index;
+        };
+        let entry = &self.entries[index as usize];
+        // Relaxed, both: a `Root` of the entry reaches another thread only by means that order what came before,
+        // and a collection, which reads the handle, has `&mut Heap` where this has `&Heap`.
+        entry.handle.store(handle.to_bits(), Ordering::Relaxed);
+        entry.count.store(1, Ordering::Relaxed);
+        self.set_used(index, true);
+        // Relaxed: as above. No note of it so far.
+        entry.next.store(NONE, Ordering::Relaxed);
+        self.list_fresh(index);
+        index
+    }
+
+    /// A word for the bit of a new entry: one of the latest, or a new one. Another thread may have reserved a word for the
+    /// same entries and not filled it yet; nobody waits for that, so some entries may have two words between them. Each has
+    /// its bit in one.
+    fn word_for(&self, index: u32) -> u32 {
+        const LATEST: usize = 2;
+        let (first, count) = (index / 64 * 64, self.used.count());
+        let mut latest = (count.saturating_sub(LATEST)..count).rev();
+        let word = latest.find(|word| self.used.get(*word).is_some_and(|word| word.first == first));
+        let word = word.unwrap_or_else(|| self.used.push(Word { first, bits: AtomicU64::new(0) }));
+        u32::try_from(word).expect("there are no more words than entries")
+    }
+
+    fn set_used(&self, index: u32, used: bool) {
+        // Relaxed: written before the entry was first used, and not since.
+        let word = self.entries[index as usize].word.load(Ordering::Relaxed);
+        let (word, bit) = (&self.used[word as usize].bits, 1 << (index % 64));
+        // Relaxed: a bit goes before its entry is on the free list, and comes after that is taken off it, in an order that
+        // the list gives. A collection has `&mut Heap` where whoever sets a bit has `&Heap`; one that is just being cleared
+        // may be seen either way, like the count.
+        if used {
+            word.fetch_or(bit, Ordering::Relaxed);
+        } else {
+            word.fetch_and(!bit, Ordering::Relaxed);
+        }
+    }
+
+    /// How often the last `Root` of an object went: wraps around.
+    pub(crate) fn dropped(&self) -> u32 {
+        // Relaxed: a number to plan with.
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Puts an entry that was put to use on the fresh list, if it is not there from its last use.
+    fn list_fresh(&self, index: u32) {
+        let entry = &self.entries[index as usize];
+        // Relaxed, all of it: an entry in use is its user's alone until it is listed, the list is emptied with `&mut
+        // Heap` where this has `&Heap`, and that orders everything.
+        if entry.next_fresh.load(Ordering::Relaxed) != UNLISTED {
+            return;
+        }
+        self.fresh_len.fetch_add(1, Ordering::Relaxed);
+        let mut head = self.fresh.load(Ordering::Relaxed);
+        loop {
+            entry.next_fresh.store(head, Ordering::Relaxed);
+            match self.fresh.compare_exchange_weak(head, index, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// Takes an entry off the fresh list and gives its handle, the null handle if it has no `Root` any more. Not
+    /// while roots are made.
+    pub(crate) fn next_fresh(&self) -> Option<RawHandle> {
+        // Relaxed, all of it: see `list_fresh`.
+        let index = self.fresh.load(Ordering::Relaxed);
+        let entry = self.entries.get(index as usize)?;
+        self.fresh.store(entry.next_fresh.load(Ordering::Relaxed), Ordering::Relaxed);
+        entry.next_fresh.store(UNLISTED, Ordering::Relaxed);
+        self.fresh_len.fetch_sub(1, Ordering::Relaxed);
+        Some(self.rooted(entry).unwrap_or(RawHandle::NULL))
+    }
+
+    /// Entries on the fresh list.
+    pub(crate) fn fresh_len(&self) -> usize {
+        // Relaxed: see `list_fresh`.
+        self.fresh_len.load(Ordering::Relaxed) as usize
+    }
+
+    fn rooted(&self, entry: &RootEntry) -> Option<RawHandle> {
+        // Relaxed, both: no root is made meanwhile, see `insert`; a count that is just dropping to zero may be
+        // seen either way.
+        let is_rooted = entry.count.load(Ordering::Relaxed) != 0;
+        is_rooted.then(|| RawHandle::from_bits(entry.handle.load(Ordering::Relaxed)))
+    }
+
+    /// One more `Root` of an entry that has one.
+    pub(crate) fn retain(&self, index: u32) {
+        let count = &self.entries[index as usize].count;
+        // Relaxed: the caller has a `Root` of this entry, so the count is above zero before and after, and
+        // nothing else is published.
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        if before > MAX_COUNT {
+            // Relaxed: undoes the line above.
+            count.fetch_sub(1, Ordering::Relaxed);
+            panic!("slotgc: more than {MAX_COUNT} clones of one Root");
+        }
+    }
+
+    /// One `Root` of an entry less.
+    pub(crate) fn release(&self, index: u32) {
+        let entry = &self.entries[index as usize];
+        // Release: what this thread did with the entry comes before its next use.
+        if entry.count.fetch_sub(1, Ordering::Release) != 1 {
+            return;
+        }
+        // Acquire: and so does what all the other owners did, whose releases the subtraction above read.
+        fence(Ordering::Acquire);
+        self.set_used(index, false);
+        // Relaxed: a number to plan with.
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        // Relaxed: written by an owner, see the fence.
+        if entry.next.load(Ordering::Relaxed) == NOTED {
+            self.notes.forget(index);
+        }
+        // Relaxed: a first guess, corrected by the exchange.
+        let mut head = self.free.load(Ordering::Relaxed);
+        loop {
+            // Relaxed: published by the exchange.
+            entry.next.store(head, Ordering::Relaxed);
+            // Release: whoever takes the entry off sees its `next` and all former uses of it. Relaxed on
+            // failure: only the number is used.
+            match self.free.compare_exchange_weak(head, index, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// An entry off the free list, unless it is empty or somebody else is taking one just now.
+    fn take_free(&self) -> Option<u32> {
+        // Relaxed: only a hint, to leave the flag alone when there is nothing to take.
+        if self.free.load(Ordering::Relaxed) == NONE {
+            return None;
+        }
+        // Acquire: the list as the previous taker left it, whose store below released the flag.
+        if self.taking.swap(true, Ordering::Acquire) {
+            return None;
+        }
+        // Acquire: the entry's `next` as its last owner's exchange published it.
+        let mut head = self.free.load(Ordering::Acquire);
+        let taken = loop {
+            let Some(entry) = self.entries.get(head as usize) else {
+                break None;
+            };
+            // Relaxed: read after the Acquire above. It cannot change: only a taker could take the entry off
+            // and so let it be put back, and this is the only taker.
+            let next = entry.next.load(Ordering::Relaxed);
+            // Acquire on success: the former uses of the entry come before its next one. Acquire on failure:
+            // as for the first load.
+            match self.free.compare_exchange_weak(head, next, Ordering::Acquire, Ordering::Acquire) {
+                Ok(_) => break Some(head),
+                Err(now) => head = now,
+            }
+        };
+        // Release: pairs with the swap of the next taker.
+        self.taking.store(false, Ordering::Release);
+        taken
+    }
+
+    /// Words of the bits of entries in use.
+    pub(crate) fn words_len(&self) -> usize {
+        self.used.count()
+    }
+
+    /// The handles of the entries of a word that have a `Root`, in order. May run while other threads clone and
+    /// drop `Root`s, not while they make new ones.
+    pub(crate) fn in_word(&self, word: usize) -> impl Iterator<Item = RawHandle> {
+        // Relaxed: see `set_used`.
+        let word = self.used.get(word);
+        let used = word.map_or(0, |word| word.bits.load(Ordering::Relaxed));
+        let first = word.map_or(0, |word| word.first);
+        ones(used).filter_map(move |bit| self.rooted(self.entries.get((first + bit) as usize)?))
+    }
+
+    /// Whether a root's note says where in the program it was made.
+    pub(super) fn remembers_origins(&self) -> bool {
+        self.notes.remembers_origins()
+    }
+
+    /// A table for the same heap, for when there is no `Root` of this one.
+    pub(crate) fn renewed(&self) -> Self {
+        Self { heap: self.heap, ..Self::new(self.remembers_origins()) }
+    }
+}
+
+fn next_heap() -> u64 {
+    static LAST: HeapNumber = HeapNumber::new(0);
+    // Relaxed: only the number is used.
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
