@@ -32,6 +32,9 @@ const UNLISTED: u32 = u32::MAX - 1;
 /// In place of the next free entry, while the entry is in use: there is a note of it.
 const NOTED: u32 = u32::MAX - 2;
 
+// None of the three is taken for another, or for an entry.
+const _: () = assert!(UNLISTED != NONE && NOTED != NONE && NOTED != UNLISTED && NOTED > MAX_COUNT);
+
 /// More `Root`s of one entry than this are not possible in memory; half of the range is left as a margin for
 /// threads that count at the same time.
 const MAX_COUNT: u32 = u32::MAX / 2;
