@@ -348,6 +348,11 @@ impl<T> AllocError<T> {
         self.value
     }
 
+    /// The same refusal, of something else.
+    pub(crate) fn without_value(self) -> AllocError<()> {
+        AllocError { value: (), limit: self.limit }
+    }
+
     /// The text of the refusal without the value.
     pub(crate) fn refusal(&self) -> Refusal {
         Refusal { type_name: core::any::type_name::<T>(), limit: self.limit }

@@ -8,10 +8,13 @@ mod collect;
 mod death;
 mod load;
 mod finalizer;
+mod graph;
 #[cfg(feature = "inspect")]
 mod inspect;
 mod others;
 mod pacer;
+#[cfg(feature = "serde")]
+mod saved;
 mod step;
 mod telemetry;
 mod types;
@@ -33,9 +36,12 @@ use crate::type_names::short_names;
 use death::Batch;
 pub use death::ShutdownError;
 pub use finalizer::Finalizer;
+pub use graph::CloneTypes;
 use load::Load;
 pub use others::Others;
 use pacer::Pacer;
+#[cfg(feature = "serde")]
+pub use saved::LoadTypes;
 use telemetry::Telemetry;
 use types::Types;
 
@@ -155,7 +161,7 @@ impl Heap {
     pub fn with_config(config: HeapConfig) -> Self {
         let roots = Arc::new(RootTable::new(config.remembers_root_origins()));
         Self {
-            store: Store::new(roots.heap_number()),
+            store: Store::new(roots.heap_number(), config.bytes_limit()),
             pools: Vec::new(),
             types: Types::default(),
             inspect_ops: Vec::new(),
@@ -350,15 +356,22 @@ impl Heap {
     pub fn shrink_to_fit(&mut self) {
         // They would be lost with the table of roots.
         self.take_back_abandoned();
-        for pool in &mut self.pools {
-            pool.shrink(&mut self.store);
-        }
+        let in_cycle = self.release_empty_pages();
         self.store.shrink_lists();
         self.deaths.shrink();
         // An entry stays where it is while it has a `Root`.
-        if self.collector.phase() == Phase::Idle && Arc::strong_count(&self.roots) == 1 {
+        if !in_cycle && Arc::strong_count(&self.roots) == 1 {
             self.roots = Arc::new(self.roots.renewed());
         }
+    }
+
+    /// Gives the memory of empty pages back; in the midst of a cycle, which is what it returns, they stay their types'.
+    fn release_empty_pages(&mut self) -> bool {
+        let in_cycle = self.collector.phase() != Phase::Idle;
+        for pool in &mut self.pools {
+            pool.shrink(&mut self.store, in_cycle);
+        }
+        in_cycle
     }
 
     /// Each `Root` has a share of the table, and so has whoever is making a cyclic object: not if it was given up with

@@ -25,6 +25,7 @@ mod trace;
 mod weak;
 mod death;
 mod pool;
+mod graph;
 mod collector;
 #[cfg(feature = "inspect")]
 pub mod inspect;
@@ -40,9 +41,14 @@ pub mod __derive {
 
 pub use config::{AllocError, Budget, Dead, HeapConfig};
 pub use death::{DeathQueue, Graveyard, Watch, WatchGuard};
+pub use graph::{GraphError, Relinked, Schema, TypeList};
+#[cfg(feature = "serde")]
+pub use graph::{LoadError, Save, SaveTypes};
 pub use handle::{AnyGc, Gc, Weak};
 pub use hash::{GcMap, GcSet, HandleHasher};
-pub use heap::{Finalizer, Heap, Others, ShutdownError};
+#[cfg(feature = "serde")]
+pub use heap::LoadTypes;
+pub use heap::{CloneTypes, Finalizer, Heap, Others, ShutdownError};
 #[cfg(feature = "inspect")]
 pub use inspect::named_roots;
 pub use root::Root;

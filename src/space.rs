@@ -1,7 +1,8 @@
 //! The address space of a heap: pages of 64 KiB, found from a granule by arithmetic.
 //!
-//! Two backends with one interface: one reserved address range (Unix, 64 bits), and a table of separately
-//! allocated pages (everywhere else: `no_std`, WebAssembly, Miri, or on request with `--cfg slotgc_table`).
+//! Two backends with one interface: one reserved address range (Unix and Windows, 64 bits), and a table of
+//! separately allocated pages (everywhere else: `no_std`, WebAssembly, Miri, or on request with
+//! `--cfg slotgc_table`). What the former asks of the system is in a file for each family of systems.
 //!
 //! Invariant, which `page.rs` builds on: between `open` or `reopen` of a run of pages and its `release`,
 //! `slot_ptr` of a granule in the run points to that granule's memory, which stays in place, belongs to nobody
@@ -9,11 +10,39 @@
 //! `NONE` only between these calls, so a tag seen is leave to access. The last page that a granule can name is
 //! never opened, so that the null handle lies outside of every page.
 
-#[cfg(all(feature = "std", unix, target_pointer_width = "64", not(any(miri, loom, slotgc_table))))]
+#[cfg(all(
+    feature = "std",
+    any(unix, windows),
+    target_pointer_width = "64",
+    not(any(miri, loom, slotgc_table))
+))]
 #[path = "space/reserved.rs"]
 mod backend;
 
-#[cfg(not(all(feature = "std", unix, target_pointer_width = "64", not(any(miri, loom, slotgc_table)))))]
+#[cfg(all(
+    feature = "std",
+    any(unix, windows),
+    target_pointer_width = "64",
+    not(any(miri, loom, slotgc_table))
+))]
+#[cfg_attr(unix, path = "space/system_unix.rs")]
+#[cfg_attr(windows, path = "space/system_windows.rs")]
+mod system;
+
+#[cfg(all(
+    feature = "std",
+    any(unix, windows),
+    target_pointer_width = "64",
+    not(any(miri, loom, slotgc_table))
+))]
+mod share;
+
+#[cfg(not(all(
+    feature = "std",
+    any(unix, windows),
+    target_pointer_width = "64",
+    not(any(miri, loom, slotgc_table))
+)))]
 #[path = "space/table.rs"]
 mod backend;
 
@@ -85,7 +114,7 @@ mod tests {
 
     #[test]
     fn pages_are_zero_apart_and_stay_in_place() {
-        let mut space = Space::new();
+        let mut space = Space::new(usize::MAX);
         let first = space.open(1, Class(1)).unwrap();
         let start = start_of(&space, first);
         assert_eq!(fill(&mut space, first, 1), 0);
@@ -100,7 +129,7 @@ mod tests {
 
     #[test]
     fn bits_of_neighbouring_pages_classes_and_bitmaps_do_not_touch() {
-        let mut space = Space::new();
+        let mut space = Space::new(usize::MAX);
         let classes = [Class(1), Class(3), Class(1), Class(7), Class(3)];
         let pages = classes.map(|class| (space.open(1, class).unwrap(), class));
         let words = |bits, page: (u32, Class)| {
@@ -121,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_run_is_contiguous() {
-        let mut space = Space::new();
+        let mut space = Space::new(usize::MAX);
         let page = space.open(3, Class(7)).unwrap();
         assert_eq!(space.open(1, Class(1)).unwrap(), page + 3);
         let start = start_of(&space, page);
@@ -131,7 +160,7 @@ mod tests {
 
     #[test]
     fn released_pages_come_back_as_zero() {
-        let mut space = Space::new();
+        let mut space = Space::new(usize::MAX);
         let page = space.open(1, Class(1)).unwrap();
         fill(&mut space, page, 9);
         space.release(page, 1);
@@ -141,7 +170,7 @@ mod tests {
 
     #[test]
     fn every_page_has_a_tag_and_it_is_none_at_first() {
-        let mut space = Space::new();
+        let mut space = Space::new(usize::MAX);
         assert_eq!(space.view().tag(MAX_PAGES - 1), Tag::NONE);
         let pages: alloc::vec::Vec<u32> = (0..100).map(|_| space.open(1, Class(1)).unwrap()).collect();
         for page in &pages {
@@ -155,7 +184,7 @@ mod tests {
 
     #[test]
     fn an_unused_space_holds_nothing() {
-        let many: alloc::vec::Vec<Space> = (0..10_000).map(|_| Space::new()).collect();
+        let many: alloc::vec::Vec<Space> = (0..10_000).map(|_| Space::new(usize::MAX)).collect();
         drop(many);
     }
 }

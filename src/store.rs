@@ -24,7 +24,7 @@ use crate::space::Space;
 pub(crate) use access::Barrier;
 pub(crate) use claim::{Age, Claim, Made};
 pub(crate) use look::{Color, Headers, Look, Tenant};
-use pages::{PageMeta, PagePast};
+use pages::{GivenUp, PageMeta, PagePast};
 pub(crate) use slot::MAX_WAITER;
 pub(crate) use sweep::{DoomCursor, SweepLog};
 
@@ -45,6 +45,8 @@ pub(crate) struct Store {
     pages: Vec<PageMeta>,
     /// What is known of each page's past.
     pasts: Vec<PagePast>,
+    /// Pages that have no type any more.
+    given_up: GivenUp,
     /// The write barrier's list: objects that were changed after they had been traced, each once.
     dirty: Vec<RawHandle>,
     /// What values owned whose destructors ran, in bytes outside of their slots.
@@ -68,12 +70,13 @@ impl Vacated {
 }
 
 impl Store {
-    pub(crate) fn new(heap: u64) -> Self {
+    pub(crate) fn new(heap: u64, max_bytes: usize) -> Self {
         Self {
             heap,
-            space: Space::new(),
+            space: Space::new(max_bytes),
             pages: Vec::new(),
             pasts: Vec::new(),
+            given_up: GivenUp::default(),
             dirty: Vec::new(),
             freed_owned: 0,
         }

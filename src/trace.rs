@@ -12,13 +12,13 @@ mod edges;
 mod dynamic;
 mod ephemerons;
 pub(crate) mod field;
+mod findings;
 pub(crate) mod impls;
 mod inspector;
 mod links;
 mod liveness;
 mod sources;
 mod tracer;
-#[cfg(feature = "inspect")]
 mod watcher;
 
 use crate::handle::{Gc, Weak};
@@ -31,19 +31,17 @@ pub(crate) use discarded::Discarded;
 pub use dynamic::TraceDyn;
 pub(crate) use edges::{EdgeStack, Spill};
 pub(crate) use ephemerons::{Ephemerons, RecordIndex};
+pub(crate) use findings::Recorded;
 pub use impls::Untraced;
 pub use inspector::Inspector;
-#[cfg(feature = "inspect")]
 pub(crate) use inspector::{Place, Sink};
 pub use links::Links;
+pub(crate) use links::{Link, Relinker, Values};
 pub(crate) use liveness::During;
 pub use liveness::Liveness;
 pub use sources::{RootLog, RootSource, roots};
-#[cfg(feature = "inspect")]
-pub(crate) use tracer::Recorded;
 pub use tracer::Tracer;
 pub(crate) use tracer::{LOOK_AHEAD, Side};
-#[cfg(feature = "inspect")]
 pub(crate) use watcher::Watcher;
 
 /// What can live in a heap.

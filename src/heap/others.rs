@@ -5,7 +5,7 @@ use crate::handle::{Gc, RawHandle, Weak};
 use crate::heap::Heap;
 use crate::heap::access::{barrier, index, raise};
 use crate::root::Root;
-use crate::trace::{Handle, Trace};
+use crate::trace::{Handle, Trace, Values};
 
 /// Every object but the one split off, from [`Heap::split_mut`].
 ///
@@ -71,6 +71,11 @@ impl<'a> Others<'a> {
     #[track_caller]
     pub fn alloc<T: Trace>(&mut self, value: T) -> Gc<T> {
         self.heap.alloc_beside(value)
+    }
+
+    /// What the other objects are, for a table that files them by their values.
+    pub(super) fn values(&self) -> Values<'_> {
+        Values::new(&self.heap.store, self.apart)
     }
 
     #[inline]

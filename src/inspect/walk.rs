@@ -67,21 +67,21 @@ impl Walk<'_> {
         // Room for all, so that it is not copied as it grows.
         let most = self.pools.iter().map(Pool::live).sum();
         let mut queue = Queue::with_room(most);
-        let mut watcher = Watcher::new();
+        let mut watcher = Watcher::listing();
         roots.for_each(|raw| queue.meet(&mut seen, raw, Tag::NONE, ROOT));
         watcher.watch(|tracer| source.trace_roots(tracer));
         let mut next = 0;
         let mut found = None;
         let mut by = ROOT;
         loop {
-            for recorded in watcher.reported() {
+            for recorded in &*watcher.reported() {
                 match recorded {
                     Recorded::Edge(raw, of) => queue.meet(&mut seen, *raw, *of, by),
                     Recorded::Ephemeron(..) => return Found::Uncertain,
                     Recorded::EndOfEphemeron | Recorded::Gap => {}
                 }
             }
-            watcher.clear();
+            watcher.reported().clear();
             let Some(raw) = queue.get(next) else { break };
             if let Some(ahead) = queue.get(next + AHEAD) {
                 self.store.look().prefetch_near(ahead.granule());

@@ -2,26 +2,28 @@
 //!
 //! The range is mapped without access, which costs no memory and counts towards no overcommit limit, and made
 //! accessible in steps as pages are opened. Nothing is mapped before the first page is opened, so an empty
-//! heap costs nothing.
+//! heap costs nothing. What differs from system to system is in `space/system_unix.rs` and `space/system_windows.rs`,
+//! how large a range is in `space/share.rs`.
 //!
-//! Before the pages lie their tags, one for every page that a granule can name, so a look-up needs no bounds
-//! check; before the tags the bitmaps, one for each class. All of it is found from the base by constants.
+//! Before the pages lie their tags, one for every page that a granule can name whatever the range's size, so a look-up
+//! needs no bounds check; before the tags the bitmaps, one for each class, for the pages of the range. Tags are found
+//! from the base by a constant, bits by a constant and the size of the range.
 //!
 //! ```text
 //! | white, class 7 .. 1 | occupied, class 7 .. 1 | tags  | pages                                  |
 //! | 508 MiB             | 508 MiB                | 4 MiB ^ base                            32 GiB |
+//! | 254 KiB             | 254 KiB                | 4 MiB ^ base                            16 MiB |
 //! ```
 #![expect(unsafe_code, reason = "maps memory and computes addresses in it")]
 
-use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-
-use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
 use crate::bitmap::{Bits, Class, LAST_CLASS};
 use crate::config::Limit;
 use crate::geometry::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
+use crate::space::share::{LEAST_PAGES, Share};
+use crate::space::system::{self, Mapping};
 use crate::sync::BitsWord;
 use crate::tag::Tag;
 
@@ -30,8 +32,6 @@ const HUGE_BYTES: usize = 2 << 20;
 const STEP_PAGES: u32 = (HUGE_BYTES / PAGE_BYTES) as u32;
 /// A heap below this size is not worth huge pages: most of one would stay empty.
 const HUGE_FROM_PAGES: u32 = 2 * STEP_PAGES;
-/// The smallest range worth having when the system refuses larger ones.
-const LEAST_PAGES: u32 = 8 * STEP_PAGES;
 /// Tags and bitmaps become writable in steps of this size, a multiple of every system's page.
 const SIDE_STEP_BYTES: usize = 64 << 10;
 
@@ -40,38 +40,41 @@ const TAGS_BYTES: usize = MAX_PAGES as usize * size_of::<Tag>();
 /// Classes, counting the one that no slot is small enough for.
 const CLASSES: usize = LAST_CLASS as usize + 1;
 
-/// Bytes of one class's bits for all pages.
-const fn class_bytes(class: u32) -> usize {
-    MAX_PAGES as usize * Class(class).page_words() * size_of::<u64>()
-}
-
-/// Where the bits of a class begin: so many bytes before the base. By bitmap and class; a table, so that it is
-/// a constant wherever the class is.
-const BITS_OFFSET: [[usize; CLASSES]; 2] = {
-    let mut offsets = [[0; CLASSES]; 2];
-    let mut offset = TAGS_BYTES;
+/// Where the bits of a class begin: so many rows before the tags, a row being a word for each page. By bitmap and class; a table, so that it is a constant wherever the class is.
+const BITS_PLACE: [[usize; CLASSES]; 2] = {
+    let mut places = [[0; CLASSES]; 2];
+    let mut place = 0;
     let mut bits = 0;
     while bits < 2 {
         let mut class = 1;
         while class < CLASSES {
-            offset += class_bytes(class as u32);
-            offsets[bits][class] = offset;
+            place += Class(class as u32).page_words();
+            places[bits][class] = place;
             class += 1;
         }
         bits += 1;
     }
-    offsets
+    places
 };
 
-#[inline(always)]
-fn bits_offset(bits: Bits, class: Class) -> usize {
-    BITS_OFFSET[bits as usize][class.0 as usize]
+/// Bytes of a row: a word for each of so many pages.
+const fn row_bytes(pages: u32) -> usize {
+    pages as usize * size_of::<u64>()
 }
 
-/// Everything before the base.
-const SIDE_BYTES: usize = BITS_OFFSET[Bits::White as usize][CLASSES - 1];
+/// Bytes of all bitmaps for so many pages.
+const fn all_bits_bytes(pages: u32) -> usize {
+    let rows = BITS_PLACE[Bits::White as usize][CLASSES - 1];
+    (rows * row_bytes(pages)).next_multiple_of(SIDE_STEP_BYTES)
+}
 
-const _: () = assert!(SIDE_BYTES % HUGE_BYTES == 0 && TAGS_BYTES % SIDE_STEP_BYTES == 0);
+/// Bytes of a range of so many pages, with everything before the base and what it takes to align that.
+const fn range_bytes(pages: u32) -> usize {
+    all_bits_bytes(pages) + TAGS_BYTES + pages as usize * PAGE_BYTES + HUGE_BYTES
+}
+
+const _: () = assert!(row_bytes(LEAST_PAGES) % 64 == 0, "every bitmap begins on a line");
+const _: () = assert!(TAGS_BYTES % SIDE_STEP_BYTES == 0);
 
 /// The tags of a space in which nothing is reserved yet: all `NONE`, never written, no memory.
 static NO_TAGS: [Tag; MAX_PAGES as usize] = [Tag::NONE; MAX_PAGES as usize];
@@ -81,8 +84,12 @@ pub(crate) struct Space {
     /// The first page's address, on a boundary of `HUGE_BYTES`; `TAGS_BYTES` before it begin the tags. While
     /// nothing is reserved it is the end of `NO_TAGS`.
     base: NonNull<u8>,
+    /// See [`row_bytes`].
+    row_bytes: usize,
     /// What to unmap.
     map: Option<Mapping>,
+    /// What of the process's address space is this range's.
+    share: Share,
     /// Pages that the range has room for.
     reserved: u32,
     /// Pages that can be accessed.
@@ -105,15 +112,17 @@ unsafe impl Send for Space {}
 unsafe impl Sync for Space {}
 
 impl Space {
-    /// An empty space. Nothing is reserved yet.
-    pub(crate) fn new() -> Self {
+    /// An empty space, for at most so many bytes in slots. Nothing is reserved yet.
+    pub(crate) fn new(max_bytes: usize) -> Self {
         let base = NonNull::from(&NO_TAGS).cast::<u8>();
         // SAFETY: the end of the static, one past its last byte.
         let base = unsafe { base.add(TAGS_BYTES) };
         let (tags_bytes, bits_bytes) = (0, [0; CLASSES]);
         Self {
             base,
+            row_bytes: 0,
             map: None,
+            share: Share::for_bytes(max_bytes),
             reserved: 0,
             accessible: 0,
             opened: 0,
@@ -126,7 +135,7 @@ impl Space {
 
     #[inline(always)]
     pub(crate) fn view(&self) -> View<'_> {
-        View { base: self.base, space: PhantomData }
+        View { base: self.base, row_bytes: self.row_bytes, space: PhantomData }
     }
 
     /// The program is between two frames.
@@ -152,10 +161,7 @@ impl Space {
         if end > self.accessible {
             self.make_accessible(end)?;
         }
-        let bits_bytes = end as usize * class.page_words() * size_of::<u64>();
-        if bits_bytes > self.bits_bytes[class.0 as usize] {
-            self.make_bits_accessible(class, bits_bytes)?;
-        }
+        self.make_bits_accessible(class, end)?;
         self.opened = end;
         Ok(first)
     }
@@ -163,43 +169,58 @@ impl Space {
     /// Gives the memory of a run of pages back to the system.
     pub(crate) fn release(&mut self, first: u32, run: u32) {
         let (start, bytes) = self.range(first, first + run);
-        // SAFETY: the range is in the mapping and accessible, and the caller's pages are out of use. Private
-        // anonymous memory reads as zero after this advice.
-        let advised = unsafe { madvise(start, bytes, Advice::LinuxDontNeed) };
-        if advised.is_err() || cfg!(not(any(target_os = "linux", target_os = "android"))) {
-            // Elsewhere the advice need not empty the pages. Zero is what `reopen` promises.
-            // SAFETY: as above; the pages are writable.
-            unsafe { start.cast::<u8>().write_bytes(0, bytes) };
-        }
+        // SAFETY: the range is in the mapping and accessible, and the caller's pages are out of use.
+        unsafe { system::empty(start, bytes) };
     }
 
     /// Undoes `release`: the pages read as zero.
-    pub(crate) fn reopen(&mut self, _first: u32, _run: u32) -> Result<(), Limit> {
-        Ok(())
+    pub(crate) fn reopen(&mut self, first: u32, run: u32) -> Result<(), Limit> {
+        let (start, bytes) = self.range(first, first + run);
+        // SAFETY: the range is in the mapping and was emptied by `release`.
+        let is_refilled = unsafe { system::refill(start, bytes) };
+        is_refilled.then_some(()).ok_or(Limit::Memory(bytes))
+    }
+
+    /// Opens a run of pages that were released, of other runs maybe, for slots of a class: the pages read as zero.
+    pub(crate) fn open_again(&mut self, first: u32, run: u32, class: Class) -> Result<(), Limit> {
+        assert!(first + run <= self.opened, "pages {first} and on were open before");
+        self.make_bits_accessible(class, first + run)?;
+        self.reopen(first, run)
     }
 
     /// Reserves the range, a smaller one when the system refuses, and no access to it but to the tags.
     fn reserve(&mut self) -> Result<(), Limit> {
-        // The last page is never handed out: the null handle points there.
-        let mut pages = MAX_PAGES;
-        loop {
-            match Mapping::without_access(SIDE_BYTES + pages as usize * PAGE_BYTES + HUGE_BYTES) {
-                Some(map) => {
-                    // SAFETY: the mapping is longer than everything before the base.
-                    let base = unsafe { map.aligned_start().add(SIDE_BYTES) };
-                    let tags = base.as_ptr().wrapping_sub(TAGS_BYTES).cast();
-                    // SAFETY: the tags lie in the new mapping, which nobody has accessed yet.
-                    unsafe { mprotect(tags, TAGS_BYTES, MprotectFlags::READ) }
-                        .map_err(|_| Limit::Memory(TAGS_BYTES))?;
-                    self.base = base;
-                    self.map = Some(map);
-                    self.reserved = pages.min(MAX_PAGES - 1);
-                    return Ok(());
-                }
+        let asked = self.share.pages();
+        let mut pages = asked;
+        let map = loop {
+            match Mapping::without_access(range_bytes(pages)) {
+                Some(map) => break map,
                 None if pages > LEAST_PAGES => pages /= 2,
-                None => return Err(Limit::Memory(pages as usize * PAGE_BYTES)),
+                None => return Err(Limit::Memory(range_bytes(pages))),
             }
+        };
+        // Where the first boundary of a huge page is that leaves room for everything before the base.
+        let side_bytes = all_bits_bytes(pages) + TAGS_BYTES;
+        let skip = map.start().as_ptr().wrapping_add(side_bytes).align_offset(HUGE_BYTES);
+        // SAFETY: the mapping is a huge page longer than needed.
+        let base = unsafe { map.start().add(side_bytes + skip) };
+        let tags = base.as_ptr().wrapping_sub(TAGS_BYTES);
+        // SAFETY: the tags lie in the new mapping, which nobody has accessed yet.
+        if !unsafe { system::make_readable(tags, TAGS_BYTES) } {
+            return Err(Limit::Memory(TAGS_BYTES));
         }
+        self.row_bytes = row_bytes(pages);
+        if self.row_bytes < SIDE_STEP_BYTES.max(system::FREE_BYTES) {
+            // Too small to be opened in steps, each of which costs a mapping of the few that the process has.
+            let bytes = all_bits_bytes(pages);
+            make_writable(tags.wrapping_sub(bytes), bytes)?;
+            self.bits_bytes = [usize::MAX; CLASSES];
+        }
+        self.share.take(range_bytes(pages), pages < asked);
+        (self.base, self.map) = (base, Some(map));
+        // The last page that can be named is never handed out: the null handle points there.
+        self.reserved = pages.min(MAX_PAGES - 1);
+        Ok(())
     }
 
     /// Makes the pages before `end` accessible, and some more: a step is a call into the kernel.
@@ -239,13 +260,16 @@ impl Space {
         Ok(())
     }
 
-    /// Makes the first so many bytes of a class's bitmaps accessible.
-    #[cold]
-    fn make_bits_accessible(&mut self, class: Class, bytes: usize) -> Result<(), Limit> {
+    /// Makes a class's bitmaps accessible for the pages before `end`.
+    fn make_bits_accessible(&mut self, class: Class, end: u32) -> Result<(), Limit> {
+        let bytes = end as usize * class.page_words() * size_of::<u64>();
+        if bytes <= self.bits_bytes[class.0 as usize] {
+            return Ok(());
+        }
         let bytes = bytes.next_multiple_of(SIDE_STEP_BYTES);
         for bits in [Bits::Occupied, Bits::White] {
-            let start = self.base.as_ptr().wrapping_sub(bits_offset(bits, class));
-            make_writable(start.cast(), bytes)?;
+            let start = self.base.as_ptr().wrapping_sub(self.view().bits_offset(bits, class));
+            make_writable(start, bytes)?;
         }
         self.bits_bytes[class.0 as usize] = bytes;
         Ok(())
@@ -253,36 +277,39 @@ impl Space {
 
     /// Asks for huge pages from where the heap became large enough for them.
     fn advise_huge(&self, start: u32, end: u32) {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
         if start.max(STEP_PAGES) < end {
             let (start, bytes) = self.range(start.max(STEP_PAGES), end);
-            // SAFETY: the range is in the mapping. The advice changes no contents; where it is refused the
-            // pages stay small.
-            let _ = unsafe { madvise(start, bytes, Advice::LinuxHugepage) };
+            // SAFETY: the range is in the mapping.
+            unsafe { system::advise_huge(start, bytes) };
         }
-        #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        let _ = (start, end);
     }
 
     /// Address and length of the pages from `first` to before `end`.
-    fn range(&self, first: u32, end: u32) -> (*mut c_void, usize) {
+    fn range(&self, first: u32, end: u32) -> (*mut u8, usize) {
         assert!(
             first <= end && end <= self.reserved,
             "pages {first} to {end} lie outside of the heap's range"
         );
         let start = self.base.as_ptr().wrapping_add(first as usize * PAGE_BYTES);
-        (start.cast(), (end - first) as usize * PAGE_BYTES)
+        (start, (end - first) as usize * PAGE_BYTES)
     }
 }
 
-/// Where everything is: one address, which a loop can keep in a register.
+/// Where everything is: an address and a size, which a loop can keep in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     base: NonNull<u8>,
+    row_bytes: usize,
     space: PhantomData<&'a Space>,
 }
 
 impl<'a> View<'a> {
+    /// Where the bits of a class begin: so many bytes before the base.
+    #[inline(always)]
+    fn bits_offset(self, bits: Bits, class: Class) -> usize {
+        TAGS_BYTES + BITS_PLACE[bits as usize][class.0 as usize] * self.row_bytes
+    }
+
     #[inline(always)]
     fn tag_ptr(self, page: u32) -> NonNull<Tag> {
         // SAFETY: before the base lie `MAX_PAGES` tags, in the same mapping or static.
@@ -322,7 +349,7 @@ impl<'a> View<'a> {
     #[inline(always)]
     unsafe fn word_ptr(self, bits: Bits, class: Class, granule: Granule) -> NonNull<BitsWord> {
         // SAFETY: before the base lie the bitmaps, in the same mapping since a page was opened.
-        let words = unsafe { self.base.sub(bits_offset(bits, class)) }.cast::<BitsWord>();
+        let words = unsafe { self.base.sub(self.bits_offset(bits, class)) }.cast::<BitsWord>();
         // SAFETY: each class has a bit for every granule that can be named.
         unsafe { words.add(class.word(granule)) }
     }
@@ -356,42 +383,8 @@ impl<'a> View<'a> {
 }
 
 /// Makes a part of our own mapping readable and writable.
-fn make_writable(start: *mut c_void, bytes: usize) -> Result<(), Limit> {
+fn make_writable(start: *mut u8, bytes: usize) -> Result<(), Limit> {
     // SAFETY: the callers name parts of their mapping. Gaining access harms nobody who reads there already.
-    unsafe { mprotect(start, bytes, MprotectFlags::READ | MprotectFlags::WRITE) }
-        .map_err(|_| Limit::Memory(bytes))
-}
-
-/// Memory mapped by us, unmapped when dropped.
-struct Mapping {
-    start: NonNull<c_void>,
-    bytes: usize,
-}
-
-impl Mapping {
-    fn without_access(bytes: usize) -> Option<Self> {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        let flags = MapFlags::PRIVATE;
-        // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours.
-        let start = unsafe { mmap_anonymous(core::ptr::null_mut(), bytes, ProtFlags::empty(), flags) };
-        Some(Self { start: NonNull::new(start.ok()?)?, bytes })
-    }
-
-    /// The first boundary of a huge page in the mapping, which is a huge page longer than needed.
-    fn aligned_start(&self) -> NonNull<u8> {
-        let start = self.start.cast::<u8>();
-        let skip = start.as_ptr().align_offset(HUGE_BYTES);
-        // SAFETY: `skip` is less than a huge page, and the mapping is longer than that.
-        unsafe { start.add(skip) }
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is ours and, its `Space` being dropped, out of use.
-        let unmapped = unsafe { munmap(self.start.as_ptr(), self.bytes) };
-        debug_assert!(unmapped.is_ok(), "a mapping of our own can be unmapped");
-    }
+    let is_writable = unsafe { system::make_writable(start, bytes) };
+    is_writable.then_some(()).ok_or(Limit::Memory(bytes))
 }

@@ -80,8 +80,8 @@ impl Drop for Run {
 }
 
 impl Space {
-    /// An empty space.
-    pub(crate) fn new() -> Self {
+    /// An empty space. What it will need does not matter: nothing is reserved.
+    pub(crate) fn new(_max_bytes: usize) -> Self {
         Self::default()
     }
 
@@ -118,6 +118,17 @@ impl Space {
     /// Undoes `release`: the pages read as zero.
     pub(crate) fn reopen(&mut self, first: u32, _run: u32) -> Result<(), Limit> {
         self.run(first).take_again()
+    }
+
+    /// Opens a run of pages that were released, of other runs maybe, for slots of a class: the pages read as zero.
+    pub(crate) fn open_again(&mut self, first: u32, run: u32, class: Class) -> Result<(), Limit> {
+        let opened = Run::new(run, class)?;
+        let pages = &mut self.pages[first as usize..(first + run) as usize];
+        let is_released = |page: &Option<Run>| page.as_ref().is_none_or(|run| run.start.is_none());
+        assert!(pages.iter().all(is_released), "pages {first} and on are in use");
+        pages.fill_with(|| None);
+        pages[0] = Some(opened);
+        Ok(())
     }
 
     fn run(&mut self, first: u32) -> &mut Run {

@@ -1,5 +1,6 @@
 //! Pages: opening them for a type, closing them, giving their memory back, counting their slots.
 
+use alloc::collections::BTreeSet;
 use core::mem::needs_drop;
 
 use crate::bitmap::{Bits, Class, read_word, write_word};
@@ -39,6 +40,37 @@ impl PagePast {
     }
 }
 
+/// Pages without memory that any type may have.
+#[derive(Default)]
+pub(super) struct GivenUp(BTreeSet<u32>);
+
+impl GivenUp {
+    /// The first of so many that follow each other. O(log pages) for one.
+    fn run(&self, len: u32) -> Option<u32> {
+        let mut pages = self.0.iter();
+        let mut first = *pages.next()?;
+        let mut end = first + 1;
+        while end - first < len {
+            let page = *pages.next()?;
+            if page != end {
+                first = page;
+            }
+            end = page + 1;
+        }
+        Some(first)
+    }
+
+    fn insert(&mut self, page: u32) {
+        let is_new = self.0.insert(page);
+        assert!(is_new, "page {page} was given up twice");
+    }
+
+    fn remove(&mut self, page: u32) {
+        let was_there = self.0.remove(&page);
+        assert!(was_there, "page {page} was given up");
+    }
+}
+
 /// What is known of a page besides its tag. Eight bytes, so that one line describes eight pages.
 #[derive(Clone, Copy)]
 pub(crate) struct PageMeta {
@@ -65,14 +97,31 @@ impl PageMeta {
 }
 
 impl Store {
-    /// Opens a page for `T` (a run of pages where `T` is larger than one), all slots free.
+    /// Opens a page for `T` (a run of pages where `T` is larger than one), all slots free: one that was given up, or a
+    /// new one.
     pub(crate) fn open_page<T: 'static>(&mut self, pool: u16, first: Generation) -> Result<u32, Limit> {
         let () = Geometry::<T>::FITS;
         let run = Geometry::<T>::RUN_PAGES;
-        let page = self.space.open(run, Class::of::<T>())?;
+        let class = Class::of::<T>();
+        let (page, first) = match self.given_up.run(run) {
+            // Above every generation that any of them gave.
+            Some(page) => {
+                self.space.open_again(page, run, class)?;
+                (page..page + run).for_each(|page| self.given_up.remove(page));
+                let pages = &self.pages[page as usize..(page + run) as usize];
+                (page, pages.iter().map(|page| page.first).fold(first, Generation::max))
+            }
+            None => (self.space.open(run, class)?, first),
+        };
         let slot_granules = Geometry::<T>::SLOT_GRANULES.min(PAGE_GRANULES) as u16;
-        self.pages.resize((page + run) as usize, PageMeta { first, pool, slot_granules });
-        self.pasts.resize((page + run) as usize, PagePast::FRESH);
+        let (start, end) = (page as usize, (page + run) as usize);
+        let (meta, past) = (PageMeta { first, pool, slot_granules }, PagePast::FRESH);
+        if end > self.pages.len() {
+            self.pages.resize(end, meta);
+            self.pasts.resize(end, past);
+        }
+        self.pages[start..end].fill(meta);
+        self.pasts[start..end].fill(past);
         // Only the first page of a run: no slot begins in the others.
         self.space.set_tag(page, Tag::of::<T>());
         Ok(page)
@@ -141,6 +190,20 @@ impl Store {
         self.space.set_tag(page, Tag::of::<T>());
         self.pasts[page as usize] = PagePast::FRESH;
         Ok(true)
+    }
+
+    /// Leaves a released page to whatever type needs one next, unless its generations are used up. Its slots will lie
+    /// elsewhere and start above every generation that was handed out, so that no old handle names one of them.
+    pub(crate) fn give_up_page<T: 'static>(&mut self, page: u32) {
+        let first = self.pages[page as usize].first;
+        assert!(self.space.view().tag(page) == Tag::NONE, "a page that is given up is out of access");
+        if first == Generation::ZERO {
+            return;
+        }
+        for page in page..page + Geometry::<T>::RUN_PAGES {
+            self.pages[page as usize].first = first;
+            self.given_up.insert(page);
+        }
     }
 
     /// The program is between two frames.

@@ -9,10 +9,10 @@ use core::fmt::{self, Write};
 use core::mem;
 
 use crate::handle::{AnyGc, Gc, RawHandle, ShortName, Weak};
-use crate::store::Store;
 use crate::tag::Tag;
-use crate::trace::tracer::{Recorded, Side};
-use crate::trace::{EdgeStack, Trace, Tracer};
+use crate::trace::findings::Recorded;
+use crate::trace::watcher::Watcher;
+use crate::trace::{Trace, Tracer};
 
 /// One step from a value to a part of it.
 #[derive(Clone, Copy, Debug)]
@@ -221,7 +221,9 @@ impl<'a> Inspector<'a> {
 
     /// The edges that a trace reports, without names.
     pub(crate) fn anonymous_with(&mut self, trace: impl FnOnce(&mut Tracer<'_>)) {
-        for found in record(trace) {
+        let mut watcher = Watcher::new();
+        watcher.watch(trace);
+        for found in watcher.take() {
             match found {
                 Recorded::Edge(target, of) => self.sink.edge(target, of),
                 Recorded::Ephemeron(key, of) => self.sink.enter_ephemeron(key, of),
@@ -259,12 +261,8 @@ impl<'a> Inspector<'a> {
         self.sink.leave_source();
     }
 
-    /// A lock that somebody holds.
-    #[cfg_attr(
-        not(all(feature = "std", feature = "inspect")),
-        allow(dead_code, reason = "for locks, which are std's")
-    )]
-    pub(crate) fn gap(&mut self) {
+    /// Says that somebody holds a lock, so that what is behind it is not known. See [`Tracer::locked`].
+    pub fn locked(&mut self) {
         self.sink.gap();
     }
 
@@ -290,15 +288,6 @@ impl fmt::Debug for Inspector<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inspector").field("depth", &self.depth).finish_non_exhaustive()
     }
-}
-
-/// What a trace reports, found without a heap: nothing is written anywhere.
-pub(crate) fn record(trace: impl FnOnce(&mut Tracer<'_>)) -> impl Iterator<Item = Recorded> {
-    let mut side = Side::recording();
-    // In an empty store, of no heap, no slot is white, so that nothing is written; without room for edges each one comes to
-    // the slow path of a push, which records it.
-    trace(&mut Tracer::new(EdgeStack::default(), &Store::new(0), &mut side));
-    side.into_recorded()
 }
 
 /// Takes the label of a key and no edges.
@@ -571,7 +560,9 @@ mod tests {
         assert_eq!(heard(&lock), edge);
         let guard = lock.lock();
         assert_eq!(heard(&lock), [" ?"]);
-        assert_eq!(record(|tracer| lock.trace(tracer)).collect::<Vec<_>>(), [Recorded::Gap]);
+        let mut watcher = Watcher::new();
+        watcher.watch(|tracer| lock.trace(tracer));
+        assert_eq!(watcher.take().collect::<Vec<_>>(), [Recorded::Gap]);
         drop(guard);
 
         let lock = Arc::new(RwLock::new(gc::<u8>(1)));

@@ -6,15 +6,27 @@ use core::fmt;
 use slotmap::KeyData;
 
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
+use crate::store::Store;
 use crate::trace::Trace;
 
 /// A handle that is to be replaced.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code, reason = "read by who relinks, which a build without that feature has not")]
 pub(crate) struct Link {
     pub(crate) raw: RawHandle,
     /// The type that the handle claims, and its dense number among the handles of that type; `None` for an `AnyGc`.
+    #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "what is loaded is looked up by it"))]
     pub(crate) typed: Option<(TypeId, KeyData)>,
+}
+
+impl Link {
+    pub(crate) fn of_gc<T: 'static>(gc: Gc<T>) -> Self {
+        Self { raw: gc.raw(), typed: Some((TypeId::of::<T>(), slotmap::Key::data(&gc))) }
+    }
+
+    /// Whether it names nothing, in whatever heap.
+    pub(crate) fn is_null(&self) -> bool {
+        self.raw.is_null()
+    }
 }
 
 /// Who knows the new handles.
@@ -27,6 +39,32 @@ pub(crate) trait Relinker {
 
     /// An entry of a map or a set was dropped, because another one has an equal key by now.
     fn merged(&mut self);
+
+    /// The value has a table that files objects by their own values. Those change as well: once all objects have their
+    /// new handles, it is relinked once more.
+    fn note_table(&mut self) {}
+
+    /// The other objects, when a table is filed again. All handles stay then.
+    fn values(&self) -> Option<Values<'_>> {
+        None
+    }
+}
+
+/// The values of all objects but one, which is being changed.
+#[derive(Clone, Copy)]
+pub(crate) struct Values<'a> {
+    store: &'a Store,
+    apart: RawHandle,
+}
+
+impl<'a> Values<'a> {
+    pub(crate) fn new(store: &'a Store, apart: RawHandle) -> Self {
+        Self { store, apart }
+    }
+
+    pub(crate) fn get<T: Trace>(self, weak: Weak<T>) -> Option<&'a T> {
+        if weak.raw() == self.apart { None } else { self.store.look().get::<T>(weak.raw()) }
+    }
 }
 
 /// Hands out the handles in a value, to be replaced: what [`Trace::relink`] talks to, when a graph is copied or
@@ -66,15 +104,13 @@ pub struct Links<'a> {
 }
 
 impl<'a> Links<'a> {
-    #[cfg_attr(not(test), expect(dead_code, reason = "for what copies and loads graphs"))]
     pub(crate) fn new(relinker: &'a mut dyn Relinker) -> Self {
         Self { relinker }
     }
 
     /// Replaces a strong handle.
     pub fn gc<T: Trace>(&mut self, gc: &mut Gc<T>) {
-        let typed = Some((TypeId::of::<T>(), slotmap::Key::data(gc)));
-        *gc = Gc::from_bits(self.relinker.replace(Link { raw: gc.raw(), typed }).to_bits());
+        *gc = Gc::from_bits(self.relinker.replace(Link::of_gc(*gc)).to_bits());
     }
 
     /// Replaces a weak handle.
@@ -107,6 +143,14 @@ impl<'a> Links<'a> {
     pub(crate) fn weak_key<T: 'static>(&mut self, weak: &mut Weak<T>) -> bool {
         self.weak(weak);
         !weak.raw().is_null()
+    }
+
+    pub(crate) fn note_table(&mut self) {
+        self.relinker.note_table();
+    }
+
+    pub(crate) fn values(&self) -> Option<Values<'_>> {
+        self.relinker.values()
     }
 
     /// An entry whose key became equal to another's was dropped.

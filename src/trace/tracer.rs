@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::store::{Color, Look, Store};
 use crate::tag::Tag;
+use crate::trace::findings::{Findings, Recorded, Report};
 use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, RecordIndex, Spill, Trace};
 
 /// How many handles ahead a loop over a weak collection asks for their headers.
@@ -16,8 +17,8 @@ pub(crate) struct Side {
     pub(crate) era: Era,
     /// Whether edges are gathered instead of followed: see [`EdgeStack`].
     pub(crate) gathering: bool,
-    /// What a look-only trace found; `None` in any other.
-    recorded: Option<Vec<Recorded>>,
+    /// What a look-only trace found.
+    report: Report,
     /// The edges gathered: to white slots, whose bits stay set.
     pub(crate) gathered: Vec<RawHandle>,
     /// Edges to follow that found no room on the stack.
@@ -48,42 +49,21 @@ pub(crate) struct Side {
     unguarded_values: usize,
 }
 
-/// What a look-only trace finds: the tracer belongs to no heap and stores nothing in one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Recorded {
-    /// A strong edge, as the handle says: nobody asked whether it resolves, and to an object of this type.
-    Edge(RawHandle, Tag),
-    /// What comes until the matching end counts only while this key lives. They nest.
-    Ephemeron(RawHandle, Tag),
-    EndOfEphemeron,
-    /// A lock that somebody holds.
-    #[cfg_attr(
-        not(all(feature = "std", feature = "inspect")),
-        allow(dead_code, reason = "for locks, which are std's")
-    )]
-    Gap,
-}
-
 impl Side {
     /// For a tracer that only looks.
     pub(crate) fn recording() -> Self {
-        Self { recorded: Some(Vec::new()), ..Self::default() }
+        Self { report: Report::Words(Findings::default()), ..Self::default() }
     }
 
-    /// What such a tracer found so far, in order.
+    /// For a tracer that only looks and whose findings are read as a slice.
     #[cfg(feature = "inspect")]
-    pub(crate) fn recorded(&self) -> &[Recorded] {
-        self.recorded.as_deref().unwrap_or_default()
+    pub(crate) fn listing() -> Self {
+        Self { report: Report::List(Vec::new()), ..Self::default() }
     }
 
-    #[cfg(feature = "inspect")]
-    pub(crate) fn clear_recorded(&mut self) {
-        self.recorded.as_mut().map(Vec::clear);
-    }
-
-    /// What such a tracer found, in order.
-    pub(crate) fn into_recorded(self) -> impl Iterator<Item = Recorded> {
-        self.recorded.into_iter().flatten()
+    /// What such a tracer found.
+    pub(crate) fn report_mut(&mut self) -> &mut Report {
+        &mut self.report
     }
 }
 
@@ -185,22 +165,49 @@ impl<'a> Tracer<'a> {
 
     /// Whether this trace only looks: it must not write anything, not even through `&`.
     pub(crate) fn is_recording(&self) -> bool {
-        self.side.recorded.is_some()
+        !matches!(self.side.report, Report::None)
     }
 
     fn record(&mut self, found: Recorded) {
-        if let Some(recorded) = &mut self.side.recorded {
-            recorded.push(found);
-        }
+        self.side.report.push(found);
     }
 
-    /// Says that something could not be looked at: a lock that somebody holds. In a collection it counts as holding no
-    /// handles.
-    #[cfg_attr(
-        not(all(feature = "std", feature = "inspect")),
-        allow(dead_code, reason = "for locks, which are std's")
-    )]
-    pub(crate) fn gap(&mut self) {
+    /// Says that somebody holds a lock, so that what is behind it could not be looked at. A walk that only looks (a
+    /// snapshot) shows a gap there, one that needs everything (saving, cloning) fails with an error. A collection has
+    /// the heap to itself: there the lock is held by a leaked guard, and counts as holding no handles. std's locks say
+    /// it themselves.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Gc, Inspector, Trace, Tracer};
+    ///
+    /// # mod spin {
+    /// #     pub struct Lock<T>(pub std::sync::Mutex<T>);
+    /// #     impl<T> Lock<T> {
+    /// #         pub fn try_lock(&self) -> Option<std::sync::MutexGuard<'_, T>> { self.0.try_lock().ok() }
+    /// #     }
+    /// # }
+    /// struct Mailbox(spin::Lock<Vec<Gc<String>>>); // a lock of another crate
+    ///
+    /// impl Trace for Mailbox {
+    ///     fn trace(&self, tracer: &mut Tracer<'_>) {
+    ///         if !tracer.interior_mutability() {
+    ///             return;
+    ///         }
+    ///         match self.0.try_lock() {
+    ///             Some(letters) => letters.trace(tracer),
+    ///             None => tracer.locked(),
+    ///         }
+    ///     }
+    ///     fn inspect(&self, inspector: &mut Inspector<'_>) {
+    ///         match self.0.try_lock() {
+    ///             Some(letters) => letters.inspect(inspector),
+    ///             None => inspector.locked(),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn locked(&mut self) {
         self.record(Recorded::Gap);
     }
 
@@ -425,11 +432,13 @@ fn overflow(
     store: &Store,
     side: &mut Side,
 ) -> EdgeStack {
-    let Some(recorded) = &mut side.recorded else {
-        return make_room_or_gather(edges, raw, white, store, side);
-    };
     // White or not: the store is empty and knows nothing of it.
-    recorded.push(Recorded::Edge(raw, of));
+    match &mut side.report {
+        #[cfg(feature = "inspect")]
+        Report::List(list) => list.push(Recorded::Edge(raw, of)),
+        Report::Words(words) => words.push(Recorded::Edge(raw, of)),
+        Report::None => return make_room_or_gather(edges, raw, white, store, side),
+    }
     edges
 }
 

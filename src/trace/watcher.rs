@@ -1,34 +1,77 @@
 //! A tracer that only looks, kept for many objects.
 
 use crate::store::Store;
-use crate::trace::tracer::{Recorded, Side};
+use crate::trace::findings::{Findings, Recorded, Report};
+use crate::trace::tracer::Side;
 use crate::trace::{EdgeStack, Tracer};
 
 /// Has values traced and keeps what they report: nothing is written anywhere. Room for it is made once, not for each
 /// value.
 pub(crate) struct Watcher {
-    /// Empty: of its slots none is white, so a trace writes nothing.
+    /// Of no heap, and empty: no slot is white in there, so that a trace writes nothing.
     store: Store,
     side: Side,
 }
 
 impl Watcher {
     pub(crate) fn new() -> Self {
-        Self { store: Store::new(0), side: Side::recording() }
+        Self { store: Store::new(0, 0), side: Side::recording() }
+    }
+
+    /// One whose findings are read as a slice.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn listing() -> Self {
+        Self { store: Store::new(0, 0), side: Side::listing() }
     }
 
     pub(crate) fn watch(&mut self, trace: impl FnOnce(&mut Tracer<'_>)) {
+        // Without room for edges each one comes to the slow path of a push, which records it.
         trace(&mut Tracer::new(EdgeStack::default(), &self.store, &mut self.side));
-    }
-
-    /// What was reported since `clear`, as a slice: a loop over millions of edges.
-    pub(crate) fn reported(&self) -> &[Recorded] {
-        self.side.recorded()
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.side.clear_recorded();
         // What a trace did besides is of no interest.
         self.side.unguarded.clear();
+    }
+
+    fn words(&mut self) -> &mut Findings {
+        match self.side.report_mut() {
+            Report::Words(words) => words,
+            _ => unreachable!("a watcher whose findings are read as a slice"),
+        }
+    }
+
+    /// Takes what was reported since the last call, for as long as one likes.
+    pub(crate) fn take(&mut self) -> Findings {
+        core::mem::take(self.words())
+    }
+
+    /// Takes what was reported since the last call.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Recorded> {
+        Drain(self.words())
+    }
+
+    /// What was reported since `clear`.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn reported(&mut self) -> &mut alloc::vec::Vec<Recorded> {
+        match self.side.report_mut() {
+            Report::List(list) => list,
+            _ => unreachable!("a watcher whose findings are drained"),
+        }
+    }
+}
+
+/// Leaves nothing behind.
+struct Drain<'a>(&'a mut Findings);
+
+impl Iterator for Drain<'_> {
+    type Item = Recorded;
+
+    #[inline]
+    fn next(&mut self) -> Option<Recorded> {
+        self.0.next()
+    }
+}
+
+impl Drop for Drain<'_> {
+    fn drop(&mut self) {
+        self.0.clear();
     }
 }

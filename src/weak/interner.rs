@@ -88,6 +88,12 @@ impl<T, S> Interner<T, S> {
         self.table.find(hash, |entry| entry.hash == hash && is_equal(entry.weak)).map(|entry| entry.weak)
     }
 
+    /// Files an object whose value is not known yet.
+    #[cfg(feature = "serde")]
+    pub(crate) fn file_unhashed(&mut self, weak: Weak<T>) {
+        self.file(crate::weak::hash_of(&weak), weak);
+    }
+
     /// Files an object under the hash of its value.
     pub(crate) fn file(&mut self, hash: u64, weak: Weak<T>) {
         // Another object with an equal value is possible, the same one is not.
@@ -126,9 +132,20 @@ impl<T: Trace + Eq + Hash, S: BuildHasher + Send + Sync + 'static> Trace for Int
         self.iter().enumerate().for_each(|(index, weak)| inspector.item(index, &weak));
     }
 
-    /// Values that have no counterpart are dropped.
+    /// Values that have no counterpart are dropped. The others are filed again by their hash as it is in the end, since
+    /// handles in them are other ones.
     fn relink(&mut self, links: &mut Links<'_>) {
-        for Interned { hash, mut weak } in self.table.take() {
+        let entries = self.table.take();
+        if let Some(values) = links.values() {
+            for Interned { weak, .. } in entries {
+                if let Some(value) = values.get(weak) {
+                    self.file(self.hasher.hash_one(value), weak);
+                }
+            }
+            return;
+        }
+        links.note_table();
+        for Interned { hash, mut weak } in entries {
             if links.weak_key(&mut weak) {
                 self.file(hash, weak);
             }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &str = "
     sync panics clock tag geometry handle hash type_names stats tracing_spans config bitmap space root store trace
     weak death
-    pool collector inspect heap docs
+    pool graph collector inspect heap docs
 ";
 
 /// Where `unsafe` may be, and how often the exception is made.
@@ -17,6 +17,8 @@ const UNSAFE: &[(&str, usize)] = &[
     ("heap/others.rs", 1),
     ("space.rs", 1),
     ("space/reserved.rs", 1),
+    ("space/system_unix.rs", 1),
+    ("space/system_windows.rs", 1),
     ("space/table.rs", 1),
     ("store/access.rs", 1),
     ("store/look.rs", 1),

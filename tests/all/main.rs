@@ -21,6 +21,7 @@ mod ephemerons;
 mod exhaustion;
 mod finalizers;
 mod foreign;
+mod graphs;
 mod graveyards;
 mod guarantees;
 mod handles;
@@ -41,6 +42,8 @@ mod queues;
 mod regressions;
 mod replaced;
 mod roots;
+#[cfg(all(feature = "serde", not(slotgc_plain)))]
+mod saves;
 mod shutdown;
 mod steps;
 mod strangers;

@@ -59,9 +59,10 @@ pub(crate) fn holds_only_handles(ty: &Type) -> bool {
 pub(crate) fn keyed(ty: &Type) -> Option<Keyed<'_>> {
     let mut found = None;
     walk(ty, &mut |part| {
-        if found.is_none()
-            && let Type::Path(path) = part
-        {
+        if found.is_some() {
+            return false;
+        }
+        if let Type::Path(path) = part {
             let is_ordered = is_named(path, &["BTreeMap", "BTreeSet", "BinaryHeap"]);
             if is_ordered || is_named(path, HASHED) {
                 found = parts(part).first().map(|key| Keyed { key, is_ordered });

@@ -22,7 +22,7 @@ macro_rules! locks {
                 match self.$lock() {
                     Ok(value) => value.trace(tracer),
                     Err(TryLockError::Poisoned(value)) => value.into_inner().trace(tracer),
-                    Err(TryLockError::WouldBlock) => tracer.gap(),
+                    Err(TryLockError::WouldBlock) => tracer.locked(),
                 }
             }
 
@@ -45,7 +45,7 @@ macro_rules! locks {
                 match self.$lock() {
                     Ok(value) => value.inspect(inspector),
                     Err(TryLockError::Poisoned(value)) => value.into_inner().inspect(inspector),
-                    Err(TryLockError::WouldBlock) => inspector.gap(),
+                    Err(TryLockError::WouldBlock) => inspector.locked(),
                 }
             }
 

@@ -1,6 +1,6 @@
 //! Nothing costs by what once was.
 
-use slotgc::{Budget, Heap, HeapConfig};
+use slotgc::{Budget, Gc, Heap, HeapConfig};
 
 #[test]
 fn roots_that_are_gone_cost_no_steps() {
@@ -98,4 +98,92 @@ fn watches_that_are_gone_leave_no_tables_behind() {
     assert!(heap.cancel(watch) && !heap.cancel(watch));
     heap.collect();
     assert!(queue.is_empty());
+}
+
+/// A page's number in the heap: handles count granules of 8 bytes, pages have 64 KiB.
+fn page(bits: u64) -> u64 {
+    bits >> (32 + 13)
+}
+
+/// Makes a level of one type, checks that no handle of an earlier one resolves, and lets it go.
+fn play_level<T: slotgc::Trace + PartialEq>(heap: &mut Heap, make: fn(u64) -> T, old: &mut Vec<u64>) -> u64 {
+    let things: Vec<_> = (0..20_000).map(|number| heap.alloc_root(make(number))).collect();
+    for (number, thing) in things.iter().enumerate() {
+        assert!(heap[thing] == make(number as u64), "nobody else has the slot");
+    }
+    assert!(old.iter().all(|bits| heap.get(Gc::<T>::from_bits(*bits)).is_none()), "an old handle resolves");
+    assert!(
+        heap.iter::<T>().map(|(gc, _)| gc.to_bits()).is_sorted_by_key(|bits| bits >> 32),
+        "in slot order"
+    );
+    heap.verify();
+    let handles = things.iter().map(|thing| thing.gc().to_bits());
+    let last = handles.clone().map(page).max().expect("there are some");
+    old.extend(handles.step_by(100));
+    drop(things);
+    for _ in 0..4 {
+        heap.collect();
+        heap.verify();
+    }
+    last
+}
+
+#[test]
+fn levels_of_five_types_in_turn_live_in_the_same_pages() {
+    let mut heap = Heap::new();
+    let (mut old, mut most) = (Vec::new(), 0);
+    for round in 0..6 {
+        let last = [
+            play_level(&mut heap, |number| number, &mut old),
+            play_level(&mut heap, |number| [number; 3], &mut old),
+            play_level(&mut heap, |number| [number; 8], &mut old),
+            play_level(&mut heap, |number| number.to_string(), &mut old),
+            play_level(&mut heap, |number| [number as u8; 100], &mut old),
+        ];
+        match round {
+            0 => most = last.into_iter().max().expect("five levels"),
+            _ => assert!(last.iter().all(|page| *page <= most), "{last:?} lie beyond {most}"),
+        }
+    }
+    // The largest type needs 40 pages or so.
+    assert!(most < 60, "{most} pages for the largest level alone");
+}
+
+#[test]
+fn pages_given_up_make_room_for_objects_of_several_pages_and_the_other_way_around() {
+    let mut heap = Heap::with_config(HeapConfig::default().release_after(0));
+    let mut old = Vec::new();
+    let small = play_level(&mut heap, |number| [number; 8], &mut old);
+    let large = heap.alloc_root([7_u8; 200_000]);
+    assert!(page(large.gc().to_bits()) < small, "a run of four pages fits where the small ones were");
+    let again = play_level(&mut heap, |number| [number; 8], &mut old);
+    assert!(again <= small + 4, "page {again}, where {small} were enough beside the large one");
+    assert_eq!(heap[&large], [7; 200_000]);
+    drop(large);
+    heap.collect();
+    let again = play_level(&mut heap, |number| [number; 8], &mut old);
+    assert!(again <= small + 4, "the pages of the large one are in use again");
+}
+
+#[test]
+fn memory_given_back_in_the_midst_of_a_cycle_serves_others_once_it_ends() {
+    for steps in 0..40 {
+        let mut heap = Heap::new();
+        let level: Vec<_> = (0..20_000_u64).map(|number| heap.alloc_root([number; 8])).collect();
+        let most = level.iter().map(|thing| page(thing.gc().to_bits())).max().expect("there are some");
+        let kept = level[5000].clone();
+        drop(level);
+        heap.collect();
+        (0..steps).for_each(|_| _ = heap.step(Budget::Objects(1)));
+        heap.shrink_to_fit();
+        heap.verify();
+        (0..100_u64).for_each(|number| drop(heap.alloc_root([number; 8])));
+        heap.collect();
+        heap.verify();
+        let others: Vec<_> = (0..5000_u64).map(|number| heap.alloc_root([number; 20])).collect();
+        let last = others.iter().map(|thing| page(thing.gc().to_bits())).max().expect("there are some");
+        assert!(last <= most, "page {last} beyond {most}");
+        assert_eq!(heap[&kept], [5000; 8]);
+        heap.verify();
+    }
 }

@@ -1,0 +1,39 @@
+//! Loads any bytes, as JSON and as postcard: an error and the heap as it was, or a graph that a collection takes in its
+//! stride and that is the same after another save and load.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use serde::{Deserialize, Serialize};
+use slotgc::{AnyGc, Gc, GcMap, Heap, HeapConfig, Interner, Relinked, Schema, Trace, Weak, WeakKeyMap, WeakSet};
+
+#[derive(Trace, Serialize, Deserialize)]
+enum Node {
+    Leaf(u8),
+    Pair(Gc<Node>, Option<Weak<Table>>),
+    Any(Vec<AnyGc>),
+    Keys(GcMap<Gc<Node>, Weak<Node>>),
+}
+
+#[derive(Trace, Serialize, Deserialize, Default)]
+struct Table {
+    notes: WeakKeyMap<Node, Gc<Table>>,
+    set: WeakSet<Table>,
+    words: Interner<String>,
+}
+
+fuzz_target!(|data: &[u8]| {
+    let schema = Schema::new().with::<Node>("node").with::<Table>("table").with::<String>("string");
+    let Some((format, data)) = data.split_first() else { return };
+    let mut heap = Heap::with_config(HeapConfig::default().max_objects(10_000));
+    heap.alloc(Node::Leaf(1));
+    let loaded: Option<Relinked> = match format % 2 {
+        0 => heap.load(&schema, &mut serde_json::Deserializer::from_slice(data)).ok(),
+        _ => heap.load(&schema, &mut postcard::Deserializer::from_bytes(data)).ok(),
+    };
+    heap.verify();
+    let Some(loaded) = loaded else { return assert_eq!(heap.len(), 1) };
+    let saved = postcard::to_stdvec(&heap.save(&schema, &loaded.roots()).unwrap()).unwrap();
+    heap.collect_with(&loaded.roots());
+    let again = heap.load(&schema, &mut postcard::Deserializer::from_bytes(&saved)).unwrap();
+    assert_eq!(postcard::to_stdvec(&heap.save(&schema, &again.roots()).unwrap()).unwrap().len(), saved.len());
+});

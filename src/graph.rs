@@ -1,0 +1,35 @@
+//! Graphs of objects: what is reachable, copied to another place or written down.
+//!
+//! A [`Schema`] lists the types that there are, by stable names. A walk finds what some handles reach, through `&` and
+//! without a trace in the heap. Copies are made, by cloning or by deserializing, and their handles are replaced
+//! ([`Links`](crate::trace::Links)) by what [`Relinked`] knows. What needs the heap itself is in `heap/graph.rs`.
+//!
+//! No recursion over objects, and nothing here believes a handle before it resolves.
+
+mod error;
+mod marks;
+mod path;
+mod relinked;
+#[cfg(feature = "serde")]
+mod save;
+mod schema;
+#[cfg(feature = "serde")]
+mod text;
+mod walk;
+#[cfg(feature = "serde")]
+mod weak;
+
+pub use error::GraphError;
+#[cfg(feature = "serde")]
+pub use error::LoadError;
+pub(crate) use path::path_to;
+#[cfg(feature = "serde")]
+pub(crate) use relinked::Column;
+pub use relinked::Relinked;
+pub(crate) use relinked::{Copies, Map, Relinking};
+#[cfg(feature = "serde")]
+pub(crate) use save::VERSION;
+#[cfg(feature = "serde")]
+pub use save::{Save, SaveTypes};
+pub use schema::{Schema, TypeList};
+pub(crate) use walk::{Care, LeaveOut, Stop, Walk};

@@ -1,0 +1,215 @@
+//! [`Save`]: a graph on its way into a format.
+//!
+//! What is written is one struct: the version, the types with their objects, and the roots. A type is its name in the
+//! schema and a sequence of rows: an object's handle in both forms and the object. Rows ascend by slot, so that a table of
+//! them can be searched, and so that memory is read in its order. Nothing is gathered on the way: the walk has left a bit
+//! a granule, and objects go from the heap into the format one by one.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::ser::{SerializeSeq, SerializeStruct};
+use serde::{Serialize, Serializer};
+
+use crate::geometry::Granule;
+use crate::graph::marks::Marks;
+use crate::graph::schema::{Schema, TypeList};
+use crate::handle::{AnyGc, Gc, RawHandle};
+use crate::store::Store;
+use crate::sync::Arc;
+use crate::trace::Trace;
+
+/// The version of the format.
+pub(crate) const VERSION: u32 = 1;
+
+/// A graph of objects, ready to be serialized into any format of serde: what [`Heap::save`](crate::Heap::save) returns.
+pub struct Save<'a, L> {
+    pub(crate) store: &'a Store,
+    pub(crate) schema: &'a Schema<L>,
+    pub(crate) marks: Arc<Marks>,
+    /// How many objects of each type there are.
+    pub(crate) counts: Vec<usize>,
+    pub(crate) roots: Vec<RawHandle>,
+}
+
+impl<L> Save<'_, L> {
+    /// How many objects will be saved.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Heap, Schema};
+    ///
+    /// let mut heap = Heap::new();
+    /// let kept = [heap.alloc(1_u32), heap.alloc(2)];
+    /// heap.alloc(3_u32);
+    /// let schema = Schema::new().with::<u32>("number");
+    /// assert_eq!(heap.save(&schema, &kept).unwrap().len(), 2);
+    /// ```
+    pub fn len(&self) -> usize {
+        self.counts.iter().sum()
+    }
+
+    /// Whether there is nothing to save.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<L> fmt::Debug for Save<'_, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Save").field("objects", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl<L: SaveTypes> Serialize for Save<'_, L> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let _saving = Saving::begin(&self.marks);
+        let mut save = serializer.serialize_struct("Save", 3)?;
+        save.serialize_field("version", &VERSION)?;
+        save.serialize_field("types", &Types(self))?;
+        save.serialize_field("roots", &Roots(&self.roots))?;
+        save.end()
+    }
+}
+
+/// The types of a [`Schema`] that are all `Serialize`; nothing to implement.
+pub trait SaveTypes: TypeList {
+    #[doc(hidden)]
+    fn save<S: SerializeSeq>(sections: &Sections<'_>, seq: &mut S) -> Result<(), S::Error>;
+}
+
+impl SaveTypes for () {
+    fn save<S: SerializeSeq>(_: &Sections<'_>, _: &mut S) -> Result<(), S::Error> {
+        Ok(())
+    }
+}
+
+impl<T: Trace + Serialize, L: SaveTypes> SaveTypes for (T, L) {
+    fn save<S: SerializeSeq>(sections: &Sections<'_>, seq: &mut S) -> Result<(), S::Error> {
+        L::save(sections, seq)?;
+        match sections.counts[L::LEN] {
+            0 => Ok(()),
+            _ => seq.serialize_element(&Section::<T> {
+                sections,
+                index: L::LEN,
+                target: core::marker::PhantomData,
+            }),
+        }
+    }
+}
+
+/// What a list of types needs to save its own.
+#[doc(hidden)]
+pub struct Sections<'a> {
+    store: &'a Store,
+    names: Vec<&'static str>,
+    marks: &'a Marks,
+    counts: &'a [usize],
+}
+
+impl fmt::Debug for Sections<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sections").field("names", &self.names).finish_non_exhaustive()
+    }
+}
+
+struct Types<'s, 'a, L>(&'s Save<'a, L>);
+
+impl<L: SaveTypes> Serialize for Types<'_, '_, L> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Save { store, schema, marks, counts, .. } = self.0;
+        let names = schema.types().iter().map(|ops| ops.name).collect();
+        let sections = Sections { store, names, marks, counts };
+        let mut seq = serializer.serialize_seq(Some(counts.iter().filter(|count| **count > 0).count()))?;
+        L::save(&sections, &mut seq)?;
+        seq.end()
+    }
+}
+
+/// One type.
+struct Section<'s, 'a, T> {
+    sections: &'s Sections<'a>,
+    index: usize,
+    target: core::marker::PhantomData<T>,
+}
+
+impl<T: Trace + Serialize> Serialize for Section<'_, '_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut section = serializer.serialize_struct("Type", 2)?;
+        section.serialize_field("name", self.sections.names[self.index])?;
+        section.serialize_field("objects", &Objects(self))?;
+        section.end()
+    }
+}
+
+struct Objects<'o, 's, 'a, T>(&'o Section<'s, 'a, T>);
+
+impl<T: Trace + Serialize> Serialize for Objects<'_, '_, '_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Section { sections: Sections { store, marks, counts, .. }, index, .. } = self.0;
+        let look = store.look();
+        let mut seq = serializer.serialize_seq(Some(counts[*index]))?;
+        // A page is of one type: that of whatever lives there.
+        let is_own = |granule: Granule| granule.is_boundary::<T>() && look.generation::<T>(granule).is_some();
+        let pages = marks.pages().filter(|page| marks.of_page(*page).next().is_some_and(is_own));
+        for granule in pages.flat_map(|page| marks.of_page(page)) {
+            let generation = look.generation::<T>(granule).filter(|generation| generation.is_occupied());
+            let raw = RawHandle::new(granule, generation.expect("nothing died since it was found"));
+            let object = look.get::<T>(raw).expect("nothing died since it was found");
+            let gc = Gc::<T>::from_raw(raw);
+            seq.serialize_element(&(gc, gc.erase(), object))?;
+        }
+        seq.end()
+    }
+}
+
+struct Roots<'a>(&'a [RawHandle]);
+
+impl Serialize for Roots<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let roots = self.0.iter().map(|raw| AnyGc::from_raw(*raw));
+        serializer.collect_seq(roots)
+    }
+}
+
+#[cfg(feature = "std")]
+std::thread_local! {
+    /// What is being saved on this thread: weak collections leave out the rest, and have no other way to know.
+    static SAVED: core::cell::RefCell<Option<Arc<Marks>>> = const { core::cell::RefCell::new(None) };
+}
+
+/// For as long as this lives, weak collections write only entries that are saved.
+struct Saving(#[cfg(feature = "std")] Option<Arc<Marks>>);
+
+impl Saving {
+    #[cfg(feature = "std")]
+    fn begin(marks: &Arc<Marks>) -> Self {
+        Self(SAVED.with(|saved| saved.replace(Some(Arc::clone(marks)))))
+    }
+
+    /// Without thread locals all entries are written. Those that are not saved go when they are loaded.
+    #[cfg(not(feature = "std"))]
+    fn begin(_: &Arc<Marks>) -> Self {
+        Self()
+    }
+}
+
+#[cfg(feature = "std")]
+impl Drop for Saving {
+    fn drop(&mut self) {
+        SAVED.with(|saved| *saved.borrow_mut() = self.0.take());
+    }
+}
+
+/// Whether the object is among what is being saved on this thread, or nothing is.
+pub(crate) fn is_saved(raw: RawHandle) -> bool {
+    #[cfg(feature = "std")]
+    {
+        SAVED.with(|saved| saved.borrow().as_ref().is_none_or(|marks| marks.contains(raw.granule())))
+    }
+    #[cfg(not(feature = "std"))]
+    {
+        let _ = raw;
+        true
+    }
+}

@@ -1,0 +1,193 @@
+//! What a trace that only looks finds: eight bytes an edge, in chunks that are freed as they are read. An object of a
+//! million handles must not take several times their memory.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::handle::RawHandle;
+use crate::tag::Tag;
+
+/// What a look-only trace finds. Handles as they are, of an object of this type, they say ([`Tag::NONE`]: of any): nobody
+/// asked whether they resolve.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Recorded {
+    /// A strong edge.
+    Edge(RawHandle, Tag),
+    /// What comes until the matching end counts only while this key lives. They nest.
+    Ephemeron(RawHandle, Tag),
+    EndOfEphemeron,
+    /// A lock that somebody holds.
+    Gap,
+}
+
+/// What a trace keeps of what is reported.
+#[derive(Default)]
+pub(crate) enum Report {
+    /// Nothing: it follows the edges.
+    #[default]
+    None,
+    Words(Findings),
+    /// Three times the memory, and faster to read: for a loop over millions of edges that only looks at a few at a time.
+    #[cfg(feature = "inspect")]
+    List(Vec<Recorded>),
+}
+
+impl Report {
+    pub(crate) fn push(&mut self, found: Recorded) {
+        match self {
+            Report::None => {}
+            Report::Words(words) => words.push(found),
+            #[cfg(feature = "inspect")]
+            Report::List(list) => list.push(found),
+        }
+    }
+}
+
+/// All that a trace found, in order; an iterator that takes it out.
+///
+/// A word each. Handles are odd, so an even word is something else: a key with its lowest bit cleared, or one of the
+/// three below. The type is written where it changes.
+#[derive(Default)]
+pub(crate) struct Findings {
+    /// The chunk that is read, from `next` on.
+    first: Vec<u64>,
+    more: VecDeque<Vec<u64>>,
+    next: usize,
+    /// How many words were written and not read.
+    len: usize,
+    /// The type of what is written next, if it does not change.
+    writing: Option<Tag>,
+    /// The types, in the order in which they are read.
+    tags: VecDeque<Tag>,
+    /// The type of what is read next.
+    reading: Option<Tag>,
+}
+
+const CHUNK: usize = 4096;
+/// All in the page of the null handle, where no object is: a key from there is recorded as the null handle.
+const GAP: u64 = u64::MAX - 1;
+const END_OF_EPHEMERON: u64 = u64::MAX - 3;
+const OTHER_TYPE: u64 = u64::MAX - 5;
+
+impl Findings {
+    #[inline]
+    pub(crate) fn push(&mut self, found: Recorded) {
+        match found {
+            Recorded::Edge(edge, of) => self.write_typed(edge.to_bits(), of),
+            Recorded::Ephemeron(key, of) => {
+                let is_nobodys = key.granule().page() == RawHandle::NULL.granule().page();
+                let key = if is_nobodys { RawHandle::NULL } else { key };
+                self.write_typed(key.to_bits() & !1, of);
+            }
+            Recorded::EndOfEphemeron => self.write(END_OF_EPHEMERON),
+            Recorded::Gap => self.write(GAP),
+        }
+    }
+
+    #[inline]
+    fn write_typed(&mut self, word: u64, of: Tag) {
+        if self.writing != Some(of) {
+            self.writing = Some(of);
+            self.tags.push_back(of);
+            self.write(OTHER_TYPE);
+        }
+        self.write(word);
+    }
+
+    #[inline]
+    fn write(&mut self, word: u64) {
+        self.len += 1;
+        match self.first.len() < CHUNK {
+            true => self.first.push(word),
+            false => self.write_behind(word),
+        }
+    }
+
+    #[cold]
+    fn write_behind(&mut self, word: u64) {
+        match self.more.back_mut().filter(|chunk| chunk.len() < CHUNK) {
+            Some(chunk) => chunk.push(word),
+            None => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(word);
+                self.more.push_back(chunk);
+            }
+        }
+    }
+
+    /// At most so many are left.
+    #[cfg(feature = "serde")]
+    pub(crate) fn most(&self) -> usize {
+        self.len
+    }
+
+    /// Empties it and keeps a little memory.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.first.clear();
+        if !self.more.is_empty() {
+            self.more.clear();
+        }
+        if !self.tags.is_empty() {
+            self.tags.clear();
+        }
+        (self.next, self.len, self.writing) = (0, 0, None);
+    }
+}
+
+impl Iterator for Findings {
+    type Item = Recorded;
+
+    #[inline]
+    fn next(&mut self) -> Option<Recorded> {
+        loop {
+            if self.next == self.first.len() {
+                self.first = self.more.pop_front()?;
+                self.next = 0;
+            }
+            let word = *self.first.get(self.next)?;
+            self.next += 1;
+            self.len -= 1;
+            return Some(match word {
+                GAP => Recorded::Gap,
+                END_OF_EPHEMERON => Recorded::EndOfEphemeron,
+                OTHER_TYPE => {
+                    self.reading = Some(self.tags.pop_front()?);
+                    continue;
+                }
+                key if key & 1 == 0 => {
+                    Recorded::Ephemeron(RawHandle::from_bits(key | 1), self.reading.unwrap_or(Tag::NONE))
+                }
+                edge => Recorded::Edge(RawHandle::from_bits(edge), self.reading.unwrap_or(Tag::NONE)),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_comes_back_in_order_however_much_it_is() {
+        let handle = |n: u64| RawHandle::from_bits(n << 32 | 1);
+        let tags = [Tag::NONE, Tag::of::<u8>(), Tag::of::<u16>()];
+        let each = |n: u64| match n % 7 {
+            0 => Recorded::Ephemeron(handle(n), tags[n as usize / 7 % 3]),
+            1 => Recorded::EndOfEphemeron,
+            2 => Recorded::Gap,
+            _ => Recorded::Edge(handle(n), tags[n as usize / 100 % 3]),
+        };
+        let mut findings = Findings::default();
+        for _ in 0..2 {
+            (0..3 * CHUNK as u64 + 5).for_each(|n| findings.push(each(n)));
+            (0..3 * CHUNK as u64 + 5).for_each(|n| assert_eq!(findings.next(), Some(each(n))));
+            assert_eq!(findings.next(), None);
+            findings.clear();
+        }
+        for bits in [u64::MAX, u64::MAX - 2, u64::MAX - 4, RawHandle::NULL.to_bits()] {
+            findings.push(Recorded::Ephemeron(RawHandle::from_bits(bits), tags[1]));
+            assert_eq!(findings.next(), Some(Recorded::Ephemeron(RawHandle::NULL, tags[1])));
+        }
+    }
+}
