@@ -25,6 +25,9 @@ const NOTED: u32 = u32::MAX - 2;
 /// threads that count at the same time.
 const MAX_COUNT: u32 = u32::MAX / 2;
 
+// None of the three is taken for another, or for an entry.
+const _: () = assert!(UNLISTED != NONE && NOTED != NONE && NOTED != UNLISTED && NOTED > MAX_COUNT);
+
 /// The entries of a heap's root set. It stays with its heap wherever that is moved, so it is also what tells one heap from
 /// another.
 pub(crate) struct RootTable {

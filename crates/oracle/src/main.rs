@@ -6,6 +6,7 @@
 //! slotgc-oracle replay FILE...                the programs in these files (a fuzzer's artifacts or corpus)
 //! slotgc-oracle replay-weak FILE...           as the target `weak_map` reads them
 //! slotgc-oracle soak-steps SECONDS [BYTES] [SEED]   as `soak`, stepped programs
+//! slotgc-oracle shapes                        stepped programs that are seldom made by chance, all of them
 //! slotgc-oracle replay-steps FILE...          as the target `steps` reads them
 //! slotgc-oracle seeds DIRECTORY               writes seeds for the targets into directories of their names
 //! ```
@@ -29,13 +30,14 @@ fn main() -> ExitCode {
         Some("soak-steps") => {
             soak_steps(Duration::from_secs(number(1, 10)), number(2, 1500) as usize, number(3, 0))
         }
+        Some("shapes") => shapes(),
         Some("replay-steps") => arguments[1..].iter().all(|path| replay_steps(path)),
         Some("replay") => arguments[1..].iter().all(|path| replay(path, from_bytes)),
         Some("replay-weak") => arguments[1..].iter().all(|path| replay(path, weak_from_bytes)),
         Some("seeds") if arguments.len() == 2 => seeds(Path::new(&arguments[1])),
         _ => {
             eprintln!(
-                "usage: slotgc-oracle soak|soak-steps SECONDS [BYTES] [SEED] | replay|replay-weak|replay-steps FILE... | seeds DIRECTORY"
+                "usage: slotgc-oracle soak|soak-steps SECONDS [BYTES] [SEED] | shapes | replay|replay-weak|replay-steps FILE... | seeds DIRECTORY"
             );
             false
         }
@@ -128,6 +130,17 @@ fn soak_steps(time: Duration, bytes: usize, first_seed: u64) -> bool {
     }
     println!("{programs} stepped programs of {bytes} bytes: {total:?}");
     println!("{:.0} ops/s", total.ops as f64 / start.elapsed().as_secs_f64());
+    true
+}
+
+fn shapes() -> bool {
+    let programs = stepped::shapes();
+    let mut total = stepped::Report::default();
+    for (number, program) in programs.iter().enumerate() {
+        let Some(report) = try_stepped(&format!("shape {number}"), program) else { return false };
+        total = total.and(&report);
+    }
+    println!("{} stepped programs: {total:?}", programs.len());
     true
 }
 

@@ -23,6 +23,7 @@ mod frame;
 mod generate;
 mod program;
 mod runner;
+mod shapes;
 
 use crate::log;
 
@@ -30,6 +31,7 @@ pub use crate::stepped::generate::{program_from_bytes, random_stepped, shrink_st
 pub use crate::stepped::program::{
     Clock, Edit, End, Ending, Inside, Op, Program, Report, Source, Tuning, Units, Way, inside,
 };
+pub use crate::stepped::shapes::shapes;
 
 /// Runs a program. The same program produces the same report.
 ///

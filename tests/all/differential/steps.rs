@@ -124,53 +124,10 @@ fn panics_of_user_code_in_every_phase_come_out_of_the_step_and_stop_nothing() {
     assert!(total.panics > 48, "{total:?}");
 }
 
-/// All that user code may do to the heap that it is lent, and to objects without their heap's knowledge, in each phase.
 #[test]
 #[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
 fn swapped_heaps_locks_and_panicking_clocks_in_every_phase() {
-    let mutations = |at: u8| {
-        let then = inside(&[Through { target: 0, edit: Link(at) }, Collect(Logged)]);
-        let cyclic = |ending| Cyclic { kind: Locked, edges: [at, 0], inside: then.clone(), ending };
-        vec![
-            vec![cyclic(Swaps), Shrink],
-            vec![cyclic(SwapsAndPanics)],
-            vec![
-                OnDeath { target: at, then: then.clone(), ending: Swaps },
-                Destroy { target: at, erased: false },
-            ],
-            vec![Finalize { target: at, then: then.clone(), ending: SwapsAndPanics }, Unroot(0), Unroot(0)],
-            vec![Make { kind: Node, edges: [at, 0], rooted: false }, Through { target: 0, edit: Link(0) }],
-            vec![
-                Make { kind: Plain, edges: [at, 0], rooted: false },
-                Through { target: 0, edit: Element { of: 0, put: true } },
-            ],
-            vec![ArmClock(at % 4)],
-            vec![Own { target: at, kib: 9 }, Own { target: at, kib: 0 }],
-            vec![Keep(at), Minor(Logged), Forget(0), Keep(at)],
-            vec![Change { target: at, by: Beside(1), edit: Link(0) }],
-            vec![
-                Change { target: at, by: With(1), edit: Link(0) },
-                Change { target: 1, by: After(at), edit: Link(2) },
-            ],
-            vec![
-                Change { target: at, by: ByIter, edit: Link(0) },
-                Change { target: at, by: BySplit, edit: Link(1) },
-            ],
-        ]
-    };
-    for phase in 0..=5 {
-        for at in [0, 7, 13] {
-            for (number, mutation) in mutations(at).into_iter().enumerate() {
-                let mut ops = vec![Make { kind: Locked, edges: [0, 0], rooted: true }];
-                ops.extend(world());
-                ops.extend([Collect(Kept), StepTo { phase }]);
-                ops.extend(mutation);
-                ops.extend([Minor(Logged), Step { units: Few(3), source: Logged }, Collect(Logged)]);
-                let ends = [Collected, Dropped, ShutDown, InMake, InCallback, AtExit];
-                let tuning =
-                    Tuning { end: ends[(number + usize::from(phase)) % ends.len()], ..Tuning::default() };
-                check(Program { tuning, ops }).unwrap_or_else(|failure| panic!("{failure}"));
-            }
-        }
+    for program in slotgc_oracle::stepped::shapes() {
+        check(program).unwrap_or_else(|failure| panic!("{failure}"));
     }
 }

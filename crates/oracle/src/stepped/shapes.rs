@@ -1,0 +1,92 @@
+//! What programs seldom do by chance, in each phase of a cycle: the heap swapped for another, objects changed through `&`
+//! or in an unusual way, root sources that report changes, clocks that panic, and each end of a heap.
+
+use crate::kind::Kind;
+use crate::stepped::program::{Edit, End, Ending, Inside, Op, Program, Source, Tuning, Units, Way, inside};
+
+/// Programs of every shape.
+pub fn shapes() -> Vec<Program> {
+    let mut programs = Vec::new();
+    for phase in 0..=5 {
+        for at in [0, 3, 7] {
+            for (number, middle) in mutations(at).into_iter().enumerate() {
+                for minor in [false, true] {
+                    let mut ops = world();
+                    ops.extend([Op::Collect(Source::Kept), Op::StepTo { phase }]);
+                    ops.extend(middle.clone());
+                    if minor {
+                        ops.push(Op::Minor(Source::Logged));
+                    }
+                    ops.push(Op::Step { units: Units::Few(3), source: Source::Logged });
+                    ops.extend([Op::Minor(Source::Logged), Op::Collect(Source::Logged)]);
+                    let ends = [
+                        End::Collected,
+                        End::Dropped,
+                        End::ShutDown,
+                        End::InMake,
+                        End::InCallback,
+                        End::AtExit,
+                    ];
+                    let end = ends[(number + usize::from(phase)) % ends.len()];
+                    programs.push(Program { tuning: Tuning { end, ..Tuning::default() }, ops });
+                }
+            }
+        }
+    }
+    programs
+}
+
+/// Old objects: what may be changed, and what is to die. Counted from the last, the rooted ones are 0 to 3.
+fn world() -> Vec<Op> {
+    let make = |kind, rooted| Op::Make { kind, edges: [0, 0], rooted };
+    let told = |target| Op::OnDeath { target, then: Inside::default(), ending: Ending::Returns };
+    vec![
+        Op::Chain { kind: Kind::Node, len: 4, rooted: false },
+        Op::Chain { kind: Kind::Node, len: 3, rooted: true },
+        make(Kind::Plain, false),
+        make(Kind::Leaf, false),
+        told(0),
+        told(1),
+        Op::Root(2),
+        make(Kind::Locked, true),
+        make(Kind::Locked, true),
+        make(Kind::Node, true),
+        make(Kind::Node, true),
+    ]
+}
+
+/// What is done in the middle, to the object of this number.
+fn mutations(at: u8) -> Vec<Vec<Op>> {
+    let young = |kind| Op::Make { kind, edges: [at, at], rooted: false };
+    let through = |edit| Op::Through { target: at, edit };
+    let then = inside(&[through(Edit::Link(at)), Op::Collect(Source::Logged)]);
+    let told = |ending| Op::OnDeath { target: at, then: then.clone(), ending };
+    let mut all = Vec::new();
+    for ending in [Ending::Swaps, Ending::SwapsAndPanics] {
+        let cyclic = Op::Cyclic { kind: Kind::Locked, edges: [at, 0], inside: then.clone(), ending };
+        all.push(vec![cyclic.clone()]);
+        all.push(vec![cyclic, Op::Shrink]);
+        all.push(vec![told(Ending::Returns), told(ending), Op::Destroy { target: at, erased: false }]);
+        // The first to die is told of last.
+        let dying = Op::Finalize { target: 0, then: then.clone(), ending };
+        let bystander = Op::OnDeath { target: 0, then: Inside::default(), ending: Ending::Returns };
+        all.push(vec![young(Kind::Leaf), bystander, dying, Op::Collect(Source::Logged)]);
+    }
+    // A young object that nothing else holds.
+    all.push(vec![young(Kind::Node), through(Edit::Link(0))]);
+    all.push(vec![young(Kind::Plain), through(Edit::Keyed { key: 0, to: 0, inner: None })]);
+    all.push(vec![young(Kind::Plain), through(Edit::Element { of: 0, put: true })]);
+    for by in [Way::ByGet, Way::ByTry, Way::ByIndex, Way::ByIter, Way::BySplit] {
+        all.push(vec![young(Kind::Node), Op::Change { target: 1, by, edit: Edit::Link(0) }]);
+    }
+    for (target, by) in [(1, Way::Beside(3)), (1, Way::With(2)), (1, Way::After(2)), (1, Way::After(3))] {
+        all.push(vec![young(Kind::Node), Op::Change { target, by, edit: Edit::Link(0) }]);
+    }
+    all.extend((0..6).map(|reading| vec![young(Kind::Node), Op::ArmClock(reading)]));
+    all.push(vec![young(Kind::Leaf), Op::Own { target: 0, kib: 9 }, Op::Own { target: 1, kib: 5 }]);
+    let keep = [young(Kind::Node), Op::Keep(0)];
+    let step = Op::Step { units: Units::Few(1), source: Source::Logged };
+    all.push([&keep[..], &keep, &[step, young(Kind::Node), Op::Keep(0)]].concat());
+    all.push([&keep[..], &[Op::Minor(Source::Logged), Op::Forget(0)], &keep].concat());
+    all
+}
