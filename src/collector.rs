@@ -81,7 +81,8 @@ pub(crate) struct Freed {
     pub(crate) bytes: usize,
 }
 
-/// Marks, and remembers between slices how far it has come.
+/// Marks, and remembers between slices how far it has come. A clone is what a heap goes back to.
+#[derive(Clone)]
 pub(crate) struct Collector {
     ops: Vec<TraceOps>,
     marker: Marker,
@@ -105,7 +106,7 @@ pub(crate) struct Collector {
     /// Pools whose pages with free slots were found.
     listed_pools: usize,
     log: SweepLog,
-    discarded: SyncWrapper<Discarded>,
+    discarded: SetAside,
     /// Of the cycle under way.
     stats: CollectStats,
 }
@@ -126,13 +127,58 @@ impl Default for Collector {
             pool: 0,
             listed_pools: 0,
             log: SweepLog::default(),
-            discarded: SyncWrapper::new(Discarded::default()),
+            discarded: SetAside::default(),
             stats: CollectStats::default(),
         }
     }
 }
 
+/// Entries of weak collections that wait for their destructors.
+#[derive(Default)]
+struct SetAside {
+    entries: SyncWrapper<Discarded>,
+    len: usize,
+}
+
+impl SetAside {
+    fn take(&mut self) -> Discarded {
+        mem::take(self.entries.get_mut())
+    }
+
+    fn put_back(&mut self, entries: Discarded) {
+        self.len = entries.len();
+        *self.entries.get_mut() = entries;
+    }
+}
+
+/// Entries cannot be copied, and need not be: their destructors run once.
+impl Clone for SetAside {
+    fn clone(&self) -> Self {
+        Self { entries: SyncWrapper::new(Discarded::of_undone(self.len)), len: self.len }
+    }
+}
+
 impl Collector {
+    /// The heap's number among those that collect; zero if it has not.
+    pub(crate) fn heap_number(&self) -> u32 {
+        self.now.heap
+    }
+
+    /// Goes back to what the collector was. What happened since is never taken for what happens from here on: the heap gets
+    /// another number among those that collect, and its epoch is a new one. Returns the number before and after, for what
+    /// objects know of the cycles.
+    pub(crate) fn go_back(&mut self, then: &Self) -> (u32, u32) {
+        let full = self.full + 1;
+        *self = then.clone();
+        let before = self.now.heap;
+        if before != 0 {
+            self.now.heap = next_heap();
+            self.marker.rename_era(self.now, full);
+        }
+        self.full = full;
+        (before, self.now.heap)
+    }
+
     /// Tells the collector how to trace the objects of a new pool, in the order of pools.
     pub(crate) fn add_type<T: Trace>(&mut self) {
         self.ops.push(TraceOps::of::<T>());
@@ -345,7 +391,7 @@ impl Collector {
 
     fn prune<H>(&mut self, parts: &mut Parts<'_, H>, meter: &mut Meter<'_>, panics: &mut Panics) -> bool {
         let Self { marker, ops, discarded, stats, destroyed, .. } = self;
-        let set_aside = RefCell::new(mem::take(discarded.get_mut()));
+        let set_aside = RefCell::new(discarded.take());
         let mut is_done = false;
         // One owner at a time: what one pruned before its panic is not counted.
         panics.run_all(|| {
@@ -361,7 +407,7 @@ impl Collector {
             }
             !is_done
         });
-        *discarded.get_mut() = set_aside.into_inner();
+        discarded.put_back(set_aside.into_inner());
         if is_done {
             self.phase = Phase::Sweep;
         }
@@ -430,7 +476,7 @@ impl Collector {
             }
             self.pool += 1;
         }
-        let discarded = self.discarded.get_mut();
+        let mut discarded = self.discarded.take();
         let mut is_done = false;
         panics.run_all(|| {
             if meter.is_spent() {
@@ -440,6 +486,7 @@ impl Collector {
             meter.spend(usize::from(!is_done));
             !is_done
         });
+        self.discarded.put_back(discarded);
         if !is_done {
             return false;
         }

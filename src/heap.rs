@@ -4,6 +4,7 @@
 
 mod access;
 mod alloc;
+mod checkpoint;
 mod collect;
 mod death;
 mod load;
@@ -33,6 +34,7 @@ use crate::store::Store;
 use crate::sync::Arc;
 use crate::type_names::short_names;
 
+pub use checkpoint::Checkpoint;
 use death::Batch;
 pub use death::ShutdownError;
 pub use finalizer::Finalizer;

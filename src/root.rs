@@ -9,6 +9,7 @@
 //! entry with count zero is on the free list, or on its way there.
 
 mod notes;
+mod kept;
 
 use alloc::borrow::Cow;
 use core::fmt;
@@ -21,7 +22,11 @@ use crate::sync::{Arc, AtomicBool, AtomicU32, AtomicU64, HeapNumber, Ordering, Q
 
 use notes::RootNotes;
 
+pub(crate) use kept::KeptRoots;
 pub(crate) use notes::RootNote;
+
+/// In place of a heap's number: of none, and of no heap ever.
+pub(crate) const UNDONE: u64 = u64::MAX;
 
 /// The end of a list.
 const NONE: u32 = u32::MAX;
@@ -46,6 +51,9 @@ pub(crate) struct RootTable {
     used: boxcar::Vec<Word>,
     /// How often the last `Root` of an object went.
     dropped: AtomicU32,
+    /// Whether any `Root` was left without its object, since that was made in a run of the program that was undone. Its entry
+    /// has the null handle.
+    has_undone: AtomicBool,
     /// The first free entry, or `NONE`.
     free: AtomicU32,
     /// Whether somebody is taking an entry off the free list. Only one at a time may, or an entry could be
@@ -87,6 +95,7 @@ impl RootTable {
             entries: boxcar::Vec::new(),
             used: boxcar::Vec::new(),
             dropped: AtomicU32::new(0),
+            has_undone: AtomicBool::new(false),
             free: AtomicU32::new(NONE),
             taking: AtomicBool::new(false),
             fresh: AtomicU32::new(NONE),
@@ -404,6 +413,10 @@ impl<T> Root<T> {
 
     #[inline(always)]
     pub(crate) fn heap_number(&self) -> u64 {
+        // Relaxed: written with `&mut Heap`, and nothing hangs on it for whoever has no heap.
+        if self.table.has_undone.load(Ordering::Relaxed) && self.table.is_undone(self.index) {
+            return UNDONE;
+        }
         self.table.heap
     }
 

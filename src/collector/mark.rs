@@ -36,9 +36,12 @@ use crate::handle::{AnyGc, RawHandle};
 use crate::pool::Pool;
 use crate::root::RootTable;
 use crate::store::{Color, Store, Tenant};
-use crate::trace::{Destroyed, Discarded, During, EdgeStack, Era, Liveness, RootSource, Side, Trace, Tracer};
+use crate::trace::{
+    Destroyed, Discarded, During, EdgeStack, Era, Liveness, Moment, RootSource, Side, Trace, Tracer,
+};
 
 /// What marking does that depends on the type of the objects.
+#[derive(Clone, Copy)]
 pub(crate) struct TraceOps {
     /// Traces the objects in the queue of a pool.
     drain: fn(&mut Marker, &Store, u16),
@@ -76,7 +79,7 @@ impl TraceOps {
 }
 
 /// The state of marking: indices and handles, never addresses.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Marker {
     edges: EdgeStack,
     /// One for each pool.
@@ -109,7 +112,17 @@ pub(crate) struct Marker {
     /// How many slices of a table are traced in one go, less one: the more, the longer the rest of the object takes.
     widening: usize,
     /// Memory for the length of one prune.
-    scratch: SyncWrapper<Bump>,
+    scratch: Scratch,
+}
+
+/// Memory that holds nothing between two uses.
+#[derive(Default)]
+struct Scratch(SyncWrapper<Bump>);
+
+impl Clone for Scratch {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 /// So much of what the program did meanwhile is caught up with in one go.
@@ -127,6 +140,7 @@ enum Asked {
 }
 
 /// A queue, and how many lines to ask for when an object of its type enters it.
+#[derive(Clone)]
 struct TypeQueue {
     /// `None` before it is first needed, and while `drain` has it in hand.
     queue: Option<PrefetchQueue>,
@@ -176,6 +190,11 @@ impl Marker {
     /// Another cycle begins.
     pub(crate) fn set_era(&mut self, era: Era) {
         self.side.era = era;
+    }
+
+    /// The cycle under way goes on as if it had always been this one.
+    pub(crate) fn rename_era(&mut self, now: Moment, full: u64) {
+        (self.side.era.now, self.side.era.full) = (now, full);
     }
 
     /// The cycle under way: another one than it began as, if marking had to begin anew.
@@ -600,14 +619,14 @@ impl Marker {
         let Some(raw) = weak_owners.get(self.pruned_owners).copied() else {
             weak_owners.clear();
             self.pruned_owners = 0;
-            self.scratch = SyncWrapper::new(Bump::new());
+            self.scratch = Scratch::default();
             return None;
         };
         // Before user code runs, which may panic.
         self.pruned_owners += 1;
         store.set_weak_owner(raw, false);
         let pool = store.pool_of(raw.granule());
-        let scratch = self.scratch.get_mut();
+        let scratch = self.scratch.0.get_mut();
         scratch.reset();
         let pruning = Pruning { era: *era, building, discarded, scratch, destroyed, slice };
         let pruned = (ops[pool as usize].prune)(store, raw, pruning);

@@ -173,7 +173,19 @@ impl Space {
     /// Opens a run of pages that were released, of other runs maybe, for slots of a class: the pages read as zero.
     pub(crate) fn open_again(&mut self, first: u32, run: u32, class: Class) -> Result<(), Limit> {
         assert!(first + run <= self.opened, "pages {first} and on were open before");
+        self.reopen(first, run)?;
         self.make_bits_accessible(class, first + run)
+    }
+
+    /// Forgets that the pages from this one on were opened. They are out of use, and their bits are zero.
+    pub(crate) fn truncate(&mut self, opened: u32) {
+        if opened < self.opened {
+            (opened..self.opened).for_each(|page| self.set_tag(page, Tag::NONE));
+            let run = self.opened - opened;
+            self.release(opened, run);
+            self.reopen(opened, run).expect("memory for pages that had some");
+            self.opened = opened;
+        }
     }
 
     /// Reserves the range, a smaller one when the system refuses, and no access to it but to the tags.
