@@ -96,10 +96,11 @@ impl Heap {
             return Err(GraphError::BeingMade);
         }
         let number = self.collector.heap_number();
-        let faithful = Faithful::begin(Renaming { before: number, after: number });
         let mut keeping = Keeping { heap: self, pools: self.pools.iter().map(|_| None).collect() };
-        L::keep(&mut keeping);
-        drop(faithful);
+        {
+            let _faithful = Faithful::begin(Renaming { before: number, after: number });
+            L::keep(&mut keeping);
+        }
         let kept = keeping.pools.into_iter().zip(&self.pools).map(|(kept, pool)| match kept {
             Some(kept) => Ok(kept),
             None => pool.keep_empty(&self.store).map_err(|raw| GraphError::NotInSchema {
@@ -154,11 +155,10 @@ impl Heap {
         }
         self.store.restore(&to.store);
         let (before, after) = self.collector.go_back(&to.collector);
-        let faithful = Faithful::begin(Renaming { before, after });
-        for kept in &to.pools {
-            kept.restore(&mut self.store, &mut lost, &mut panics);
+        {
+            let _faithful = Faithful::begin(Renaming { before, after });
+            to.pools.iter().for_each(|kept| kept.restore(&mut self.store, &mut lost, &mut panics));
         }
-        drop(faithful);
         self.store.restore_owned(&to.store);
         self.pools = to.pools.iter().map(KeptPool::unwatched).collect();
         self.types.clone_from(&to.types);
