@@ -163,7 +163,7 @@ impl Heap {
     pub fn with_config(config: HeapConfig) -> Self {
         let roots = Arc::new(RootTable::new(config.remembers_root_origins()));
         Self {
-            store: Store::new(roots.heap_number()),
+            store: Store::new(roots.heap_number(), config.bytes_limit()),
             pools: Vec::new(),
             types: Types::default(),
             inspect_ops: Vec::new(),
@@ -251,8 +251,7 @@ impl Heap {
             debt_bytes: self.pacer.debt_bytes(self.size()),
             owned_bytes: self.load.owned(),
             pages: self.pools.iter().map(Pool::pages_in_memory).sum(),
-            // Each `Root` has a share of the table, and so has whoever is making a cyclic object.
-            roots: (Arc::strong_count(&self.roots) - 1).saturating_sub(self.collector.building().len()),
+            roots: self.roots_len(),
             collections: self.counts.collections,
             allocated: self.allocated(),
             freed: self.allocated() - objects as u64,
@@ -357,16 +356,31 @@ impl Heap {
     /// assert!(level.iter().all(|old| !heap.is_alive(old)));
     /// ```
     pub fn shrink_to_fit(&mut self) {
-        let in_cycle = self.collector.phase() != Phase::Idle;
-        for pool in &mut self.pools {
-            pool.shrink(&mut self.store, in_cycle);
-        }
+        // They would be lost with the table of roots.
+        self.take_back_abandoned();
+        let in_cycle = self.release_empty_pages();
         self.store.shrink_lists();
         self.deaths.shrink();
         // An entry stays where it is while it has a `Root`.
         if !in_cycle && Arc::strong_count(&self.roots) == 1 {
             self.roots = Arc::new(self.roots.renewed());
         }
+    }
+
+    /// Gives the memory of empty pages back; in the midst of a cycle, which is what it returns, they stay their types'.
+    fn release_empty_pages(&mut self) -> bool {
+        let in_cycle = self.collector.phase() != Phase::Idle;
+        for pool in &mut self.pools {
+            pool.shrink(&mut self.store, in_cycle);
+        }
+        in_cycle
+    }
+
+    /// Each `Root` has a share of the table, and so has whoever is making a cyclic object: not if it was given up with
+    /// another heap in hand, and is not taken back yet.
+    fn roots_len(&self) -> usize {
+        let making = self.collector.building().len().saturating_sub(self.roots.abandoned_len());
+        (Arc::strong_count(&self.roots) - 1).saturating_sub(making)
     }
 
     fn pool_of<T: 'static>(&self) -> Option<&Pool> {

@@ -24,7 +24,7 @@ mod roots;
 mod search;
 mod slots;
 mod snapshot;
-#[cfg(test)]
+#[cfg(all(test, not(slotgc_plain)))]
 mod tests;
 mod types;
 mod walk;

@@ -130,6 +130,10 @@ impl RootTable {
         self.abandoned.push(reserved);
     }
 
+    pub(crate) fn abandoned_len(&self) -> usize {
+        self.abandoned.len()
+    }
+
     pub(crate) fn next_abandoned(&self) -> Option<RawHandle> {
         self.abandoned.pop()
     }

@@ -29,6 +29,14 @@ mod backend;
 #[cfg_attr(windows, path = "space/system_windows.rs")]
 mod system;
 
+#[cfg(all(
+    feature = "std",
+    any(unix, windows),
+    target_pointer_width = "64",
+    not(any(miri, loom, slotgc_table))
+))]
+mod share;
+
 #[cfg(not(all(
     feature = "std",
     any(unix, windows),
@@ -106,7 +114,7 @@ mod tests {
 
     #[test]
     fn pages_are_zero_apart_and_stay_in_place() {
-        let mut space = Space::new();
+        let mut space = Space::new(usize::MAX);
         let first = space.open(1, Class(1)).unwrap();
         let start = start_of(&space, first);
         assert_eq!(fill(&mut space, first, 1), 0);
@@ -121,7 +129,7 @@ mod tests {
 
     #[test]
     fn bits_of_neighbouring_pages_classes_and_bitmaps_do_not_touch() {
-        let mut space = Space::new();
+        let mut space = Space::new(usize::MAX);
         let classes = [Class(1), Class(3), Class(1), Class(7), Class(3)];
         let pages = classes.map(|class| (space.open(1, class).unwrap(), class));
         let words = |bits, page: (u32, Class)| {
@@ -142,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_run_is_contiguous() {
-        let mut space = Space::new();
+        let mut space = Space::new(usize::MAX);
         let page = space.open(3, Class(7)).unwrap();
         assert_eq!(space.open(1, Class(1)).unwrap(), page + 3);
         let start = start_of(&space, page);
@@ -152,7 +160,7 @@ mod tests {
 
     #[test]
     fn released_pages_come_back_as_zero() {
-        let mut space = Space::new();
+        let mut space = Space::new(usize::MAX);
         let page = space.open(1, Class(1)).unwrap();
         fill(&mut space, page, 9);
         space.release(page, 1);
@@ -162,7 +170,7 @@ mod tests {
 
     #[test]
     fn every_page_has_a_tag_and_it_is_none_at_first() {
-        let mut space = Space::new();
+        let mut space = Space::new(usize::MAX);
         assert_eq!(space.view().tag(MAX_PAGES - 1), Tag::NONE);
         let pages: alloc::vec::Vec<u32> = (0..100).map(|_| space.open(1, Class(1)).unwrap()).collect();
         for page in &pages {
@@ -176,7 +184,7 @@ mod tests {
 
     #[test]
     fn an_unused_space_holds_nothing() {
-        let many: alloc::vec::Vec<Space> = (0..10_000).map(|_| Space::new()).collect();
+        let many: alloc::vec::Vec<Space> = (0..10_000).map(|_| Space::new(usize::MAX)).collect();
         drop(many);
     }
 }

@@ -72,10 +72,10 @@ impl Vacated {
 }
 
 impl Store {
-    pub(crate) fn new(heap: u64) -> Self {
+    pub(crate) fn new(heap: u64, max_bytes: usize) -> Self {
         Self {
             heap,
-            space: Space::new(),
+            space: Space::new(max_bytes),
             pages: Vec::new(),
             pasts: Vec::new(),
             given_up: GivenUp::default(),

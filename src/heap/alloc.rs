@@ -197,10 +197,21 @@ impl Heap {
             Some(index) => index,
             None => self.find_pool::<T>()?,
         };
+        if let Err(limit) = self.pools[index as usize].claim(&mut self.store) {
+            self.claim_from_others(index, limit)?;
+        }
         let Heap { store, pools, counts, load, .. } = self;
-        let pool = &mut pools[index as usize];
-        pool.claim(store)?;
-        Ok(Ready { store, pool, counts, load })
+        Ok(Ready { store, pool: &mut pools[index as usize], counts, load })
+    }
+
+    /// The system has no more memory or the range no more pages: there may be some in empty pages of other types.
+    #[cold]
+    fn claim_from_others(&mut self, index: u16, limit: Limit) -> Result<(), Limit> {
+        if !matches!(limit, Limit::Memory(_) | Limit::Range(_)) {
+            return Err(limit);
+        }
+        self.release_empty_pages();
+        self.pools[index as usize].claim(&mut self.store)
     }
 
     /// Whether an object of so many bytes is within the limits; notes how far the next ones are, so that the usual

@@ -2,14 +2,17 @@
 //!
 //! The range is mapped without access, which costs no memory and counts towards no overcommit limit, and made
 //! accessible in steps as pages are opened. Nothing is mapped before the first page is opened, so an empty
-//! heap costs nothing. What differs from system to system is in `space/system_unix.rs` and `space/system_windows.rs`.
+//! heap costs nothing. What differs from system to system is in `space/system_unix.rs` and `space/system_windows.rs`,
+//! how large a range is in `space/share.rs`.
 //!
-//! Before the pages lie their tags, one for every page that a granule can name, so a look-up needs no bounds
-//! check; before the tags the bitmaps, one for each class. All of it is found from the base by constants.
+//! Before the pages lie their tags, one for every page that a granule can name whatever the range's size, so a look-up
+//! needs no bounds check; before the tags the bitmaps, one for each class, for the pages of the range. Tags are found
+//! from the base by a constant, bits by a constant and the size of the range.
 //!
 //! ```text
 //! | white, class 7 .. 1 | occupied, class 7 .. 1 | tags  | pages                                  |
 //! | 508 MiB             | 508 MiB                | 4 MiB ^ base                            32 GiB |
+//! | 254 KiB             | 254 KiB                | 4 MiB ^ base                            16 MiB |
 //! ```
 #![expect(unsafe_code, reason = "maps memory and computes addresses in it")]
 
@@ -19,6 +22,7 @@ use core::ptr::NonNull;
 use crate::bitmap::{Bits, Class, LAST_CLASS};
 use crate::config::Limit;
 use crate::geometry::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
+use crate::space::share::{LEAST_PAGES, Share};
 use crate::space::system::{self, Mapping};
 use crate::sync::BitsWord;
 use crate::tag::Tag;
@@ -28,8 +32,6 @@ const HUGE_BYTES: usize = 2 << 20;
 const STEP_PAGES: u32 = (HUGE_BYTES / PAGE_BYTES) as u32;
 /// A heap below this size is not worth huge pages: most of one would stay empty.
 const HUGE_FROM_PAGES: u32 = 2 * STEP_PAGES;
-/// The smallest range worth having when the system refuses larger ones.
-const LEAST_PAGES: u32 = 8 * STEP_PAGES;
 /// Tags and bitmaps become writable in steps of this size, a multiple of every system's page.
 const SIDE_STEP_BYTES: usize = 64 << 10;
 
@@ -38,38 +40,41 @@ const TAGS_BYTES: usize = MAX_PAGES as usize * size_of::<Tag>();
 /// Classes, counting the one that no slot is small enough for.
 const CLASSES: usize = LAST_CLASS as usize + 1;
 
-/// Bytes of one class's bits for all pages.
-const fn class_bytes(class: u32) -> usize {
-    MAX_PAGES as usize * Class(class).page_words() * size_of::<u64>()
-}
-
-/// Where the bits of a class begin: so many bytes before the base. By bitmap and class; a table, so that it is
-/// a constant wherever the class is.
-const BITS_OFFSET: [[usize; CLASSES]; 2] = {
-    let mut offsets = [[0; CLASSES]; 2];
-    let mut offset = TAGS_BYTES;
+/// Where the bits of a class begin: so many rows before the tags, a row being a word for each page. By bitmap and class; a table, so that it is a constant wherever the class is.
+const BITS_PLACE: [[usize; CLASSES]; 2] = {
+    let mut places = [[0; CLASSES]; 2];
+    let mut place = 0;
     let mut bits = 0;
     while bits < 2 {
         let mut class = 1;
         while class < CLASSES {
-            offset += class_bytes(class as u32);
-            offsets[bits][class] = offset;
+            place += Class(class as u32).page_words();
+            places[bits][class] = place;
             class += 1;
         }
         bits += 1;
     }
-    offsets
+    places
 };
 
-#[inline(always)]
-fn bits_offset(bits: Bits, class: Class) -> usize {
-    BITS_OFFSET[bits as usize][class.0 as usize]
+/// Bytes of a row: a word for each of so many pages.
+const fn row_bytes(pages: u32) -> usize {
+    pages as usize * size_of::<u64>()
 }
 
-/// Everything before the base.
-const SIDE_BYTES: usize = BITS_OFFSET[Bits::White as usize][CLASSES - 1];
+/// Bytes of all bitmaps for so many pages.
+const fn all_bits_bytes(pages: u32) -> usize {
+    let rows = BITS_PLACE[Bits::White as usize][CLASSES - 1];
+    (rows * row_bytes(pages)).next_multiple_of(SIDE_STEP_BYTES)
+}
 
-const _: () = assert!(SIDE_BYTES % HUGE_BYTES == 0 && TAGS_BYTES % SIDE_STEP_BYTES == 0);
+/// Bytes of a range of so many pages, with everything before the base and what it takes to align that.
+const fn range_bytes(pages: u32) -> usize {
+    all_bits_bytes(pages) + TAGS_BYTES + pages as usize * PAGE_BYTES + HUGE_BYTES
+}
+
+const _: () = assert!(row_bytes(LEAST_PAGES) % 64 == 0, "every bitmap begins on a line");
+const _: () = assert!(TAGS_BYTES % SIDE_STEP_BYTES == 0);
 
 /// The tags of a space in which nothing is reserved yet: all `NONE`, never written, no memory.
 static NO_TAGS: [Tag; MAX_PAGES as usize] = [Tag::NONE; MAX_PAGES as usize];
@@ -79,8 +84,12 @@ pub(crate) struct Space {
     /// The first page's address, on a boundary of `HUGE_BYTES`; `TAGS_BYTES` before it begin the tags. While
     /// nothing is reserved it is the end of `NO_TAGS`.
     base: NonNull<u8>,
+    /// See [`row_bytes`].
+    row_bytes: usize,
     /// What to unmap.
     map: Option<Mapping>,
+    /// What of the process's address space is this range's.
+    share: Share,
     /// Pages that the range has room for.
     reserved: u32,
     /// Pages that can be accessed.
@@ -103,15 +112,17 @@ unsafe impl Send for Space {}
 unsafe impl Sync for Space {}
 
 impl Space {
-    /// An empty space. Nothing is reserved yet.
-    pub(crate) fn new() -> Self {
+    /// An empty space, for at most so many bytes in slots. Nothing is reserved yet.
+    pub(crate) fn new(max_bytes: usize) -> Self {
         let base = NonNull::from(&NO_TAGS).cast::<u8>();
         // SAFETY: the end of the static, one past its last byte.
         let base = unsafe { base.add(TAGS_BYTES) };
         let (tags_bytes, bits_bytes) = (0, [0; CLASSES]);
         Self {
             base,
+            row_bytes: 0,
             map: None,
+            share: Share::for_bytes(max_bytes),
             reserved: 0,
             accessible: 0,
             opened: 0,
@@ -124,7 +135,7 @@ impl Space {
 
     #[inline(always)]
     pub(crate) fn view(&self) -> View<'_> {
-        View { base: self.base, space: PhantomData }
+        View { base: self.base, row_bytes: self.row_bytes, space: PhantomData }
     }
 
     /// The program is between two frames.
@@ -173,8 +184,8 @@ impl Space {
     /// Opens a run of pages that were released, of other runs maybe, for slots of a class: the pages read as zero.
     pub(crate) fn open_again(&mut self, first: u32, run: u32, class: Class) -> Result<(), Limit> {
         assert!(first + run <= self.opened, "pages {first} and on were open before");
-        self.reopen(first, run)?;
-        self.make_bits_accessible(class, first + run)
+        self.make_bits_accessible(class, first + run)?;
+        self.reopen(first, run)
     }
 
     /// Forgets that the pages from this one on were opened. They are out of use, and their bits are zero.
@@ -190,27 +201,37 @@ impl Space {
 
     /// Reserves the range, a smaller one when the system refuses, and no access to it but to the tags.
     fn reserve(&mut self) -> Result<(), Limit> {
-        // The last page is never handed out: the null handle points there.
-        let mut pages = MAX_PAGES;
-        loop {
-            match Mapping::without_access(SIDE_BYTES + pages as usize * PAGE_BYTES + HUGE_BYTES) {
-                Some(map) => {
-                    // SAFETY: the mapping is longer than everything before the base.
-                    let base = unsafe { aligned_start(&map).add(SIDE_BYTES) };
-                    let tags = base.as_ptr().wrapping_sub(TAGS_BYTES);
-                    // SAFETY: the tags lie in the new mapping, which nobody has accessed yet.
-                    if !unsafe { system::make_readable(tags, TAGS_BYTES) } {
-                        return Err(Limit::Memory(TAGS_BYTES));
-                    }
-                    self.base = base;
-                    self.map = Some(map);
-                    self.reserved = pages.min(MAX_PAGES - 1);
-                    return Ok(());
-                }
+        let asked = self.share.pages();
+        let mut pages = asked;
+        let map = loop {
+            match Mapping::without_access(range_bytes(pages)) {
+                Some(map) => break map,
                 None if pages > LEAST_PAGES => pages /= 2,
-                None => return Err(Limit::Memory(pages as usize * PAGE_BYTES)),
+                None => return Err(Limit::Memory(range_bytes(pages))),
             }
+        };
+        // Where the first boundary of a huge page is that leaves room for everything before the base.
+        let side_bytes = all_bits_bytes(pages) + TAGS_BYTES;
+        let skip = map.start().as_ptr().wrapping_add(side_bytes).align_offset(HUGE_BYTES);
+        // SAFETY: the mapping is a huge page longer than needed.
+        let base = unsafe { map.start().add(side_bytes + skip) };
+        let tags = base.as_ptr().wrapping_sub(TAGS_BYTES);
+        // SAFETY: the tags lie in the new mapping, which nobody has accessed yet.
+        if !unsafe { system::make_readable(tags, TAGS_BYTES) } {
+            return Err(Limit::Memory(TAGS_BYTES));
         }
+        self.row_bytes = row_bytes(pages);
+        if self.row_bytes < SIDE_STEP_BYTES.max(system::FREE_BYTES) {
+            // Too small to be opened in steps, each of which costs a mapping of the few that the process has.
+            let bytes = all_bits_bytes(pages);
+            make_writable(tags.wrapping_sub(bytes), bytes)?;
+            self.bits_bytes = [usize::MAX; CLASSES];
+        }
+        self.share.take(range_bytes(pages), pages < asked);
+        (self.base, self.map) = (base, Some(map));
+        // The last page that can be named is never handed out: the null handle points there.
+        self.reserved = pages.min(MAX_PAGES - 1);
+        Ok(())
     }
 
     /// Makes the pages before `end` accessible, and some more: a step is a call into the kernel.
@@ -258,7 +279,7 @@ impl Space {
         }
         let bytes = bytes.next_multiple_of(SIDE_STEP_BYTES);
         for bits in [Bits::Occupied, Bits::White] {
-            let start = self.base.as_ptr().wrapping_sub(bits_offset(bits, class));
+            let start = self.base.as_ptr().wrapping_sub(self.view().bits_offset(bits, class));
             make_writable(start, bytes)?;
         }
         self.bits_bytes[class.0 as usize] = bytes;
@@ -285,14 +306,21 @@ impl Space {
     }
 }
 
-/// Where everything is: one address, which a loop can keep in a register.
+/// Where everything is: an address and a size, which a loop can keep in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     base: NonNull<u8>,
+    row_bytes: usize,
     space: PhantomData<&'a Space>,
 }
 
 impl<'a> View<'a> {
+    /// Where the bits of a class begin: so many bytes before the base.
+    #[inline(always)]
+    fn bits_offset(self, bits: Bits, class: Class) -> usize {
+        TAGS_BYTES + BITS_PLACE[bits as usize][class.0 as usize] * self.row_bytes
+    }
+
     #[inline(always)]
     fn tag_ptr(self, page: u32) -> NonNull<Tag> {
         // SAFETY: before the base lie `MAX_PAGES` tags, in the same mapping or static.
@@ -332,7 +360,7 @@ impl<'a> View<'a> {
     #[inline(always)]
     unsafe fn word_ptr(self, bits: Bits, class: Class, granule: Granule) -> NonNull<BitsWord> {
         // SAFETY: before the base lie the bitmaps, in the same mapping since a page was opened.
-        let words = unsafe { self.base.sub(bits_offset(bits, class)) }.cast::<BitsWord>();
+        let words = unsafe { self.base.sub(self.bits_offset(bits, class)) }.cast::<BitsWord>();
         // SAFETY: each class has a bit for every granule that can be named.
         unsafe { words.add(class.word(granule)) }
     }
@@ -370,12 +398,4 @@ fn make_writable(start: *mut u8, bytes: usize) -> Result<(), Limit> {
     // SAFETY: the callers name parts of their mapping. Gaining access harms nobody who reads there already.
     let is_writable = unsafe { system::make_writable(start, bytes) };
     is_writable.then_some(()).ok_or(Limit::Memory(bytes))
-}
-
-/// The first boundary of a huge page in a mapping, which is a huge page longer than needed.
-fn aligned_start(map: &Mapping) -> NonNull<u8> {
-    let start = map.start();
-    let skip = start.as_ptr().align_offset(HUGE_BYTES);
-    // SAFETY: `skip` is less than a huge page, and the mapping is longer than that.
-    unsafe { start.add(skip) }
 }

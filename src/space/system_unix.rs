@@ -16,6 +16,7 @@ use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+use rustix::process::{Resource, getrlimit};
 
 /// Memory mapped by us, unmapped when dropped.
 pub(super) struct Mapping {
@@ -71,6 +72,15 @@ const PRIVATE: MapFlags = {
         MapFlags::PRIVATE
     }
 };
+
+/// For each page's word this much may be writable without being used: it counts towards no limit that is near.
+pub(super) const FREE_BYTES: usize = 1 << 20;
+
+/// How many bytes of address space the process may have, if somebody set a limit (`ulimit -v`).
+pub(super) fn address_space_limit() -> Option<usize> {
+    let limit = getrlimit(Resource::As).current?;
+    Some(usize::try_from(limit).unwrap_or(usize::MAX))
+}
 
 /// Makes a part of a mapping readable, and says whether that worked.
 ///

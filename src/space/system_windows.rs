@@ -38,6 +38,14 @@ impl Drop for Mapping {
     }
 }
 
+/// For each page's word this much may be writable without being used: nothing, it would count as committed.
+pub(super) const FREE_BYTES: usize = 0;
+
+/// No such limit is known.
+pub(super) fn address_space_limit() -> Option<usize> {
+    None
+}
+
 /// Makes a part of a mapping readable, and says whether that worked. It is writable at once: what is committed counts
 /// in either case.
 ///

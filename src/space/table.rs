@@ -80,8 +80,8 @@ impl Drop for Run {
 }
 
 impl Space {
-    /// An empty space.
-    pub(crate) fn new() -> Self {
+    /// An empty space. What it will need does not matter: nothing is reserved.
+    pub(crate) fn new(_max_bytes: usize) -> Self {
         Self::default()
     }
 

@@ -15,13 +15,13 @@ pub(crate) struct Watcher {
 
 impl Watcher {
     pub(crate) fn new() -> Self {
-        Self { store: Store::new(0), side: Side::recording() }
+        Self { store: Store::new(0, 0), side: Side::recording() }
     }
 
     /// One whose findings are read as a slice.
     #[cfg(feature = "inspect")]
     pub(crate) fn listing() -> Self {
-        Self { store: Store::new(0), side: Side::listing() }
+        Self { store: Store::new(0, 0), side: Side::listing() }
     }
 
     pub(crate) fn watch(&mut self, trace: impl FnOnce(&mut Tracer<'_>)) {

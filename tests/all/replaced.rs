@@ -81,6 +81,31 @@ fn a_make_that_swaps_and_panics_leaves_both_heaps_as_they_were() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
+fn a_slot_that_a_swapping_make_gave_up_is_no_root_and_outlasts_no_shrinking() {
+    let (mut a, mut b) = two_heaps();
+    let kept = a.alloc_root(1_u64);
+    panic_text(|| {
+        a.alloc_cyclic(|heap, _| {
+            mem::swap(heap, &mut b);
+            Cell::Number(1)
+        })
+    });
+    mem::swap(&mut a, &mut b);
+    assert_eq!((a.stats().roots, b.stats().roots), (1, 0));
+    drop(kept);
+    assert_eq!(a.stats().roots, 0);
+    a.shrink_to_fit();
+    // Nothing is reserved any more: it counts neither as a root nor as one under construction.
+    let root = a.alloc_root(2_u64);
+    assert_eq!(a.stats().roots, 1);
+    drop(root);
+    a.collect();
+    a.verify();
+    assert!(a.is_empty());
+}
+
+#[test]
 fn a_make_that_swaps_back_makes_its_object() {
     let (mut a, mut b) = two_heaps();
     let made = a.alloc_cyclic(|heap, own| {

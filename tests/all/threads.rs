@@ -258,3 +258,29 @@ fn queues_graveyards_and_guards_on_other_threads_lose_nothing_and_double_nothing
     dropped.sort_unstable();
     assert!(dropped.into_iter().eq(0..ROUNDS as u32), "each destructor once");
 }
+
+/// A race on purpose: a ThreadSanitizer that passes this test works not at all. See `tsan` in `ci/platforms`.
+#[cfg(slotgc_race)]
+#[test]
+#[ignore = "a race, for ThreadSanitizer to find"]
+#[expect(unsafe_code, reason = "safe code has no races")]
+fn planted_race() {
+    struct Raced(std::cell::UnsafeCell<usize>);
+
+    // SAFETY: there is no excuse; this is the race.
+    unsafe impl Sync for Raced {}
+
+    let raced = Raced(std::cell::UnsafeCell::new(0));
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let raced = &raced;
+                for _ in 0..1000 {
+                    // SAFETY: as above. The sanitizer reports the two threads' accesses.
+                    unsafe { *raced.0.get() += 1 };
+                }
+            });
+        }
+    });
+    drop(raced);
+}

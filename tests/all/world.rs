@@ -6,3 +6,4 @@ mod late;
 #[cfg(feature = "std")]
 mod lost;
 mod past;
+mod space;

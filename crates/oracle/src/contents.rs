@@ -55,7 +55,7 @@ impl Kind {
         let (edges, weak) = match self {
             Kind::Node | Kind::Block | Kind::Large | Kind::Wide => (1 << 12, 32),
             Kind::Plain | Kind::Chunk => (FEW_EDGES, 0),
-            Kind::Shelf => (1 << 12, 0),
+            Kind::Shelf | Kind::Locked => (1 << 12, 0),
             _ => (0, 0),
         };
         contents.edges.truncate(edges);

@@ -1,7 +1,7 @@
 //! The heap's interface for objects of a type known at run time: each function makes one call of the heap,
 //! and returns the result in a form that can be compared with the model.
 //!
-//! Functions with a type parameter are kept out of line: fifteen types, some of them
+//! Functions with a type parameter are kept out of line: sixteen types, some of them
 //! large, inlined into one function take minutes to compile.
 
 pub(crate) mod deaths;
@@ -214,6 +214,16 @@ pub(crate) fn read_beside<'o>(
         let alive = rest.is_alive(gc);
         (alive, rest.get(gc.downgrade()).map(|object| object as &dyn View).filter(|_| written))
     })
+}
+
+/// An object among the others, to change it.
+pub(crate) fn write_beside<'o>(rest: &'o mut Others<'_>, kind: Kind, link: Link) -> Option<&'o mut dyn View> {
+    of_kind!(kind, T => rest.get_mut(link.gc::<T>()).map(|object| object as &mut dyn View))
+}
+
+/// Says how much an object owns.
+pub(crate) fn set_owned_bytes(heap: &mut Heap, kind: Kind, link: Link, bytes: usize) -> bool {
+    of_kind!(kind, T => heap.set_owned_bytes(link.gc::<T>(), bytes))
 }
 
 /// Makes an object beside the one split off.

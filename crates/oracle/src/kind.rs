@@ -35,10 +35,12 @@ pub enum Kind {
     Names,
     /// The first three in fields of one object, of `Plain`s, with edges and a destructor.
     Shelf,
+    /// A `Shelf` in a `Mutex`: all that it holds may change through `&`.
+    Locked,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 15] = [
+    pub(crate) const ALL: [Kind; 16] = [
         Kind::Node,
         Kind::Plain,
         Kind::Leaf,
@@ -54,10 +56,11 @@ impl Kind {
         Kind::Set,
         Kind::Names,
         Kind::Shelf,
+        Kind::Locked,
     ];
 
     /// What random programs make more often: what other objects refer to, and tables.
-    const OFTEN: [Kind; 9] = [
+    const OFTEN: [Kind; 11] = [
         Kind::Node,
         Kind::Node,
         Kind::Node,
@@ -67,11 +70,18 @@ impl Kind {
         Kind::ValueMap,
         Kind::KeyMap,
         Kind::Shelf,
+        Kind::Locked,
+        Kind::Locked,
     ];
 
     /// Whether dropping one is seen in the log.
     pub(crate) fn has_destructor(self) -> bool {
-        self.has_body() || matches!(self, Kind::Leaf | Kind::Name | Kind::Shelf)
+        self.has_body() || matches!(self, Kind::Leaf | Kind::Name) || self.has_shelf()
+    }
+
+    /// Whether it has weak collections of `Plain`s in fields.
+    pub(crate) fn has_shelf(self) -> bool {
+        matches!(self, Kind::Shelf | Kind::Locked)
     }
 
     /// Whether it has weak collections, and any number of edges.

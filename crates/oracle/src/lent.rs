@@ -31,6 +31,10 @@ pub(crate) trait CalledBack: Default + 'static {
     fn place(&mut self, watch: Self::Watch) -> &mut Heap;
     /// The heap runs a registration, with the handle's bits. Returns what it is to panic with.
     fn notified(&mut self, watch: Self::Watch, bits: Option<u64>) -> Option<ObjectId>;
+    /// A callback is about to return, or to panic: it may do something to the heap that it was given.
+    fn leave(&mut self, given: &mut Heap) {
+        let _ = given;
+    }
     /// A callback found a difference: a panic there is the heap's to deal with.
     fn fail(&mut self, difference: String);
 }
@@ -63,7 +67,10 @@ fn called_back<R: CalledBack>(given: &mut Heap, watch: R::Watch, bits: Option<u6
         let ran = panic::catch_unwind(AssertUnwindSafe(|| runner.notified(watch, bits)));
         mem::swap(given, runner.place(watch));
         match ran {
-            Ok(injected) => thrown = injected,
+            Ok(injected) => {
+                thrown = injected;
+                runner.leave(given);
+            }
             Err(payload) => runner.fail(log::text_of(&*payload)),
         }
     }

@@ -7,6 +7,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
+use std::time::Duration;
 
 use slotgc::WatchGuard;
 
@@ -23,23 +24,64 @@ pub(crate) enum Event {
     TracePanicked(ObjectId),
     /// The closure or tag of this registration was dropped.
     NoticeDropped(ObjectId),
+    /// An armed clock is about to panic.
+    ClockPanicked,
 }
 
 thread_local! {
     static LOG: RefCell<Vec<Event>> = const { RefCell::new(Vec::new()) };
     static QUIET: Cell<u32> = const { Cell::new(0) };
     static MARKS: Cell<usize> = const { Cell::new(0) };
+    static CLOCK: Cell<Option<u8>> = const { Cell::new(None) };
 }
 
 /// What an armed object panics with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Injected(pub(crate) ObjectId);
 
+impl Event {
+    /// Whose it is.
+    pub(crate) fn id(self) -> ObjectId {
+        match self {
+            Event::Dropped(id)
+            | Event::EntryDropped(id)
+            | Event::TracePanicked(id)
+            | Event::NoticeDropped(id) => id,
+            Event::ClockPanicked => CLOCK_ID,
+        }
+    }
+}
+
 impl Injected {
     /// Unwinds past the panic hook: the panic is part of the program.
     pub(crate) fn raise(self) -> ! {
         panic::resume_unwind(Box::new(self))
     }
+}
+
+/// What a clock panics with that is armed.
+pub(crate) const CLOCK_ID: ObjectId = ObjectId(u32::MAX - 1);
+
+/// A clock for a heap, which panics if this thread armed its clocks.
+pub(crate) fn clock(now: fn() -> Duration) -> impl Fn() -> Duration + Send + Sync + 'static {
+    move || {
+        // At the end of the thread the fuse may be gone already.
+        let fuse = CLOCK.try_with(Cell::take).unwrap_or_default();
+        match fuse {
+            Some(0) => {
+                write(Event::ClockPanicked);
+                Injected(CLOCK_ID).raise()
+            }
+            Some(readings) => CLOCK.set(Some(readings - 1)),
+            None => {}
+        }
+        now()
+    }
+}
+
+/// Clocks panic at this reading from now on, once; `None`: not at all.
+pub(crate) fn arm_clock(reading: Option<u8>) {
+    CLOCK.set(reading);
 }
 
 /// Takes the events since the last call.

@@ -27,7 +27,9 @@ mod runner;
 use crate::log;
 
 pub use crate::stepped::generate::{program_from_bytes, random_stepped, shrink_stepped};
-pub use crate::stepped::program::{Edit, Inside, Op, Program, Report, Source, Tuning, Units, inside};
+pub use crate::stepped::program::{
+    Clock, Edit, End, Ending, Inside, Op, Program, Report, Source, Tuning, Units, Way, inside,
+};
 
 /// Runs a program. The same program produces the same report.
 ///
@@ -53,9 +55,13 @@ pub fn check_stepped(program: &Program) -> Result<Report, String> {
 pub mod prelude {
     pub use crate::kind::Fuse;
     pub use crate::kind::Kind::{self, *};
+    pub use crate::stepped::Clock::{self, *};
     pub use crate::stepped::Edit::{self, *};
+    pub use crate::stepped::End::{self, *};
+    pub use crate::stepped::Ending::{self, *};
     pub use crate::stepped::Op::{self, *};
     pub use crate::stepped::Source::{self, *};
     pub use crate::stepped::Units::{self, *};
+    pub use crate::stepped::Way::{self, *};
     pub use crate::stepped::{Inside, Program, Report, Tuning, check_stepped, inside, run_stepped};
 }

@@ -18,7 +18,7 @@ use crate::kind::Kind;
 use crate::link::ObjectId;
 use crate::log;
 pub(crate) use crate::types::shapes::{Block, Chunk, Large, Leaf, Node, Plain, Small, Wide, Zero};
-pub(crate) use crate::types::tables::{KeyMap, Name, Names, Set, Shelf, ValueMap, has_names};
+pub(crate) use crate::types::tables::{KeyMap, Locked, Name, Names, Set, Shelf, ValueMap, has_names};
 use crate::types::view::Object;
 
 /// Evaluates an expression with a type's name bound to the type that a [`Kind`] stands for.
@@ -83,6 +83,10 @@ macro_rules! of_kind {
             }
             $crate::kind::Kind::Shelf => {
                 type $T = $crate::types::Shelf;
+                $body
+            }
+            $crate::kind::Kind::Locked => {
+                type $T = $crate::types::Locked;
                 $body
             }
         }

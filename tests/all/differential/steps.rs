@@ -19,44 +19,53 @@ fn world() -> Vec<Op> {
         Chain { kind: Plain, len: 5, rooted: false },
     ];
     for target in 0..6 {
-        ops.push(Change { target: 17, edit: Listen(6 + target) });
-        ops.push(Change { target: 18, edit: Element { of: target, put: true } });
-        ops.push(Change { target: 19, edit: Keyed { key: target, to: 12, inner: None } });
-        ops.push(Change { target: 12, edit: Entry { key: 6 + target, inner: None, value: target } });
+        ops.push(Change { target: 17, by: ByGet, edit: Listen(6 + target) });
+        ops.push(Change { target: 18, by: ByGet, edit: Element { of: target, put: true } });
+        ops.push(Change { target: 19, by: ByGet, edit: Keyed { key: target, to: 12, inner: None } });
+        ops.push(Change {
+            target: 12,
+            by: ByGet,
+            edit: Entry { key: 6 + target, inner: None, value: target },
+        });
         ops.push(Watch(5 + target));
-        ops.push(OnDeath { target: 5 + target, then: inside(&[]), panics: false });
+        ops.push(OnDeath { target: 5 + target, then: inside(&[]), ending: Returns });
     }
     ops
 }
 
 fn mutations() -> Vec<Vec<Op>> {
     let steps = inside(&[Step { units: Few(1), source: Kept }, StepTo { phase: 5 }]);
-    let panicking = |panics| Cyclic { kind: Node, edges: [0, 9], inside: steps.clone(), panics };
+    let ending = |ending| Cyclic { kind: Node, edges: [0, 9], inside: steps.clone(), ending };
     let mut mutations = vec![vec![]];
     for target in [6, 12] {
         mutations.extend([
             vec![Make { kind: Node, edges: [target, 0], rooted: false }],
             vec![Make { kind: Wide, edges: [target, 0], rooted: true }],
             // Of a live object, to one that may be dead soon.
-            vec![Change { target: 12, edit: Link(target) }],
-            vec![Change { target, edit: Clear }],
+            vec![Change { target: 12, by: ByGet, edit: Link(target) }],
+            vec![Change { target, by: ByGet, edit: Clear }],
             vec![Root(target)],
             vec![Keep(target), Unroot(target)],
             vec![Unroot(target)],
             vec![Destroy { target, erased: target % 2 == 0 }],
-            vec![Change { target: 18, edit: Element { of: target, put: true } }],
-            vec![Change { target: 12, edit: Entry { key: target, inner: Some(0), value: target } }],
+            vec![Change { target: 18, by: ByGet, edit: Element { of: target, put: true } }],
+            vec![Change {
+                target: 12,
+                by: ByGet,
+                edit: Entry { key: target, inner: Some(0), value: target },
+            }],
             vec![Cancel(target), Watch(target)],
             vec![OnDeath {
                 target,
                 then: inside(&[Collect(Kept), Step { units: All, source: Kept }]),
-                panics: true,
+                ending: Panics,
             }],
         ]);
     }
     mutations.extend([
-        vec![panicking(false)],
-        vec![panicking(true)],
+        vec![ending(Returns)],
+        vec![ending(Panics)],
+        vec![ending(Swaps)],
         vec![Minor(Kept)],
         vec![Collect(Nothing)],
     ]);
@@ -81,8 +90,8 @@ fn every_mutation_in_every_phase_keeps_within_bounds() {
                 ops.extend((0..later).map(|_| Step { units: Few(1), source: Kept }));
                 ops.extend(mutation);
                 ops.push(Step { units: All, source: Kept });
-                let abrupt = later > 0;
-                let report = check(Program { tuning: Tuning { abrupt, ..Tuning::default() }, ops });
+                let end = if later > 0 { Dropped } else { Collected };
+                let report = check(Program { tuning: Tuning { end, ..Tuning::default() }, ops });
                 total = total.and(&report.unwrap_or_else(|failure| panic!("{failure}")));
             }
         }
@@ -103,7 +112,7 @@ fn panics_of_user_code_in_every_phase_come_out_of_the_step_and_stop_nothing() {
                 ops.push(OnDeath {
                     target: 7,
                     then: inside(&[Destroy { target: 0, erased: true }]),
-                    panics: true,
+                    ending: Panics,
                 });
                 ops.push(StepTo { phase });
                 ops.extend([Step { units: All, source: Kept }, Unroot(2), Minor(Kept), Collect(Kept)]);
@@ -113,4 +122,55 @@ fn panics_of_user_code_in_every_phase_come_out_of_the_step_and_stop_nothing() {
         }
     }
     assert!(total.panics > 48, "{total:?}");
+}
+
+/// All that user code may do to the heap that it is lent, and to objects without their heap's knowledge, in each phase.
+#[test]
+#[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
+fn swapped_heaps_locks_and_panicking_clocks_in_every_phase() {
+    let mutations = |at: u8| {
+        let then = inside(&[Through { target: 0, edit: Link(at) }, Collect(Logged)]);
+        let cyclic = |ending| Cyclic { kind: Locked, edges: [at, 0], inside: then.clone(), ending };
+        vec![
+            vec![cyclic(Swaps), Shrink],
+            vec![cyclic(SwapsAndPanics)],
+            vec![
+                OnDeath { target: at, then: then.clone(), ending: Swaps },
+                Destroy { target: at, erased: false },
+            ],
+            vec![Finalize { target: at, then: then.clone(), ending: SwapsAndPanics }, Unroot(0), Unroot(0)],
+            vec![Make { kind: Node, edges: [at, 0], rooted: false }, Through { target: 0, edit: Link(0) }],
+            vec![
+                Make { kind: Plain, edges: [at, 0], rooted: false },
+                Through { target: 0, edit: Element { of: 0, put: true } },
+            ],
+            vec![ArmClock(at % 4)],
+            vec![Own { target: at, kib: 9 }, Own { target: at, kib: 0 }],
+            vec![Keep(at), Minor(Logged), Forget(0), Keep(at)],
+            vec![Change { target: at, by: Beside(1), edit: Link(0) }],
+            vec![
+                Change { target: at, by: With(1), edit: Link(0) },
+                Change { target: 1, by: After(at), edit: Link(2) },
+            ],
+            vec![
+                Change { target: at, by: ByIter, edit: Link(0) },
+                Change { target: at, by: BySplit, edit: Link(1) },
+            ],
+        ]
+    };
+    for phase in 0..=5 {
+        for at in [0, 7, 13] {
+            for (number, mutation) in mutations(at).into_iter().enumerate() {
+                let mut ops = vec![Make { kind: Locked, edges: [0, 0], rooted: true }];
+                ops.extend(world());
+                ops.extend([Collect(Kept), StepTo { phase }]);
+                ops.extend(mutation);
+                ops.extend([Minor(Logged), Step { units: Few(3), source: Logged }, Collect(Logged)]);
+                let ends = [Collected, Dropped, ShutDown, InMake, InCallback, AtExit];
+                let tuning =
+                    Tuning { end: ends[(number + usize::from(phase)) % ends.len()], ..Tuning::default() };
+                check(Program { tuning, ops }).unwrap_or_else(|failure| panic!("{failure}"));
+            }
+        }
+    }
 }

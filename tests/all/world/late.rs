@@ -299,7 +299,9 @@ fn many_new_roots_are_looked_at_in_slices() {
 fn a_cycle_ends_though_the_program_changes_more_than_a_step_looks_at() {
     for (changes, allocations, budget) in [(250, 100, 300), (5000, 1000, 1), (64, 64, 64), (0, 3000, 10)] {
         let mut heap = Heap::new();
-        let len = if cfg!(gc_zeal) { 1000 } else { 8000 };
+        // Zeal checks all books in every step.
+        let (len, changes, allocations) =
+            if cfg!(gc_zeal) { (400, changes / 25, allocations / 25) } else { (8000, changes, allocations) };
         let objects: Vec<_> = (0..len).map(|_| node(&mut heap, None)).collect();
         let list = heap.alloc_root(objects.clone());
         heap.collect();

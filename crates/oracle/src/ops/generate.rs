@@ -120,7 +120,7 @@ fn next_byte(bytes: &mut Unstructured<'_>) -> u8 {
 
 /// A rooted object of each kind that has weak collections, and objects for them to refer to.
 pub fn rooted_tables() -> Vec<Op> {
-    let kinds = Kind::ALL.into_iter().filter(|kind| kind.is_bare() || *kind == Kind::Shelf);
+    let kinds = Kind::ALL.into_iter().filter(|kind| kind.is_bare() || kind.has_shelf());
     let rooted = |kind| Op::Burst { heap: 0, kind, size: 0, shape: Shape::Loose, rooted: true };
     let root = |back| Op::Root { heap: 0, target: Pick::Live(back) };
     kinds.map(rooted).chain([members(0), root(0), root(2)]).collect()

@@ -252,12 +252,9 @@ impl Runner {
                 Event::EntryDropped(_) => self.entries[1] += 1,
                 Event::TracePanicked(id) => self.traced.push(id),
                 Event::NoticeDropped(id) => self.notice_dropped(id),
+                Event::ClockPanicked => panic!("nobody armed the clock"),
             }
-            let (Event::Dropped(id)
-            | Event::EntryDropped(id)
-            | Event::TracePanicked(id)
-            | Event::NoticeDropped(id)) = event;
-            self.fold(id.0.into());
+            self.fold(event.id().0.into());
         }
         self.dropped.extend(&dropped);
         dropped

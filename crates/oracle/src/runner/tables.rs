@@ -16,20 +16,20 @@ use crate::types::view::{KeysView, SetView, ValuesView, View};
 
 /// The kinds that have a weak collection of each sort.
 fn has_values(kind: Kind) -> bool {
-    matches!(kind, Kind::ValueMap | Kind::Shelf)
+    matches!(kind, Kind::ValueMap | Kind::Shelf | Kind::Locked)
 }
 
 fn has_keys(kind: Kind) -> bool {
-    matches!(kind, Kind::KeyMap | Kind::Shelf)
+    matches!(kind, Kind::KeyMap | Kind::Shelf | Kind::Locked)
 }
 
 fn has_set(kind: Kind) -> bool {
-    matches!(kind, Kind::Set | Kind::Shelf)
+    matches!(kind, Kind::Set | Kind::Shelf | Kind::Locked)
 }
 
 /// What a weak collection in an object of this kind refers to; `None`: the one outside of the heap.
 fn member(owner: Option<Kind>) -> Kind {
-    if owner == Some(Kind::Shelf) { Kind::Plain } else { Kind::Node }
+    if owner.is_some_and(Kind::has_shelf) { Kind::Plain } else { Kind::Node }
 }
 
 /// What the text of a container says that is gone.

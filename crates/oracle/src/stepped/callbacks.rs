@@ -10,7 +10,7 @@ use slotgc::{Heap, Phase, StepReport};
 
 use crate::lent::{self, CalledBack};
 use crate::link::ObjectId;
-use crate::log::Thrown;
+use crate::log::{CLOCK_ID, Thrown};
 use crate::model::Index;
 use crate::stepped::frame::{Call, Frame};
 use crate::stepped::program::Source;
@@ -57,16 +57,25 @@ impl Runner {
         self.look(true);
         self.unite(true);
         let frame = self.frames.pop().expect("pushed above");
-        match (result, frame.first) {
+        self.unordered &= !(self.tags.is_empty() && self.due.is_empty());
+        self.was_swapped = frame.has_swapped;
+        let first = frame.first.or(frame.clock_panicked.then_some(CLOCK_ID));
+        match (result, first) {
             (Ok(_), None) => {}
+            // Of two panics the clock's is the one that is dropped.
+            (Err(Thrown::Injected(CLOCK_ID)), _) if frame.clock_panicked => self.report.panics += 1,
             (Err(Thrown::Injected(id)), Some(first)) if id == first => self.report.panics += 1,
             (Ok(_), Some(first)) => panic!("{first:?} panicked, and nobody heard"),
             (Err(thrown), first) => panic!("the call raised {thrown:?}, and the first panic was {first:?}"),
         }
+        if frame.has_swapped {
+            // The call told of another heap, and what it has not done is for the next.
+            return None;
+        }
         if frame.call == Call::Quiet {
             return report;
         }
-        if self.phase == Phase::Idle {
+        if self.phase == Phase::Idle && !self.unordered {
             let untold = (self.tags.is_empty(), self.due.is_empty());
             assert_eq!(untold, (true, true), "not told: {:?}, {:?}", self.tags, self.due);
         }
@@ -79,7 +88,7 @@ impl Runner {
         if let Some(report) = report.filter(|report| report.work > 0 || report.finished.is_some()) {
             let phase = if report.finished.is_some() { Phase::Notify } else { self.phase };
             assert_eq!(report.phase, phase, "the phase in {report:?}");
-            if let Some(stats) = report.finished {
+            if let Some(stats) = report.finished.filter(|_| !self.uncounted) {
                 let [freed, pruned, notified] = self.unreported;
                 assert_eq!((stats.freed, stats.notified), (freed, notified), "reported, and seen");
                 let may_be = pruned..=pruned + self.slack;
@@ -90,6 +99,7 @@ impl Runner {
         if self.phase == Phase::Idle {
             self.unreported = [0; 3];
             self.slack = 0;
+            self.uncounted = self.unordered;
         }
     }
 
@@ -100,10 +110,39 @@ impl Runner {
         let mut apart = mem::take(&mut self.heap);
         let result = lent::lend(self, || call(&mut apart));
         self.heap = apart;
+        self.take_back();
         if let Some(difference) = self.failed.take() {
             panic!("{difference}");
         }
         result
+    }
+
+    /// If user code has just left another heap here, puts back the one under test. Whether it had.
+    pub(super) fn take_back(&mut self) -> bool {
+        let Some(own) = self.away.take() else { return false };
+        let left = mem::replace(&mut self.heap, own);
+        left.verify();
+        let stats = left.stats();
+        assert_eq!((left.len(), stats.collections, stats.phase), (2, 0, Phase::Idle), "the other heap");
+        if let Some(frame) = self.frames.last_mut() {
+            frame.has_swapped = true;
+            if let Some([tags, due]) = frame.apart.take() {
+                self.tags.extend(tags);
+                self.due.extend(due);
+                self.unordered = true;
+            }
+        }
+        self.uncounted = true;
+        true
+    }
+
+    /// Leaves another heap in the place of the one under test, as user code may.
+    pub(super) fn swap(&mut self, given: &mut Heap) {
+        let mut other = Heap::new();
+        other.alloc(1_u64);
+        other.alloc(2_u64);
+        mem::swap(given, &mut other);
+        assert!(self.away.replace(other).is_none(), "one heap is away at a time");
     }
 
     /// The notifications of a destroyed object are delivered: those of the cycle come next, if a collection
@@ -149,23 +188,37 @@ impl CalledBack for Runner {
     fn notified(&mut self, number: u64, bits: Option<u64>) -> Option<ObjectId> {
         self.look(true);
         self.unite(false);
-        assert!(self.tags.is_empty(), "tags are sent before callbacks run: {:?}", self.tags);
-        assert_eq!(
-            self.due.pop_last(),
-            Some(number),
-            "whose turn it is (left), and whom the heap ran (right)"
-        );
+        if self.unordered {
+            let mut apart = self.frames.iter_mut().filter_map(|frame| frame.apart.as_mut());
+            let was_due = self.due.remove(&number) || apart.any(|[_, due]| due.remove(&number));
+            assert!(was_due, "{number} was due");
+        } else {
+            assert!(self.tags.is_empty(), "tags are sent before callbacks run: {:?}", self.tags);
+            let turn = self.due.pop_last();
+            assert_eq!(turn, Some(number), "whose turn it is (left), and whom the heap ran (right)");
+        }
         self.count_told();
         let known = self.registered.remove(&number).expect("what is run is registered");
-        assert_eq!(bits, Some(self.link(known.target).bits), "a callback gets the handle of its object");
+        assert_eq!(
+            bits,
+            known.is_callback.then_some(self.link(known.target).bits),
+            "a callback gets the handle of its object"
+        );
         self.fold(number);
         let was_telling = mem::replace(&mut self.telling, true);
         self.block(known.then.as_ref().expect("tags do not run"));
         self.telling = was_telling;
-        if known.panics {
+        if known.ending.panics() {
             self.throw(known.id);
         }
-        known.panics.then_some(known.id)
+        self.swaps = known.ending.swaps();
+        known.ending.panics().then_some(known.id)
+    }
+
+    fn leave(&mut self, given: &mut Heap) {
+        if mem::take(&mut self.swaps) {
+            self.swap(given);
+        }
     }
 
     fn fail(&mut self, difference: String) {

@@ -5,8 +5,10 @@ use crate::kind::Kind;
 use crate::link::{Entry, Link};
 use crate::model::Index;
 use crate::ops::{Access, Goal, KeysEdit, Pick, SetEdit, ValuesEdit};
-use crate::stepped::program::Edit;
+use crate::stepped::program::{Edit, Way};
 use crate::stepped::runner::Runner;
+use crate::tables::Tables;
+use crate::types::view::View;
 
 /// Where an edit of a table names an object: the links that come with it say which.
 const ANY: Pick = Pick::Live(0);
@@ -27,8 +29,79 @@ impl Runner {
         self.model.last_building()
     }
 
-    pub(super) fn change(&mut self, target: u8, edit: Edit) {
-        let Some(index) = self.pick(target) else { return };
+    pub(super) fn change(&mut self, target: u8, by: Way, edit: Edit) {
+        if let Some(index) = self.pick(target) {
+            self.edit(index, edit, |runner, f| runner.with_object(index, by, f));
+        }
+    }
+
+    /// As `change`, through `&`.
+    pub(super) fn through(&mut self, target: u8, edit: Edit) {
+        let is_locked = |index: &&Index| self.model.objects[**index].kind == Kind::Locked;
+        let locked: Vec<Index> = self.model.alive.iter().filter(is_locked).copied().collect();
+        let Some(place) = usize::from(target).checked_rem(locked.len()) else { return };
+        let index = locked[place];
+        let (kind, link) = (Kind::Locked, self.link(index));
+        self.edit(index, edit, |runner, f| {
+            let view = dyn_heap::read(&runner.heap, kind, link, Access::ByGc);
+            assert!(view.is_ok_and(|view| view.through(f)), "{link:?} is lost");
+        });
+    }
+
+    /// Calls `f` with an object to change it.
+    fn with_object(&mut self, index: Index, by: Way, f: &mut dyn FnMut(&mut dyn View)) {
+        let named = |index: Index| (self.model.objects[index].kind, self.link(index));
+        let (kind, link) = named(index);
+        let other = match by {
+            Way::Beside(other) | Way::With(other) | Way::After(other) => self.pick(other),
+            _ => None,
+        };
+        let other = other.filter(|other| *other != index).map(named);
+        let is_pair = |a: Kind, b: Kind| a == b || dyn_heap::PAIRED.contains(&b);
+        let heap = &mut self.heap;
+        let mut seen = 0;
+        let mut once = |view: &mut dyn View| {
+            seen += 1;
+            f(view);
+        };
+        match (by, other) {
+            (Way::ByIter, _) => dyn_heap::for_each_mut(heap, kind, &mut |bits, view| {
+                if bits == link.bits {
+                    once(view);
+                }
+            }),
+            (Way::BySplit, _) => drop(dyn_heap::split(heap, kind, link, &mut |view, _| once(view))),
+            (Way::Beside(_), Some((other, apart))) => {
+                dyn_heap::split(heap, other, apart, &mut |_, mut rest| {
+                    dyn_heap::write_beside(&mut rest, kind, link).into_iter().for_each(&mut once);
+                });
+            }
+            (Way::With(_), Some(other)) if is_pair(kind, other.0) => {
+                let two = dyn_heap::write_two(heap, (kind, link), other);
+                two.into_iter().for_each(|(view, _)| once(view));
+            }
+            (Way::After(_), Some(other)) if is_pair(other.0, kind) => {
+                let two = dyn_heap::write_two(heap, other, (kind, link));
+                two.into_iter().for_each(|(_, view)| once(view));
+            }
+            _ => {
+                let by = match by {
+                    Way::ByTry => Access::ByTry,
+                    Way::ByIndex => Access::ByIndex,
+                    _ => Access::ByGc,
+                };
+                dyn_heap::write(heap, kind, link, by).into_iter().for_each(&mut once);
+            }
+        }
+        assert_eq!(seen, 1, "{link:?} is given out once, {by:?}");
+    }
+
+    fn edit(
+        &mut self,
+        index: Index,
+        edit: Edit,
+        write: impl FnOnce(&mut Self, &mut dyn FnMut(&mut dyn View)),
+    ) {
         let kind = self.model.objects[index].kind;
         match edit {
             Edit::Element { .. }
@@ -36,7 +109,7 @@ impl Runner {
             | Edit::Unmapped(_)
             | Edit::Keyed { .. }
             | Edit::Unkeyed(_) => {
-                self.edit_table(index, edit);
+                self.edit_table(index, edit, write);
             }
             _ => {
                 let named = |number| self.pick(number).map(|index| self.link(index));
@@ -68,18 +141,21 @@ impl Runner {
                     _ => unreachable!("of a table"),
                 }
                 kind.fit(&mut contents);
-                let link = self.link(index);
-                let view = dyn_heap::write(&mut self.heap, kind, link, Access::ByGc);
-                view.unwrap_or_else(|_| panic!("{link:?} is lost")).store(&contents);
+                write(self, &mut |view| view.store(&contents));
                 self.model.objects[index].contents = contents;
             }
         }
         self.touch(index);
     }
 
-    fn edit_table(&mut self, index: Index, edit: Edit) {
+    fn edit_table(
+        &mut self,
+        index: Index,
+        edit: Edit,
+        write: impl FnOnce(&mut Self, &mut dyn FnMut(&mut dyn View)),
+    ) {
         let kind = self.model.objects[index].kind;
-        let member = if kind == Kind::Shelf { Kind::Plain } else { Kind::Node };
+        let member = if kind.has_shelf() { Kind::Plain } else { Kind::Node };
         let of = |number| self.member(member, number);
         let links: Option<Vec<Link>> = match edit {
             Edit::Element { of: number, .. } | Edit::Unkeyed(number) => of(number).map(|link| vec![link]),
@@ -94,28 +170,31 @@ impl Runner {
             _ => Some(Vec::new()),
         };
         let Some(links) = links else { return };
-        let link = self.link(index);
-        let view = dyn_heap::write(&mut self.heap, kind, link, Access::ByGc);
-        let view = view.unwrap_or_else(|_| panic!("{link:?} is lost"));
-        let tables = &mut self.model.objects[index].contents.tables;
-        match edit {
-            Edit::Element { put, .. } => {
-                let edit = if put { SetEdit::PutElement(ANY) } else { SetEdit::TakeElement(ANY) };
-                let Some(set) = view.set() else { return };
-                assert_eq!(set.edit(edit, links[0]), tables.edit_set(edit, links[0]), "what the set says");
-            }
-            Edit::Mapped { key, .. } | Edit::Unmapped(key) => {
-                let put = ValuesEdit::PutValue { key, edge: None, to: ANY };
-                let edit = if links.is_empty() { ValuesEdit::TakeValue(key) } else { put };
-                let Some(values) = view.values() else { return };
-                assert_eq!(values.edit(edit, &links), tables.edit_values(edit, &links), "what the map says");
-            }
-            _ => {
-                let put = KeysEdit::EntryKey { key: ANY, to: Goal::ToKey, inner: None };
-                let edit = if links.len() == 1 { KeysEdit::TakeKey(ANY) } else { put };
-                let Some(keys) = view.keys() else { return };
-                assert_eq!(keys.edit(edit, &links), tables.edit_keys(edit, &links), "what the map says");
-            }
+        let mut tables = self.model.objects[index].contents.tables.clone();
+        write(self, &mut |view| edit_in_both(view, &mut tables, edit, &links));
+        self.model.objects[index].contents.tables = tables;
+    }
+}
+
+/// Edits a weak collection, and its model.
+fn edit_in_both(view: &mut dyn View, tables: &mut Tables, edit: Edit, links: &[Link]) {
+    match edit {
+        Edit::Element { put, .. } => {
+            let edit = if put { SetEdit::PutElement(ANY) } else { SetEdit::TakeElement(ANY) };
+            let Some(set) = view.set() else { return };
+            assert_eq!(set.edit(edit, links[0]), tables.edit_set(edit, links[0]), "what the set says");
+        }
+        Edit::Mapped { key, .. } | Edit::Unmapped(key) => {
+            let put = ValuesEdit::PutValue { key, edge: None, to: ANY };
+            let edit = if links.is_empty() { ValuesEdit::TakeValue(key) } else { put };
+            let Some(values) = view.values() else { return };
+            assert_eq!(values.edit(edit, links), tables.edit_values(edit, links), "what the map says");
+        }
+        _ => {
+            let put = KeysEdit::EntryKey { key: ANY, to: Goal::ToKey, inner: None };
+            let edit = if links.len() == 1 { KeysEdit::TakeKey(ANY) } else { put };
+            let Some(keys) = view.keys() else { return };
+            assert_eq!(keys.edit(edit, links), tables.edit_keys(edit, links), "what the map says");
         }
     }
 }

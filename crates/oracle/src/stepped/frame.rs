@@ -43,6 +43,10 @@ pub(super) struct Frame {
     /// Tags and callbacks that the cycle under way has yet to deliver, while a call reports one that was
     /// destroyed.
     pub(super) apart: Option<[BTreeSet<u64>; 2]>,
+    /// Whether a callback put another heap in the place of the one that was called.
+    pub(super) has_swapped: bool,
+    /// Whether the clock panicked, which it must raise if nothing else did.
+    pub(super) clock_panicked: bool,
     /// The first panic of user code in it, which it must raise.
     pub(super) first: Option<ObjectId>,
 }
@@ -58,6 +62,8 @@ impl Frame {
             has_ended: false,
             wants: false,
             apart: None,
+            has_swapped: false,
+            clock_panicked: false,
             first: None,
         }
     }

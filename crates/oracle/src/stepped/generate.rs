@@ -5,7 +5,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use crate::kind::{Fuse, Kind};
 use crate::random::random_bytes;
 use crate::shrink::{Nested, shrink};
-use crate::stepped::program::{Edit, Inside, Op, Program, Source, Tuning, Units};
+use crate::stepped::program::{Clock, Edit, End, Ending, Inside, Op, Program, Source, Tuning, Units, Way};
 
 /// The program that these bytes are.
 ///
@@ -35,25 +35,40 @@ fn tuning(u: &mut Unstructured<'_>) -> Result<Tuning> {
     let choice = u8::arbitrary(u)?;
     let mut some = |bit: u8| Ok(if choice & bit == 0 { None } else { Some(u8::arbitrary(u)? % 64) });
     let (nursery, growth, ceiling) = (some(1)?, some(2)?, some(4)?);
-    Ok(Tuning { nursery, growth, ceiling, stress: choice % 32 == 31, abrupt: choice & 64 != 0 })
+    let (odd, last) = (byte(u)?, byte(u)?);
+    let owned = (odd % 4 == 0).then_some(odd / 4);
+    let clock = match last / 16 % 4 {
+        0 => Clock::Wild,
+        1 => Clock::Still,
+        _ => Clock::OfSystem,
+    };
+    let end = match last % 16 {
+        0..=7 => End::Collected,
+        8 | 9 => End::Dropped,
+        10 | 11 => End::ShutDown,
+        12 => End::InMake,
+        13 => End::InCallback,
+        _ => End::AtExit,
+    };
+    Ok(Tuning { nursery, growth, ceiling, stress: choice % 32 == 31, owned, clock, end })
 }
 
 fn op(u: &mut Unstructured<'_>, depth: u32) -> Result<Op> {
-    let (choice, number) = (byte(u)? % 40, byte(u)?);
+    let (choice, number) = (byte(u)? % 45, byte(u)?);
     Ok(match choice {
         0..=5 => Op::Make { kind: Kind::arbitrary(u)?, edges: [byte(u)?, byte(u)?], rooted: number < 64 },
         6 | 7 => Op::Chain { kind: Kind::arbitrary(u)?, len: number % 40, rooted: number < 128 },
         8 => {
             let (kind, edges) = (Kind::arbitrary(u)?, [byte(u)?, byte(u)?]);
-            Op::Cyclic { kind, edges, inside: block(u, depth)?, panics: number < 24 }
+            Op::Cyclic { kind, edges, inside: block(u, depth)?, ending: ending(number) }
         }
-        9..=17 => Op::Change { target: number, edit: edit(u)? },
+        9..=17 => Op::Change { target: number, by: way(u)?, edit: edit(u)? },
         18 => Op::Root(number),
         19 | 20 => Op::Unroot(number),
         21 => Op::Keep(number),
         22 => Op::Forget(number),
         23 => Op::Destroy { target: number, erased: number % 2 == 0 },
-        24 | 25 => Op::OnDeath { target: number, then: block(u, depth)?, panics: number % 16 == 0 },
+        24 | 25 => Op::OnDeath { target: number, then: block(u, depth)?, ending: ending(byte(u)?) },
         26 => Op::Watch(number),
         27 if number < 128 => Op::Cancel(number),
         27 if number < 200 => {
@@ -67,6 +82,11 @@ fn op(u: &mut Unstructured<'_>, depth: u32) -> Result<Op> {
         36 | 37 => Op::Minor(source(u)?),
         38 if number < 128 => Op::Collect(source(u)?),
         38 => Op::Step { units: Units::All, source: source(u)? },
+        40..=42 => Op::Through { target: number, edit: edit(u)? },
+        43 if number < 128 => Op::Own { target: number, kib: byte(u)? % 32 },
+        43 if number < 192 => Op::ArmClock(number % 16),
+        43 => Op::Own { target: number, kib: 0 },
+        44 => Op::Finalize { target: number, then: block(u, depth)?, ending: ending(byte(u)?) },
         _ if number < 32 => Op::Pause,
         _ if number < 128 => Op::Resume,
         _ => Op::Step { units: Units::Few(1), source: source(u)? },
@@ -77,13 +97,37 @@ fn byte(u: &mut Unstructured<'_>) -> Result<u8> {
     u8::arbitrary(u)
 }
 
+fn ending(number: u8) -> Ending {
+    match number % 16 {
+        0 => Ending::Panics,
+        1 | 2 => Ending::Swaps,
+        3 => Ending::SwapsAndPanics,
+        _ => Ending::Returns,
+    }
+}
+
+fn way(u: &mut Unstructured<'_>) -> Result<Way> {
+    let number = byte(u)?;
+    Ok(match number % 12 {
+        0 => Way::ByTry,
+        1 => Way::ByIndex,
+        2 => Way::ByIter,
+        3 => Way::BySplit,
+        4 => Way::Beside(byte(u)?),
+        5 => Way::With(byte(u)?),
+        6 => Way::After(byte(u)?),
+        _ => Way::ByGet,
+    })
+}
+
 fn units(number: u8) -> Units {
     if number >= 250 { Units::All } else { Units::Few(number % 12) }
 }
 
 fn source(u: &mut Unstructured<'_>) -> Result<Source> {
     Ok(match byte(u)? {
-        0..=199 => Source::Kept,
+        0..=99 => Source::Kept,
+        100..=199 => Source::Logged,
         200..=249 => Source::Nothing,
         _ => Source::Panicking,
     })
@@ -99,7 +143,9 @@ fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
     let mut maybe = || Ok(if byte(u)? % 4 == 0 { Some(byte(u)?) } else { None });
     Ok(match choice {
         0 => Edit::Value(number),
-        1..=6 => Edit::Link(number),
+        // To what was made last, which nothing else may hold.
+        1..=3 => Edit::Link(number % 3),
+        4..=6 => Edit::Link(number),
         7 | 8 => Edit::Unlink(number),
         9 => Edit::Clear,
         10 | 11 => Edit::Listen(number),
@@ -116,7 +162,9 @@ fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
 impl Nested for Op {
     fn inside(&mut self) -> Option<&mut Vec<Op>> {
         match self {
-            Op::Cyclic { inside, .. } | Op::OnDeath { then: inside, .. } => Some(&mut inside.0),
+            Op::Cyclic { inside, .. }
+            | Op::OnDeath { then: inside, .. }
+            | Op::Finalize { then: inside, .. } => Some(&mut inside.0),
             _ => None,
         }
     }

@@ -1,10 +1,30 @@
 //! Stepped programs, as data.
 
+use std::cell::Cell;
 use std::fmt::{self, Write};
+use std::time::{Duration, Instant};
 
 use slotgc::HeapConfig;
 
 use crate::kind::{Fuse, Kind};
+use crate::log;
+
+thread_local! {
+    static START: Instant = Instant::now();
+}
+
+/// A clock that jumps.
+fn wild() -> Duration {
+    thread_local! {
+        static READINGS: Cell<u64> = const { Cell::new(0) };
+    }
+    let reading = READINGS.replace(READINGS.get() + 1);
+    match reading % 3 {
+        0 => Duration::ZERO,
+        1 => Duration::MAX,
+        _ => Duration::from_micros(reading),
+    }
+}
 
 /// A program, and the settings of its heap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,14 +43,51 @@ pub struct Tuning {
     /// In units of 256 bytes.
     pub ceiling: Option<u8>,
     pub stress: bool,
-    /// The heap is dropped as it is, perhaps in the middle of a cycle; otherwise it is collected until it is
-    /// empty.
-    pub abrupt: bool,
+    /// In KiB.
+    pub owned: Option<u8>,
+    pub clock: Clock,
+    pub end: End,
+}
+
+/// The clock of a heap. None of them changes what the heap does: budgets are in objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clock {
+    #[default]
+    OfSystem,
+    /// Always the same time.
+    Still,
+    /// From one extreme to the other.
+    Wild,
+}
+
+/// The end of a heap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum End {
+    /// It is collected until it is empty.
+    #[default]
+    Collected,
+    /// It is dropped as it is, perhaps in the middle of a cycle, and so in all that follow.
+    Dropped,
+    ShutDown,
+    /// By `*heap = Heap::new()` in the `make` of `alloc_cyclic`.
+    InMake,
+    /// The same in a callback.
+    InCallback,
+    /// The same in an at-exit finalizer of a heap that is dropped.
+    AtExit,
 }
 
 impl Tuning {
     pub(super) fn config(self) -> HeapConfig {
         let mut config = HeapConfig::default().stress(self.stress);
+        config = match self.clock {
+            Clock::OfSystem => config.clock(log::clock(|| START.with(Instant::elapsed))),
+            Clock::Still => config.clock(log::clock(|| Duration::ZERO)),
+            Clock::Wild => config.clock(log::clock(wild)),
+        };
+        if let Some(kib) = self.owned {
+            config = config.max_owned_bytes(usize::from(kib) << 10);
+        }
         if let Some(units) = self.nursery {
             config = config.nursery_bytes(usize::from(units) * 64);
         }
@@ -65,13 +122,26 @@ pub enum Op {
         kind: Kind,
         edges: [u8; 2],
         inside: Inside,
-        panics: bool,
+        ending: Ending,
     },
     /// Changes an object.
     Change {
         target: u8,
+        by: Way,
         edit: Edit,
     },
+    /// Changes one of the objects that are behind a lock, through `&`.
+    Through {
+        target: u8,
+        edit: Edit,
+    },
+    /// Says that an object owns so many KiB.
+    Own {
+        target: u8,
+        kib: u8,
+    },
+    /// The clock panics at this reading from now on, once.
+    ArmClock(u8),
     Root(u8),
     Unroot(u8),
     /// Puts a handle into the root source.
@@ -86,7 +156,13 @@ pub enum Op {
     OnDeath {
         target: u8,
         then: Inside,
-        panics: bool,
+        ending: Ending,
+    },
+    /// Registers a finalizer, which runs these ops.
+    Finalize {
+        target: u8,
+        then: Inside,
+        ending: Ending,
     },
     /// Registers a tag.
     Watch(u8),
@@ -115,6 +191,44 @@ pub enum Op {
     Shrink,
 }
 
+/// How user code that has the heap ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Returns,
+    Panics,
+    /// It puts another heap in the place of the one it was lent.
+    Swaps,
+    /// Both.
+    SwapsAndPanics,
+}
+
+impl Ending {
+    pub(super) fn panics(self) -> bool {
+        matches!(self, Ending::Panics | Ending::SwapsAndPanics)
+    }
+
+    pub(super) fn swaps(self) -> bool {
+        matches!(self, Ending::Swaps | Ending::SwapsAndPanics)
+    }
+}
+
+/// How the program gets an object to change it: every call that gives out a `&mut`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    ByGet,
+    ByTry,
+    ByIndex,
+    ByIter,
+    /// Split off.
+    BySplit,
+    /// Of the others, while this one is split off.
+    Beside(u8),
+    /// Together with this one: one of `get_disjoint_mut` if they are of one type, else of `get_pair_mut`.
+    With(u8),
+    /// As the second of the two.
+    After(u8),
+}
+
 /// A budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Units {
@@ -129,6 +243,8 @@ pub enum Source {
     Nothing,
     /// What was put there.
     Kept,
+    /// The same, by a source that reports what changed since it was last asked.
+    Logged,
     /// Panics when it is asked.
     Panicking,
 }

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
-use slotgc::{Budget, CollectStats, DeathQueue, Heap, Phase, StepReport, Watch, roots};
+use slotgc::{
+    Budget, CollectStats, DeathQueue, Gc, Heap, Phase, RootLog, RootSource, StepReport, Trace, Tracer, Watch,
+    roots,
+};
 
 use crate::contents::Contents;
-use crate::dyn_heap::deaths::{self as death_calls, Tagged};
+use crate::dyn_heap::deaths::{self as death_calls, Finalizing, Tagged};
 use crate::dyn_heap::{self, Held, Made};
 use crate::kind::{Fuse, Kind};
 use crate::lent;
@@ -16,8 +19,8 @@ use crate::log::{self, Event, Injected, Mark, NoticeToken, Thrown};
 use crate::model::{Index, Life, Limits, Model};
 use crate::ops::{Access, How};
 use crate::stepped::frame::{Call, Frame};
-use crate::stepped::program::{Inside, Op, Report, Source, Tuning, Units};
-use crate::types::slot_bytes;
+use crate::stepped::program::{End, Ending, Inside, Op, Report, Source, Tuning, Units};
+use crate::types::{Node, slot_bytes};
 
 /// What the bounds need to know of an object beside its contents.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +40,9 @@ pub(super) struct Registration {
     pub(super) target: Index,
     /// What the callback does; `None`: a tag.
     pub(super) then: Option<Inside>,
-    pub(super) panics: bool,
+    pub(super) ending: Ending,
+    /// Or a finalizer.
+    pub(super) is_callback: bool,
 }
 
 /// The state of a run.
@@ -51,7 +56,10 @@ pub(super) struct Runner {
     /// The root source.
     kept: Vec<Index>,
     pub(super) queue: DeathQueue<Tagged>,
-    watches: Vec<Watch>,
+    /// What is put there and was not reported, and the books that a source keeps.
+    changed: Vec<Index>,
+    log: RootLog,
+    watches: Vec<Registered>,
     pub(super) registered: BTreeMap<u64, Registration>,
     made: u32,
     /// Cycles in slices that may have begun: counted at each step with none under way.
@@ -86,10 +94,53 @@ pub(super) struct Runner {
     pub(super) telling: bool,
     /// What a callback found wrong: a panic there is the heap's to deal with.
     pub(super) failed: Option<String>,
+    /// Whether the callback that is about to return leaves another heap; the one under test, if one did.
+    pub(super) swaps: bool,
+    pub(super) away: Option<Heap>,
+    /// Whether that happened in the last call.
+    pub(super) was_swapped: bool,
+    /// What such a call did is in no report: until the cycle is over.
+    pub(super) uncounted: bool,
+    /// After such a call: notifications of several deaths are due, and not in the order of one.
+    pub(super) unordered: bool,
+    /// What the program said that objects own, and whether some say so themselves.
+    pub(super) owned: BTreeMap<Index, usize>,
+    pub(super) some_own: bool,
     /// The end: callbacks run no more ops.
     pub(super) is_over: bool,
     depth: u32,
     pub(super) report: Report,
+}
+
+/// What the program has of a registration.
+enum Registered {
+    Watch(Watch),
+    Finalizer(Box<dyn Finalizing>),
+}
+
+/// A root source that says what changed, of its nodes; of the rest it says all.
+struct Logged {
+    all: Contents,
+    changed: Vec<Link>,
+    log: RootLog,
+}
+
+impl RootSource for Logged {
+    fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+        self.all.trace(tracer);
+    }
+
+    fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
+        fn nodes(links: &[Link]) -> impl Iterator<Item = Gc<Node>> {
+            links.iter().filter(|link| link.kind == Some(Kind::Node)).map(|link| link.gc())
+        }
+        self.log.report(tracer, nodes(&self.all.edges), nodes(&self.changed));
+        self.all
+            .edges
+            .iter()
+            .filter(|link| link.kind != Some(Kind::Node))
+            .for_each(|link| link.trace(tracer));
+    }
 }
 
 /// Ops nest so deep at most.
@@ -101,6 +152,7 @@ pub(super) fn run(tuning: Tuning, ops: &[Op], at: &mut usize) -> Report {
     let slot_bytes = *slot_bytes();
     log::take();
     Mark::reset();
+    log::arm_clock(None);
     let mut runner = Runner {
         heap: Heap::with_config(tuning.config()),
         model: Model::new(Limits::default(), slot_bytes),
@@ -116,7 +168,7 @@ pub(super) fn run(tuning: Tuning, ops: &[Op], at: &mut usize) -> Report {
         }
     }
     *at = ops.len();
-    runner.finish(tuning.abrupt)
+    runner.finish(tuning.end)
 }
 
 impl Runner {
@@ -130,8 +182,11 @@ impl Runner {
                     self.make(kind, if number == 0 { &[] } else { &[0] }, rooted && number + 1 == len);
                 }
             }
-            Op::Cyclic { kind, edges, ref inside, panics } => self.cyclic(kind, edges, inside, panics),
-            Op::Change { target, edit } => self.change(target, edit),
+            Op::Cyclic { kind, edges, ref inside, ending } => self.cyclic(kind, edges, inside, ending),
+            Op::Change { target, by, edit } => self.change(target, by, edit),
+            Op::Through { target, edit } => self.through(target, edit),
+            Op::Own { target, kib } => self.own(target, kib),
+            Op::ArmClock(reading) => log::arm_clock(Some(reading)),
             Op::Root(target) => self.root(target),
             Op::Unroot(number) => {
                 if let Some(place) = usize::from(number).checked_rem(self.roots.len()) {
@@ -139,14 +194,19 @@ impl Runner {
                     self.model.roots.swap_remove(place);
                 }
             }
-            Op::Keep(target) => self.kept.extend(self.pick(target)),
+            Op::Keep(target) => {
+                let target = self.pick(target);
+                self.kept.extend(target);
+                self.changed.extend(target);
+            }
             Op::Forget(number) => {
                 if let Some(place) = usize::from(number).checked_rem(self.kept.len()) {
                     self.kept.swap_remove(place);
                 }
             }
             Op::Destroy { target, erased } => self.destroy(target, erased),
-            Op::OnDeath { target, ref then, panics } => self.on_death(target, then, panics),
+            Op::OnDeath { target, ref then, ending } => self.on_death(target, then, ending),
+            Op::Finalize { target, ref then, ending } => self.finalize(target, then, ending),
             Op::Watch(target) => self.watch(target),
             Op::Cancel(number) => self.cancel(number),
             Op::Arm { target, fuse } => self.arm(target, fuse),
@@ -174,7 +234,8 @@ impl Runner {
     }
 
     /// The end of the program.
-    fn finish(mut self, abrupt: bool) -> Report {
+    fn finish(mut self, end: End) -> Report {
+        let abrupt = end != End::Collected;
         let mut rounds = 0;
         while rounds == 0 || !abrupt && !self.model.alive.is_empty() {
             // Callbacks may have made some.
@@ -194,8 +255,10 @@ impl Runner {
             );
         }
         self.is_over = true;
+        log::arm_clock(None);
         // What is left dies, whatever phase the heap is in; panics of destructors come out.
-        drop(log::catch(|| drop(mem::take(&mut self.heap))));
+        let heap = mem::take(&mut self.heap);
+        drop(log::catch(|| end.end(heap)));
         for event in log::take() {
             match event {
                 Event::Dropped(id) => {
@@ -210,7 +273,7 @@ impl Runner {
                 }
                 Event::NoticeDropped(id) => assert!(self.notices.remove(&id), "{id:?} is dropped once"),
                 Event::EntryDropped(_) => self.entries[1] += 1,
-                Event::TracePanicked(id) => panic!("{id:?} was traced at the end of the heap"),
+                Event::TracePanicked(_) | Event::ClockPanicked => panic!("{event:?} at the end of the heap"),
             }
         }
         drop(mem::take(&mut self.queue));
@@ -288,13 +351,18 @@ impl Runner {
 
     fn born(&mut self, index: Index, contents: Contents) {
         let stats = self.heap.stats();
+        let owns = matches!(
+            self.model.objects[index].kind,
+            Kind::Shelf | Kind::Locked | Kind::ValueMap | Kind::KeyMap | Kind::Set | Kind::Names
+        );
+        self.some_own |= owns;
         let is_young = matches!(stats.phase, Phase::Idle | Phase::Notify);
         self.known[index].young_since = is_young.then_some(stats.collections);
         self.model.born(index, contents);
         self.touch(index);
     }
 
-    fn cyclic(&mut self, kind: Kind, edges: [u8; 2], inside: &Inside, panics: bool) {
+    fn cyclic(&mut self, kind: Kind, edges: [u8; 2], inside: &Inside, ending: Ending) {
         if self.model.objects.len() > MANY {
             return;
         }
@@ -312,22 +380,38 @@ impl Runner {
             if let Err(payload) = ran {
                 panic::resume_unwind(payload);
             }
-            if panics {
+            if ending.swaps() {
+                self.swap(lent);
+            }
+            if ending.panics() {
                 Injected(id).raise();
             }
             (id, contents)
         });
         self.heap = apart;
+        let was_swapped = self.away.is_some();
+        if let Some(own) = self.away.take() {
+            mem::replace(&mut self.heap, own).verify();
+        }
         let (id, index, contents) = making.expect("`make` is called");
         match made {
             Ok(bits) => {
+                assert!(!was_swapped, "filled in another heap");
                 assert_eq!(bits, self.model.objects[index].bits, "the handle is the one that `make` had");
                 self.born(index, contents);
                 if before != (self.phase, self.condemned, self.ended) {
                     self.known[index].young_since = None;
                 }
             }
-            Err(Thrown::Injected(thrown)) if panics && thrown == id => {
+            Err(Thrown::Text(text)) if was_swapped => {
+                assert!(text.contains("the heap was replaced by another one inside `make`"), "{text}");
+                if kind.has_destructor() {
+                    self.expected.insert(id);
+                }
+                self.model.abandoned(index);
+                self.known[index].by_hand = true;
+            }
+            Err(Thrown::Injected(thrown)) if ending.panics() && thrown == id => {
                 self.model.abandoned(index);
                 self.known[index].by_hand = true;
             }
@@ -391,48 +475,76 @@ impl Runner {
 
     // ---- Deaths
 
-    fn register(&mut self, index: Index, then: Option<Inside>, panics: bool) -> (u64, NoticeToken) {
+    fn register(
+        &mut self,
+        target: Index,
+        then: Option<Inside>,
+        ending: Ending,
+        is_callback: bool,
+    ) -> (u64, NoticeToken) {
         let (number, id) = (self.watches.len() as u64, self.next_id());
-        self.registered.insert(number, Registration { id, target: index, then, panics });
+        self.registered.insert(number, Registration { id, target, then, ending, is_callback });
         self.notices.insert(id);
         (number, NoticeToken(id))
     }
 
-    /// A living object that may be watched. A known bug: a sweep in slices closes a page of a type without a
-    /// destructor for the second time if a watched object was in it. Remove this when the bug is fixed.
-    fn pick_watchable(&self, target: u8) -> Option<Index> {
-        let is_bad = |kind| matches!(kind, Kind::Plain | Kind::Chunk | Kind::Small | Kind::Zero);
-        self.pick(target).filter(|index| !is_bad(self.model.objects[*index].kind))
-    }
-
-    fn on_death(&mut self, target: u8, then: &Inside, panics: bool) {
-        let Some(index) = self.pick_watchable(target) else { return };
-        let (number, token) = self.register(index, Some(then.clone()), panics);
+    fn on_death(&mut self, target: u8, then: &Inside, ending: Ending) {
+        let Some(index) = self.pick(target) else { return };
+        let (number, token) = self.register(index, Some(then.clone()), ending, true);
         let (kind, link) = (self.model.objects[index].kind, self.link(index));
         let code = lent::code::<Runner>(number, token);
-        self.watches.push(death_calls::on_death(&mut self.heap, kind, link, code).expect("a living object"));
+        let watch = death_calls::on_death(&mut self.heap, kind, link, code).expect("a living object");
+        self.watches.push(Registered::Watch(watch));
+    }
+
+    fn finalize(&mut self, target: u8, then: &Inside, ending: Ending) {
+        let Some(index) = self.pick(target) else { return };
+        let (number, token) = self.register(index, Some(then.clone()), ending, false);
+        let (kind, link) = (self.model.objects[index].kind, self.link(index));
+        let code = lent::code::<Runner>(number, token);
+        let made = death_calls::finalizer(&mut self.heap, kind, link, number, code);
+        self.watches.push(Registered::Finalizer(made.expect("a living object")));
     }
 
     fn watch(&mut self, target: u8) {
-        let Some(index) = self.pick_watchable(target) else { return };
-        let (number, token) = self.register(index, None, false);
+        let Some(index) = self.pick(target) else { return };
+        let (number, token) = self.register(index, None, Ending::Returns, false);
         let (kind, link) = (self.model.objects[index].kind, self.link(index));
         let tag = Tagged { number, _token: token };
         let watch = death_calls::watch(&mut self.heap, kind, link, &self.queue, tag);
-        self.watches.push(watch.expect("a living object"));
+        self.watches.push(Registered::Watch(watch.expect("a living object")));
     }
 
     fn cancel(&mut self, number: u8) {
         let Some(number) = usize::from(number).checked_rem(self.watches.len()) else { return };
-        let watch = self.watches[number];
+        let place = number;
         let number = number as u64;
-        let was_there = self.registered.remove(&number).is_some();
+        let known = self.registered.remove(&number);
         self.tags.remove(&number);
         self.due.remove(&number);
         for frame in &mut self.frames {
             frame.forget(number);
         }
-        assert_eq!(self.heap.cancel(watch), was_there, "cancel gives whether {number} was still there");
+        match &self.watches[place] {
+            Registered::Watch(watch) => {
+                let was_there = self.heap.cancel(*watch);
+                assert_eq!(was_there, known.is_some(), "cancel says whether {number} was still there");
+            }
+            Registered::Finalizer(finalizer) => {
+                let target = known.map(|known| self.link(known.target));
+                let target = target.filter(|link| self.model.resolve(*link).is_some());
+                let detached = finalizer.detach(&mut self.heap);
+                assert_eq!(detached, target.map(|link| link.bits), "detach gives a living target");
+            }
+        }
+    }
+
+    fn own(&mut self, target: u8, kib: u8) {
+        let Some(index) = self.pick(target) else { return };
+        let (kind, bytes) = (self.model.objects[index].kind, usize::from(kib) << 10);
+        let link = self.link(index);
+        assert!(dyn_heap::set_owned_bytes(&mut self.heap, kind, link, bytes), "{link:?} is lost");
+        self.owned.insert(index, bytes);
     }
 
     // ---- Collections
@@ -459,9 +571,20 @@ impl Runner {
             return None;
         }
         let panics = (source == Source::Panicking).then(|| self.next_id());
-        let contents = if source == Source::Kept { self.source() } else { Contents::default() };
+        let has_kept = matches!(source, Source::Kept | Source::Logged);
+        let contents = if has_kept { self.source() } else { Contents::default() };
         let mut frame = Frame::new(call, source);
         frame.extra = contents.clone();
+        if source == Source::Logged {
+            let changed = self.changed.iter().map(|index| self.link(*index)).collect();
+            let logged = Logged { all: contents, changed, log: mem::take(&mut self.log) };
+            let report = self.framed(frame, |heap| f(heap, &logged));
+            self.log = logged.log;
+            if self.log.take_reported() {
+                self.changed.clear();
+            }
+            return report;
+        }
         self.framed(frame, |heap| {
             f(
                 heap,
@@ -537,7 +660,8 @@ impl Runner {
             let stats = heap.collect_with(roots);
             (!was_telling).then(|| finished(stats))
         });
-        assert!(was_telling || self.phase == Phase::Idle, "no cycle is under way after a collection");
+        let is_over = was_telling || self.was_swapped || self.phase == Phase::Idle;
+        assert!(is_over, "no cycle is under way after a collection");
     }
 }
 
@@ -547,6 +671,36 @@ fn finished(stats: CollectStats) -> StepReport {
     report.phase = Phase::Notify;
     report.finished = Some(stats);
     report
+}
+
+impl End {
+    /// Ends a heap, whatever it is doing.
+    fn end(self, mut heap: Heap) {
+        match self {
+            End::Collected | End::Dropped => drop(heap),
+            End::ShutDown => {
+                if let Err(error) = heap.shutdown() {
+                    panic::resume_unwind(error.into_payload());
+                }
+            }
+            End::InMake => {
+                heap.alloc_cyclic(|heap, _| {
+                    *heap = Heap::new();
+                    0_u64
+                });
+            }
+            End::InCallback => {
+                let gc = heap.alloc(0_u64);
+                heap.on_death(gc, |heap, _| *heap = Heap::new()).expect("a living object");
+                heap.destroy(gc);
+            }
+            End::AtExit => {
+                let root = heap.alloc_root(0_u64);
+                heap.finalizer(&root, |heap| *heap = Heap::new()).expect("a living object");
+                drop(heap);
+            }
+        }
+    }
 }
 
 impl Units {

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use slotgc::{Interner, Trace, Weak, WeakKeyMap, WeakSet, WeakValueMap};
 
@@ -195,6 +196,60 @@ impl Object for Shelf {
             set: WeakSet::default(),
             token: Token::new(id),
         }
+    }
+}
+
+/// All of a shelf may change through `&`.
+pub(crate) type Locked = Mutex<Shelf>;
+
+/// What is behind the lock. No test holds it across a call of the heap.
+fn lock(locked: &Locked) -> MutexGuard<'_, Shelf> {
+    locked.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same, without locking.
+fn unlocked(locked: &mut Locked) -> &mut Shelf {
+    locked.get_mut().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl View for Locked {
+    fn holds(&self, id: ObjectId, contents: &Contents) -> bool {
+        lock(self).holds(id, contents)
+    }
+
+    fn store(&mut self, contents: &Contents) {
+        unlocked(self).store(contents);
+    }
+
+    fn token(&mut self) -> Option<&mut Token> {
+        unlocked(self).token()
+    }
+
+    fn values(&mut self) -> Option<&mut dyn ValuesView> {
+        unlocked(self).values()
+    }
+
+    fn keys(&mut self) -> Option<&mut dyn KeysView> {
+        unlocked(self).keys()
+    }
+
+    fn set(&mut self) -> Option<&mut dyn SetView> {
+        unlocked(self).set()
+    }
+
+    fn through(&self, f: &mut dyn FnMut(&mut dyn View)) -> bool {
+        f(&mut *lock(self));
+        true
+    }
+
+    fn has(&self, entry: Named) -> Option<bool> {
+        lock(self).has(entry)
+    }
+}
+
+impl Object for Locked {
+    fn make(id: ObjectId, contents: &Contents) -> Self {
+        Self::new(Shelf::make(id, contents))
     }
 }
 

@@ -32,6 +32,11 @@ pub(crate) trait View {
     fn set(&mut self) -> Option<&mut dyn SetView> {
         None
     }
+    /// Calls `f` with what it has behind a lock, if anything, which then changes through `&`. Whether it did.
+    fn through(&self, f: &mut dyn FnMut(&mut dyn View)) -> bool {
+        let _ = f;
+        false
+    }
     /// Whether an entry is in its weak collection, of those that are pruned in slices; `None` if it has none.
     fn has(&self, entry: Named) -> Option<bool> {
         let _ = entry;

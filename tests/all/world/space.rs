@@ -1,0 +1,95 @@
+//! Address space: many heaps in one process, and processes that may have little of it.
+#![cfg(all(unix, not(gc_zeal)))]
+
+use std::env::current_exe;
+use std::process::Command;
+
+use slotgc::{Heap, HeapConfig};
+
+/// Runs an ignored test of this file in a process of its own, with limits.
+fn run_under(limits: &str, test: &str) {
+    let script = format!(
+        "{limits} RUST_BACKTRACE=0 exec \"$0\" --exact world::space::{test} --ignored --test-threads 1"
+    );
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .arg(current_exe().expect("a test has a path"))
+        .output()
+        .expect("there is a shell");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}{errors}");
+}
+
+#[test]
+fn ten_thousand_heaps_fit_in_a_process() {
+    run_under("", "ten_thousand_heaps");
+}
+
+#[test]
+#[ignore = "run by the one above, in a process of its own"]
+fn ten_thousand_heaps() {
+    let mut heaps: Vec<_> = (0..10_000).map(|_| Heap::new()).collect();
+    let roots: Vec<_> = heaps.iter_mut().enumerate().map(|(number, heap)| heap.alloc_root(number)).collect();
+    let memory = vec![1_u8; 1 << 30];
+    for (number, (heap, root)) in heaps.iter_mut().zip(&roots).enumerate() {
+        heap.collect();
+        assert_eq!(heap[root], number);
+    }
+    assert_eq!(memory[memory.len() - 1], 1);
+    // Each has room for more than a few.
+    let last = heaps.last_mut().expect("ten thousand");
+    (0..200_000_u64).for_each(|number| _ = last.alloc([number; 8]));
+}
+
+#[test]
+fn six_heaps_fit_in_a_process_of_one_gibibyte() {
+    run_under("ulimit -v 1048576 &&", "six_heaps");
+}
+
+#[test]
+#[ignore = "run by the one above, in a process of its own"]
+fn six_heaps() {
+    let mut heaps: Vec<_> = (0..6).map(|_| Heap::new()).collect();
+    for heap in &mut heaps {
+        let objects: Vec<_> = (0..200_000_u64).map(|number| heap.alloc_root(number)).collect();
+        heap.collect();
+        assert!(objects.iter().enumerate().all(|(number, object)| heap[object] == number as u64));
+    }
+    assert_eq!(vec![1_u8; 100 << 20].len(), 100 << 20, "and something for others");
+}
+
+#[test]
+fn a_heap_that_is_refused_its_look_ahead_takes_what_it_needs() {
+    run_under("ulimit -d 307200 &&", "nearly_all_of_the_memory");
+}
+
+#[test]
+#[ignore = "run by the one above, in a process of its own"]
+fn nearly_all_of_the_memory() {
+    // A collector needs some memory of its own.
+    let spare = vec![1_u8; 16 << 20];
+    let mut heap = Heap::new();
+    let mut objects = 0_u64;
+    let refused = loop {
+        match heap.try_alloc([objects; 128]) {
+            Ok(_) => objects += 1,
+            Err(refused) => break refused,
+        }
+    };
+    assert!(objects * 1024 > 250 << 20, "{objects} objects of 1 KiB in 300 MiB: {refused}");
+    drop(spare);
+    heap.collect();
+    assert!(heap.is_empty());
+    // What one type had is there for others.
+    (0..100_000_u64).for_each(|number| _ = heap.alloc([number; 60]));
+    heap.verify();
+}
+
+#[test]
+fn an_address_range_that_is_used_up_says_how_large_it_was() {
+    let mut heap = Heap::with_config(HeapConfig::default().max_bytes(1 << 20));
+    // Large objects: a page each for a few bytes more than one.
+    let refused = (0..).find_map(|_| heap.try_alloc([0_u8; 65_600]).err()).expect("there is a limit");
+    assert!(refused.to_string().contains("max_bytes of 1048576 bytes"), "{refused}");
+}
