@@ -21,15 +21,14 @@
 //! Demers et al., POPL 1990).
 
 mod attempt;
+mod go_back;
 mod mark;
 mod meter;
 mod prefetch_queue;
+mod set_aside;
 
 use alloc::vec::Vec;
 use core::cell::RefCell;
-use core::mem;
-
-use sync_wrapper::SyncWrapper;
 
 use crate::clock::{Stopwatch, Timer};
 use crate::death::Deaths;
@@ -40,13 +39,14 @@ use crate::root::RootTable;
 use crate::stats::{CollectStats, Phase};
 use crate::store::{Age, Store, SweepLog};
 use crate::sync::{HeapNumber, Ordering};
-use crate::trace::{Destroyed, Discarded, Era, Moment, RootSource, Trace};
+use crate::trace::{Destroyed, Era, Moment, RootSource, Trace};
 use crate::tracing_spans;
 
 use attempt::Attempt;
 pub(crate) use mark::Marker;
 use mark::TraceOps;
 pub(crate) use meter::Meter;
+use set_aside::SetAside;
 
 /// What a collection works on. `H` is what callbacks get.
 pub(crate) struct Parts<'a, H> {
@@ -83,7 +83,8 @@ pub(crate) struct Freed {
     pub(crate) bytes: usize,
 }
 
-/// Marks, and remembers between slices how far it has come.
+/// Marks, and remembers between slices how far it has come. A clone is what a heap goes back to.
+#[derive(Clone)]
 pub(crate) struct Collector {
     ops: Vec<TraceOps>,
     marker: Marker,
@@ -107,7 +108,7 @@ pub(crate) struct Collector {
     /// Pools whose pages with free slots were found.
     listed_pools: usize,
     log: SweepLog,
-    discarded: SyncWrapper<Discarded>,
+    discarded: SetAside,
     /// Of the cycle under way.
     stats: CollectStats,
 }
@@ -128,7 +129,7 @@ impl Default for Collector {
             pool: 0,
             listed_pools: 0,
             log: SweepLog::default(),
-            discarded: SyncWrapper::new(Discarded::default()),
+            discarded: SetAside::default(),
             stats: CollectStats::default(),
         }
     }
@@ -347,7 +348,7 @@ impl Collector {
 
     fn prune<H>(&mut self, parts: &mut Parts<'_, H>, meter: &mut Meter<'_>, panics: &mut Panics) -> bool {
         let Self { marker, ops, discarded, stats, destroyed, .. } = self;
-        let set_aside = RefCell::new(mem::take(discarded.get_mut()));
+        let set_aside = RefCell::new(discarded.take());
         let mut is_done = false;
         // One owner at a time: what one pruned before its panic is not counted.
         panics.run_all(|| {
@@ -363,7 +364,7 @@ impl Collector {
             }
             !is_done
         });
-        *discarded.get_mut() = set_aside.into_inner();
+        discarded.put_back(set_aside.into_inner());
         if is_done {
             self.phase = Phase::Sweep;
         }
@@ -432,7 +433,7 @@ impl Collector {
             }
             self.pool += 1;
         }
-        let discarded = self.discarded.get_mut();
+        let mut discarded = self.discarded.take();
         let mut is_done = false;
         panics.run_all(|| {
             if meter.is_spent() {
@@ -442,6 +443,7 @@ impl Collector {
             meter.spend(usize::from(!is_done));
             !is_done
         });
+        self.discarded.put_back(discarded);
         if !is_done {
             return false;
         }

@@ -9,6 +9,7 @@
 //!
 //! This module does not know the heap: `H` is what callbacks get.
 
+mod fate;
 mod graveyard;
 mod guard;
 mod queue;
@@ -27,6 +28,7 @@ use crate::handle::RawHandle;
 use crate::hash::HandleHasher;
 use crate::store::Store;
 
+pub(crate) use fate::{Fate, Hints};
 pub use graveyard::Graveyard;
 pub(crate) use guard::CancelCell;
 pub use guard::{Watch, WatchGuard};
@@ -144,7 +146,7 @@ pub(crate) struct Deaths<H> {
     /// What was due when an object was destroyed by hand, and does not come before what that sets off.
     put_off: Dues,
     /// What the program said that objects own, in bytes.
-    hints: HashMap<RawHandle, usize, core::hash::BuildHasherDefault<HandleHasher>>,
+    hints: Hints,
     /// The hints of objects that died since this was last asked.
     gone_hints: usize,
     /// The finalizers to run at the end of the heap, by their numbers.

@@ -4,6 +4,7 @@
 
 mod access;
 mod alloc;
+mod checkpoint;
 mod collect;
 mod death;
 mod ending;
@@ -34,6 +35,7 @@ use crate::store::Store;
 use crate::sync::Arc;
 use crate::type_names::short_names;
 
+pub use checkpoint::Checkpoint;
 use death::Batch;
 pub use ending::ShutdownError;
 pub use finalizer::Finalizer;

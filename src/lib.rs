@@ -48,7 +48,7 @@ pub use handle::{AnyGc, Gc, Weak};
 pub use hash::{GcMap, GcSet, HandleHasher};
 #[cfg(feature = "serde")]
 pub use heap::LoadTypes;
-pub use heap::{CloneTypes, Finalizer, Heap, Others, ShutdownError};
+pub use heap::{Checkpoint, CloneTypes, Finalizer, Heap, Others, ShutdownError};
 #[cfg(feature = "inspect")]
 pub use inspect::named_roots;
 pub use root::Root;

@@ -6,6 +6,7 @@
 //! Invariant: a page that is not full is the current one, or is listed as warm, vacant, partial or crowded
 //! (`pool/lists.rs`), or its free slots were freed since the last sweep by `destroy` and wait in limbo.
 
+mod kept;
 mod lists;
 mod sweep;
 
@@ -19,11 +20,13 @@ use crate::handle::{Generation, RawHandle};
 use crate::store::{Age, Barrier, Claim, DoomCursor, Made, Store, SweepLog, Vacated, reserve};
 use crate::tag::{self, Tag};
 use crate::trace::Trace;
+pub(crate) use kept::KeptPool;
 use lists::{List, Lists, Pages};
 use sweep::Progress;
 pub(crate) use sweep::Scope;
 
 /// What a pool does that depends on its type.
+#[derive(Clone, Copy)]
 pub(crate) struct PoolOps {
     open: fn(&mut Store, u16, Generation) -> Result<u32, Limit>,
     claim: fn(&mut Store, u32, usize, Age, Barrier) -> Option<Claim>,
@@ -96,7 +99,8 @@ impl PoolPage {
     const OPEN: Self = Self { state: PageState::Open, list: List::None, is_young: false, vacant_for: 0 };
 }
 
-/// All pages of one type.
+/// All pages of one type. A clone is what a heap goes back to.
+#[derive(Clone)]
 pub(crate) struct Pool {
     index: u16,
     info: TypeInfo,

@@ -14,7 +14,10 @@ use crate::sync::Arc;
 use notes::RootNotes;
 
 pub(crate) use notes::RootNote;
-pub(crate) use table::RootTable;
+pub(crate) use table::{KeptRoots, RootTable};
+
+/// In place of a heap's number: of none, and of no heap ever.
+pub(crate) const UNDONE: u64 = u64::MAX;
 
 /// A strong root: keeps its object, and all that it reaches, alive until dropped.
 ///
@@ -82,7 +85,7 @@ impl<T> Root<T> {
 
     #[inline(always)]
     pub(crate) fn heap_number(&self) -> u64 {
-        self.table.heap_number()
+        if self.table.is_undone(self.index) { UNDONE } else { self.table.heap_number() }
     }
 
     /// The handle of the object, to be stored in other objects.

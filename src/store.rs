@@ -10,6 +10,7 @@
 
 mod access;
 mod claim;
+mod keep;
 mod look;
 mod pages;
 mod slot;
@@ -23,6 +24,7 @@ use crate::space::Space;
 
 pub(crate) use access::Barrier;
 pub(crate) use claim::{Age, Claim, Made};
+pub(crate) use keep::{KeptPages, KeptStore, KeptValues};
 pub(crate) use look::{Color, Headers, Look, Tenant};
 pub(crate) use pages::reserve;
 use pages::{GivenUp, PageMeta, PagePast};

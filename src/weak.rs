@@ -21,6 +21,7 @@ use crate::handle::Weak;
 use crate::hash::HandleHasher;
 
 use changes::Changes;
+pub(crate) use changes::{Faithful, Renaming};
 pub use entry::{Entry, OccupiedEntry, VacantEntry};
 pub use interner::Interner;
 pub use key_map::WeakKeyMap;

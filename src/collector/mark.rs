@@ -35,12 +35,13 @@ use crate::handle::{AnyGc, RawHandle};
 use crate::pool::Pool;
 use crate::root::RootTable;
 use crate::store::{Color, Store};
-use crate::trace::{EdgeStack, Era, RootSource, Side, Trace, Tracer};
+use crate::trace::{EdgeStack, Era, Moment, RootSource, Side, Trace, Tracer};
 
 use follow::TypeQueue;
 use prune::{Pruned, Pruning};
 
 /// What marking does that depends on the type of the objects.
+#[derive(Clone, Copy)]
 pub(crate) struct TraceOps {
     /// Traces the objects in the queue of a pool.
     drain: fn(&mut Marker, &Store, u16),
@@ -59,7 +60,7 @@ impl TraceOps {
 }
 
 /// The state of marking: indices and handles, never addresses.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Marker {
     edges: EdgeStack,
     /// One for each pool.
@@ -92,7 +93,17 @@ pub(crate) struct Marker {
     /// How many slices of a table are traced in one go, less one: the more, the longer the rest of the object takes.
     widening: usize,
     /// Memory for the length of one prune.
-    scratch: SyncWrapper<Bump>,
+    scratch: Scratch,
+}
+
+/// Memory that holds nothing between two uses.
+#[derive(Default)]
+struct Scratch(SyncWrapper<Bump>);
+
+impl Clone for Scratch {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 /// So much of what the program did meanwhile is caught up with in one go.
@@ -125,6 +136,11 @@ impl Marker {
     /// Another cycle begins.
     pub(crate) fn set_era(&mut self, era: Era) {
         self.side.era = era;
+    }
+
+    /// The cycle under way goes on as if it had always been this one.
+    pub(crate) fn rename_era(&mut self, now: Moment, full: u64) {
+        (self.side.era.now, self.side.era.full) = (now, full);
     }
 
     /// The cycle under way: another one than it began as, if marking had to begin anew.

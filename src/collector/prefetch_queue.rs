@@ -13,6 +13,7 @@ pub(crate) const QUEUE_DEPTH: usize = 64;
 pub(crate) const NEAR: usize = 8;
 
 /// First in, first out. Counters run on and wrap; their difference is the length.
+#[derive(Clone)]
 pub(crate) struct PrefetchQueue {
     places: Box<[RawHandle; QUEUE_LEN]>,
     head: usize,

@@ -27,6 +27,9 @@ pub enum GraphError {
         /// How the object is reached.
         path: String,
     },
+    /// An object is being made: the call came from inside of `make` of
+    /// [`alloc_cyclic`](crate::Heap::alloc_cyclic).
+    BeingMade,
     /// The object to copy is dead.
     Dead(Dead),
     /// The copies are more than the heap's limits allow.
@@ -43,6 +46,7 @@ impl fmt::Display for GraphError {
                 write!(f, "{type_name} cannot be relinked: its hand-written `Trace` has no `relink`")
             }
             Self::Locked { path } => write!(f, "somebody holds a lock in {path}"),
+            Self::BeingMade => f.write_str("an object is being made by `alloc_cyclic`"),
             Self::Dead(dead) => fmt::Display::fmt(dead, f),
             Self::Limit(refused) => fmt::Display::fmt(refused, f),
         }

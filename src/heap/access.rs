@@ -8,6 +8,7 @@ use crate::heap::{Heap, Others};
 use crate::panics::Panics;
 use crate::pool::Pool;
 use crate::root::Root;
+use crate::root::UNDONE;
 use crate::store::{Age, Barrier, Color, Vacated};
 use crate::trace::{Handle, HandleKind, Trace};
 
@@ -411,7 +412,7 @@ index!(Heap: Gc<T>, Weak<T>, &Root<T>, &Gc<T>, &Weak<T>);
 #[cold]
 pub(super) fn dead_in<H: Handle>(heap: u64, h: H) -> Dead {
     let cause = match H::KIND {
-        HandleKind::Root if h.heap_number() != heap => Cause::OtherHeap,
+        HandleKind::Root if ![heap, UNDONE].contains(&h.heap_number()) => Cause::OtherHeap,
         HandleKind::Root | HandleKind::Weak => Cause::Gone,
         HandleKind::Strong => Cause::NotKept,
     };

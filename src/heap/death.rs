@@ -10,6 +10,7 @@ use crate::panics::Panics;
 use crate::store::Store;
 use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::trace::{Handle, Trace};
+use alloc::boxed::Box;
 
 /// A run of callbacks, one after the other. Deaths meanwhile join in.
 ///

@@ -12,6 +12,7 @@ use crate::graph::{
 };
 use crate::handle::{AnyGc, Gc, RawHandle};
 use crate::heap::Heap;
+use crate::heap::checkpoint::Keeping;
 use crate::panics::Panics;
 use crate::trace::{Handle, Link, Links, Relinker, Trace, Values};
 
@@ -277,16 +278,26 @@ impl<T: Trace, L: HeapTypes> HeapTypes for (T, L) {
 /// The types of a [`Schema`] that are all `Clone`; nothing to implement.
 pub trait CloneTypes: HeapTypes {
     #[doc(hidden)]
+    fn keep(keeping: &mut Keeping<'_>);
+
+    #[doc(hidden)]
     fn copy(work: &mut Work<'_>) -> Result<(), GraphError>;
 }
 
 impl CloneTypes for () {
+    fn keep(_: &mut Keeping<'_>) {}
+
     fn copy(work: &mut Work<'_>) -> Result<(), GraphError> {
         work.check_room()
     }
 }
 
 impl<T: Trace + Clone, L: CloneTypes> CloneTypes for (T, L) {
+    fn keep(keeping: &mut Keeping<'_>) {
+        L::keep(keeping);
+        keeping.keep::<T>();
+    }
+
     fn copy(work: &mut Work<'_>) -> Result<(), GraphError> {
         L::copy(work)?;
         work.copy::<T>(L::LEN)

@@ -7,7 +7,7 @@ use crate::heap::Heap;
 use crate::trace::{Handle, Trace};
 
 /// The weight besides slots, in bytes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Load {
     /// What living objects own outside of their slots: exact when a full cycle has looked at all, an estimate in between.
     owned: usize,
@@ -61,6 +61,11 @@ impl Load {
     /// The hints of dead objects went with them.
     pub(super) fn forget_hints(&mut self, bytes: usize) {
         self.hints -= bytes;
+    }
+
+    /// What the program said that objects own, summed up anew.
+    pub(super) fn set_hints(&mut self, bytes: usize) {
+        self.hints = bytes;
     }
 
     /// What asks for a full cycle: roots that were dropped.

@@ -10,6 +10,7 @@ use crate::config::{Budget, HeapConfig};
 use crate::stats::Rule;
 
 /// Sizes at moments that matter, in bytes.
+#[derive(Clone)]
 pub(super) struct Pacer {
     /// From this weight on `pace` has something to do: the one number that `is_due` compares.
     due_bytes: usize,

@@ -10,6 +10,7 @@ use crate::tag::Tag;
 const RECENT: usize = 32;
 
 /// Pools by type. The types in use lie in an array, by their tags; all of them in a table beside it.
+#[derive(Clone)]
 pub(super) struct Types {
     recent: [(TypeId, u16); RECENT],
     all: HashTable<(TypeId, u64, u16)>,

@@ -19,7 +19,7 @@ pub(super) enum List {
 
 /// Pages by position, in the order in which they will be used. An entry whose page says that it is on another list
 /// is void.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Lists {
     /// Pages of which the last minor collection freed more than half, the next one last: they are in the processor's
     /// cache, and fill again with what is allocated together.
@@ -92,7 +92,7 @@ impl Lists {
 }
 
 /// The numbers that a pool's pages have in the heap, by their positions in the pool.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Pages {
     by_position: Vec<u32>,
     /// The same in the order of addresses; empty as long as that is the order of positions, which only a page that was

@@ -27,7 +27,7 @@ pub(crate) struct Swept {
 }
 
 /// How far the sweep of a pool has come.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Progress {
     /// Pages swept.
     pages: usize,

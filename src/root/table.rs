@@ -7,10 +7,13 @@
 //! Invariant: an entry with a count above zero belongs to that many `Root`s and its handle does not change; an
 //! entry with count zero is on the free list, or on its way there.
 
+mod kept;
+
 use super::{RootNote, RootNotes};
 use crate::bitmap::ones;
 use crate::handle::RawHandle;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, HeapNumber, Ordering, Queue, fence};
+pub(crate) use kept::KeptRoots;
 
 /// The end of a list.
 const NONE: u32 = u32::MAX;
@@ -38,6 +41,9 @@ pub(crate) struct RootTable {
     used: boxcar::Vec<Word>,
     /// How often the last `Root` of an object went.
     dropped: AtomicU32,
+    /// Whether any `Root` was left without its object, since that was made in a run of the program that was undone. Its entry
+    /// has the null handle.
+    has_undone: AtomicBool,
     /// The first free entry, or `NONE`.
     free: AtomicU32,
     /// Whether somebody is taking an entry off the free list. Only one at a time may, or an entry could be
@@ -79,6 +85,7 @@ impl RootTable {
             entries: boxcar::Vec::new(),
             used: boxcar::Vec::new(),
             dropped: AtomicU32::new(0),
+            has_undone: AtomicBool::new(false),
             free: AtomicU32::new(NONE),
             taking: AtomicBool::new(false),
             fresh: AtomicU32::new(NONE),

@@ -188,6 +188,17 @@ impl Space {
         self.reopen(first, run)
     }
 
+    /// Forgets that the pages from this one on were opened. They are out of use, and their bits are zero.
+    pub(crate) fn truncate(&mut self, opened: u32) {
+        if opened < self.opened {
+            (opened..self.opened).for_each(|page| self.set_tag(page, Tag::NONE));
+            let run = self.opened - opened;
+            self.release(opened, run);
+            self.reopen(opened, run).expect("memory for pages that had some");
+            self.opened = opened;
+        }
+    }
+
     /// Reserves the range, a smaller one when the system refuses, and no access to it but to the tags.
     fn reserve(&mut self) -> Result<(), Limit> {
         let asked = self.share.pages();

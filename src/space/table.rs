@@ -131,6 +131,11 @@ impl Space {
         Ok(())
     }
 
+    /// Forgets that the pages from this one on were opened. They are out of use.
+    pub(crate) fn truncate(&mut self, opened: u32) {
+        self.pages.truncate(opened as usize);
+    }
+
     fn run(&mut self, first: u32) -> &mut Run {
         self.pages[first as usize].as_mut().expect("an open page")
     }

@@ -8,7 +8,8 @@ use crate::store::slot::{SlotMut, Start};
 use crate::store::{Barrier, Store, Vacated};
 
 /// Up to 64 neighbouring slots set aside for allocation. Their bits in `occupied` are set and nobody else
-/// hands them out.
+/// hands them out. A clone is what a heap goes back to.
+#[derive(Clone)]
 pub(crate) struct Claim {
     page: u32,
     word: usize,

@@ -253,6 +253,24 @@ impl Store {
         Some(unsafe { Slot::at(start) })
     }
 
+    /// As `untyped`, to be changed.
+    pub(super) fn untyped_mut(&mut self, granule: Granule) -> Option<SlotMut<'_, ()>> {
+        // SAFETY: the store is borrowed mutably for as long as the slot.
+        self.untyped(granule).map(|slot| unsafe { slot.exclusive() })
+    }
+
+    /// The slot at a slot boundary of a page that is accessible or closed.
+    #[inline(always)]
+    pub(super) fn slot_of_page(&self, page: u32, slot_index: u32) -> Slot<'_, ()> {
+        let is_open = self.space.view().tag(page) != Tag::NONE || self.pasts[page as usize].is_closed;
+        let in_page = slot_index * u32::from(self.pages[page as usize].slot_granules);
+        assert!(is_open && in_page < PAGE_GRANULES, "slot {slot_index} of page {page} has memory");
+        // SAFETY: the page has a tag, or had one until it was closed, and was not released since: it is open.
+        let start = unsafe { self.space.view().slot_ptr(Granule::new(page, in_page)) };
+        // SAFETY: a slot boundary of the page's type; the store is borrowed.
+        unsafe { Slot::at(start) }
+    }
+
     /// The slot in which the object of this handle lives, dead and not swept yet perhaps.
     #[inline]
     pub(super) fn tenant(&self, raw: RawHandle) -> Option<Slot<'_, ()>> {

@@ -29,10 +29,12 @@ pub(super) struct PagePast {
     pub(super) of_objects: Past,
     /// Whether a claim has slots of it that look occupied and are not yet.
     pub(super) is_claimed: bool,
+    /// Whether it is out of access and holds memory.
+    pub(super) is_closed: bool,
 }
 
 impl PagePast {
-    const FRESH: Self = Self { of_objects: Past::Fresh, is_claimed: false };
+    const FRESH: Self = Self { of_objects: Past::Fresh, is_claimed: false, is_closed: false };
 
     /// Whether the bitmaps alone tell which objects of the page are alive.
     #[inline(always)]
@@ -47,7 +49,7 @@ pub(crate) fn reserve<T>(list: &mut Vec<T>, more: u32) -> Result<(), Limit> {
 }
 
 /// Pages without memory that any type may have.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct GivenUp(BTreeSet<u32>);
 
 impl GivenUp {
@@ -139,6 +141,7 @@ impl Store {
     /// generations are bumped when the page is next used. For types without destructors only.
     pub(crate) fn close_page(&mut self, page: u32) {
         self.note_past(page, Past::Vacated);
+        self.pasts[page as usize].is_closed = true;
         self.space.set_tag(page, Tag::NONE);
         for bits in [Bits::Occupied, Bits::White] {
             self.words(bits, page).iter().for_each(|word| write_word(word, 0));
@@ -149,6 +152,7 @@ impl Store {
     /// whose generations are used up.
     pub(crate) fn reopen_closed<T: 'static>(&mut self, page: u32, mut retire: impl FnMut(Granule)) {
         assert!(!needs_drop::<T>(), "a page of values with destructors is not closed");
+        self.pasts[page as usize].is_closed = false;
         self.space.set_tag(page, Tag::of::<T>());
         for slot_index in 0..Geometry::<T>::PAGE_SLOTS {
             let granule = Granule::of_slot::<T>(page, slot_index);
@@ -174,6 +178,7 @@ impl Store {
         let meta = self.pages[page as usize];
         let mut last = Generation::ZERO;
         // A page that was closed still holds the odd generations of its dead.
+        self.pasts[page as usize].is_closed = false;
         self.space.set_tag(page, Tag::of::<T>());
         for slot_index in 0..Geometry::<T>::PAGE_SLOTS {
             let slot = self.look().slot::<T>(Granule::of_slot::<T>(page, slot_index)).expect("a page of T's");

@@ -49,6 +49,31 @@ const WAITER_SHIFT: u32 = 5;
 /// The largest number that a slot can keep for what waits for its object.
 pub(crate) const MAX_WAITER: u32 = u32::MAX >> WAITER_SHIFT;
 
+/// What a slot's header said at some time, for [`SlotMut::restore`]. Without what is registered on the object.
+#[derive(Clone, Copy)]
+pub(super) struct KeptHeader {
+    generation: Generation,
+    flags: u32,
+}
+
+impl KeptHeader {
+    /// Of a free slot.
+    pub(super) fn free(generation: Generation) -> Self {
+        assert!(!generation.is_occupied(), "the generation of a free slot is even");
+        Self { generation, flags: 0 }
+    }
+
+    pub(super) fn generation(self) -> Generation {
+        self.generation
+    }
+
+    /// Whether an object lived there, or a value waited for its destructor.
+    #[inline(always)]
+    pub(super) fn has_value(self) -> bool {
+        self.generation.is_occupied() || self.flags & DOOMED != 0
+    }
+}
+
 /// With what notes an object begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Start {
@@ -136,6 +161,20 @@ impl<'a, T> Slot<'a, T> {
     fn value(self) -> NonNull<T> {
         // SAFETY: the value lies in the slot, which lies in the page.
         unsafe { self.header.byte_add(Self::VALUE_OFFSET) }.cast()
+    }
+
+    /// What the header says, to be restored one day.
+    #[inline(always)]
+    pub(super) fn kept(self) -> KeptHeader {
+        KeptHeader { generation: self.generation(), flags: self.flags() & !(WATCHED | RESERVED) }
+    }
+
+    /// The value of a slot that has one: of an object that lives here, or one whose destructor has not run.
+    #[inline(always)]
+    pub(super) fn value_if_any(self) -> Option<&'a T> {
+        let has_value = self.generation().is_occupied() || self.is_doomed();
+        // SAFETY: in these two states the value is initialised; the store, borrowed for `'a`, keeps it from being changed.
+        has_value.then(|| unsafe { self.value().as_ref() })
     }
 
     /// Whether the object of this handle lives here.
@@ -404,6 +443,27 @@ impl<'a, T> SlotMut<'a, T> {
         self.poison();
     }
 
+    /// any -> the state that was kept, with its value if it had one. Returns the value that was here, if its type has a
+    /// destructor.
+    ///
+    /// # Panics
+    /// If there is a value for a state without, or none for one with.
+    #[inline(always)]
+    pub(super) fn restore(&mut self, kept: KeptHeader, value: Option<T>) -> Option<T> {
+        assert!(kept.has_value() == value.is_some(), "a value is restored where one was kept");
+        let had_value = self.0.generation().is_occupied() || self.0.is_doomed();
+        // SAFETY: in these two states the value is initialised; it is overwritten or out of reach below, before any code of
+        // the user runs.
+        let old = (core::mem::needs_drop::<T>() && had_value).then(|| unsafe { self.0.value().read() });
+        match value {
+            // SAFETY: what was here was moved out, or needs no destructor; there is room for a `T`.
+            Some(value) => unsafe { self.0.value().write(value) },
+            None => self.poison(),
+        }
+        self.set_header(kept.generation, kept.flags);
+        old
+    }
+
     /// The object of this handle, to be changed.
     #[inline(always)]
     pub(super) fn get_mut(self, raw: RawHandle) -> Option<&'a mut T> {
@@ -413,88 +473,4 @@ impl<'a, T> SlotMut<'a, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use alloc::string::{String, ToString};
-    use alloc::sync::Arc;
-
-    use super::*;
-    use crate::geometry::Granule;
-
-    type Value = Option<Arc<String>>;
-
-    /// Room for a header and a value, all zero as in a fresh page.
-    #[repr(C, align(16))]
-    struct Room([u8; 64]);
-
-    fn with_slot<R>(test: impl FnOnce(&mut SlotMut<'_, Value>) -> R) -> R {
-        let mut room = Room([0; 64]);
-        // SAFETY: the room is aligned and large enough, reads as zero, and nobody else uses it.
-        let slot = unsafe { Slot::<Value>::at(NonNull::from(&mut room.0).cast()) };
-        // SAFETY: as above.
-        let mut slot = unsafe { slot.exclusive() };
-        test(&mut slot)
-    }
-
-    fn handle(generation: u32) -> RawHandle {
-        RawHandle::new(Granule::new(0, 0), Generation(generation))
-    }
-
-    fn value(counter: &Arc<String>) -> Value {
-        Some(Arc::clone(counter))
-    }
-
-    const FIRST: Generation = Generation(1);
-
-    #[test]
-    fn a_value_is_dropped_once_on_every_way_through_the_states() {
-        let counter = Arc::new("x".to_string());
-        with_slot(|slot| {
-            assert_eq!(slot.occupy(FIRST, Start::Clean, value(&counter)), Generation(1));
-            assert!(slot.take(handle(1)).is_some());
-            assert!(slot.take(handle(1)).is_none(), "taken already");
-            assert_eq!(slot.reserve(FIRST), Generation(3));
-            assert!(slot.occupy_reserved(handle(3), value(&counter)).is_ok());
-            assert!(slot.doom(handle(3)) && !slot.doom(handle(3)));
-            assert!(slot.exhume(handle(1)).is_none(), "another object's handle");
-            assert!(slot.exhume(handle(3)).is_some() && slot.exhume(handle(3)).is_none());
-            slot.drop_doomed(|_| {});
-            slot.occupy(FIRST, Start::Clean, value(&counter));
-            assert_eq!(slot.die(false), (Generation(6), true));
-            slot.drop_doomed(|value| assert!(value.is_some()));
-            slot.drop_doomed(|_| unreachable!("dropped already"));
-        });
-        assert_eq!(Arc::strong_count(&counter), 1);
-    }
-
-    #[test]
-    fn a_slot_is_filled_for_the_handle_that_it_was_reserved_for_and_no_other() {
-        let counter = Arc::new("x".to_string());
-        with_slot(|slot| {
-            assert!(slot.occupy_reserved(handle(1), value(&counter)).is_err(), "never reserved");
-            assert_eq!(slot.reserve(Generation(7)), Generation(7));
-            assert!(slot.occupy_reserved(handle(5), value(&counter)).is_err());
-            assert!(!slot.abandon(handle(9)) && slot.abandon(handle(7)) && !slot.abandon(handle(7)));
-            assert!(slot.occupy_reserved(handle(7), value(&counter)).is_err(), "abandoned");
-            assert_eq!(slot.occupy(FIRST, Start::Clean, value(&counter)), Generation(9));
-            assert!(slot.occupy_reserved(handle(9), value(&counter)).is_err(), "occupied");
-            assert!(slot.take(handle(9)).is_some());
-        });
-        assert_eq!(Arc::strong_count(&counter), 1);
-    }
-
-    #[cfg(feature = "std")]
-    #[test]
-    fn no_object_is_made_where_one_lives() {
-        let counter = Arc::new("x".to_string());
-        with_slot(|slot| {
-            slot.occupy(FIRST, Start::Clean, value(&counter));
-            let again = std::panic::AssertUnwindSafe(|| slot.occupy(FIRST, Start::Clean, value(&counter)));
-            assert!(std::panic::catch_unwind(again).is_err());
-            let reserve = std::panic::AssertUnwindSafe(|| slot.reserve(FIRST));
-            assert!(std::panic::catch_unwind(reserve).is_err());
-            assert_eq!(slot.look().get(handle(1)).and_then(Option::as_deref), Some(&*counter));
-            drop(slot.take(handle(1)));
-        });
-        assert_eq!(Arc::strong_count(&counter), 1);
-    }
-}
+mod tests;

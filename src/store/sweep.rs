@@ -9,7 +9,7 @@ use crate::store::Store;
 use crate::store::pages::Past;
 
 /// What a sweep found besides numbers.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct SweepLog {
     /// Slots whose generations are used up.
     pub(crate) retired: Vec<Granule>,

@@ -7,6 +7,7 @@ const CHUNK: usize = 1024;
 /// ChunkedVec that are kept for the next time.
 const KEPT: usize = 4;
 
+#[derive(Clone)]
 pub(super) struct ChunkedVec<T> {
     chunks: Vec<Vec<T>>,
     len: usize,

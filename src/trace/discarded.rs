@@ -14,9 +14,18 @@ pub(crate) struct Discarded {
     runs: VecDeque<Box<dyn EntryQueue>>,
 }
 
+/// Stands for an entry that was dropped in a run of the program that was undone.
+struct Undone;
+
+impl Drop for Undone {
+    fn drop(&mut self) {}
+}
+
 /// A run of entries of one type.
 trait EntryQueue: Send {
     fn as_any(&mut self) -> &mut dyn Any;
+
+    fn len(&self) -> usize;
 
     /// Drops the first entry; `false` if there is none.
     fn drop_first(&mut self) -> bool;
@@ -27,12 +36,28 @@ impl<X: Send + 'static> EntryQueue for VecDeque<X> {
         self
     }
 
+    fn len(&self) -> usize {
+        VecDeque::len(self)
+    }
+
     fn drop_first(&mut self) -> bool {
         self.pop_front().is_some()
     }
 }
 
 impl Discarded {
+    /// So many entries of which nothing is left: dropping them takes as many turns, and runs no code.
+    pub(crate) fn of_undone(len: usize) -> Self {
+        let mut discarded = Self::default();
+        (0..len).for_each(|_| discarded.push(Undone));
+        discarded
+    }
+
+    /// Entries.
+    pub(crate) fn len(&self) -> usize {
+        self.runs.iter().map(|run| run.len()).sum()
+    }
+
     pub(crate) fn push<X: Send + 'static>(&mut self, entry: X) {
         if !needs_drop::<X>() {
             return;

@@ -14,14 +14,14 @@ use crate::handle::RawHandle;
 ///
 /// A stack without room is also how edges are gathered instead of followed (for an ephemeron's value, and in
 /// exact marking): every push then comes to the caller's slow path, and the fast one needs no test for it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct EdgeStack {
     room: Box<[RawHandle]>,
     len: usize,
 }
 
 /// What did not fit into the stack: full chunks, the last filled on top. In chunks, so that no push takes long.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Spill {
     full: Vec<Box<[RawHandle]>>,
     /// An empty chunk at hand, so that going back and forth over a boundary allocates nothing.

@@ -24,6 +24,7 @@ impl RecordIndex {
 }
 
 /// The value of one ephemeron: its edges, and the ephemerons nested in it.
+#[derive(Clone)]
 struct Record {
     /// Null once the record was released.
     key: RawHandle,
@@ -38,7 +39,7 @@ struct Record {
 }
 
 /// All ephemerons that wait.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Ephemerons {
     records: ChunkedVec<Record>,
     edges: ChunkedVec<RawHandle>,

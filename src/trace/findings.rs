@@ -21,7 +21,7 @@ pub(crate) enum Recorded {
 }
 
 /// What a trace keeps of what is reported.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) enum Report {
     /// Nothing: it follows the edges.
     #[default]
@@ -47,7 +47,7 @@ impl Report {
 ///
 /// A word each. Handles are odd, so an even word is something else: a key with its lowest bit cleared, or one of the
 /// three below. The type is written where it changes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Findings {
     /// The chunk that is read, from `next` on.
     first: Vec<u64>,

@@ -12,7 +12,7 @@ use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, RecordIndex, Spill, Trace}
 pub(crate) const LOOK_AHEAD: usize = 16;
 
 /// What a trace needs besides edges, out of the way of the loop that follows them.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Side {
     pub(crate) era: Era,
     /// Whether edges are gathered instead of followed: see [`EdgeStack`].

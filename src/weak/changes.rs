@@ -54,6 +54,19 @@ impl Walk {
         self.on.load(Relaxed)
     }
 
+    fn copied(&self, renaming: Renaming) -> Self {
+        let now = renaming.of(self.moment());
+        Self {
+            on: AtomicBool::new(self.is_on()),
+            heap: AtomicU32::new(now.heap),
+            cycle: AtomicU32::new(now.cycle),
+            next: AtomicUsize::new(self.next.load(Relaxed)),
+            seen: AtomicUsize::new(self.seen.load(Relaxed)),
+            restarts: AtomicUsize::new(self.restarts.load(Relaxed)),
+            nested: AtomicBool::new(self.nested.load(Relaxed)),
+        }
+    }
+
     fn restart(&mut self) {
         if *self.on.get_mut() {
             *self.next.get_mut() = 0;
@@ -81,6 +94,21 @@ impl Changes {
             pruning: (Moment::default(), 0),
             unguarded: AtomicBool::new(false),
             walk,
+        }
+    }
+
+    /// Of a copy of the collection. Nothing is known of it either, unless it is to take the place of the original.
+    pub(crate) fn copied(&self, capacity: usize) -> Self {
+        let Some(renaming) = Faithful::renaming() else {
+            return Self::new(capacity);
+        };
+        Self {
+            fresh: self.fresh.clone(),
+            all: self.all,
+            known_at: renaming.of(self.known_at),
+            pruning: (renaming.of(self.pruning.0), self.pruning.1),
+            unguarded: AtomicBool::new(self.unguarded.load(Relaxed)),
+            walk: self.walk.as_ref().map(|walk| Box::new(walk.copied(renaming))),
         }
     }
 
@@ -255,6 +283,58 @@ impl Changes {
         if let Some(walk) = &mut self.walk {
             walk.stop();
         }
+    }
+}
+
+/// A heap goes by another number from here on.
+#[derive(Clone, Copy)]
+pub(crate) struct Renaming {
+    pub(crate) before: u32,
+    pub(crate) after: u32,
+}
+
+impl Renaming {
+    fn of(self, moment: Moment) -> Moment {
+        if moment.heap == self.before { Moment { heap: self.after, ..moment } } else { moment }
+    }
+}
+
+#[cfg(feature = "std")]
+std::thread_local! {
+    static FAITHFUL: core::cell::Cell<Option<Renaming>> = const { core::cell::Cell::new(None) };
+}
+
+/// For as long as this lives, copies that are made on this thread take the places of the originals: what is known of an
+/// original is known of them. Without thread locals nothing is, and the collector goes over them again.
+pub(crate) struct Faithful(#[cfg(feature = "std")] Option<Renaming>);
+
+impl Faithful {
+    #[cfg(feature = "std")]
+    pub(crate) fn begin(renaming: Renaming) -> Self {
+        Self(FAITHFUL.replace(Some(renaming)))
+    }
+
+    #[cfg(not(feature = "std"))]
+    pub(crate) fn begin(_: Renaming) -> Self {
+        Self()
+    }
+
+    fn renaming() -> Option<Renaming> {
+        #[cfg(feature = "std")]
+        {
+            FAITHFUL.get()
+        }
+        #[cfg(not(feature = "std"))]
+        {
+            None
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+impl Drop for Faithful {
+    fn drop(&mut self) {
+        FAITHFUL.set(self.0);
     }
 }
 

@@ -385,7 +385,7 @@ impl<E: Clone> Clone for Table<E> {
         Self {
             entries: self.entries.clone(),
             slack: self.slack,
-            changes: Changes::new(self.entries.capacity()),
+            changes: self.changes.copied(self.entries.capacity()),
         }
     }
 }

@@ -9,6 +9,7 @@ mod barriers;
 mod caches;
 #[cfg(feature = "std")]
 mod caught;
+mod checkpoints;
 #[cfg(feature = "std")]
 mod clocks;
 mod collect;

@@ -12,6 +12,7 @@ use crate::store::{Store, Tenant};
 use crate::trace::{EdgeStack, Trace, Tracer};
 
 /// A queue, and how many lines to ask for when an object of its type enters it.
+#[derive(Clone)]
 pub(super) struct TypeQueue {
     /// `None` before it is first needed, and while `drain` has it in hand.
     queue: Option<PrefetchQueue>,

@@ -2,13 +2,11 @@
 
 use core::cell::RefCell;
 
-use bumpalo::Bump;
-use sync_wrapper::SyncWrapper;
-
-use super::{Marker, TraceOps};
+use super::{Marker, Scratch, TraceOps};
 use crate::handle::RawHandle;
 use crate::store::Store;
 use crate::trace::{Destroyed, Discarded, During, Era, Liveness, Side, Trace};
+use bumpalo::Bump;
 
 /// What pruning needs besides the object.
 pub(super) struct Pruning<'a> {
@@ -43,14 +41,14 @@ impl Marker {
         let Some(raw) = weak_owners.get(self.pruned_owners).copied() else {
             weak_owners.clear();
             self.pruned_owners = 0;
-            self.scratch = SyncWrapper::new(Bump::new());
+            self.scratch = Scratch::default();
             return None;
         };
         // Before user code runs, which may panic.
         self.pruned_owners += 1;
         store.set_weak_owner(raw, false);
         let pool = store.pool_of(raw.granule());
-        let scratch = self.scratch.get_mut();
+        let scratch = self.scratch.0.get_mut();
         scratch.reset();
         let pruning = Pruning { era: *era, building, discarded, scratch, destroyed, slice };
         let pruned = (ops[pool as usize].prune)(store, raw, pruning);

@@ -1,0 +1,25 @@
+//! Going back to an earlier state of a heap: what becomes of the collector.
+
+use super::{Collector, next_heap};
+
+impl Collector {
+    /// The heap's number among those that collect; zero if it has not.
+    pub(crate) fn heap_number(&self) -> u32 {
+        self.now.heap
+    }
+
+    /// Goes back to what the collector was. What happened since is never taken for what happens from here on: the heap gets
+    /// another number among those that collect, and its epoch is a new one. Returns the number before and after, for what
+    /// objects know of the cycles.
+    pub(crate) fn go_back(&mut self, then: &Self) -> (u32, u32) {
+        let full = self.full + 1;
+        *self = then.clone();
+        let before = self.now.heap;
+        if before != 0 {
+            self.now.heap = next_heap();
+            self.marker.rename_era(self.now, full);
+        }
+        self.full = full;
+        (before, self.now.heap)
+    }
+}

@@ -1,0 +1,135 @@
+//! A pool as it was, and the way back.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::{PageState, Pool};
+use crate::geometry::GRANULE_BYTES;
+use crate::handle::RawHandle;
+use crate::panics::Panics;
+use crate::store::{KeptPages, KeptStore, KeptValues, Store};
+
+/// A pool as it was.
+pub(crate) struct KeptPool {
+    pool: Pool,
+    pages: KeptPages,
+    /// `None` if there was none.
+    values: Option<Box<dyn KeptValues>>,
+}
+
+impl Pool {
+    fn is_held(&self, position: usize) -> bool {
+        matches!(self.states[position].state, PageState::Open | PageState::Closed)
+    }
+
+    /// Whether a page of the pool holds memory; `None` if it is not the pool's.
+    fn holds(&self, page: u32) -> Option<bool> {
+        self.pages.position(page).map(|position| self.is_held(position))
+    }
+
+    /// The pages that hold memory.
+    fn held(&self) -> impl Iterator<Item = u32> {
+        let pages = self.pages.by_position().iter().enumerate();
+        pages.filter(|(position, _)| self.is_held(*position)).map(|(_, page)| *page)
+    }
+
+    fn slot_granules(&self) -> u32 {
+        (self.info.slot_bytes / GRANULE_BYTES) as u32
+    }
+
+    fn room(&self) -> KeptPages {
+        KeptPages::with_room(self.held().count(), self.info.page_slots)
+    }
+
+    /// Keeps a pool whose values can be copied.
+    pub(crate) fn keep_values<T: Clone + Send + Sync + 'static>(&self, store: &Store) -> KeptPool {
+        let (mut pool, mut pages) = (self.clone(), self.room());
+        let retire = |granule| pool.retired.push(granule);
+        let values = store.keep_values::<T>(self.held(), self.live, &mut pages, retire);
+        KeptPool { values: Some(values), pages, pool: pool.reopened() }
+    }
+
+    /// Keeps a pool without values, or else returns the first object that has one.
+    pub(crate) fn keep_empty(&self, store: &Store) -> Result<KeptPool, RawHandle> {
+        let (mut pool, mut pages) = (self.clone(), self.room());
+        for page in self.held() {
+            store.keep_page(page, &mut pages, |granule| pool.retired.push(granule));
+        }
+        match pages.first_object(store) {
+            Some(object) => Err(object),
+            None => Ok(KeptPool { values: None, pages, pool: pool.reopened() }),
+        }
+    }
+
+    /// Its closed pages are kept as they are when they are used again.
+    fn reopened(mut self) -> Self {
+        for page in &mut self.states {
+            if page.state == PageState::Closed {
+                page.state = PageState::Open;
+            }
+        }
+        self
+    }
+
+    /// Puts the pages out of use that `kept`, the pool of this number, does not have: their values are dropped.
+    pub(crate) fn wipe(
+        &self,
+        store: &mut Store,
+        kept: Option<&KeptPool>,
+        then: &KeptStore,
+        panics: &mut Panics,
+    ) {
+        let kept = kept.filter(|kept| kept.pool.info.tag == self.info.tag);
+        for page in self.held() {
+            let is_kept = kept.is_some_and(|kept| kept.pool.holds(page) == Some(true));
+            if is_kept && kept.is_some_and(|kept| kept.values.is_some()) {
+                continue;
+            }
+            store.unveil(page);
+            let mut filled =
+                if self.info.needs_drop { store.filled(page, self.info.page_slots) } else { Vec::new() };
+            panics.run_all(|| {
+                let Some((raw, is_alive)) = filled.pop() else { return false };
+                if is_alive {
+                    (self.ops.kill)(store, raw);
+                }
+                (self.ops.drop_slot)(store, raw.granule());
+                true
+            });
+            if !is_kept {
+                store.wipe_page(page, self.info.run_pages, page >= then.opened());
+            }
+        }
+    }
+}
+
+impl KeptPool {
+    /// Gives the pages memory again that lost it; all others that are not kept were wiped.
+    pub(crate) fn reclaim(&self, store: &mut Store, now: Option<&Pool>) {
+        let now = now.filter(|now| now.info.tag == self.pool.info.tag);
+        let (run, slot_granules) = (self.pool.info.run_pages, self.pool.slot_granules());
+        for (position, page) in self.pool.pages.by_position().iter().enumerate() {
+            match (self.pool.is_held(position), now.and_then(|now| now.holds(*page))) {
+                (true, Some(true)) | (false, Some(false)) => {}
+                (true, _) => store.reclaim(*page, run, slot_granules),
+                (false, _) => store.reclaim_released(*page, run, slot_granules),
+            }
+        }
+    }
+
+    /// Restores the slots. The objects that cannot be made again are added to `lost`.
+    pub(crate) fn restore(&self, store: &mut Store, lost: &mut Vec<RawHandle>, panics: &mut Panics) {
+        let of = self.pool.info.tag;
+        store.unseal(&self.pages, of);
+        match &self.values {
+            Some(values) => values.restore(store, &self.pages, lost, panics),
+            None => store.restore_empty(&self.pages),
+        }
+        store.seal(&self.pages, of);
+    }
+
+    /// The pool, nothing registered on its objects.
+    pub(crate) fn unwatched(&self) -> Pool {
+        Pool { watched: 0, ..self.pool.clone() }
+    }
+}

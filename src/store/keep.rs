@@ -1,0 +1,272 @@
+//! Keeping the state of all slots, and going back to it.
+//!
+//! What is kept of a page is each slot's header, its bits and its tag, and copies of the values. Going back is a transition
+//! of each slot ([`SlotMut::restore`](crate::store::slot::SlotMut::restore)), which hands out the value that was there. So
+//! nothing is dropped twice or forgotten, whatever came in between.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::any::Any;
+
+use crate::bitmap::{Bits, Class, read_word, write_word};
+use crate::geometry::Granule;
+use crate::handle::{Generation, RawHandle};
+use crate::panics::Panics;
+use crate::store::Store;
+use crate::store::pages::{GivenUp, PageMeta, PagePast};
+use crate::store::slot::KeptHeader;
+use crate::tag::Tag;
+
+/// The storage as it was, but for its slots.
+pub(crate) struct KeptStore {
+    pages: Vec<PageMeta>,
+    pasts: Vec<PagePast>,
+    given_up: GivenUp,
+    dirty: Vec<RawHandle>,
+    freed_owned: usize,
+}
+
+impl KeptStore {
+    /// How many pages there were.
+    pub(crate) fn opened(&self) -> u32 {
+        self.pages.len() as u32
+    }
+}
+
+/// The pages of a pool as they were, those that held memory.
+#[derive(Default)]
+pub(crate) struct KeptPages {
+    numbers: Vec<u32>,
+    /// Of all slots of a page, one page after the other.
+    headers: Vec<KeptHeader>,
+    /// Of each page, those occupied and then those white.
+    words: Vec<u64>,
+    tags: Vec<Tag>,
+    /// Slots of each page.
+    slots: usize,
+}
+
+impl KeptPages {
+    /// For so many pages of so many slots each.
+    pub(crate) fn with_room(pages: usize, slots: u32) -> Self {
+        let slots = slots as usize;
+        let (numbers, tags) = (Vec::with_capacity(pages), Vec::with_capacity(pages));
+        Self { numbers, tags, headers: Vec::with_capacity(pages * slots), words: Vec::new(), slots }
+    }
+
+    /// The first object, in slot order.
+    pub(crate) fn first_object(&self, store: &Store) -> Option<RawHandle> {
+        let place = self.headers.iter().position(|header| header.has_value())?;
+        let (page, slot) = (*self.numbers.get(place / self.slots)?, (place % self.slots) as u32);
+        let granule = Granule::new(page, slot * u32::from(store.pages[page as usize].slot_granules));
+        Some(RawHandle::new(granule, self.headers[place].generation()))
+    }
+}
+
+/// The values of a pool's pages, in the order of their slots.
+pub(crate) trait KeptValues: Send + Sync {
+    /// Puts copies of the values into their slots. Where a value cannot be copied, since its `clone` panics, there is no
+    /// object; the handle is added to `lost`.
+    fn restore(&self, store: &mut Store, pages: &KeptPages, lost: &mut Vec<RawHandle>, panics: &mut Panics);
+}
+
+struct Values<T>(Vec<T>);
+
+impl<T: Clone + Send + Sync + Any> KeptValues for Values<T> {
+    fn restore(&self, store: &mut Store, pages: &KeptPages, lost: &mut Vec<RawHandle>, panics: &mut Panics) {
+        let (mut page, mut slot_index, mut value) = (0, 0, 0);
+        // The slot whose value is being copied.
+        let mut copying = None;
+        panics.run_all(|| {
+            if let Some((granule, kept)) = copying.take() {
+                let kept: KeptHeader = kept;
+                let generation = kept.generation();
+                let is_object = generation.is_occupied();
+                let after = if is_object { generation.next() } else { generation };
+                lost.extend(is_object.then(|| RawHandle::new(granule, generation)));
+                let mut slots = store.slots();
+                let mut slot = slots.slot_to_sweep::<T>(granule).expect("a page of its type");
+                drop(slot.restore(KeptHeader::free(after), None));
+            }
+            let mut slots = store.slots();
+            while let Some(number) = pages.numbers.get(page) {
+                let headers = &pages.headers[page * pages.slots..][..pages.slots];
+                while let Some(kept) = headers.get(slot_index) {
+                    let granule = Granule::of_slot::<T>(*number, slot_index as u32);
+                    slot_index += 1;
+                    let copy = if kept.has_value() {
+                        let original = &self.0[value];
+                        value += 1;
+                        copying = Some((granule, *kept));
+                        let copy = original.clone();
+                        copying = None;
+                        Some(copy)
+                    } else {
+                        None
+                    };
+                    let mut slot = slots.slot_to_sweep::<T>(granule).expect("a page of its type");
+                    drop(slot.restore(*kept, copy));
+                }
+                (page, slot_index) = (page + 1, 0);
+            }
+            false
+        });
+    }
+}
+
+impl Store {
+    pub(crate) fn keep(&self) -> KeptStore {
+        KeptStore {
+            pages: self.pages.clone(),
+            pasts: self.pasts.clone(),
+            given_up: self.given_up.clone(),
+            dirty: self.dirty.clone(),
+            freed_owned: self.freed_owned,
+        }
+    }
+
+    /// Adds a page that holds memory to what is kept. A closed one is kept as it will be when it is opened again: slots
+    /// whose generations are used up are reported.
+    pub(crate) fn keep_page(&self, page: u32, kept: &mut KeptPages, mut retire: impl FnMut(Granule)) {
+        kept.numbers.push(page);
+        let is_closed = self.pasts[page as usize].is_closed;
+        let class = self.pages[page as usize].class();
+        let words = kept.words.len();
+        for bits in [Bits::Occupied, Bits::White] {
+            kept.words.extend(self.words(bits, page).iter().map(read_word));
+        }
+        if !is_closed {
+            kept.tags.push(self.space.view().tag(page));
+            kept.headers.extend((0..kept.slots as u32).map(|slot| self.slot_of_page(page, slot).kept()));
+            return;
+        }
+        kept.tags.push(Tag::NONE);
+        for slot_index in 0..kept.slots as u32 {
+            let mut header = self.slot_of_page(page, slot_index).kept();
+            if header.generation().is_occupied() {
+                header = KeptHeader::free(header.generation().next());
+                if header.generation() == Generation::ZERO {
+                    let slot_granules = u32::from(self.pages[page as usize].slot_granules);
+                    let granule = Granule::new(page, slot_index * slot_granules);
+                    kept.words[words + class.word(granule) % class.page_words()] |= class.mask(granule);
+                    retire(granule);
+                }
+            }
+            kept.headers.push(header);
+        }
+    }
+
+    /// Copies the values of pages of `T`, each of which is kept as `keep_page` does.
+    pub(crate) fn keep_values<T: Clone + Send + Sync + 'static>(
+        &self,
+        pages: impl Iterator<Item = u32>,
+        len: usize,
+        kept: &mut KeptPages,
+        mut retire: impl FnMut(Granule),
+    ) -> Box<dyn KeptValues> {
+        let mut values = Vec::<T>::with_capacity(len);
+        let look = self.look();
+        for page in pages {
+            let start = kept.headers.len();
+            // Page by page: the headers are in the cache when the values are copied.
+            self.keep_page(page, kept, &mut retire);
+            for (slot_index, header) in kept.headers[start..].iter().enumerate() {
+                if header.has_value() {
+                    let granule = Granule::of_slot::<T>(page, slot_index as u32);
+                    let slot = look.slot_to_sweep::<T>(granule).expect("a page of T's");
+                    values.push(slot.value_if_any().expect("a header that says so").clone());
+                }
+            }
+        }
+        Box::new(Values(values))
+    }
+
+    /// Goes back to what was kept. All pages that were not open then are out of use; see [`wipe_page`](Self::wipe_page).
+    pub(crate) fn restore(&mut self, kept: &KeptStore) {
+        self.space.truncate(kept.opened());
+        self.pages.clone_from(&kept.pages);
+        self.pasts.clone_from(&kept.pasts);
+        self.given_up.clone_from(&kept.given_up);
+        self.dirty.clone_from(&kept.dirty);
+    }
+
+    /// The end of going back.
+    pub(crate) fn restore_owned(&mut self, kept: &KeptStore) {
+        self.freed_owned = kept.freed_owned;
+    }
+
+    /// The slots of a page in which there is a value, an object's or one that waits for its destructor. Whether an object
+    /// lives there.
+    pub(crate) fn filled(&self, page: u32, slots: u32) -> Vec<(RawHandle, bool)> {
+        let slot_granules = u32::from(self.pages[page as usize].slot_granules);
+        let headers = (0..slots).map(|slot| (slot, self.slot_of_page(page, slot).kept()));
+        let filled = headers.filter(|(_, header)| header.has_value());
+        let named = filled.map(|(slot, header)| {
+            let generation = header.generation();
+            let raw = RawHandle::new(Granule::new(page, slot * slot_granules), generation);
+            (raw, generation.is_occupied())
+        });
+        named.collect()
+    }
+
+    /// Puts a page without values out of access; gives its memory back unless `keep_memory`.
+    pub(crate) fn wipe_page(&mut self, page: u32, run: u32, keep_memory: bool) {
+        self.space.set_tag(page, Tag::NONE);
+        for bits in [Bits::Occupied, Bits::White] {
+            self.words(bits, page).iter().for_each(|word| write_word(word, 0));
+        }
+        self.pasts[page as usize].is_closed = false;
+        if !keep_memory {
+            self.space.release(page, run);
+        }
+    }
+
+    /// Opens pages that are out of use again, of slots of so many granules, as they are after `release`: without memory.
+    pub(crate) fn reclaim_released(&mut self, page: u32, run: u32, slot_granules: u32) {
+        self.reclaim(page, run, slot_granules);
+        self.space.release(page, run);
+    }
+
+    /// Opens pages that are out of use again, of slots of so many granules.
+    pub(crate) fn reclaim(&mut self, page: u32, run: u32, slot_granules: u32) {
+        let opened = self.space.open_again(page, run, Class::of_slots(slot_granules));
+        opened.expect("slotgc: memory for pages that had some");
+    }
+
+    /// Gives pages of a type access, to be restored.
+    pub(crate) fn unseal(&mut self, kept: &KeptPages, of: Tag) {
+        kept.numbers.iter().for_each(|page| self.space.set_tag(*page, of));
+    }
+
+    /// Restores the slots of pages in which there is no value, neither now nor then.
+    pub(crate) fn restore_empty(&mut self, kept: &KeptPages) {
+        for (page, headers) in kept.numbers.iter().zip(kept.headers.chunks(kept.slots.max(1))) {
+            let slot_granules = u32::from(self.pages[*page as usize].slot_granules);
+            for (slot_index, header) in headers.iter().enumerate() {
+                let granule = Granule::new(*page, slot_index as u32 * slot_granules);
+                let mut slot = self.untyped_mut(granule).expect("a slot of an open page");
+                slot.restore(*header, None);
+            }
+        }
+    }
+
+    /// Restores bits and tags; the slots were restored before.
+    pub(crate) fn seal(&mut self, kept: &KeptPages, of: Tag) {
+        let mut words = kept.words.iter();
+        for (page, tag) in kept.numbers.iter().zip(&kept.tags) {
+            for bits in [Bits::Occupied, Bits::White] {
+                self.words(bits, *page)
+                    .iter()
+                    .zip(&mut words)
+                    .for_each(|(word, kept)| write_word(word, *kept));
+            }
+            self.space.set_tag(*page, if *tag == Tag::NONE { of } else { *tag });
+            self.pasts[*page as usize].is_closed = false;
+        }
+    }
+
+    /// The generation of the slot that begins at `granule`, if one does and its page is accessible.
+    pub(crate) fn generation_any(&self, granule: Granule) -> Option<Generation> {
+        self.untyped(granule).map(|slot| slot.kept().generation())
+    }
+}
