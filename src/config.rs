@@ -63,6 +63,10 @@ impl HeapConfig {
 
     /// At most this many bytes in objects, each counted as its slot: `size_of::<T>()`, the header of 8 bytes
     /// and padding. What objects own elsewhere (a `Vec`'s buffer) is not counted. Default: no limit.
+    ///
+    /// It also says how much address space the heap reserves: about twice as much, up to 32 GiB. Without a limit that is
+    /// 32 GiB, or 4 where the process has hundreds of heaps, or an eighth of what is left of the process's own limit
+    /// (`ulimit -v`).
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
