@@ -1,8 +1,9 @@
 //! The address space of a heap: pages of 64 KiB, found from a granule by arithmetic.
 //!
-//! Two backends with one interface: one reserved address range (Unix and Windows, 64 bits), and a table of
-//! separately allocated pages (everywhere else: `no_std`, WebAssembly, Miri, or on request with
-//! `--cfg slotgc_table`). What the former asks of the system is in a file for each family of systems.
+//! Two backends with one interface: one reserved address range (64-bit Unix), and a table of separately allocated
+//! pages (everywhere else: Windows, `no_std`, WebAssembly, Miri, or on request with `--cfg slotgc_table`). What the
+//! former asks of the system is in a file for each family of systems. That for Windows has been compiled and not yet
+//! run, so it is chosen with `--cfg slotgc_windows_range` only.
 //!
 //! Invariant, which `page.rs` builds on: between `open` or `reopen` of a run of pages and its `release`,
 //! `slot_ptr` of a granule in the run points to that granule's memory, which stays in place, belongs to nobody
@@ -12,7 +13,7 @@
 
 #[cfg(all(
     feature = "std",
-    any(unix, windows),
+    any(unix, all(windows, slotgc_windows_range)),
     target_pointer_width = "64",
     not(any(miri, loom, slotgc_table))
 ))]
@@ -21,7 +22,7 @@ mod backend;
 
 #[cfg(all(
     feature = "std",
-    any(unix, windows),
+    any(unix, all(windows, slotgc_windows_range)),
     target_pointer_width = "64",
     not(any(miri, loom, slotgc_table))
 ))]
@@ -31,7 +32,7 @@ mod system;
 
 #[cfg(all(
     feature = "std",
-    any(unix, windows),
+    any(unix, all(windows, slotgc_windows_range)),
     target_pointer_width = "64",
     not(any(miri, loom, slotgc_table))
 ))]
@@ -39,7 +40,7 @@ mod share;
 
 #[cfg(not(all(
     feature = "std",
-    any(unix, windows),
+    any(unix, all(windows, slotgc_windows_range)),
     target_pointer_width = "64",
     not(any(miri, loom, slotgc_table))
 )))]
