@@ -84,7 +84,9 @@ fn every_mutation_in_every_phase_keeps_within_bounds() {
     let mut total = Report::default();
     for phase in 0..=5 {
         for later in [0, 2] {
-            for mutation in mutations() {
+            // Zeal checks all books after each phase: a third of the programs, each in other phases.
+            let some = if cfg!(gc_zeal) { 3 } else { 1 };
+            for mutation in mutations().into_iter().skip((phase + later) as usize % some).step_by(some) {
                 let mut ops = world();
                 ops.push(StepTo { phase });
                 ops.extend((0..later).map(|_| Step { units: Few(1), source: Kept }));
@@ -96,8 +98,9 @@ fn every_mutation_in_every_phase_keeps_within_bounds() {
             }
         }
     }
-    assert!(total.at.iter().all(|ops| *ops > 50), "ops began in every phase: {:?}", total.at);
-    assert!(total.told > 1000 && total.pruned > 1000, "{total:?}");
+    let (least_ops, least) = if cfg!(gc_zeal) { (10, 100) } else { (50, 1000) };
+    assert!(total.at.iter().all(|ops| *ops > least_ops), "ops began in every phase: {:?}", total.at);
+    assert!(total.told > least && total.pruned > least, "{total:?}");
 }
 
 #[test]
@@ -127,7 +130,8 @@ fn panics_of_user_code_in_every_phase_come_out_of_the_step_and_stop_nothing() {
 #[test]
 #[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
 fn swapped_heaps_locks_and_panicking_clocks_in_every_phase() {
-    for program in slotgc_oracle::stepped::shapes() {
+    let some = if cfg!(gc_zeal) { 4 } else { 1 };
+    for program in slotgc_oracle::stepped::shapes().into_iter().step_by(some) {
         check(program).unwrap_or_else(|failure| panic!("{failure}"));
     }
 }
