@@ -199,17 +199,32 @@ impl Object for Shelf {
     }
 }
 
-/// All of a shelf may change through `&`.
-pub(crate) type Locked = Mutex<Shelf>;
+/// A shelf of which all may change through `&`.
+#[cfg_attr(feature = "std", derive(Trace))]
+pub(crate) struct Locked(Mutex<Shelf>);
+
+/// Without its feature `std` the crate traces no locks, so that a type with one says for itself what std's says there.
+#[cfg(not(feature = "std"))]
+impl Trace for Locked {
+    fn trace(&self, tracer: &mut slotgc::Tracer<'_>) {
+        if tracer.interior_mutability() {
+            lock(self).trace(tracer);
+        }
+    }
+
+    fn prune(&mut self, live: &slotgc::Liveness<'_>) {
+        unlocked(self).prune(live);
+    }
+}
 
 /// What is behind the lock. No test holds it across a call of the heap.
 fn lock(locked: &Locked) -> MutexGuard<'_, Shelf> {
-    locked.lock().unwrap_or_else(PoisonError::into_inner)
+    locked.0.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The same, without locking.
 fn unlocked(locked: &mut Locked) -> &mut Shelf {
-    locked.get_mut().unwrap_or_else(PoisonError::into_inner)
+    locked.0.get_mut().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl View for Locked {
@@ -249,7 +264,7 @@ impl View for Locked {
 
 impl Object for Locked {
     fn make(id: ObjectId, contents: &Contents) -> Self {
-        Self::new(Shelf::make(id, contents))
+        Self(Mutex::new(Shelf::make(id, contents)))
     }
 }
 
