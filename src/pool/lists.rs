@@ -163,6 +163,8 @@ impl Index<usize> for Pages {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
 
     #[test]

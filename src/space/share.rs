@@ -76,6 +76,8 @@ fn pages(most: usize, reserved: usize, all: usize, limit: Option<usize>) -> u32 
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     const GIB: usize = 1 << 30;
