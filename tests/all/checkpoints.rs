@@ -105,6 +105,7 @@ impl Game {
 }
 
 #[test]
+#[cfg_attr(not(feature = "std"), ignore = "without std weak collections are traced again after going back")]
 fn ten_thousand_frames_with_rollbacks_of_eight_are_those_without() {
     const FRAMES: u64 = if cfg!(gc_zeal) { 300 } else { 10_000 };
     let (mut plain, mut rolled) = (Game::new(), Game::new());

@@ -1,5 +1,5 @@
 //! Address space: many heaps in one process, and processes that may have little of it.
-#![cfg(all(unix, not(gc_zeal)))]
+#![cfg(all(unix, feature = "std", target_pointer_width = "64", not(any(gc_zeal, slotgc_table))))]
 
 use std::env::current_exe;
 use std::process::Command;
