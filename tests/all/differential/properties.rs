@@ -35,7 +35,7 @@ fn agree(ops: &[Op]) -> Result<Report, TestCaseError> {
 fn config(cases: u32, max_shrink_iters: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
     // Zeal checks all books after each phase.
-    let cases = if cfg!(gc_zeal) { cases / 4 } else { cases };
+    let cases = if cfg!(gc_zeal) { cases / 6 } else { cases };
     let rng_seed = match usual.rng_seed {
         RngSeed::Random => RngSeed::Fixed(1),
         given => given,
