@@ -1,13 +1,13 @@
 //! What does it cost to ask why an object is alive?
 //!
-//! The graph is random, four edges an object, one root. `collect` is a full collection of the same heap, in the same run:
-//! what the others are to be compared with. `farthest` looks for the object with the longest shortest path. `dominators`
-//! is what a snapshot computes when it is first asked what an object retains, retained sizes included.
-//! `write` writes a file to memory: its throughput is in bytes. The same as a table of ratios, beside petgraph:
-//! `crates/inspect/examples/costs.rs`.
+//! The graph is random, four edges an object, one root. `collect` is a full collection of the same heap, in
+//! the same run: what the others are to be compared with. `farthest` looks for the object with the longest
+//! shortest path. `dominators` is what a snapshot computes when it is first asked what an object retains,
+//! retained sizes included. `write` writes a file to memory: its throughput is in bytes. The same as a table
+//! of ratios, beside petgraph: `crates/inspect/examples/costs.rs`.
 //!
-//! Do not conclude: that a heap of a game takes as long (it has more structure, and what was used just now is in the
-//! cache); that a path costs what `farthest` does where objects have labels that take time to print.
+//! Do not conclude: that a heap of a game takes as long (it has more structure, and what was used just now is
+//! in the cache); that a path costs what `farthest` does where objects have labels that take time to print.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! A hecs world whose minds are in a heap: 50,000 entities, each with a blackboard and a plan in a cycle. Each frame some
-//! despawn and as many spawn; the collector takes a millisecond at most. No line of slotgc knows of hecs: the world's
-//! components are a root source.
+//! A hecs world whose minds are in a heap: 50,000 entities, each with a blackboard and a plan in a cycle.
+//! Each frame some despawn and as many spawn; the collector takes a millisecond at most. No line of slotgc
+//! knows of hecs: the world's components are a root source.
 //!
 //! ```text
 //! cargo run --release --example hecs_world --features hecs_world

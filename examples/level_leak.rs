@@ -1,12 +1,14 @@
-//! A leak, hunted as people do it: fifty levels are loaded and unloaded, and each leaves a mob behind. Two snapshots say
-//! which type grows, a path says who holds one of the new objects, and after the mend the same rounds leave nothing.
+//! A leak, hunted as people do it: fifty levels are loaded and unloaded, and each leaves a mob behind. Two
+//! snapshots say which type grows, a path says who holds one of the new objects, and after the mend the same
+//! rounds leave nothing.
 //!
 //! ```text
 //! cargo run --example level_leak
 //! ```
 //!
-//! The page `slotgc::docs::finding_a_leak` tells the same, step by step. Everything that is printed is asserted too. Writes
-//! two files that Chrome DevTools and memlab open into the folder given as an argument, or that of temporary files.
+//! The page `slotgc::docs::finding_a_leak` tells the same, step by step. Everything that is printed is
+//! asserted too. Writes two files that Chrome DevTools and memlab open into the folder given as an argument,
+//! or that of temporary files.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,9 @@
 //! Rollback netcode: two heaps run the same game in lockstep, one of them with rollbacks.
 //!
-//! Every eight frames one heap learns that it guessed the inputs of the other player wrong. It goes back to its checkpoint
-//! and runs the frames again. Both compare checksums each frame: handles, values, garbage and all. That works since the
-//! collector's budget is in objects. A budget of time depends on the machine's clock; the last line shows what that does.
+//! Every eight frames one heap learns that it guessed the inputs of the other player wrong. It goes back to
+//! its checkpoint and runs the frames again. Both compare checksums each frame: handles, values, garbage and
+//! all. That works since the collector's budget is in objects. A budget of time depends on the machine's
+//! clock; the last line shows what that does.
 //!
 //! `cargo run --release --example rollback`
 

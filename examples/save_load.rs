@@ -2,8 +2,8 @@
 //!
 //! `cargo run --example save_load`
 //!
-//! What it shows: `Heap::save` and `Heap::load` with a format of one's choice, handles outside of the heap that are
-//! relinked, undo as a list of saves, and `Heap::clone_graph`.
+//! What it shows: `Heap::save` and `Heap::load` with a format of one's choice, handles outside of the heap
+//! that are relinked, undo as a list of saves, and `Heap::clone_graph`.
 
 use serde::{Deserialize, Serialize};
 use slotgc::{Gc, Heap, Root, Schema, Trace, Weak, WeakKeyMap};
@@ -77,8 +77,8 @@ impl Editor {
         let loaded = self.heap.load(&schema(), &mut postcard::Deserializer::from_bytes(&before));
         let loaded = loaded.expect("what was saved");
         let scene = self.heap.downcast::<Scene>(loaded.roots()[0]).expect("the scene was the root");
-        // The old scene is garbage from here on. The selection names old parts: those that were in the save live on
-        // under new handles, others become null.
+        // The old scene is garbage from here on. The selection names old parts: those that were in the save
+        // live on under new handles, others become null.
         self.scene = self.heap.root(scene).expect("just loaded");
         loaded.apply(&mut self.selection);
     }
@@ -98,7 +98,8 @@ impl Editor {
         editor
     }
 
-    /// A part and all below it once more, beside the first. Links inside the copy lead to the copy, others stay.
+    /// A part and all below it once more, beside the first. Links inside the copy lead to the copy, others
+    /// stay.
     fn duplicate(&mut self, part: Gc<Part>) -> Gc<Part> {
         let (copy, _) = self.heap.clone_graph(part, &schema()).expect("all types are listed");
         match self.heap.upgrade(self.heap[copy].parent) {

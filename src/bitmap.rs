@@ -3,9 +3,9 @@
 //! Two bitmaps accompany the pages: `occupied` (an object lives there, or the slot is not to be handed out)
 //! and `white` (occupied, and not reached by the collection under way). White is the only bit that an edge
 //! tests, so its place must be cheap to find: no division by the size of a slot, no table. Slots of 2^s
-//! granules or more, and fewer than 2^(s+1), are of *class* s. Each class has a bitmap of its own, in which the
-//! bit of the slot at `granule` is `granule >> s`: different for any two slots, and dense to the factor of two.
-//! The words themselves are kept by `space.rs`.
+//! granules or more, and fewer than 2^(s+1), are of *class* s. Each class has a bitmap of its own, in which
+//! the bit of the slot at `granule` is `granule >> s`: different for any two slots, and dense to the factor
+//! of two. The words themselves are kept by `space.rs`.
 
 use crate::geometry::{Geometry, Granule, PAGE_GRANULES};
 use crate::sync::{BitsWord, Ordering};

@@ -1,7 +1,8 @@
 //! The clock, where there is one.
 //!
-//! A clock that the program supplies is code of the user: it may panic, stand still or run backwards. A [`Timer`] reads it for
-//! the length of one call, and never goes back nor lets a panic out in the midst of a collection.
+//! A clock that the program supplies is code of the user: it may panic, stand still or run backwards. A
+//! [`Timer`] reads it for the length of one call, and never goes back nor lets a panic out in the midst of a
+//! collection.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;

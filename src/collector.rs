@@ -1,24 +1,25 @@
 //! A cycle of collection: mark, prune, sweep, drop, notify; in one go or in slices.
 //!
-//! The collector owns what must outlive a slice and nothing that a program can see. A cycle is driven by [`Phase`];
-//! between two slices the heap is consistent and the program may do anything to it, and user code (root sources,
-//! `trace`, `prune`, destructors) runs only where a phase says so:
+//! The collector owns what must outlive a slice and nothing that a program can see. A cycle is driven by
+//! [`Phase`]; between two slices the heap is consistent and the program may do anything to it, and user code
+//! (root sources, `trace`, `prune`, destructors) runs only where a phase says so:
 //!
-//! 1. `Mark`: at the start of a full cycle everything is white, at that of a minor one what was made since the last
-//!    collection. What a root reaches loses its white bit. What the program makes, roots or changes meanwhile is
-//!    traced before the phase ends (re-graying; Steele's variant of the incremental-update barrier, CACM 1975). `trace` runs.
-//! 2. `Prune`: everything white is dead, all at once: it resolves no longer. Live objects that hold weak collections
-//!    drop their dead entries. `prune` runs.
+//! 1. `Mark`: at the start of a full cycle everything is white, at that of a minor one what was made since
+//!    the last collection. What a root reaches loses its white bit. What the program makes, roots or changes
+//!    meanwhile is traced before the phase ends (re-graying; Steele's variant of the incremental-update
+//!    barrier, CACM 1975). `trace` runs.
+//! 2. `Prune`: everything white is dead, all at once: it resolves no longer. Live objects that hold weak
+//!    collections drop their dead entries. `prune` runs.
 //! 3. `Sweep`: the slots of the dead are freed; buried values move to their graveyards. No user code.
 //! 4. `Drop`: destructors run. Then the pages with free slots are found anew.
 //! 5. `Notify`: nothing of the collector's is left to do; the heap sends tags and runs callbacks.
 //!
-//! A panic in 1 abandons the cycle: nothing was freed, and the next one starts afresh. From 2 on there is no way
-//! back, and a panic stops nothing.
+//! A panic in 1 abandons the cycle: nothing was freed, and the next one starts afresh. From 2 on there is no
+//! way back, and a panic stops nothing.
 //!
-//! Invariant: while no cycle is under way, an object that is not white holds no handle of a white one unless it is on the
-//! write barrier's list or in `unguarded`. So a minor collection need not look at what is old (sticky mark bits:
-//! Demers et al., POPL 1990).
+//! Invariant: while no cycle is under way, an object that is not white holds no handle of a white one unless
+//! it is on the write barrier's list or in `unguarded`. So a minor collection need not look at what is old
+//! (sticky mark bits: Demers et al., POPL 1990).
 
 mod attempt;
 mod go_back;
@@ -100,8 +101,8 @@ pub(crate) struct Collector {
     full: u64,
     /// The first cycle after which no old object has died, but for those in `destroyed`.
     since: u32,
-    /// Old objects that the program destroyed, as long as they are few: weak collections drop them in minor collections
-    /// without looking at all entries.
+    /// Old objects that the program destroyed, as long as they are few: weak collections drop them in minor
+    /// collections without looking at all entries.
     destroyed: Vec<Destroyed>,
     /// The pool that the phase has come to.
     pool: usize,
@@ -179,7 +180,8 @@ impl Collector {
         self.marker.owned()
     }
 
-    /// Objects that a minor collection looks at though they are old: those that change past the write barrier.
+    /// Objects that a minor collection looks at though they are old: those that change past the write
+    /// barrier.
     pub(crate) fn unguarded_len(&self) -> usize {
         self.marker.unguarded_len()
     }
@@ -251,9 +253,9 @@ impl Collector {
         }
     }
 
-    /// Goes on with the cycle until the budget is spent or it comes to phase `until`. Panics of `prune` and of
-    /// destructors go to `panics`; one of `trace` or of a root source comes out of here, and abandons the cycle.
-    /// Gives what died.
+    /// Goes on with the cycle until the budget is spent or it comes to phase `until`. Panics of `prune` and
+    /// of destructors go to `panics`; one of `trace` or of a root source comes out of here, and abandons the
+    /// cycle. Gives what died.
     pub(crate) fn advance<H: 'static>(
         &mut self,
         parts: &mut Parts<'_, H>,

@@ -64,19 +64,20 @@ impl HeapConfig {
     /// At most this many bytes in objects, each counted as its slot: `size_of::<T>()`, the header of 8 bytes
     /// and padding. What objects own elsewhere (a `Vec`'s buffer) is not counted. Default: no limit.
     ///
-    /// It also says how much address space the heap reserves: about twice as much, up to 32 GiB. Without a limit that is
-    /// 32 GiB, or 4 where the process has hundreds of heaps, or an eighth of what is left of the process's own limit
-    /// (`ulimit -v`).
+    /// It also says how much address space the heap reserves: about twice as much, up to 32 GiB. Without a
+    /// limit that is 32 GiB, or 4 where the process has hundreds of heaps, or an eighth of what is left of
+    /// the process's own limit (`ulimit -v`).
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// A ceiling for what objects own outside of their slots ([`Trace::owned_bytes`](crate::Trace::owned_bytes),
-    /// [`Heap::set_owned_bytes`](crate::Heap::set_owned_bytes)). Not a refusal: [`Heap::pace`](crate::Heap::pace) finishes a
-    /// collection, whatever its budget, when more is owned. So after it there is at most the ceiling, if so much can be
-    /// freed. Default: none.
+    /// A ceiling for what objects own outside of their slots
+    /// ([`Trace::owned_bytes`](crate::Trace::owned_bytes),
+    /// [`Heap::set_owned_bytes`](crate::Heap::set_owned_bytes)). Not a refusal:
+    /// [`Heap::pace`](crate::Heap::pace) finishes a collection, whatever its budget, when more is owned. So
+    /// after it there is at most the ceiling, if so much can be freed. Default: none.
     ///
     /// # Examples
     /// ```
@@ -129,17 +130,18 @@ impl HeapConfig {
     /// [`pace`](crate::Heap::pace) finishes the cycle whatever its budget, and though the heap is
     /// [paused](crate::Heap::pause). Default: as many as are alive, and 32 MiB at least.
     ///
-    /// So between two calls of `pace` a heap has no more bytes than were alive, the ceiling, and what the program
-    /// allocates between the two.
+    /// So between two calls of `pace` a heap has no more bytes than were alive, the ceiling, and what the
+    /// program allocates between the two.
     #[must_use]
     pub fn ceiling_bytes(mut self, bytes: usize) -> Self {
         self.ceiling_bytes = Some(bytes);
         self
     }
 
-    /// When memory goes back to the system: a page that was empty at the end of so many full cycles in a row is given back by
-    /// the next, in slices like everything else. The more, the less a heap pays whose size goes up and down; `u32::MAX` keeps
-    /// all memory until [`Heap::shrink_to_fit`](crate::Heap::shrink_to_fit). Default: 2.
+    /// When memory goes back to the system: a page that was empty at the end of so many full cycles in a row
+    /// is given back by the next, in slices like everything else. The more, the less a heap pays whose size
+    /// goes up and down; `u32::MAX` keeps all memory until
+    /// [`Heap::shrink_to_fit`](crate::Heap::shrink_to_fit). Default: 2.
     ///
     /// # Examples
     /// ```
@@ -159,7 +161,8 @@ impl HeapConfig {
     }
 
     /// Every [`pace`](crate::Heap::pace) is a full collection whatever its budget, and
-    /// [`is_due`](crate::Heap::is_due) is always true: finds handles that nothing keeps alive. Default: `false`.
+    /// [`is_due`](crate::Heap::is_due) is always true: finds handles that nothing keeps alive. Default:
+    /// `false`.
     #[must_use]
     pub fn stress(mut self, stress: bool) -> Self {
         self.stress = stress;
@@ -167,9 +170,9 @@ impl HeapConfig {
     }
 
     /// Every [`Root`](crate::Root) remembers where it was made: the file and line of the call to
-    /// [`alloc_root`](crate::Heap::alloc_root) or [`root`](crate::Heap::root), shown by paths and snapshots. Costs a lock
-    /// and an entry in a table for each root that is made and for each whose last clone is dropped. Default: in builds with
-    /// debug assertions.
+    /// [`alloc_root`](crate::Heap::alloc_root) or [`root`](crate::Heap::root), shown by paths and snapshots.
+    /// Costs a lock and an entry in a table for each root that is made and for each whose last clone is
+    /// dropped. Default: in builds with debug assertions.
     ///
     /// # Examples
     /// ```
@@ -187,8 +190,8 @@ impl HeapConfig {
     }
 
     /// Where budgets of time and the times in reports come from: a function that gives the time since some
-    /// moment. Default: the system's clock. Without one (the feature `std` off, bare WebAssembly) and without this,
-    /// times are zero and a budget of time counts as one object for each 50 ns.
+    /// moment. Default: the system's clock. Without one (the feature `std` off, bare WebAssembly) and without
+    /// this, times are zero and a budget of time counts as one object for each 50 ns.
     ///
     /// # Examples
     /// ```
@@ -278,13 +281,14 @@ impl HeapConfig {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Budget {
-    /// So much time. Kept to within some microseconds, unless one piece takes longer that cannot be cut: a destructor,
-    /// a callback, a root source, the `trace` of one object with very many edges that is no weak collection.
+    /// So much time. Kept to within some microseconds, unless one piece takes longer that cannot be cut: a
+    /// destructor, a callback, a root source, the `trace` of one object with very many edges that is no weak
+    /// collection.
     Time(Duration),
-    /// So many units of work: an object traced, freed or dropped, an entry of a weak collection looked at, a callback
-    /// run. At least one is done, and of a weak collection the next few entries; and when marking is all but done, up
-    /// to 64 objects more than the budget says that the program changed meanwhile, so that marking ends though each
-    /// step changes something.
+    /// So many units of work: an object traced, freed or dropped, an entry of a weak collection looked at, a
+    /// callback run. At least one is done, and of a weak collection the next few entries; and when marking is
+    /// all but done, up to 64 objects more than the budget says that the program changed meanwhile, so that
+    /// marking ends though each step changes something.
     Objects(usize),
     /// To the end.
     Unlimited,
@@ -435,7 +439,8 @@ impl Dead {
 }
 
 impl Dead {
-    /// Of a weak collection, which nobody expects to keep anything alive: without what there is to say of strong handles.
+    /// Of a weak collection, which nobody expects to keep anything alive: without what there is to say of
+    /// strong handles.
     pub(crate) fn of_collection(self) -> Self {
         let cause = if self.cause == Cause::NotKept { Cause::Gone } else { self.cause };
         Self { cause, ..self }

@@ -5,7 +5,8 @@
 //! finalizers wait for their turn, the latest registered first, whatever object they are on.
 //!
 //! Invariant: every registration is taken out before any of its code runs, and code of a user runs only where
-//! the heap calls [`Deaths::next_turn`]. So nothing runs twice, and user code may register, cancel and destroy.
+//! the heap calls [`Deaths::next_turn`]. So nothing runs twice, and user code may register, cancel and
+//! destroy.
 //!
 //! This module does not know the heap: `H` is what callbacks get.
 
@@ -95,8 +96,8 @@ struct Due {
     key: DefaultKey,
 }
 
-/// What is to be done about objects that died, each in its order. Taken out of a heap piece by piece, so that no
-/// piece takes long.
+/// What is to be done about objects that died, each in its order. Taken out of a heap piece by piece, so that
+/// no piece takes long.
 #[derive(Default)]
 struct Dues {
     /// The first registered comes first.
@@ -321,8 +322,8 @@ impl<H: 'static> Deaths<H> {
         }
     }
 
-    /// Takes everything due out of the way of what dies meanwhile, until [`take_up`](Self::take_up). It stays here: a
-    /// callback may take the heap away from whoever put it off.
+    /// Takes everything due out of the way of what dies meanwhile, until [`take_up`](Self::take_up). It stays
+    /// here: a callback may take the heap away from whoever put it off.
     pub(crate) fn put_off(&mut self) {
         self.put_off.append(&mut self.dues);
     }
@@ -354,8 +355,8 @@ impl<H: 'static> Deaths<H> {
         self.dues.has_news()
     }
 
-    /// Takes out what waits for its turn, unless it was taken back meanwhile. What a guard cancelled is dropped. Keys are
-    /// never used twice, so what is found is what became due.
+    /// Takes out what waits for its turn, unless it was taken back meanwhile. What a guard cancelled is
+    /// dropped. Keys are never used twice, so what is found is what became due.
     fn take_due(&mut self, due: Due) -> Option<(Act<H>, bool)> {
         self.registrations.contains_key(due.key).then(|| {
             let is_cancelled = self.cell.is_some_and(|cell| cell.is_cancelled(due.key, due.number));
@@ -363,8 +364,8 @@ impl<H: 'static> Deaths<H> {
         })
     }
 
-    /// Moves a value whose object died to its graveyard, the first registered first; `false` if there is none left.
-    /// Runs no code of the user.
+    /// Moves a value whose object died to its graveyard, the first registered first; `false` if there is none
+    /// left. Runs no code of the user.
     pub(crate) fn bury_next(&mut self, store: &mut Store) -> bool {
         let Some(Reverse(due)) = self.dues.burials.pop() else {
             return false;
@@ -382,8 +383,8 @@ impl<H: 'static> Deaths<H> {
         }
     }
 
-    /// What comes next, taken out: tags in the order of registration, then what is dropped uncalled, then callbacks
-    /// and finalizers, the latest first.
+    /// What comes next, taken out: tags in the order of registration, then what is dropped uncalled, then
+    /// callbacks and finalizers, the latest first.
     pub(crate) fn next_turn(&mut self) -> Option<Turn<H>> {
         loop {
             let Dues { tags, dropped, calls, .. } = &mut self.dues;

@@ -50,8 +50,8 @@ use types::Types;
 
 #[cfg(feature = "inspect")]
 use crate::inspect::InspectOps;
-/// Nothing is looked at. The field is there all the same, so that a heap's layout, and with it every instruction of an
-/// access, does not depend on the feature.
+/// Nothing is looked at. The field is there all the same, so that a heap's layout, and with it every
+/// instruction of an access, does not depend on the feature.
 #[cfg(not(feature = "inspect"))]
 type InspectOps = core::convert::Infallible;
 
@@ -118,8 +118,8 @@ pub struct Heap {
 struct Counts {
     objects: usize,
     bytes: usize,
-    /// Up to so many bytes no limit of the configuration is met, whatever the objects are that make them up. Zero when
-    /// that is to be found out anew.
+    /// Up to so many bytes no limit of the configuration is met, whatever the objects are that make them up.
+    /// Zero when that is to be found out anew.
     bytes_stop: usize,
     /// Bytes of the slots of objects being made by `alloc_cyclic`.
     making_bytes: usize,
@@ -185,15 +185,15 @@ impl Heap {
         }
     }
 
-    /// Which heap this is, wherever it is moved to. Whoever calls code of the user that gets this heap compares the numbers
-    /// before and after: it may have left another heap in this one's place.
+    /// Which heap this is, wherever it is moved to. Whoever calls code of the user that gets this heap
+    /// compares the numbers before and after: it may have left another heap in this one's place.
     #[inline(always)]
     pub(super) fn number(&self) -> u64 {
         self.roots.heap_number()
     }
 
-    /// How many objects are alive, those that no collection has found dead yet included. O(1); while a cycle in
-    /// steps frees its dead, O(pages).
+    /// How many objects are alive, those that no collection has found dead yet included. O(1); while a cycle
+    /// in steps frees its dead, O(pages).
     pub fn len(&self) -> usize {
         match self.collector.has_condemned() {
             false => self.counts.objects,
@@ -302,8 +302,8 @@ impl Heap {
         short_names(&names)
     }
 
-    /// Checks the heap's own books: for tests of code that uses a heap in unusual ways, and for reports of bugs in
-    /// this crate. O(slots).
+    /// Checks the heap's own books: for tests of code that uses a heap in unusual ways, and for reports of
+    /// bugs in this crate. O(slots).
     ///
     /// # Panics
     /// If something is wrong, which no safe program can bring about. The text says what.
@@ -341,8 +341,8 @@ impl Heap {
         self.telemetry.peak_bytes = self.telemetry.peak_bytes.max(self.counts.bytes);
     }
 
-    /// Gives the memory of wholly empty pages back to the system. Their slots, when they are made again, never
-    /// repeat a handle. O(slots of empty pages).
+    /// Gives the memory of wholly empty pages back to the system. Their slots, when they are made again,
+    /// never repeat a handle. O(slots of empty pages).
     ///
     /// # Examples
     /// ```
@@ -368,7 +368,8 @@ impl Heap {
         }
     }
 
-    /// Gives the memory of empty pages back; in the midst of a cycle, which is what it returns, they stay their types'.
+    /// Gives the memory of empty pages back; in the midst of a cycle, which is what it returns, they stay
+    /// their types'.
     fn release_empty_pages(&mut self) -> bool {
         let in_cycle = self.collector.phase() != Phase::Idle;
         for pool in &mut self.pools {
@@ -377,8 +378,8 @@ impl Heap {
         in_cycle
     }
 
-    /// Each `Root` has a share of the table, and so has whoever is making a cyclic object: not if it was given up with
-    /// another heap in hand, and is not taken back yet.
+    /// Each `Root` has a share of the table, and so has whoever is making a cyclic object: not if it was
+    /// given up with another heap in hand, and is not taken back yet.
     fn roots_len(&self) -> usize {
         let making = self.collector.building().len().saturating_sub(self.roots.abandoned_len());
         (Arc::strong_count(&self.roots) - 1).saturating_sub(making)

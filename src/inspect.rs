@@ -1,12 +1,13 @@
 //! Why an object is alive: the heap's graph as data, and what can be asked of it.
 //!
-//! [`Heap::why_alive`](crate::Heap::why_alive) answers the question of this module for one object: with a [`Path`], from a
-//! root to the object, with the names of fields. [`Heap::snapshot`](crate::Heap::snapshot) answers it for all of them: a
-//! [`Snapshot`] knows who refers to whom, what would be gone with an object, what grew since an earlier one, and is
-//! written to a file that Chrome DevTools opens. How to use both is told in [`finding_a_leak`](crate::docs::finding_a_leak).
+//! [`Heap::why_alive`](crate::Heap::why_alive) answers the question of this module for one object: with a
+//! [`Path`], from a root to the object, with the names of fields. [`Heap::snapshot`](crate::Heap::snapshot)
+//! answers it for all of them: a [`Snapshot`] knows who refers to whom, what would be gone with an object,
+//! what grew since an earlier one, and is written to a file that Chrome DevTools opens. How to use both is
+//! told in [`finding_a_leak`](crate::docs::finding_a_leak).
 //!
-//! Everything here only looks: no header, bit or table of the heap is written, so it works in the middle of a cycle,
-//! inside callbacks, and from several threads beside readers. Nothing here recurses.
+//! Everything here only looks: no header, bit or table of the heap is written, so it works in the middle of a
+//! cycle, inside callbacks, and from several threads beside readers. Nothing here recurses.
 
 mod census;
 mod dominators;

@@ -98,8 +98,8 @@ impl Panics {
         f(self);
     }
 
-    /// Calls `f`, of which nothing is expected when it panics: that cannot be caught, and must not unwind into code that
-    /// has something half done. So it aborts the program.
+    /// Calls `f`, of which nothing is expected when it panics: that cannot be caught, and must not unwind
+    /// into code that has something half done. So it aborts the program.
     pub(crate) fn run_contained(&mut self, f: impl FnOnce()) {
         struct Abort;
 

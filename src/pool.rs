@@ -1,7 +1,7 @@
 //! Pools: all pages of one type, and which of their slots to hand out next.
 //!
-//! The pool does not see `T`: what needs it are a few functions in [`PoolOps`]. A pool's pages are numbered by
-//! their position in it.
+//! The pool does not see `T`: what needs it are a few functions in [`PoolOps`]. A pool's pages are numbered
+//! by their position in it.
 //!
 //! Invariant: a page that is not full is the current one, or is listed as warm, vacant, partial or crowded
 //! (`pool/lists.rs`), or its free slots were freed since the last sweep by `destroy` and wait in limbo.
@@ -125,8 +125,8 @@ pub(crate) struct Pool {
     /// Whether values wait for [`drop_doomed`](Self::drop_doomed).
     has_doomed: bool,
     making: Age,
-    /// Where objects were made that no collection has traced and that are not white: made since marking began, or since it
-    /// ended. The cycle under way traces them, or else the next one, of either kind.
+    /// Where objects were made that no collection has traced and that are not white: made since marking
+    /// began, or since it ended. The cycle under way traces them, or else the next one, of either kind.
     made: Vec<Made>,
     /// Objects there.
     made_len: usize,

@@ -65,8 +65,8 @@ impl<T> Root<T> {
         root
     }
 
-    /// The same root with a name for people, which paths and snapshots show. It goes with the last clone; giving another
-    /// one replaces it, for all clones.
+    /// The same root with a name for people, which paths and snapshots show. It goes with the last clone;
+    /// giving another one replaces it, for all clones.
     ///
     /// # Examples
     /// ```

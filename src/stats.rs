@@ -35,12 +35,14 @@ pub enum Rule {
     Growth,
     /// Roots were dropped since the last full cycle, and enough of them or long enough ago: a cycle began.
     Roots,
-    /// More was allocated than the cycle kept up with: the step took its whole budget, where it takes a half while
-    /// there is little debt.
+    /// More was allocated than the cycle kept up with: the step took its whole budget, where it takes a half
+    /// while there is little debt.
     Debt,
-    /// The heap grew by its [`ceiling`](crate::HeapConfig::ceiling_bytes): the cycle was finished whatever the budget.
+    /// The heap grew by its [`ceiling`](crate::HeapConfig::ceiling_bytes): the cycle was finished whatever
+    /// the budget.
     Ceiling,
-    /// A limit is near: a collection comes before it refuses what that would free. Whatever the budget, if it is very near.
+    /// A limit is near: a collection comes before it refuses what that would free. Whatever the budget, if it
+    /// is very near.
     Limit,
     /// The heap is under [`stress`](crate::HeapConfig::stress): a full collection.
     Stress,
@@ -76,12 +78,13 @@ pub struct HeapStats {
     pub bytes: usize,
     /// The most objects and bytes that the heap has held at a time.
     pub peak_objects: usize,
-    /// Bytes that living objects own outside of their slots: exact when a full cycle has looked at them, an estimate in
-    /// between. See [`Trace::owned_bytes`](crate::Trace::owned_bytes).
+    /// Bytes that living objects own outside of their slots: exact when a full cycle has looked at them, an
+    /// estimate in between. See [`Trace::owned_bytes`](crate::Trace::owned_bytes).
     pub owned_bytes: usize,
     /// See `peak_objects`.
     pub peak_bytes: usize,
-    /// Bytes that the last full cycle left alive, in slots and owned, without what was made during that cycle.
+    /// Bytes that the last full cycle left alive, in slots and owned, without what was made during that
+    /// cycle.
     pub live_bytes: usize,
     /// Bytes by which the heap has grown since: what [`Heap::pace`](crate::Heap::pace) works against.
     pub debt_bytes: usize,

@@ -1,9 +1,9 @@
 //! The store: all slots of a heap, where its objects live.
 //!
 //! What makes it sound, in four sentences. A page whose tag is that of `T` is open, holds slots of `T` at
-//! every slot boundary of `Geometry<T>`, and nothing else (`store/pages.rs`). What a slot holds is said by its
-//! header (`store/slot.rs`). A `Gc<T>` or `Weak<T>` lies on a slot boundary of `T` (`handle.rs`). So: the tag
-//! matches, the generation matches, hence the value is there and is a `T`.
+//! every slot boundary of `Geometry<T>`, and nothing else (`store/pages.rs`). What a slot holds is said by
+//! its header (`store/slot.rs`). A `Gc<T>` or `Weak<T>` lies on a slot boundary of `T` (`handle.rs`). So: the
+//! tag matches, the generation matches, hence the value is there and is a `T`.
 //!
 //! Everything here is safe to call in any order: whoever forgets to mark an object gets `None` later, never
 //! a value of the wrong type or a value that is gone.
@@ -33,14 +33,15 @@ pub(crate) use sweep::{DoomCursor, SweepLog};
 
 /// All storage of a heap: the pages and what is in them.
 ///
-/// Two bits accompany each slot. `Occupied`: the slot is not to be handed out, since an object lives there, its
-/// destructor is yet to run, a handle to the destroyed object may still be stored somewhere (limbo), it is
-/// retired, or a [`Claim`] has it. `White`: occupied, and not reached by the collection under way; between
-/// collections, made since the last one. The bits are atomics so that marking can change them while it reads the
-/// objects; only whoever has the heap to itself does change them, so all their orderings are relaxed.
+/// Two bits accompany each slot. `Occupied`: the slot is not to be handed out, since an object lives there,
+/// its destructor is yet to run, a handle to the destroyed object may still be stored somewhere (limbo), it
+/// is retired, or a [`Claim`] has it. `White`: occupied, and not reached by the collection under way; between
+/// collections, made since the last one. The bits are atomics so that marking can change them while it reads
+/// the objects; only whoever has the heap to itself does change them, so all their orderings are relaxed.
 ///
-/// When marking is complete, everything white is dead at that moment. Until a sweep in slices has come by, the
-/// pages with dead objects are *veiled*: their tag is another one, so that access takes a path that asks the white bit.
+/// When marking is complete, everything white is dead at that moment. Until a sweep in slices has come by,
+/// the pages with dead objects are *veiled*: their tag is another one, so that access takes a path that asks
+/// the white bit.
 pub(crate) struct Store {
     /// The number of the heap.
     heap: u64,

@@ -85,8 +85,8 @@ mod model {
     }
 }
 
-/// A lock for what is rarely asked for. With std a `Mutex`; without it, the value goes through a queue of one: whoever
-/// takes it out has the lock.
+/// A lock for what is rarely asked for. With std a `Mutex`; without it, the value goes through a queue of
+/// one: whoever takes it out has the lock.
 #[derive(Debug)]
 pub(crate) struct Lock<T>(lock::Inner<T>);
 

@@ -1,8 +1,8 @@
 //! Type tags: a type's identity in the 64 bits that a page carries and that every access compares.
 //!
-//! Invariant: no two types of which the process ever had a handle or an object share a tag. [`register`] checks it where
-//! a pool is made and where a handle is made of bits, which are the two ways to either. So a match of tags is a match of
-//! types, by proof and not by chance.
+//! Invariant: no two types of which the process ever had a handle or an object share a tag. [`register`]
+//! checks it where a pool is made and where a handle is made of bits, which are the two ways to either. So a
+//! match of tags is a match of types, by proof and not by chance.
 
 use core::any::TypeId;
 use core::hash::{Hash, Hasher};
@@ -34,7 +34,8 @@ impl Tag {
         Tag((bits | 1) & !VEIL)
     }
 
-    /// The tag of the same type's pages while they hold dead objects that resolve no longer and are not swept yet.
+    /// The tag of the same type's pages while they hold dead objects that resolve no longer and are not swept
+    /// yet.
     #[inline(always)]
     pub(crate) const fn veiled(self) -> Tag {
         Tag(self.0 | VEIL)
@@ -85,7 +86,8 @@ impl Hasher for Fold {
     }
 }
 
-/// Sees to it that no other type in use has the tag of `T`. A few loads for a type that was registered before.
+/// Sees to it that no other type in use has the tag of `T`. A few loads for a type that was registered
+/// before.
 ///
 /// # Panics
 /// If another type with the same tag is in use: two objects of different types could then be taken
@@ -115,8 +117,8 @@ mod registry {
     /// The types in use in this process, spread over buckets so that the search is short.
     static TYPES: [boxcar::Vec<(Tag, TypeId)>; 64] = [const { boxcar::Vec::new() }; 64];
 
-    /// For some tags, where in its bucket the type is that has it, counted from one, once it was found to be the only
-    /// one. A hint: what is there is compared.
+    /// For some tags, where in its bucket the type is that has it, counted from one, once it was found to be
+    /// the only one. A hint: what is there is compared.
     static PLACES: [FlagsWord; 256] = [const { FlagsWord::new(0) }; 256];
 
     /// Whether the type was added before and no other one has its tag.

@@ -46,10 +46,10 @@ pub(crate) use watcher::Watcher;
 
 /// What can live in a heap.
 ///
-/// Derive it: `#[derive(Trace)]`. The derive writes every method from the fields; `#[trace(skip)]` leaves out a
-/// field of a foreign type that holds no handles, as [`Untraced`] does inside a std container, and
-/// `#[trace(with = Adapter)]` has a foreign type that does hold some traced by a [`TraceWith`]. A trait object is
-/// traced by way of [`TraceDyn`].
+/// Derive it: `#[derive(Trace)]`. The derive writes every method from the fields; `#[trace(skip)]` leaves out
+/// a field of a foreign type that holds no handles, as [`Untraced`] does inside a std container, and
+/// `#[trace(with = Adapter)]` has a foreign type that does hold some traced by a [`TraceWith`]. A trait
+/// object is traced by way of [`TraceDyn`].
 ///
 /// The trait is safe. A `trace` that forgets an edge loses that object early, and handles to it give `None`;
 /// one that reports too much keeps garbage. Neither is undefined behaviour.
@@ -80,7 +80,8 @@ pub(crate) use watcher::Watcher;
 /// let mut heap = Heap::new();
 /// let sleep = heap.alloc(Goal::Sleep);
 /// let started = std::time::Instant::now();
-/// let mob = heap.alloc_root(Mob { name: "Bear".into(), goals: vec![sleep], target: Weak::dangling(), started });
+/// let goals = vec![sleep];
+/// let mob = heap.alloc_root(Mob { name: "Bear".into(), goals, target: Weak::dangling(), started });
 /// let guard = heap.alloc(Goal::Guard(mob.gc()));
 /// heap[&mob].goals.push(guard); // a cycle, no leak
 /// heap.collect();
@@ -135,17 +136,17 @@ pub trait Trace: Send + Sync + 'static {
         let _ = live;
     }
 
-    /// `false` says that values of this type never hold a handle, strong or weak: [`inspect`](Self::inspect) and
-    /// [`relink`](Self::relink) pass them by, and an `Arc` may share them. `NEEDS_TRACE = false` alone does not say
-    /// so, since a weak handle is not traced.
+    /// `false` says that values of this type never hold a handle, strong or weak: [`inspect`](Self::inspect)
+    /// and [`relink`](Self::relink) pass them by, and an `Arc` may share them. `NEEDS_TRACE = false` alone
+    /// does not say so, since a weak handle is not traced.
     const HOLDS_HANDLES: bool = true;
 
     /// Whether [`owned_bytes`](Self::owned_bytes) is ever more than zero.
     const OWNS: bool = false;
 
     /// Bytes that this value owns outside of its slot: the capacities of its buffers and what its boxes hold,
-    /// recursively. What it shares through an `Arc` does not count. A long container may extrapolate from 64 of its
-    /// items, so the result is an estimate.
+    /// recursively. What it shares through an `Arc` does not count. A long container may extrapolate from 64
+    /// of its items, so the result is an estimate.
     ///
     /// # Examples
     /// ```
@@ -172,8 +173,8 @@ pub trait Trace: Send + Sync + 'static {
         0
     }
 
-    /// Names every edge, for people: what [`Inspector`] shows. By default the edges that `trace` reports, without
-    /// names.
+    /// Names every edge, for people: what [`Inspector`] shows. By default the edges that `trace` reports,
+    /// without names.
     ///
     /// # Examples
     /// ```
@@ -195,8 +196,8 @@ pub trait Trace: Send + Sync + 'static {
         inspector.anonymous(self);
     }
 
-    /// Hands out every handle in this value, strong or weak, to be replaced: when a graph is copied or loaded, see
-    /// [`Links`]. By default an error that names the type.
+    /// Hands out every handle in this value, strong or weak, to be replaced: when a graph is copied or
+    /// loaded, see [`Links`]. By default an error that names the type.
     ///
     /// # Examples
     /// ```

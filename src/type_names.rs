@@ -11,7 +11,8 @@ pub(crate) fn short_names(full_names: &[&'static str]) -> Vec<&'static str> {
     told_apart(full_names).into_iter().map(kept).collect()
 }
 
-/// The text for as long as the process lives. There are few: each type has one, or some where others have the same.
+/// The text for as long as the process lives. There are few: each type has one, or some where others have the
+/// same.
 #[cfg(not(loom))]
 fn kept(name: String) -> &'static str {
     static KEPT: boxcar::Vec<&'static str> = boxcar::Vec::new();

@@ -1,11 +1,11 @@
 //! Weak collections: tables that do not keep what they name alive.
 //!
-//! They are plain values that live in a field of an object, or in a slot of their own, and are pruned by every
-//! collection that finds them reachable, after marking and before any user code runs. Their tables are
+//! They are plain values that live in a field of an object, or in a slot of their own, and are pruned by
+//! every collection that finds them reachable, after marking and before any user code runs. Their tables are
 //! hashbrown's; handles are hashed by identity.
 //!
-//! Invariant: no method here runs user code while a collection is under way, and none knows a heap. What needs
-//! one (`prune_dead`, canonicalising, interning) is in `heap/weak.rs`.
+//! Invariant: no method here runs user code while a collection is under way, and none knows a heap. What
+//! needs one (`prune_dead`, canonicalising, interning) is in `heap/weak.rs`.
 
 mod entry;
 mod interner;

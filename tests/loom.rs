@@ -22,7 +22,8 @@ use slotgc::{DeathQueue, Gc, Heap, Root};
 fn model(f: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound.get_or_insert(3);
-    // The longest execution takes more than loom's 1000 steps and fewer than this; a loop that spins exceeds any number.
+    // The longest execution takes more than loom's 1000 steps and fewer than this; a loop that spins exceeds
+    // any number.
     builder.max_branches = builder.max_branches.max(2000);
     builder.check(f);
 }
@@ -232,8 +233,8 @@ fn a_tag_comes_out_of_its_queue_once_whoever_polls_and_when() {
 // | `take_free` | several takers at once | `an_entry_put_back..` |
 // | `take_free` | `taking` `Relaxed` | `an_entry_put_back..` |
 
-/// Claim: threads that make the first roots of a table, which grows for each, all find a place in it, and a collection finds
-/// all of them.
+/// Claim: threads that make the first roots of a table, which grows for each, all find a place in it, and a
+/// collection finds all of them.
 #[test]
 fn two_threads_that_make_the_first_roots_both_find_a_place() {
     model(|| {

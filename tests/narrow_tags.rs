@@ -1,5 +1,5 @@
-//! Tags of seven bits, of which three hundred types cannot all have their own: what happens when tags clash. In a build with
-//! `--cfg slotgc_narrow_tags` only; the tags of other builds have 62 bits.
+//! Tags of seven bits, of which three hundred types cannot all have their own: what happens when tags clash.
+//! In a build with `--cfg slotgc_narrow_tags` only; the tags of other builds have 62 bits.
 //!
 //! A clash is a clear panic, at the first use of the second type in any way: never a value of another type.
 #![cfg(slotgc_narrow_tags)]
@@ -26,7 +26,8 @@ trait Acts {
     /// Makes an object, if the type has a tag of its own.
     fn alloc(&self, heap: &mut Heap) -> Option<AnyGc>;
 
-    /// Uses these bits as a handle in every way there is. Returns the number that the object knows, if one resolved.
+    /// Uses these bits as a handle in every way there is. Returns the number that the object knows, if one
+    /// resolved.
     fn read(&self, heap: &mut Heap, bits: u64) -> Option<usize>;
 
     /// Whatever is found without a handle of the heap's is of this type.
@@ -177,7 +178,8 @@ fn threads_that_meet_the_same_types_at_once_let_no_two_in_that_clash() {
                 for (number, own) in &types {
                     for (of, any) in &living {
                         let seen = own.read(&mut heap, any.to_bits());
-                        // Of two that clash and come at once both may be refused, from then on in every thread.
+                        // Of two that clash and come at once both may be refused, from then on in every
+                        // thread.
                         assert!(seen.is_none() || (of == number && seen == Some(500 + number)));
                     }
                 }

@@ -8,9 +8,9 @@ impl Collector {
         self.now.heap
     }
 
-    /// Goes back to what the collector was. What happened since is never taken for what happens from here on: the heap gets
-    /// another number among those that collect, and its epoch is a new one. Returns the number before and after, for what
-    /// objects know of the cycles.
+    /// Goes back to what the collector was. What happened since is never taken for what happens from here on:
+    /// the heap gets another number among those that collect, and its epoch is a new one. Returns the number
+    /// before and after, for what objects know of the cycles.
     pub(crate) fn go_back(&mut self, then: &Self) -> (u32, u32) {
         let full = self.full + 1;
         *self = then.clone();

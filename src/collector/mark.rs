@@ -6,19 +6,20 @@
 //! asking and tracing lie some sixty other objects, the time that memory needs. A million objects in a random
 //! graph take a tenth of the time of a plain stack; see `benches/mark.rs`.
 //!
-//! Rings are of one type each, so that the loop in [`drain`] is monomorphic, the `trace` in it inlined and the
-//! tracer's state in registers: one indirect call for a batch of objects instead of one for each.
+//! Rings are of one type each, so that the loop in [`drain`] is monomorphic, the `trace` in it inlined and
+//! the tracer's state in registers: one indirect call for a batch of objects instead of one for each.
 //!
 //! Exactness: an edge clears the white bit of the slot it names before anybody compares generations. If the
-//! slot is empty (its object was destroyed) that does no harm, it only keeps the slot from being reused. If it
-//! has a new tenant, the mismatch is seen when the handle comes out of the queue, and a full collection starts marking
-//! again exactly: edges are gathered, and only a matching generation clears the bit. That is right for every graph, and
-//! slower, since an object may be gathered several times and takes an indirect call of its own. A minor collection
-//! takes the tenant for alive instead; the next full one decides.
+//! slot is empty (its object was destroyed) that does no harm, it only keeps the slot from being reused. If
+//! it has a new tenant, the mismatch is seen when the handle comes out of the queue, and a full collection
+//! starts marking again exactly: edges are gathered, and only a matching generation clears the bit. That is
+//! right for every graph, and slower, since an object may be gathered several times and takes an indirect
+//! call of its own. A minor collection takes the tenant for alive instead; the next full one decides.
 //!
-//! In slices: the state between two slices is handles and indices. When all edges are followed, what the program
-//! did since is caught up with: roots that it made, objects that it made or changed. Marking ends when nothing is left
-//! to catch up with, which the slice that finds so knows for sure, since it has the heap to itself.
+//! In slices: the state between two slices is handles and indices. When all edges are followed, what the
+//! program did since is caught up with: roots that it made, objects that it made or changed. Marking ends
+//! when nothing is left to catch up with, which the slice that finds so knows for sure, since it has the heap
+//! to itself.
 
 mod follow;
 mod prune;
@@ -83,14 +84,15 @@ pub(crate) struct Marker {
     attempts: u32,
     /// What was left in the last of them.
     left: usize,
-    /// Whether marking is exact from the start: a stale edge met a tenant in the last full collection, so one is
-    /// likely to again.
+    /// Whether marking is exact from the start: a stale edge met a tenant in the last full collection, so one
+    /// is likely to again.
     expect_tenants: bool,
     /// Objects whose prune is done, of those that asked for it.
     pruned_owners: usize,
     /// Whether an object comes next whose tables were traced in part.
     resumes: bool,
-    /// How many slices of a table are traced in one go, less one: the more, the longer the rest of the object takes.
+    /// How many slices of a table are traced in one go, less one: the more, the longer the rest of the object
+    /// takes.
     widening: usize,
     /// Memory for the length of one prune.
     scratch: Scratch,
@@ -310,10 +312,10 @@ impl Marker {
         };
     }
 
-    /// Nothing is left but what the program did since the cycle began, and that is much. It may go on doing so: from some step
-    /// that comes here on, each may do twice as much beyond its budget as the one before. However much the program does
-    /// between two steps, one of them catches up, so the number of steps is bounded by the size of the heap and the logarithm
-    /// of what one frame changes.
+    /// Nothing is left but what the program did since the cycle began, and that is much. It may go on doing
+    /// so: from some step that comes here on, each may do twice as much beyond its budget as the one before.
+    /// However much the program does between two steps, one of them catches up, so the number of steps is
+    /// bounded by the size of the heap and the logarithm of what one frame changes.
     fn be_patient(&mut self, left: usize, meter: &mut Meter<'_>) {
         if left < mem::replace(&mut self.left, left) {
             // It becomes less by itself.
@@ -363,8 +365,8 @@ impl Marker {
         self.roots = words;
     }
 
-    /// Some of what the program did since: roots that it made, objects that it made or changed. Returns how much, at most
-    /// `SOME`; zero if there is nothing more.
+    /// Some of what the program did since: roots that it made, objects that it made or changed. Returns how
+    /// much, at most `SOME`; zero if there is nothing more.
     fn catch_up(
         &mut self,
         ops: &[TraceOps],
@@ -408,7 +410,8 @@ impl Marker {
         len.min(SOME)
     }
 
-    /// Objects that an empty minor collection has to look at all the same: those that change past the write barrier.
+    /// Objects that an empty minor collection has to look at all the same: those that change past the write
+    /// barrier.
     pub(crate) fn unguarded_len(&self) -> usize {
         self.side.unguarded.len()
     }

@@ -5,10 +5,12 @@ use core::time::Duration;
 use crate::clock::Timer;
 use crate::config::Budget;
 
-/// Counts units of work (an object traced, freed or dropped, an entry pruned, a callback run) against a budget.
+/// Counts units of work (an object traced, freed or dropped, an entry pruned, a callback run) against a
+/// budget.
 ///
-/// A clock is read once for a batch of units. The length of a batch follows from how long the last one took, so
-/// that neither the clock costs much nor slow units (destructors of files, objects with a thousand edges) overshoot by much.
+/// A clock is read once for a batch of units. The length of a batch follows from how long the last one took,
+/// so that neither the clock costs much nor slow units (destructors of files, objects with a thousand edges)
+/// overshoot by much.
 pub(crate) struct Meter<'a> {
     clock: &'a Timer,
     limit: Allowance,
@@ -40,8 +42,9 @@ const SHORT: Duration = Duration::from_micros(8);
 const FIRST_BATCH: usize = 4;
 const LONGEST_BATCH: usize = 128;
 
-/// Entries of a table that are looked at in one go: so many that asking an object for its tables again, which may be a
-/// large one, is no great part of the work, and so few that they take less than a tenth of a millisecond.
+/// Entries of a table that are looked at in one go: so many that asking an object for its tables again, which
+/// may be a large one, is no great part of the work, and so few that they take less than a tenth of a
+/// millisecond.
 const SLICE: usize = 1024;
 const LEAST_SLICE: usize = 4;
 

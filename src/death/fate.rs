@@ -30,8 +30,8 @@ impl<H: 'static> Deaths<H> {
         &self.hints
     }
 
-    /// The heap went back. What is registered on an object that lives again is registered still; what is registered on one
-    /// that was undone is returned, to be dropped. Code that ran stays run.
+    /// The heap went back. What is registered on an object that lives again is registered still; what is
+    /// registered on one that was undone is returned, to be dropped. Code that ran stays run.
     pub(crate) fn go_back(&mut self, hints: &Hints, fate: impl Fn(RawHandle) -> Fate) -> Vec<Act<H>> {
         let mut keys: Vec<(u64, DefaultKey)> =
             self.registrations.iter().map(|(key, registration)| (registration.number, key)).collect();

@@ -8,9 +8,9 @@ use crate::trace::Trace;
 
 /// Hands out dead values themselves, moved out of the heap, their destructors not run.
 ///
-/// `bury` registers an object; when it dies its value moves here instead of being dropped. Handles in the value
-/// to objects that died in the same collection resolve to nothing, those to living ones resolve. The first
-/// graveyard in which an object was registered gets it. A clone is the same graveyard.
+/// `bury` registers an object; when it dies its value moves here instead of being dropped. Handles in the
+/// value to objects that died in the same collection resolve to nothing, those to living ones resolve. The
+/// first graveyard in which an object was registered gets it. A clone is the same graveyard.
 ///
 /// # Examples
 /// ```
@@ -55,8 +55,8 @@ impl<T: Trace> Graveyard<T> {
         self.values.is_empty()
     }
 
-    /// What a registration does when its object dies: moves the value here, from wherever `take` has it. If nobody
-    /// has the graveyard any more, it leaves the value where it is.
+    /// What a registration does when its object dies: moves the value here, from wherever `take` has it. If
+    /// nobody has the graveyard any more, it leaves the value where it is.
     pub(crate) fn receiver<S>(
         &self,
         weak: Weak<T>,

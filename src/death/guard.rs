@@ -1,9 +1,9 @@
 //! Names of registrations, and guards that cancel them from anywhere.
 //!
 //! A guard may be dropped where no heap is at hand: in a destructor, on another thread. It leaves word in its
-//! heap's [`CancelCell`], and the heap clears up before it tells anybody of a death. Cells outlive their heaps,
-//! since a `Watch` is `Copy` and may too: they are used again by later heaps and never freed. Numbers go on
-//! from one heap to the next, so a guard of an earlier heap cancels nothing.
+//! heap's [`CancelCell`], and the heap clears up before it tells anybody of a death. Cells outlive their
+//! heaps, since a `Watch` is `Copy` and may too: they are used again by later heaps and never freed. Numbers
+//! go on from one heap to the next, so a guard of an earlier heap cancels nothing.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -147,7 +147,8 @@ impl CancelCell {
             return;
         };
         // Relaxed: the number is all there is to know; whoever acts on it has the heap in hand. A guard of an
-        // earlier registration in the same place may overwrite a later number: `fetch_max` keeps the later one.
+        // earlier registration in the same place may overwrite a later number: `fetch_max` keeps the later
+        // one.
         if cancelled.fetch_max(number, Ordering::Relaxed) < number {
             self.word.push((key, number));
         }

@@ -6,8 +6,8 @@ use crate::sync::{Queue, QueueArc, QueueWeak};
 
 /// Tags of objects that died, to be polled from any thread.
 ///
-/// `watch` registers a tag on an object; when the object dies the tag comes out of the queue, once. No code of
-/// yours runs during the collection. `Send + Sync`, and a clone is the same queue.
+/// `watch` registers a tag on an object; when the object dies the tag comes out of the queue, once. No code
+/// of yours runs during the collection. `Send + Sync`, and a clone is the same queue.
 ///
 /// A tag may hold a `Gc` or `Weak` of its own target without keeping it alive. Dropping the queue drops the
 /// tags in it; those of objects still alive are dropped when they would have been delivered.

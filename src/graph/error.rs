@@ -68,7 +68,8 @@ impl Error for GraphError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LoadError<E> {
-    /// The data is not what the format or a type expects: cut off, of a wrong type, two objects with one handle.
+    /// The data is not what the format or a type expects: cut off, of a wrong type, two objects with one
+    /// handle.
     Format(E),
     /// The data has objects of a type that the [`Schema`](crate::Schema) has no name for.
     UnknownType(String),

@@ -14,8 +14,8 @@ use crate::handle::{AnyGc, Gc, RawHandle};
 use crate::trace::{Link, Links, Relinker, Trace};
 use crate::weak::Fixed;
 
-/// The new handles of objects that were copied or loaded, by their old ones. For handles that live outside of the
-/// graph: in a world's components, in the editor's selection.
+/// The new handles of objects that were copied or loaded, by their old ones. For handles that live outside of
+/// the graph: in a world's components, in the editor's selection.
 ///
 /// # Examples
 /// ```
@@ -146,8 +146,8 @@ impl Relinked {
         self.map.find(Link { raw, typed: None }).map(AnyGc::from_raw)
     }
 
-    /// Replaces the old handles in a value by the new ones. Once a value: a new handle may look like the old one of
-    /// another object. After a load a handle of no loaded object becomes null.
+    /// Replaces the old handles in a value by the new ones. Once a value: a new handle may look like the old
+    /// one of another object. After a load a handle of no loaded object becomes null.
     ///
     /// # Panics
     /// If the value holds something without [`relink`](Trace::relink). The text names its type.
@@ -159,8 +159,8 @@ impl Relinked {
         }
     }
 
-    /// After a load, what the saved root source reported, in its order, repeats included; a handle to nothing is null.
-    /// After a copy, the copy.
+    /// After a load, what the saved root source reported, in its order, repeats included; a handle to nothing
+    /// is null. After a copy, the copy.
     pub fn roots(&self) -> &[AnyGc] {
         &self.roots
     }

@@ -1,9 +1,10 @@
 //! [`Save`]: a graph on its way into a format.
 //!
-//! What is written is one struct: the version, the types with their objects, and the roots. A type is its name in the
-//! schema and a sequence of rows: an object's handle in both forms and the object. Rows ascend by slot, so that a table of
-//! them can be searched, and so that memory is read in its order. Nothing is gathered on the way: the walk has left a bit
-//! a granule, and objects go from the heap into the format one by one.
+//! What is written is one struct: the version, the types with their objects, and the roots. A type is its
+//! name in the schema and a sequence of rows: an object's handle in both forms and the object. Rows ascend by
+//! slot, so that a table of them can be searched, and so that memory is read in its order. Nothing is
+//! gathered on the way: the walk has left a bit a granule, and objects go from the heap into the format one
+//! by one.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -22,7 +23,8 @@ use crate::trace::Trace;
 /// The version of the format.
 pub(crate) const VERSION: u32 = 1;
 
-/// A graph of objects, ready to be serialized into any format of serde: what [`Heap::save`](crate::Heap::save) returns.
+/// A graph of objects, ready to be serialized into any format of serde: what
+/// [`Heap::save`](crate::Heap::save) returns.
 pub struct Save<'a, L> {
     pub(crate) store: &'a Store,
     pub(crate) schema: &'a Schema<L>,
@@ -174,7 +176,8 @@ impl Serialize for Roots<'_> {
 
 #[cfg(feature = "std")]
 std::thread_local! {
-    /// What is being saved on this thread: weak collections leave out the rest, and have no other way to know.
+    /// What is being saved on this thread: weak collections leave out the rest, and have no other way to
+    /// know.
     static SAVED: core::cell::RefCell<Option<Arc<Marks>>> = const { core::cell::RefCell::new(None) };
 }
 

@@ -13,8 +13,9 @@ use crate::trace::{Inspector, Sink, Trace, Watcher};
 /// The types of a graph, each with a name that stays the same when the type is renamed or moved: what
 /// [`Heap::clone_graph`](crate::Heap::clone_graph) may copy, and what saved data calls its types.
 ///
-/// The compiler knows the list, so that a graph is copied and saved at the speed of code written for its types. What a
-/// type must be depends on the use: `Clone` to be copied, `Serialize` and `DeserializeOwned` to be saved and loaded.
+/// The compiler knows the list, so that a graph is copied and saved at the speed of code written for its
+/// types. What a type must be depends on the use: `Clone` to be copied, `Serialize` and `DeserializeOwned` to
+/// be saved and loaded.
 ///
 /// # Examples
 /// ```

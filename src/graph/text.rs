@@ -1,9 +1,10 @@
 //! Handles in serde's formats.
 //!
-//! `Gc` and `Weak` in slotmap's dense form, which does not depend on the size of the type: a field may come or go between
-//! saving and loading. `AnyGc`, whose type nobody knows, by its bits. Where the format is for people both are a text,
-//! `12v3` or `null`; elsewhere a `u64`. A handle that was deserialized means nothing before `Heap::load` or
-//! `Relinked::apply` has replaced it: it resolves to nothing, or to any live object of its type.
+//! `Gc` and `Weak` in slotmap's dense form, which does not depend on the size of the type: a field may come
+//! or go between saving and loading. `AnyGc`, whose type nobody knows, by its bits. Where the format is for
+//! people both are a text, `12v3` or `null`; elsewhere a `u64`. A handle that was deserialized means nothing
+//! before `Heap::load` or `Relinked::apply` has replaced it: it resolves to nothing, or to any live object of
+//! its type.
 
 use core::fmt;
 

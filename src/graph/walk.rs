@@ -1,12 +1,13 @@
 //! A walk over what some handles reach: through `&`, without a trace in the heap, and without recursion.
 //!
-//! Beside the heap it takes a bit a granule, and eight bytes for each object found and not yet followed. Only entries of
-//! ephemeron tables whose key was not reached so far take more.
+//! Beside the heap it takes a bit a granule, and eight bytes for each object found and not yet followed. Only
+//! entries of ephemeron tables whose key was not reached so far take more.
 //!
-//! An object is looked at once, when its turn comes, and its memory is asked for some turns before. So an edge marks the
-//! place that it names before anybody knows who lives there. A handle of an object that is gone does no harm as long as
-//! nobody does: the mark is taken back. If there is a new tenant, edges to that one may have been passed over, and the walk
-//! says so ([`Stop::Stale`]). It is then made once more with care: each edge looks at its target first.
+//! An object is looked at once, when its turn comes, and its memory is asked for some turns before. So an
+//! edge marks the place that it names before anybody knows who lives there. A handle of an object that is
+//! gone does no harm as long as nobody does: the mark is taken back. If there is a new tenant, edges to that
+//! one may have been passed over, and the walk says so ([`Stop::Stale`]). It is then made once more with
+//! care: each edge looks at its target first.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -32,7 +33,8 @@ pub(crate) enum Stop {
     /// A root source holds a lock that somebody has.
     #[cfg(feature = "serde")]
     SourceLocked,
-    /// A handle of an object that is gone names the place of another one: to be made again with [`Care::Each`].
+    /// A handle of an object that is gone names the place of another one: to be made again with
+    /// [`Care::Each`].
     Stale,
 }
 
@@ -111,8 +113,8 @@ impl<'a> Walk<'a> {
         *self.pages.get(raw.granule().page() as usize)?
     }
 
-    /// What a root source reports, in order and with repeats, null handles and dead ones included; not what it has under
-    /// the key of an ephemeron, which waits for that.
+    /// What a root source reports, in order and with repeats, null handles and dead ones included; not what
+    /// it has under the key of an ephemeron, which waits for that.
     #[cfg(feature = "serde")]
     pub(crate) fn report(&mut self, source: &dyn RootSource) -> Result<Vec<RawHandle>, Stop> {
         let mut watcher = Watcher::new();
@@ -135,8 +137,8 @@ impl<'a> Walk<'a> {
         Ok(handles)
     }
 
-    /// The handle if it lies in a page of this type, else null: a handle of made-up bits may lead elsewhere, and does not
-    /// name what is there.
+    /// The handle if it lies in a page of this type, else null: a handle of made-up bits may lead elsewhere,
+    /// and does not name what is there.
     #[inline]
     fn of(&self, raw: RawHandle, of: Tag) -> RawHandle {
         match self.page(raw) {
@@ -145,7 +147,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The object is reached, if there is one. What waits for it is too. The handle lies in a page of its type, or is null.
+    /// The object is reached, if there is one. What waits for it is too. The handle lies in a page of its
+    /// type, or is null.
     #[inline]
     pub(crate) fn reach(&mut self, raw: RawHandle, leave_out: &mut LeaveOut<'_>) {
         if self.enter(raw, leave_out) && !self.waiting.is_empty() {

@@ -104,10 +104,11 @@ impl RawHandle {
         Self::new(Granule::of_slot::<T>(page, index % Geometry::<T>::PAGE_SLOTS), generation)
     }
 
-    /// A handle for a key that no object of `T` can have: its number is too large. slotmap's own maps make such keys, once
-    /// they have so many entries, and want them back unchanged. The handle lies in the last page, which is never opened,
-    /// so it resolves to nothing; what must be kept is spread over the rest of its bits. Null if even that has no room for
-    /// it: for a place that was used 4095 times, in a map of more entries than a heap has slots.
+    /// A handle for a key that no object of `T` can have: its number is too large. slotmap's own maps make
+    /// such keys, once they have so many entries, and want them back unchanged. The handle lies in the last
+    /// page, which is never opened, so it resolves to nothing; what must be kept is spread over the rest of
+    /// its bits. Null if even that has no room for it: for a place that was used 4095 times, in a map of more
+    /// entries than a heap has slots.
     #[cold]
     fn of_foreign_key(index: u32, version: Generation) -> Self {
         let uses = version.0 >> 1;
@@ -134,7 +135,8 @@ impl RawHandle {
 /// No heap opens this page.
 pub(super) const LAST_PAGE: u32 = MAX_PAGES - 1;
 
-/// How often a foreign key's place may have been used: all ones, in the bits of a granule's place in its page but one.
+/// How often a foreign key's place may have been used: all ones, in the bits of a granule's place in its page
+/// but one.
 pub(super) const FOREIGN_USES: u32 = (PAGE_GRANULES >> 1) - 1;
 
 impl fmt::Debug for RawHandle {

@@ -32,9 +32,9 @@ impl Heap {
     /// The object, to be changed, or `None` if it is gone. O(1).
     ///
     /// This is the only way to an object's fields (with its relatives `heap[h]`, `iter_mut` and
-    /// `get_disjoint_mut`), so the write barrier is in here and nobody can forget it. It costs a test of the object's
-    /// header; the first change since a collection traced the object takes down its handle, to be traced
-    /// again. Objects of types that hold no handles ([`Trace::NEEDS_TRACE`]) pass no barrier.
+    /// `get_disjoint_mut`), so the write barrier is in here and nobody can forget it. It costs a test of the
+    /// object's header; the first change since a collection traced the object takes down its handle, to be
+    /// traced again. Objects of types that hold no handles ([`Trace::NEEDS_TRACE`]) pass no barrier.
     #[inline]
     pub fn get_mut<H: Handle>(&mut self, h: H) -> Option<&mut H::Target> {
         self.store.get_mut::<H::Target>(self.local(h).raw(), barrier::<H::Target>())
@@ -232,7 +232,8 @@ impl Heap {
         self.store.is_alive_any(any.raw())
     }
 
-    /// Ends the object at once, whoever refers to it, and gives its value; `None` if it was gone already. O(1).
+    /// Ends the object at once, whoever refers to it, and gives its value; `None` if it was gone already.
+    /// O(1).
     ///
     /// Every handle resolves to `None` from here on, also those in strong fields of other objects: code that
     /// uses `destroy` reads with `get`, not `heap[..]`. To let the collector decide is the default; `destroy`
@@ -272,8 +273,8 @@ impl Heap {
         Some(value)
     }
 
-    /// As [`destroy`](Self::destroy) for an object of any type; the value goes to its graveyard or is dropped.
-    /// `true` if it was alive.
+    /// As [`destroy`](Self::destroy) for an object of any type; the value goes to its graveyard or is
+    /// dropped. `true` if it was alive.
     ///
     /// # Panics
     /// If the value's destructor or a callback does; the object is gone and the rest told all the same.

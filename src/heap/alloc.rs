@@ -44,8 +44,8 @@ impl Heap {
         self.alloc_beside(value)
     }
 
-    /// As [`alloc`](Self::alloc), beside an object that is in somebody's hand: it looks at no other object, in zeal mode
-    /// either.
+    /// As [`alloc`](Self::alloc), beside an object that is in somebody's hand: it looks at no other object,
+    /// in zeal mode either.
     #[inline]
     #[track_caller]
     pub(super) fn alloc_beside<T: Trace>(&mut self, value: T) -> Gc<T> {
@@ -79,9 +79,10 @@ impl Heap {
         }
     }
 
-    /// Makes an object; at a limit collects and tries again: only what was made since the last collection if that frees
-    /// enough, so that a heap that is nearly full of living objects does not pay for all of them each time. What the value refers to is kept alive (its
-    /// weak collections are first pruned by the next collection).
+    /// Makes an object; at a limit collects and tries again: only what was made since the last collection if
+    /// that frees enough, so that a heap that is nearly full of living objects does not pay for all of them
+    /// each time. What the value refers to is kept alive (its weak collections are first pruned by the next
+    /// collection).
     ///
     /// Inside a callback it does not collect. If the collection panics, the value is dropped.
     ///
@@ -108,8 +109,8 @@ impl Heap {
             Err(refused) if self.is_telling() => return Err(refused),
             Err(refused) => refused,
         };
-        // Near a limit this comes again and again. What was made since the last collection is likely to be garbage, and a
-        // minor collection costs that alone.
+        // Near a limit this comes again and again. What was made since the last collection is likely to be
+        // garbage, and a minor collection costs that alone.
         let young = self.pacer.young(self.allocated());
         let refused = if young > 0 && young < self.counts.objects / 4 && self.can_do_minor() {
             let value = refused.into_inner();
@@ -151,8 +152,8 @@ impl Heap {
 
     /// Makes an object that holds its own handle, or shares it with objects made on the way.
     ///
-    /// The handle that `make` gets resolves to nothing until `make` has returned. A collection inside `make` is
-    /// allowed and counts the object under construction as live (as an ephemeron's key, too).
+    /// The handle that `make` gets resolves to nothing until `make` has returned. A collection inside `make`
+    /// is allowed and counts the object under construction as live (as an ephemeron's key, too).
     ///
     /// # Panics
     /// As [`alloc`](Self::alloc). If `make` panics, its handle never resolves.
@@ -204,7 +205,8 @@ impl Heap {
         Ok(Ready { store, pool: &mut pools[index as usize], counts, load })
     }
 
-    /// The system has no more memory or the range no more pages: there may be some in empty pages of other types.
+    /// The system has no more memory or the range no more pages: there may be some in empty pages of other
+    /// types.
     #[cold]
     fn claim_from_others(&mut self, index: u16, limit: Limit) -> Result<(), Limit> {
         if !matches!(limit, Limit::Memory(_) | Limit::Range(_)) {
@@ -214,8 +216,8 @@ impl Heap {
         self.pools[index as usize].claim(&mut self.store)
     }
 
-    /// Whether an object of so many bytes is within the limits; notes how far the next ones are, so that the usual
-    /// allocation has one number to compare.
+    /// Whether an object of so many bytes is within the limits; notes how far the next ones are, so that the
+    /// usual allocation has one number to compare.
     #[cold]
     #[inline(never)]
     fn check_limits(&mut self, slot_bytes: usize) -> Result<(), Limit> {
@@ -344,8 +346,8 @@ fn refuse<T>(limit: Limit) -> ! {
 /// destroyed object's.
 struct Making<'a, T: Trace> {
     heap: &'a mut Heap,
-    /// Those of the heap in which the slot is. They say whether it is still that heap, and take a message to it if it is
-    /// not.
+    /// Those of the heap in which the slot is. They say whether it is still that heap, and take a message to
+    /// it if it is not.
     roots: Arc<RootTable>,
     reserved: RawHandle,
     target: core::marker::PhantomData<T>,

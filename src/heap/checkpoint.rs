@@ -18,7 +18,8 @@ use crate::store::{KeptStore, Vacated};
 use crate::trace::Trace;
 use crate::weak::{Faithful, Renaming};
 
-/// The state of a heap at some time, from [`Heap::checkpoint`]: what [`Heap::roll_back`] goes back to, as often as it likes.
+/// The state of a heap at some time, from [`Heap::checkpoint`]: what [`Heap::roll_back`] goes back to, as
+/// often as it likes.
 ///
 /// Holds a copy of every object. `Send + Sync`; dropping it drops the copies.
 pub struct Checkpoint {
@@ -66,11 +67,11 @@ impl Keeping<'_> {
 }
 
 impl Heap {
-    /// Keeps the state of the heap, to go back to it with [`roll_back`](Self::roll_back): rollback netcode, which runs some
-    /// frames again when the input of a player arrives late.
+    /// Keeps the state of the heap, to go back to it with [`roll_back`](Self::roll_back): rollback netcode,
+    /// which runs some frames again when the input of a player arrives late.
     ///
-    /// Copies every object with `clone`, which is to copy handles as they are, as a derived one does. The progress of a cycle
-    /// and of the pacer are kept too. O(slots).
+    /// Copies every object with `clone`, which is to copy handles as they are, as a derived one does. The
+    /// progress of a cycle and of the pacer are kept too. O(slots).
     ///
     /// # Errors
     /// [`GraphError::NotInSchema`] if there is an object of a type that the schema does not list;
@@ -126,22 +127,22 @@ impl Heap {
         })
     }
 
-    /// Goes back to a checkpoint of this heap. Every handle that there was resolves again, to the value of then, and the same
-    /// calls give the same handles as they gave after the checkpoint.
+    /// Goes back to a checkpoint of this heap. Every handle that there was resolves again, to the value of
+    /// then, and the same calls give the same handles as they gave after the checkpoint.
     ///
-    /// For that, budgets are to be in objects and not in time, the same roots are to be held, and nothing registered on objects
-    /// that die in the frames that are undone. What [`pace`](Self::pace) does depends on what objects own
-    /// ([`Trace::owned_bytes`]), and the buffers of copies may have other capacities: programs in lockstep call
-    /// [`step`](Self::step), or have types that own nothing.
+    /// For that, budgets are to be in objects and not in time, the same roots are to be held, and nothing
+    /// registered on objects that die in the frames that are undone. What [`pace`](Self::pace) does depends
+    /// on what objects own ([`Trace::owned_bytes`]), and the buffers of copies may have other capacities:
+    /// programs in lockstep call [`step`](Self::step), or have types that own nothing.
     ///
-    /// What was made since is gone: its destructors run, as do those of all values that are replaced, and its handles may be
-    /// handed out once more for other objects, so keep none. A [`Root`](crate::Root) of such an object is dead for ever.
-    /// Callbacks that ran stay run. One registered since stays if its object was there, else it is dropped uncalled.
-    /// Copies with `clone`; O(slots).
+    /// What was made since is gone: its destructors run, as do those of all values that are replaced, and its
+    /// handles may be handed out once more for other objects, so keep none. A [`Root`](crate::Root) of such
+    /// an object is dead for ever. Callbacks that ran stay run. One registered since stays if its object was
+    /// there, else it is dropped uncalled. Copies with `clone`; O(slots).
     ///
     /// # Panics
-    /// If the checkpoint is another heap's, or inside a callback. If a `clone` or a destructor panics, when all is done; an
-    /// object that could not be copied is dead then.
+    /// If the checkpoint is another heap's, or inside a callback. If a `clone` or a destructor panics, when
+    /// all is done; an object that could not be copied is dead then.
     pub fn roll_back(&mut self, to: &Checkpoint) {
         assert!(to.heap == self.number(), "slotgc: a checkpoint of another heap");
         assert!(!self.is_telling(), "slotgc: no heap is rolled back inside one of its callbacks");

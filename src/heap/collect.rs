@@ -15,16 +15,16 @@ impl Heap {
     /// A full collection: frees everything that no [`Root`](crate::Root) reaches.
     ///
     /// In this order: mark from the roots; prune the weak collections of live objects; all unreached objects
-    /// die at once, buried values move to their graveyards; destructors run; tags go to their queues, callbacks
-    /// and finalizers run. A panic in a destructor or callback does not stop the others; the first is raised
-    /// again at the end. A panic in a `trace` abandons the collection: nothing is freed.
+    /// die at once, buried values move to their graveyards; destructors run; tags go to their queues,
+    /// callbacks and finalizers run. A panic in a destructor or callback does not stop the others; the first
+    /// is raised again at the end. A panic in a `trace` abandons the collection: nothing is freed.
     ///
-    /// Inside a callback it returns `CollectStats::default()` at once, and a collection runs after all callbacks. A
-    /// cycle in steps that is under way is finished first if objects died in it already, else given up; what it
-    /// freed counts too.
+    /// Inside a callback it returns `CollectStats::default()` at once, and a collection runs after all
+    /// callbacks. A cycle in steps that is under way is finished first if objects died in it already, else
+    /// given up; what it freed counts too.
     ///
-    /// Time: what is reachable, plus a bit for each slot, plus a few nanoseconds for each object freed. Values
-    /// without a destructor are not read.
+    /// Time: what is reachable, plus a bit for each slot, plus a few nanoseconds for each object freed.
+    /// Values without a destructor are not read.
     ///
     /// # Examples
     /// ```
@@ -79,12 +79,13 @@ impl Heap {
     }
 
     /// A minor collection: frees what was made since the last collection and is not reached by a
-    /// [`Root`](crate::Root) made since, by what was changed since, or by each other from there. What is older is
-    /// taken for alive, however many objects that is, and costs nothing.
+    /// [`Root`](crate::Root) made since, by what was changed since, or by each other from there. What is
+    /// older is taken for alive, however many objects that is, and costs nothing.
     ///
-    /// Otherwise it is as [`collect`](Self::collect): the same order, weak collections that changed are pruned.
-    /// In the midst of a cycle in steps it does nothing and returns `CollectStats::default()`: the objects made
-    /// during a cycle outlive it. The first collection of a heap is always of all objects, since all are young.
+    /// Otherwise it is as [`collect`](Self::collect): the same order, weak collections that changed are
+    /// pruned. In the midst of a cycle in steps it does nothing and returns `CollectStats::default()`: the
+    /// objects made during a cycle outlive it. The first collection of a heap is always of all objects, since
+    /// all are young.
     ///
     /// Time: objects made and changed since, and pages in which they are. (Sticky mark bits: Demers et al.,
     /// POPL 1990.)
@@ -106,9 +107,9 @@ impl Heap {
         self.collect_minor_with(&())
     }
 
-    /// As [`collect_minor`](Self::collect_minor), with further roots that live outside of the heap: all of them, or
-    /// at least those that changed since the last collection. A stale one whose slot has a young tenant spares the
-    /// tenant until the next full collection.
+    /// As [`collect_minor`](Self::collect_minor), with further roots that live outside of the heap: all of
+    /// them, or at least those that changed since the last collection. A stale one whose slot has a young
+    /// tenant spares the tenant until the next full collection.
     pub fn collect_minor_with(&mut self, roots: &dyn RootSource) -> CollectStats {
         if self.collect_later() || self.collector.phase() != Phase::Idle {
             return CollectStats::default();
@@ -134,8 +135,9 @@ impl Heap {
         before.map_or(stats, |before| before.then(&stats))
     }
 
-    /// A cycle in one go, and a full one if a callback asked for it. What the callbacks of that one ask for waits for the next
-    /// call, so that no call collects for ever. The numbers are of both together, what is living of the last.
+    /// A cycle in one go, and a full one if a callback asked for it. What the callbacks of that one ask for
+    /// waits for the next call, so that no call collects for ever. The numbers are of both together, what is
+    /// living of the last.
     fn cycles(
         &mut self,
         kind: CycleKind,
@@ -200,8 +202,8 @@ impl Heap {
         (collector, Parts { store, pools, roots, deaths, clock, release_after })
     }
 
-    /// Zeal mode: a step of one object. Now and then a check of what a minor collection would rely on; a minor collection
-    /// itself would free what the program has in hand.
+    /// Zeal mode: a step of one object. Now and then a check of what a minor collection would rely on; a
+    /// minor collection itself would free what the program has in hand.
     #[cfg(gc_zeal)]
     pub(super) fn mark_a_bit(&mut self) {
         const OFTEN: u64 = 61;
@@ -244,8 +246,8 @@ impl Heap {
         self.collector.phase() == Phase::Idle && self.collector.can_do_minor()
     }
 
-    /// Goes on with the cycle until the budget is spent; returns what it did when it is finished, and nothing of it when a
-    /// callback left another heap here.
+    /// Goes on with the cycle until the budget is spent; returns what it did when it is finished, and nothing
+    /// of it when a callback left another heap here.
     pub(super) fn advance(
         &mut self,
         roots: &dyn RootSource,

@@ -14,8 +14,8 @@ use alloc::boxed::Box;
 
 /// A run of callbacks, one after the other. Deaths meanwhile join in.
 ///
-/// Held by the call that runs it and by the heap, which may be another one afterwards: a callback can replace or
-/// swap the heap it is given. So the heap is in a batch as long as somebody else holds it, too.
+/// Held by the call that runs it and by the heap, which may be another one afterwards: a callback can replace
+/// or swap the heap it is given. So the heap is in a batch as long as somebody else holds it, too.
 #[derive(Clone)]
 pub(super) struct Batch(Arc<AtomicBool>);
 
@@ -55,10 +55,11 @@ impl Heap {
     /// Calls `f` when the object dies, with the heap and a handle that no longer resolves: the callback of
     /// Python's `weakref.ref(object, callback)`.
     ///
-    /// It runs once, after the collection (or inside the `destroy`) in which the object died, when the heap is
-    /// in its final state: it may allocate, register, destroy, and ask for a collection, which runs after all
-    /// callbacks. Callbacks and finalizers run in the reverse order of registration, over all objects that died.
-    /// A panic in one does not stop the others. `f` may hold handles of the object without keeping it alive.
+    /// It runs once, after the collection (or inside the `destroy`) in which the object died, when the heap
+    /// is in its final state: it may allocate, register, destroy, and ask for a collection, which runs after
+    /// all callbacks. Callbacks and finalizers run in the reverse order of registration, over all objects
+    /// that died. A panic in one does not stop the others. `f` may hold handles of the object without keeping
+    /// it alive.
     ///
     /// # Errors
     /// [`Dead`] if the object is gone already; `f` is dropped.
@@ -102,8 +103,8 @@ impl Heap {
         self.unregister(watch).is_some()
     }
 
-    /// Registers code that runs when the object dies, or when it is called by hand, or at the end of the heap,
-    /// whichever comes first: Python's `weakref.finalize`. Dropping the [`Finalizer`] changes nothing.
+    /// Registers code that runs when the object dies, or when it is called by hand, or at the end of the
+    /// heap, whichever comes first: Python's `weakref.finalize`. Dropping the [`Finalizer`] changes nothing.
     ///
     /// # Errors
     /// [`Dead`] if the object is gone already; `f` is dropped.
@@ -174,8 +175,9 @@ impl Heap {
 
     // ---- Telling
 
-    /// Sends the tags and runs the callbacks and finalizers that are due, and those that become due meanwhile, until
-    /// the budget is spent. Does nothing inside of one: what is due then joins the batch that runs.
+    /// Sends the tags and runs the callbacks and finalizers that are due, and those that become due
+    /// meanwhile, until the budget is spent. Does nothing inside of one: what is due then joins the batch
+    /// that runs.
     pub(super) fn tell(&mut self, meter: &mut Meter<'_>, panics: &mut Panics) -> Told {
         if self.is_telling() || !self.deaths.has_due() {
             return Told { is_done: true, is_own_heap: true, ..Told::default() };

@@ -16,11 +16,12 @@ use crate::heap::death::Batch;
 use crate::panics::Panics;
 
 impl Heap {
-    /// Ends the heap, and gives the first panic of user code as an error where dropping the heap would raise it.
+    /// Ends the heap, and gives the first panic of user code as an error where dropping the heap would raise
+    /// it.
     ///
     /// In this order: at-exit finalizers run, the latest first, those registered meanwhile included, their
-    /// targets readable; every object dies, buried values move to their graveyards, destructors run; tags go to
-    /// their queues and callbacks run, on the emptied heap. Finalizers that are not at-exit are dropped
+    /// targets readable; every object dies, buried values move to their graveyards, destructors run; tags go
+    /// to their queues and callbacks run, on the emptied heap. Finalizers that are not at-exit are dropped
     /// uncalled. All of it again while something was allocated.
     ///
     /// # Errors
@@ -44,8 +45,8 @@ impl Heap {
         }
     }
 
-    /// Whether the heap is being shut down or dropped: true inside the callbacks of that, which then have no reason to arm
-    /// anything again.
+    /// Whether the heap is being shut down or dropped: true inside the callbacks of that, which then have no
+    /// reason to arm anything again.
     ///
     /// # Examples
     /// ```
@@ -70,8 +71,9 @@ impl Heap {
         self.ending.as_ref().is_some_and(Batch::is_running)
     }
 
-    /// Everything that `shutdown` promises: of the heap that is here at the end, if a callback leaves another one. Returns
-    /// how many callbacks and finalizers were dropped uncalled, because callbacks armed others for too long.
+    /// Everything that `shutdown` promises: of the heap that is here at the end, if a callback leaves another
+    /// one. Returns how many callbacks and finalizers were dropped uncalled, because callbacks armed others
+    /// for too long.
     pub(super) fn wind_up(&mut self) -> (Panics, usize) {
         const ROUNDS: usize = 16;
         let (mut panics, clock) = (Panics::default(), self.config.timer());
@@ -103,8 +105,8 @@ impl Heap {
             return false;
         }
         self.deaths.take_up();
-        // A batch, so that what a finalizer destroys is told of here, and no collection comes between: targets
-        // are readable.
+        // A batch, so that what a finalizer destroys is told of here, and no collection comes between:
+        // targets are readable.
         let batch = Batch::new();
         self.batch = Some(batch.clone());
         panics.run_all(|| {
@@ -164,7 +166,8 @@ impl ShutdownError {
         Self { panic, uncalled, payload: SyncWrapper::new(payload) }
     }
 
-    /// How many callbacks and finalizers were dropped uncalled, because each round of them armed others for too long.
+    /// How many callbacks and finalizers were dropped uncalled, because each round of them armed others for
+    /// too long.
     pub fn uncalled(&self) -> usize {
         self.uncalled
     }

@@ -60,7 +60,8 @@ impl<T: Trace, R: Send + 'static> Finalizer<T, R> {
         if self.is_alive(heap) { heap.upgrade(self.target) } else { None }
     }
 
-    /// Whether the code runs at the end of the heap if the target lives until then. It does unless told not to.
+    /// Whether the code runs at the end of the heap if the target lives until then. It does unless told not
+    /// to.
     ///
     /// # Examples
     /// ```

@@ -1,6 +1,7 @@
 //! Copying graphs of objects, and putting the new handles into copies.
 //!
-//! All or nothing: what was made so far is destroyed when something goes wrong, a panic in somebody's `clone` included.
+//! All or nothing: what was made so far is destroyed when something goes wrong, a panic in somebody's `clone`
+//! included.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -17,12 +18,12 @@ use crate::panics::Panics;
 use crate::trace::{Handle, Link, Links, Relinker, Trace, Values};
 
 impl Heap {
-    /// Copies an object and everything that it reaches by strong edges: a prefab. Handles inside the copy lead to
-    /// copies, strong and weak ones alike; those to objects outside lead where they led. Handles to the dead become
-    /// null. Maps keyed by handles are filed again.
+    /// Copies an object and everything that it reaches by strong edges: a prefab. Handles inside the copy
+    /// lead to copies, strong and weak ones alike; those to objects outside lead where they led. Handles to
+    /// the dead become null. Maps keyed by handles are filed again.
     ///
-    /// The types must be `Clone`. A type's `clone` copies its handles as they are, as a derived one does. O(objects and
-    /// edges).
+    /// The types must be `Clone`. A type's `clone` copies its handles as they are, as a derived one does.
+    /// O(objects and edges).
     ///
     /// # Errors
     /// [`GraphError`]; the heap is as it was.
@@ -52,8 +53,8 @@ impl Heap {
         self.clone_graph_from(h, schema, None)
     }
 
-    /// As [`clone_graph`](Self::clone_graph); objects of which `share` says so are not copied, nor what only they
-    /// reach. It is asked once for each object but the first.
+    /// As [`clone_graph`](Self::clone_graph); objects of which `share` says so are not copied, nor what only
+    /// they reach. It is asked once for each object but the first.
     ///
     /// # Errors
     /// [`GraphError`]; the heap is as it was.
@@ -162,7 +163,8 @@ impl Heap {
         L::ops(&mut ops);
         let mut pass = self.relink_once(&ops, placed, &relinked.map)?;
         if let Some(copies) = relinked.map.copies_mut() {
-            // Most handles that lead out of the copy lead to the living. The rest becomes null in another pass.
+            // Most handles that lead out of the copy lead to the living. The rest becomes null in another
+            // pass.
             pass.outside.retain(|raw| !raw.is_null() && !self.store.is_alive_any(*raw));
             if !pass.outside.is_empty() {
                 copies.dead = pass.outside;

@@ -13,11 +13,11 @@ use crate::inspect::{
 use crate::trace::{Handle, Inspector, RootSource};
 
 impl Heap {
-    /// The graph as it is now, as data of its own: all objects, garbage included, who refers to whom by which name, and
-    /// this heap's [`Root`](crate::Root)s.
+    /// The graph as it is now, as data of its own: all objects, garbage included, who refers to whom by which
+    /// name, and this heap's [`Root`](crate::Root)s.
     ///
-    /// O(objects + edges); writes nothing. Calls every object's [`Trace::inspect`](crate::Trace::inspect) and, for types
-    /// that own memory, [`Trace::owned_bytes`](crate::Trace::owned_bytes).
+    /// O(objects + edges); writes nothing. Calls every object's [`Trace::inspect`](crate::Trace::inspect)
+    /// and, for types that own memory, [`Trace::owned_bytes`](crate::Trace::owned_bytes).
     ///
     /// # Examples
     /// ```
@@ -64,10 +64,11 @@ impl Heap {
         recorder.end_row();
     }
 
-    /// A shortest chain of strong edges from a [`Root`](crate::Root) to the object: why it is alive. `None` if nothing
-    /// reaches it, so that the next full collection frees it, or if it is dead.
+    /// A shortest chain of strong edges from a [`Root`](crate::Root) to the object: why it is alive. `None`
+    /// if nothing reaches it, so that the next full collection frees it, or if it is dead.
     ///
-    /// O(objects + edges); writes nothing. For questions about many objects take one [`snapshot`](Self::snapshot).
+    /// O(objects + edges); writes nothing. For questions about many objects take one
+    /// [`snapshot`](Self::snapshot).
     ///
     /// # Examples
     /// ```
@@ -145,8 +146,8 @@ impl Heap {
         Some(builder.finish())
     }
 
-    /// Every living [`Root`](crate::Root), clones as one, in the order of their places in the table of roots: what keeps
-    /// objects alive from outside. O(roots).
+    /// Every living [`Root`](crate::Root), clones as one, in the order of their places in the table of roots:
+    /// what keeps objects alive from outside. O(roots).
     ///
     /// # Examples
     /// ```
@@ -205,8 +206,8 @@ impl Heap {
         }
     }
 
-    /// The object for people: `Mob 812v4 "wolf"`, with its type and label, or `Mob 812v4 (dead)`. For messages and
-    /// debuggers; `Debug` is the same.
+    /// The object for people: `Mob 812v4 "wolf"`, with its type and label, or `Mob 812v4 (dead)`. For
+    /// messages and debuggers; `Debug` is the same.
     ///
     /// # Examples
     /// ```

@@ -1,5 +1,5 @@
-//! What a heap weighs besides the bytes of its slots: bytes that objects own elsewhere, and what was let go of and is not
-//! collected yet. All of it counts towards the next collection.
+//! What a heap weighs besides the bytes of its slots: bytes that objects own elsewhere, and what was let go
+//! of and is not collected yet. All of it counts towards the next collection.
 
 use crate::config::HeapConfig;
 use crate::handle::RawHandle;
@@ -9,7 +9,8 @@ use crate::trace::{Handle, Trace};
 /// The weight besides slots, in bytes.
 #[derive(Clone, Default)]
 pub(super) struct Load {
-    /// What living objects own outside of their slots: exact when a full cycle has looked at all, an estimate in between.
+    /// What living objects own outside of their slots: exact when a full cycle has looked at all, an estimate
+    /// in between.
     owned: usize,
     /// What the program said that objects own.
     hints: usize,
@@ -22,7 +23,8 @@ pub(super) struct Load {
     by_hand: usize,
     /// For waiting: roots went some frames ago, and no full cycle has looked since.
     waiting: usize,
-    /// How many roots had been dropped when the last full cycle began, and what one that was dropped since weighs.
+    /// How many roots had been dropped when the last full cycle began, and what one that was dropped since
+    /// weighs.
     roots_dropped: u32,
     root_weight: usize,
 }
@@ -86,8 +88,8 @@ impl Load {
         bytes.saturating_add(self.owned())
     }
 
-    /// Another frame passed, with roots that were dropped and not looked for. What only they reached must not stay for ever,
-    /// though nothing else happens: after so many frames it is reason enough for a cycle.
+    /// Another frame passed, with roots that were dropped and not looked for. What only they reached must not
+    /// stay for ever, though nothing else happens: after so many frames it is reason enough for a cycle.
     pub(super) fn wait(&mut self, dropped: u32, config: &HeapConfig) {
         const FRAMES: usize = 64;
         if dropped != self.roots_dropped {
@@ -116,11 +118,12 @@ impl Load {
 }
 
 impl Heap {
-    /// Says that the object owns so many bytes that [`Trace::owned_bytes`] cannot know: memory of a graphics card, a file that
-    /// is mapped. They count towards the next collection like any other, until the object dies. `false` if it is gone.
+    /// Says that the object owns so many bytes that [`Trace::owned_bytes`] cannot know: memory of a graphics
+    /// card, a file that is mapped. They count towards the next collection like any other, until the object
+    /// dies. `false` if it is gone.
     ///
-    /// It adds to what the object's `owned_bytes` says, replaces what was said earlier by this method, and lasts through
-    /// cycles. O(1).
+    /// It adds to what the object's `owned_bytes` says, replaces what was said earlier by this method, and
+    /// lasts through cycles. O(1).
     ///
     /// # Examples
     /// ```

@@ -1,7 +1,8 @@
 //! When a collection is due, and which: the policy behind `Heap::pace`.
 //!
-//! *Size* is what living objects take, in their slots and outside of them. *Weight* is the size and what was let go of since
-//! the last cycle: it decides when something is due, the size decides what. A limit of the configuration is a ceiling too.
+//! *Size* is what living objects take, in their slots and outside of them. *Weight* is the size and what was
+//! let go of since the last cycle: it decides when something is due, the size decides what. A limit of the
+//! configuration is a ceiling too.
 
 use core::time::Duration;
 
@@ -23,7 +24,8 @@ pub(super) struct Pacer {
     full_end_bytes: usize,
     /// The bytes that had been allocated when the cycle under way began.
     begin_allocated: u64,
-    /// Objects and bytes of slots when the last full cycle ended: what the distance to a limit is measured from.
+    /// Objects and bytes of slots when the last full cycle ended: what the distance to a limit is measured
+    /// from.
     full_end: Mark,
     is_paused: bool,
     /// What a minor collection takes for each object that it has to look at.
@@ -155,7 +157,8 @@ impl Pacer {
             self.live_bytes = size.saturating_sub(made);
             self.full_end_bytes = size;
             self.full_end = Mark { objects, bytes };
-            // While minor collections are refused nothing is learnt of them, so a refusal must not be for ever.
+            // While minor collections are refused nothing is learnt of them, so a refusal must not be for
+            // ever.
             self.minor_ns = self.minor_ns.min(MINOR_NS);
         }
         self.set_due(size, config);
@@ -193,8 +196,8 @@ impl Pacer {
         }
     }
 
-    /// The next size at which something changes for pacing, the limits at the latest. Something is due from the first one
-    /// on.
+    /// The next size at which something changes for pacing, the limits at the latest. Something is due from
+    /// the first one on.
     pub(super) fn next_mark(&mut self, objects: usize, bytes: usize, config: &HeapConfig) -> Mark {
         self.hurry(self.nearness(objects, bytes, config));
         let marks = self.marks(config);
@@ -216,7 +219,8 @@ impl Pacer {
     pub(super) fn learn(&mut self, work: usize, time: Duration) {
         if work >= 64 {
             let ns = time.as_nanos() as f32 / work as f32;
-            // Quick to believe that it is slow, but not at once: the system may have taken the processor away.
+            // Quick to believe that it is slow, but not at once: the system may have taken the processor
+            // away.
             let weight = if ns > self.minor_ns { 0.5 } else { 0.1 };
             self.minor_ns += (ns.min(self.minor_ns * 2.0) - self.minor_ns) * weight;
         }
@@ -261,7 +265,8 @@ impl Pacer {
             Nearness::Near => return plan(Action::Slice(budget), Rule::Limit),
             Nearness::Far => {}
         }
-        // The more debt, the more of the budget: a frame that needs little time for the collector gets little taken.
+        // The more debt, the more of the budget: a frame that needs little time for the collector gets little
+        // taken.
         let (debt, ceiling) = (self.debt_bytes(now.size), config.ceiling(self.live_bytes));
         let in_debt = debt > ceiling / 4 * 3;
         let slice_budget = if in_debt { budget } else { budget.half() };
@@ -269,7 +274,8 @@ impl Pacer {
         if !now.is_idle {
             return slice;
         }
-        // What was made during the last cycle outlived it unasked, and cannot be helped by another one so soon.
+        // What was made during the last cycle outlived it unasked, and cannot be helped by another one so
+        // soon.
         let growth = now.size.saturating_sub(self.full_end_bytes);
         let has_grown = growth >= config.growth_bytes(self.live_bytes) || debt >= ceiling / 2;
         if in_debt {
@@ -283,8 +289,8 @@ impl Pacer {
         }
     }
 
-    /// Whether a minor collection of so many objects is expected to keep to the budget. For budgets in objects no time
-    /// is asked for, so that a run is reproducible.
+    /// Whether a minor collection of so many objects is expected to keep to the budget. For budgets in
+    /// objects no time is asked for, so that a run is reproducible.
     fn fits(&self, budget: Budget, work: usize) -> bool {
         match budget {
             Budget::Unlimited => true,

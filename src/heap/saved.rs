@@ -1,7 +1,7 @@
 //! Saving and loading graphs of objects.
 //!
-//! All that data can have wrong is found before the heap is touched: what is read waits in lists until it is complete.
-//! Nothing is reserved because data says how much is to come.
+//! All that data can have wrong is found before the heap is touched: what is read waits in lists until it is
+//! complete. Nothing is reserved because data says how much is to come.
 
 mod read;
 
@@ -29,12 +29,12 @@ impl Heap {
     /// What a root source reaches by strong edges, to be serialized into any format. The heap's own
     /// [`Root`](crate::Root)s do not count, garbage is not saved, and nothing in the heap is written.
     ///
-    /// The objects are walked over and counted first; then they go from the heap into the format one by one. At most 16
-    /// bytes an object are needed beside the heap, and more for entries of [`WeakKeyMap`](crate::WeakKeyMap) whose key is
-    /// reached later than the map. O(objects and edges).
+    /// The objects are walked over and counted first; then they go from the heap into the format one by one.
+    /// At most 16 bytes an object are needed beside the heap, and more for entries of
+    /// [`WeakKeyMap`](crate::WeakKeyMap) whose key is reached later than the map. O(objects and edges).
     ///
-    /// A handle is saved as its number and generation, an object under its type's name in the schema. What weak
-    /// collections name is not saved for that; of their entries those are whose object is.
+    /// A handle is saved as its number and generation, an object under its type's name in the schema. What
+    /// weak collections name is not saved for that; of their entries those are whose object is.
     ///
     /// # Errors
     /// [`GraphError::NotInSchema`], with the path to the object, and [`GraphError::Locked`].
@@ -89,13 +89,14 @@ impl Heap {
         Ok(Save { store: &self.store, schema, marks, counts, roots: reported })
     }
 
-    /// Makes the objects of a saved graph, beside what the heap holds: all of them, or none. Their handles are new ones;
-    /// [`Relinked`] knows which object is which, and what was saved as the roots. Root what is to stay before the next
-    /// collection.
+    /// Makes the objects of a saved graph, beside what the heap holds: all of them, or none. Their handles
+    /// are new ones; [`Relinked`] knows which object is which, and what was saved as the roots. Root what is
+    /// to stay before the next collection.
     ///
-    /// A handle to nothing becomes null. Fields may have come and gone as the format and serde's attributes allow. Data
-    /// from anywhere is safe: it can make objects of the schema's types, within the limits of the heap's
-    /// [`HeapConfig`](crate::HeapConfig), and nothing else. (A format may have limits of its own, on nesting, say.)
+    /// A handle to nothing becomes null. Fields may have come and gone as the format and serde's attributes
+    /// allow. Data from anywhere is safe: it can make objects of the schema's types, within the limits of the
+    /// heap's [`HeapConfig`](crate::HeapConfig), and nothing else. (A format may have limits of its own, on
+    /// nesting, say.)
     ///
     /// # Errors
     /// [`LoadError`]; the heap is as it was.

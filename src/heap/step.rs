@@ -14,23 +14,23 @@ use crate::stats::{CollectStats, Phase, Rule, StepReport};
 use crate::trace::RootSource;
 
 impl Heap {
-    /// One bounded piece of a full cycle: begins one if none is under way, whatever the pacing says, and does at
-    /// least one unit of work. [`Budget::Unlimited`] finishes the cycle.
+    /// One bounded piece of a full cycle: begins one if none is under way, whatever the pacing says, and does
+    /// at least one unit of work. [`Budget::Unlimited`] finishes the cycle.
     ///
     /// Between two steps the program does as it likes. What it makes or roots during a cycle outlives that
-    /// cycle; what it stores in an object that is reachable is never lost, wherever it had the handle from. All
-    /// objects that a cycle frees stop resolving in the same step; until then an unreachable object that still
-    /// resolves can be stored again. Unreachable objects are gone after two cycles at the latest.
+    /// cycle; what it stores in an object that is reachable is never lost, wherever it had the handle from.
+    /// All objects that a cycle frees stop resolving in the same step; until then an unreachable object that
+    /// still resolves can be stored again. Unreachable objects are gone after two cycles at the latest.
     ///
-    /// Weak collections are traced and pruned in slices, however large. A budget of time is overshot where one piece takes
-    /// longer that cannot be cut: a destructor, a callback, a root source, the `trace` of one object with a hundred
-    /// thousand edges, or a weak map whose values the program changes as a whole (`iter_mut`, `retain`) between any
-    /// two steps of one cycle. [`StepReport::overshot`] tells.
-    /// Inside a callback it does nothing, and a full collection runs after all callbacks.
+    /// Weak collections are traced and pruned in slices, however large. A budget of time is overshot where
+    /// one piece takes longer that cannot be cut: a destructor, a callback, a root source, the `trace` of one
+    /// object with a hundred thousand edges, or a weak map whose values the program changes as a whole
+    /// (`iter_mut`, `retain`) between any two steps of one cycle. [`StepReport::overshot`] tells. Inside a
+    /// callback it does nothing, and a full collection runs after all callbacks.
     ///
     /// # Panics
-    /// As [`collect`](Self::collect), at the end of the step in which user code panicked. A panic in a `trace` or a
-    /// root source abandons the cycle.
+    /// As [`collect`](Self::collect), at the end of the step in which user code panicked. A panic in a
+    /// `trace` or a root source abandons the cycle.
     ///
     /// # Examples
     /// ```
@@ -53,8 +53,8 @@ impl Heap {
         self.step_with(budget, &())
     }
 
-    /// As [`step`](Self::step), with further roots that live outside of the heap. The source is asked in every step
-    /// that marks, the last one included: what it reports then is alive.
+    /// As [`step`](Self::step), with further roots that live outside of the heap. The source is asked in
+    /// every step that marks, the last one included: what it reports then is alive.
     ///
     /// # Examples
     /// ```
@@ -75,13 +75,14 @@ impl Heap {
         self.slice(budget, budget, Rule::Slice, roots)
     }
 
-    /// What an engine calls each frame: spends at most the budget on what is due. That is nothing if little was
-    /// allocated, or a minor collection if one fits, or a slice of a full cycle.
+    /// What an engine calls each frame: spends at most the budget on what is due. That is nothing if little
+    /// was allocated, or a minor collection if one fits, or a slice of a full cycle.
     ///
-    /// A budget alone would let memory run away, so what was allocated since the last full cycle counts as debt, up to a
-    /// ceiling that finishes the cycle at once ([`HeapConfig::ceiling_bytes`](crate::HeapConfig::ceiling_bytes));
-    /// [`StepReport::rule`] says which rule decided. With a budget in objects the decisions depend on the program
-    /// alone. Inside a callback it does nothing.
+    /// A budget alone would let memory run away, so what was allocated since the last full cycle counts as
+    /// debt, up to a ceiling that finishes the cycle at once
+    /// ([`HeapConfig::ceiling_bytes`](crate::HeapConfig::ceiling_bytes)); [`StepReport::rule`] says which
+    /// rule decided. With a budget in objects the decisions depend on the program alone. Inside a callback it
+    /// does nothing.
     ///
     /// # Panics
     /// As [`step`](Self::step).
@@ -104,8 +105,8 @@ impl Heap {
         self.pace_with(budget, &())
     }
 
-    /// As [`pace`](Self::pace), with further roots that live outside of the heap. The source is asked whenever something
-    /// is being marked.
+    /// As [`pace`](Self::pace), with further roots that live outside of the heap. The source is asked
+    /// whenever something is being marked.
     pub fn pace_with(&mut self, budget: Budget, roots: &dyn RootSource) -> StepReport {
         if self.is_telling() {
             return StepReport::default();
@@ -159,8 +160,8 @@ impl Heap {
         self.pacer.is_due(self.weight())
     }
 
-    /// From now on [`pace`](Self::pace) does nothing (the boss fight) until [`resume`](Self::resume), or until the heap
-    /// reaches its ceiling. [`step`](Self::step) and [`collect`](Self::collect) work as ever.
+    /// From now on [`pace`](Self::pace) does nothing (the boss fight) until [`resume`](Self::resume), or
+    /// until the heap reaches its ceiling. [`step`](Self::step) and [`collect`](Self::collect) work as ever.
     ///
     /// # Examples
     /// ```
@@ -192,7 +193,8 @@ impl Heap {
         self.pacer.young(self.allocated()).saturating_add(untraced)
     }
 
-    /// A slice of the cycle under way, or of a new one. It spends a part of the budget, or more than all of it.
+    /// A slice of the cycle under way, or of a new one. It spends a part of the budget, or more than all of
+    /// it.
     fn slice(&mut self, part: Budget, budget: Budget, rule: Rule, roots: &dyn RootSource) -> StepReport {
         self.one_step(part, budget, rule, |heap, meter, panics| {
             let (own, clock) = (heap.number(), meter.clock());
@@ -204,7 +206,8 @@ impl Heap {
         })
     }
 
-    /// The collection that follows on one that is finished: it freed too little, or a callback asked for another.
+    /// The collection that follows on one that is finished: it freed too little, or a callback asked for
+    /// another.
     fn and_again(
         &mut self,
         own: u64,

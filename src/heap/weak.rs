@@ -15,8 +15,8 @@ use crate::trace::{Discarded, During, Handle, Liveness, Trace};
 use crate::weak::{Interner, WeakKeyMap, WeakSet, WeakValueMap};
 
 impl Heap {
-    /// The object that the map has for this key, made by `make` and put into the map if there is none alive: a
-    /// canonicalising cache.
+    /// The object that the map has for this key, made by `make` and put into the map if there is none alive:
+    /// a canonicalising cache.
     ///
     /// `make` may do anything with the heap, collecting included. If the map dies meanwhile, the object is
     /// returned uncached; if `make` inserts another object for the key, the one made wins.
@@ -76,7 +76,9 @@ impl Heap {
     ///
     /// let mut heap = Heap::new();
     /// let numbers = heap.alloc_root(WeakValueMap::<String, i32>::new());
-    /// let mut parse = |text: &str| heap.get_or_try_alloc(&numbers, text, |heap| text.parse().map(|n| heap.alloc(n)));
+    /// let mut parse = |text: &str| {
+    ///     heap.get_or_try_alloc(&numbers, text, |heap| text.parse().map(|n| heap.alloc(n)))
+    /// };
     /// assert!(parse("7").is_ok());
     /// assert!(parse("seven").is_err());
     /// ```
@@ -183,8 +185,8 @@ impl Heap {
     }
 
     /// The one object of the table that is equal to `value`, made by `make` if there is none: nothing is made
-    /// on a hit. If what `make` makes is not equal to `value`, it is filed under its own hash (and an equal one
-    /// that is in the table is returned instead).
+    /// on a hit. If what `make` makes is not equal to `value`, it is filed under its own hash (and an equal
+    /// one that is in the table is returned instead).
     ///
     /// # Panics
     /// As [`intern`](Self::intern).

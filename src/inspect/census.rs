@@ -46,8 +46,8 @@ pub struct CensusRow {
     pub bytes: usize,
     /// Bytes that they own outside of their slots.
     pub owned_bytes: usize,
-    /// Bytes that would be free without them: the sum over those that no other object of the same type dominates. What
-    /// several of them keep alive together is not in it.
+    /// Bytes that would be free without them: the sum over those that no other object of the same type
+    /// dominates. What several of them keep alive together is not in it.
     pub retained_bytes: usize,
 }
 

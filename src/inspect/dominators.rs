@@ -1,13 +1,14 @@
 //! Dominators: what dies when an object does.
 //!
-//! An object is dominated by another one if every way from the root to it leads through that one. Each reached object
-//! has a nearest such, its immediate dominator; these make a tree, and the objects below one in it are those that it
-//! alone keeps alive: together with it they are what it *retains*.
+//! An object is dominated by another one if every way from the root to it leads through that one. Each
+//! reached object has a nearest such, its immediate dominator; these make a tree, and the objects below one
+//! in it are those that it alone keeps alive: together with it they are what it *retains*.
 //!
-//! Semi-NCA (Georgiadis, "Linear-Time Algorithms for Dominators and Related Problems", 2005): nodes are numbered as a
-//! depth-first search meets them, the semidominator of each is found from the highest number down, and its immediate
-//! dominator is the nearest ancestor in the search's tree that is not above its semidominator. Quadratic at worst and
-//! linear in practice: on heaps faster than Lengauer-Tarjan with balanced trees. All loops, no recursion.
+//! Semi-NCA (Georgiadis, "Linear-Time Algorithms for Dominators and Related Problems", 2005): nodes are
+//! numbered as a depth-first search meets them, the semidominator of each is found from the highest number
+//! down, and its immediate dominator is the nearest ancestor in the search's tree that is not above its
+//! semidominator. Quadratic at worst and linear in practice: on heaps faster than Lengauer-Tarjan with
+//! balanced trees. All loops, no recursion.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -147,7 +148,8 @@ impl DepthFirst {
         search
     }
 
-    /// The edges of a node. What will be read of their targets is asked for at once, so that it comes at the same time.
+    /// The edges of a node. What will be read of their targets is asked for at once, so that it comes at the
+    /// same time.
     fn open(&self, graph: &Graph, node: NodeIndex) -> Range<u32> {
         const MOST: usize = 16;
         let row = graph.row(node);
@@ -223,7 +225,8 @@ impl DepthFirst {
     }
 }
 
-/// The part of the search's tree that was looked at: nodes above a number. Paths in it are shortened as they are gone.
+/// The part of the search's tree that was looked at: nodes above a number. Paths in it are shortened as they
+/// are gone.
 struct Forest {
     nodes: Vec<ForestNode>,
     /// Those on the way of the call under way.
@@ -234,7 +237,8 @@ struct Forest {
 #[derive(Clone, Copy)]
 struct ForestNode {
     ancestor: u32,
-    /// The least semidominator between this node and its ancestor, without that one; the node itself before it is linked.
+    /// The least semidominator between this node and its ancestor, without that one; the node itself before
+    /// it is linked.
     least: u32,
 }
 
@@ -254,7 +258,8 @@ impl Forest {
         self.nodes[number as usize].least = semi;
     }
 
-    /// The least semidominator on the way from this node up to those that are not linked: numbers up to `last`.
+    /// The least semidominator on the way from this node up to those that are not linked: numbers up to
+    /// `last`.
     fn least(&mut self, from: u32, last: u32) -> u32 {
         let mut node = self.nodes[from as usize];
         if from <= last || node.ancestor <= last {

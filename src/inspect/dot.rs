@@ -10,9 +10,9 @@ use crate::inspect::graph::NodeIndex;
 use crate::inspect::snapshot::Snapshot;
 
 impl Snapshot {
-    /// The objects within `depth` edges of this one, in either direction, as a graph in the language of Graphviz: weak
-    /// edges dashed, those of ephemerons dotted, roots as boxes. For neighbourhoods that fit a page. An empty graph if
-    /// there is no such object.
+    /// The objects within `depth` edges of this one, in either direction, as a graph in the language of
+    /// Graphviz: weak edges dashed, those of ephemerons dotted, roots as boxes. For neighbourhoods that fit a
+    /// page. An empty graph if there is no such object.
     ///
     /// # Examples
     /// ```

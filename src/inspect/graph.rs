@@ -1,9 +1,10 @@
 //! The graph as data: nodes are numbers, edges lie row after row.
 //!
-//! Node 0 is the root: its row holds what roots and root sources refer to. All arrays are indexed by node or by edge
-//! (compressed sparse rows), eight bytes an edge, four a node. An ephemeron, which keeps its value only together with its
-//! key, is an entry of its own that the edges of its ends name; once the graph is complete it is known whether all its
-//! ends are reached, and then its edges count like strong ones, else like weak ones.
+//! Node 0 is the root: its row holds what roots and root sources refer to. All arrays are indexed by node or
+//! by edge (compressed sparse rows), eight bytes an edge, four a node. An ephemeron, which keeps its value
+//! only together with its key, is an entry of its own that the edges of its ends name; once the graph is
+//! complete it is known whether all its ends are reached, and then its edges count like strong ones, else
+//! like weak ones.
 //!
 //! Invariant: `starts` ascends and has one entry more than there are nodes; every target is a node.
 
@@ -287,8 +288,8 @@ impl Graph {
         }
     }
 
-    /// Finds out which ephemerons have all their ends reached. Takes one walk over the graph: whichever end is looked
-    /// at last finds the others reached.
+    /// Finds out which ephemerons have all their ends reached. Takes one walk over the graph: whichever end
+    /// is looked at last finds the others reached.
     fn settle_ephemerons(&mut self) {
         let mut reached = vec![false; self.nodes_len()];
         let mut stack = vec![NodeIndex::ROOT];
@@ -336,7 +337,8 @@ impl GraphBuilder {
         Self { graph: Graph { starts, targets, tags, ephemerons: Vec::new(), has_weak: true } }
     }
 
-    /// An edge of the row being made, to what an ephemeron's value refers to included: such an edge is tagged as idle.
+    /// An edge of the row being made, to what an ephemeron's value refers to included: such an edge is tagged
+    /// as idle.
     #[inline(always)]
     pub(crate) fn push(&mut self, target: NodeIndex, tag: Tag) {
         self.graph.targets.push(target);

@@ -13,8 +13,8 @@ use crate::inspect::snapshot::Snapshot;
 
 /// What is new, gone and still there since an earlier snapshot, by type. Made by [`Snapshot::since`].
 ///
-/// In the order of growth in bytes, most first. An object is the same in both snapshots if its handle is: slots are used
-/// again, handles never are. `Display` is a table.
+/// In the order of growth in bytes, most first. An object is the same in both snapshots if its handle is:
+/// slots are used again, handles never are. `Display` is a table.
 ///
 /// # Examples
 /// ```
@@ -57,8 +57,8 @@ pub struct GrowthRow {
 }
 
 impl Snapshot {
-    /// What has changed since an earlier snapshot of the same heap. Where one action was done twice between the two, what
-    /// is new and should not be is what leaks.
+    /// What has changed since an earlier snapshot of the same heap. Where one action was done twice between
+    /// the two, what is new and should not be is what leaks.
     pub fn since(&self, earlier: &Snapshot) -> Growth {
         Growth::between(earlier, self)
     }

@@ -1,11 +1,13 @@
 //! Snapshots in V8's format, which Chrome DevTools and memlab read.
 //!
-//! The format is a JSON object with long arrays of numbers. Nodes come first, each with its number of edges; then the
-//! edges of all nodes in the same order, each naming its target by its place in the array of nodes; last the texts, which
-//! both name by number. So everything is written in one pass, and what is kept meanwhile is the numbers of texts.
+//! The format is a JSON object with long arrays of numbers. Nodes come first, each with its number of edges;
+//! then the edges of all nodes in the same order, each naming its target by its place in the array of nodes;
+//! last the texts, which both name by number. So everything is written in one pass, and what is kept
+//! meanwhile is the numbers of texts.
 //!
-//! The root is node 0 as in V8's own files; below it `(GC roots)`, and below that a node for each name or origin of
-//! `Root`s and for each root source. Objects that nothing reaches hang on `(unreachable)` by weak edges.
+//! The root is node 0 as in V8's own files; below it `(GC roots)`, and below that a node for each name or
+//! origin of `Root`s and for each root source. Objects that nothing reaches hang on `(unreachable)` by weak
+//! edges.
 
 mod ids;
 mod json;
@@ -25,8 +27,8 @@ use crate::inspect::snapshot::{HolderView, Snapshot};
 use ids::{Ids, id_of_group};
 use json::JsonWriter;
 
-/// What V8 says of the arrays. Of the types of nodes `object` and `synthetic` are used, of those of edges `element`,
-/// `property`, `internal` and `weak`.
+/// What V8 says of the arrays. Of the types of nodes `object` and `synthetic` are used, of those of edges
+/// `element`, `property`, `internal` and `weak`.
 const META: &str = r#"{"node_fields":["type","name","id","self_size","edge_count","trace_node_id","detachedness"],"node_types":[["hidden","array","string","object","code","closure","regexp","number","native","synthetic","concatenated string","sliced string","symbol","bigint","object shape","wasm object"],"string","number","number","number","number","number"],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["context","element","property","internal","hidden","shortcut","weak"],"string_or_number","node"],"trace_function_info_fields":["function_id","name","script_name","script_id","line","column"],"trace_node_fields":["id","function_info_index","count","size","children"],"sample_fields":["timestamp_us","last_assigned_id"],"location_fields":["object_index","script_id","line","column"]}"#;
 
 /// Numbers of a node.
@@ -41,13 +43,14 @@ const INTERNAL: u64 = 3;
 const WEAK: u64 = 6;
 
 impl Snapshot {
-    /// Writes the snapshot in V8's format: it opens in the Memory tab of Chrome DevTools (*Load profile*) and in memlab.
-    /// Streamed: takes little memory besides the snapshot's, whatever its size.
+    /// Writes the snapshot in V8's format: it opens in the Memory tab of Chrome DevTools (*Load profile*) and
+    /// in memlab. Streamed: takes little memory besides the snapshot's, whatever its size.
     ///
-    /// An object's name is that of its type and its label, its size that of its slot and what it owns. Its id is the same
-    /// in every snapshot of one heap, so two files can be compared there. (Where a slot has had more than 32 tenants or
-    /// the heap more than 256 MiB of slots, ids of 32 bits cannot tell all handles apart: then a few objects in a
-    /// thousand may have another id in the next file. No two objects of one file have the same.)
+    /// An object's name is that of its type and its label, its size that of its slot and what it owns. Its id
+    /// is the same in every snapshot of one heap, so two files can be compared there. (Where a slot has had
+    /// more than 32 tenants or the heap more than 256 MiB of slots, ids of 32 bits cannot tell all handles
+    /// apart: then a few objects in a thousand may have another id in the next file. No two objects of one
+    /// file have the same.)
     ///
     /// # Errors
     /// Those of `out`.

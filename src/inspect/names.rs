@@ -1,8 +1,8 @@
 //! Texts and names, each kept once.
 //!
-//! A name is a chain of segments, `listeners` and `[3]` of `.listeners[3]`: a segment is kept once for each chain
-//! before it, so that a million edges called `.children[0]` to `.children[3]` cost five entries. A walk that asks for
-//! the same few names over and over is answered from a small table, without hashing a text.
+//! A name is a chain of segments, `listeners` and `[3]` of `.listeners[3]`: a segment is kept once for each
+//! chain before it, so that a million edges called `.children[0]` to `.children[3]` cost five entries. A walk
+//! that asks for the same few names over and over is answered from a small table, without hashing a text.
 //!
 //! Invariant: equal texts have equal [`TextId`]s and equal names equal [`NameId`]s. Nothing is ever removed.
 

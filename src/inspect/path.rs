@@ -13,8 +13,8 @@ use crate::inspect::snapshot::{HolderView, Snapshot};
 
 /// A chain of strong edges from a root to an object: why it is alive.
 ///
-/// `Display` is one line, with `{:#}` one line a step; the middle of a very long chain is left out there, not in
-/// [`steps`](Self::steps). Data of its own, 24 bytes a step.
+/// `Display` is one line, with `{:#}` one line a step; the middle of a very long chain is left out there, not
+/// in [`steps`](Self::steps). Data of its own, 24 bytes a step.
 ///
 /// # Examples
 /// ```
@@ -109,15 +109,16 @@ impl PathBuilder {
 impl Snapshot {
     /// A shortest way from a root to the object by strong edges; `None` if there is none, or no such object.
     ///
-    /// An ephemeron whose map and key are both reached counts as two strong edges, from each of them to the value.
+    /// An ephemeron whose map and key are both reached counts as two strong edges, from each of them to the
+    /// value.
     pub fn path_to(&self, any: impl Into<AnyGc>) -> Option<Path> {
         let node = self.slots.find(any.into().raw())?;
         let path = self.shortest().path(&self.graph, node);
         (!path.is_empty()).then(|| Path::of(self, &path))
     }
 
-    /// Several ways from roots to the object, at most `most`: shortest first, no two through the same last edge, so each
-    /// is another reason for which the object is alive. O(objects + edges).
+    /// Several ways from roots to the object, at most `most`: shortest first, no two through the same last
+    /// edge, so each is another reason for which the object is alive. O(objects + edges).
     pub fn paths_to(&self, any: impl Into<AnyGc>, most: usize) -> Vec<Path> {
         let Some(node) = self.slots.find(any.into().raw()) else { return Vec::new() };
         let paths = several_paths(&self.graph, self.referrers(), node, most);
@@ -149,7 +150,8 @@ impl Path {
         AnyGc::from_raw(self.steps.last().expect("a path has at least one step").handle)
     }
 
-    /// The name of the [`Root`](crate::Root) at the beginning, or that which the root source gives the handle.
+    /// The name of the [`Root`](crate::Root) at the beginning, or that which the root source gives the
+    /// handle.
     pub fn root_name(&self) -> Option<&str> {
         match self.holder {
             PathHolder::Root { name, .. } | PathHolder::Source { name, .. } => {
@@ -241,13 +243,14 @@ impl<'a> Step<'a> {
         self.text(self.data().label)
     }
 
-    /// What the object before calls this one: `listeners[3]`. `None` at the first step, and where no name is known.
+    /// What the object before calls this one: `listeners[3]`. `None` at the first step, and where no name is
+    /// known.
     pub fn edge(self) -> Option<&'a str> {
         self.text(self.data().edge)
     }
 
-    /// For a step to the value of an ephemeron, its other end: `with key Mob 3v1` from the map, `a key in Nests 5v1
-    /// .of[Mob 3v1]` from the key.
+    /// For a step to the value of an ephemeron, its other end: `with key Mob 3v1` from the map, `a key in
+    /// Nests 5v1 .of[Mob 3v1]` from the key.
     pub fn ephemeron(self) -> Option<&'a str> {
         self.text(self.data().ephemeron)
     }

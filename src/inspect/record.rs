@@ -1,7 +1,7 @@
 //! Taking a heap's graph: what objects and root sources report becomes nodes, edges and names.
 //!
-//! Handles are looked up in batches, apart from the code that reports them: so the lookups' cache misses overlap.
-//! Edges to what is not alive are left out.
+//! Handles are looked up in batches, apart from the code that reports them: so the lookups' cache misses
+//! overlap. Edges to what is not alive are left out.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -284,8 +284,8 @@ impl<'s> Recorder<'s> {
         self.pending.push((raw, of, Tag::new(EdgeKind::Weak, name.number())));
     }
 
-    /// The value of an ephemeron comes: what is reported until [`end_ephemeron`](Self::end_ephemeron) counts together
-    /// with this key. What belongs to a dead key is left out.
+    /// The value of an ephemeron comes: what is reported until [`end_ephemeron`](Self::end_ephemeron) counts
+    /// together with this key. What belongs to a dead key is left out.
     pub(crate) fn begin_ephemeron(&mut self, key: RawHandle, of: TypeTag) {
         let of = self.type_index(of);
         let key = self.slots.find_of(key, of).unwrap_or(NodeIndex::NONE);

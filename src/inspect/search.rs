@@ -1,7 +1,7 @@
 //! Shortest paths from the root, and who refers to whom.
 //!
-//! Breadth-first search, which visits nodes in the order of their distance; of several edges by which a node can be
-//! reached in the same number of steps, the first counts. Nothing here recurses.
+//! Breadth-first search, which visits nodes in the order of their distance; of several edges by which a node
+//! can be reached in the same number of steps, the first counts. Nothing here recurses.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -116,8 +116,8 @@ impl Referrers {
     }
 }
 
-/// Ways to `to` from the root, shortest first, at most so many, no two with the same last edge and none with `to` on
-/// its way. O(nodes + edges).
+/// Ways to `to` from the root, shortest first, at most so many, no two with the same last edge and none with
+/// `to` on its way. O(nodes + edges).
 pub(crate) fn several_paths(
     graph: &Graph,
     referrers: &Referrers,

@@ -1,8 +1,8 @@
 //! Which node an object is: from its handle to its number and back.
 //!
-//! Nodes are numbered in the order of types, and in slot order within a type. A bit for each slot and, for each word of
-//! bits, how many come before: that is a fifth of a byte an object, which stays in the cache while millions of edges are
-//! looked up.
+//! Nodes are numbered in the order of types, and in slot order within a type. A bit for each slot and, for
+//! each word of bits, how many come before: that is a fifth of a byte an object, which stays in the cache
+//! while millions of edges are looked up.
 //!
 //! Invariant: node `i + 1` is the object of the i-th bit, counted in the order in which pages were added.
 
@@ -31,8 +31,8 @@ struct PageSlots {
     first_word: u32,
     class: Class,
     type_index: u32,
-    /// That of all objects in the page, or zero if they differ: then a handle's generation is compared without a look at
-    /// the object's own, which is a cache miss away.
+    /// That of all objects in the page, or zero if they differ: then a handle's generation is compared
+    /// without a look at the object's own, which is a cache miss away.
     generation: Generation,
 }
 

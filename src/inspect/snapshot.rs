@@ -14,12 +14,12 @@ use crate::inspect::search::{Referrers, Shortest};
 use crate::inspect::slots::Slots;
 use crate::inspect::types::TypeRow;
 
-/// The objects of a heap at one moment and who refers to whom, as data of its own: the heap may change, and be
-/// dropped.
+/// The objects of a heap at one moment and who refers to whom, as data of its own: the heap may change, and
+/// be dropped.
 ///
-/// Made by [`Heap::snapshot`](crate::Heap::snapshot). Every object that resolved then is in it, garbage included. What
-/// takes a walk over the whole graph (distances, dominators, referrers) is computed when it is first asked for and kept:
-/// O(objects + edges) once, after that each question is O(1) or O(its answer).
+/// Made by [`Heap::snapshot`](crate::Heap::snapshot). Every object that resolved then is in it, garbage
+/// included. What takes a walk over the whole graph (distances, dominators, referrers) is computed when it is
+/// first asked for and kept: O(objects + edges) once, after that each question is O(1) or O(its answer).
 ///
 /// # Examples
 /// ```
@@ -131,8 +131,8 @@ impl Snapshot {
         (1..self.slots.nodes_len()).map(|place| self.node(NodeIndex::from_place(place)))
     }
 
-    /// What refers to objects from outside: each [`Root`](crate::Root) (clones count as one), and each handle in a root
-    /// source.
+    /// What refers to objects from outside: each [`Root`](crate::Root) (clones count as one), and each handle
+    /// in a root source.
     ///
     /// # Examples
     /// ```
@@ -271,7 +271,8 @@ impl<'a> Node<'a> {
         self.snapshot.slots.handle(self.index)
     }
 
-    /// The short name of the object's type; with as much of its path as tells it from other types of the heap.
+    /// The short name of the object's type; with as much of its path as tells it from other types of the
+    /// heap.
     pub fn type_name(self) -> &'a str {
         self.snapshot.type_row(self.index).name
     }
@@ -291,8 +292,8 @@ impl<'a> Node<'a> {
         self.snapshot.notes.owned_bytes(self.index) as usize
     }
 
-    /// Bytes that would be free without this object, in slots and owned: its own, and those of all that it alone keeps
-    /// alive. Its own bytes for an object that nothing reaches.
+    /// Bytes that would be free without this object, in slots and owned: its own, and those of all that it
+    /// alone keeps alive. Its own bytes for an object that nothing reaches.
     pub fn retained_bytes(self) -> usize {
         self.snapshot.dominators().retained_bytes(self.index) as usize
     }
@@ -302,21 +303,21 @@ impl<'a> Node<'a> {
         self.snapshot.dominators().retained_len(self.index)
     }
 
-    /// The nearest object through which every way from the roots to this one leads. `None` where ways have no object in
-    /// common, and for an object that nothing reaches.
+    /// The nearest object through which every way from the roots to this one leads. `None` where ways have no
+    /// object in common, and for an object that nothing reaches.
     pub fn dominator(self) -> Option<Node<'a>> {
         let dominator = self.snapshot.dominators().immediate(self.index)?;
         (dominator != NodeIndex::ROOT).then(|| self.snapshot.node(dominator))
     }
 
-    /// The fewest strong edges from an object that a root or a root source holds: 0 for such an object itself, `None`
-    /// for one that nothing reaches.
+    /// The fewest strong edges from an object that a root or a root source holds: 0 for such an object
+    /// itself, `None` for one that nothing reaches.
     pub fn distance(self) -> Option<usize> {
         self.snapshot.shortest().distance(self.index).map(|distance| distance as usize - 1)
     }
 
-    /// What the object refers to, in the order in which it reports it. The edges to the values of ephemerons whose key
-    /// it is come last.
+    /// What the object refers to, in the order in which it reports it. The edges to the values of ephemerons
+    /// whose key it is come last.
     pub fn edges(self) -> impl Iterator<Item = Edge<'a>> {
         let snapshot = self.snapshot;
         snapshot.graph.edges(self.index).map(move |edge| Edge { snapshot, edge })
@@ -331,7 +332,8 @@ impl<'a> Node<'a> {
         from_objects.map(move |edge| Edge { snapshot, edge: *edge })
     }
 
-    /// Whether a part of the object could not be looked at, since somebody held its lock: edges may be missing.
+    /// Whether a part of the object could not be looked at, since somebody held its lock: edges may be
+    /// missing.
     pub fn has_gap(self) -> bool {
         self.snapshot.notes.has_gap(self.index)
     }
@@ -378,7 +380,8 @@ pub struct Edge<'a> {
 }
 
 impl<'a> Edge<'a> {
-    /// What the object calls it: `loot`, `listeners[3]`, `by_name["sheep"]`. `None` if its `Trace` tells no names.
+    /// What the object calls it: `loot`, `listeners[3]`, `by_name["sheep"]`. `None` if its `Trace` tells no
+    /// names.
     pub fn name(self) -> Option<&'a str> {
         self.snapshot.name(self.snapshot.graph.name(self.edge))
     }
@@ -398,8 +401,8 @@ impl<'a> Edge<'a> {
         !self.kind().is_strong()
     }
 
-    /// Whether the edge leads to the value of an ephemeron, which lives as long as map and key do: from the map, or from
-    /// the key.
+    /// Whether the edge leads to the value of an ephemeron, which lives as long as map and key do: from the
+    /// map, or from the key.
     pub fn is_ephemeron(self) -> bool {
         self.kind().is_ephemeron()
     }
@@ -414,10 +417,11 @@ impl<'a> Edge<'a> {
     }
 }
 
-/// What holds an object from outside of the heap, in a [`Snapshot`]: a [`Root`](crate::Root) with its clones, or a handle
-/// in a root source.
+/// What holds an object from outside of the heap, in a [`Snapshot`]: a [`Root`](crate::Root) with its clones,
+/// or a handle in a root source.
 ///
-/// `Display` is how a [`Path`](crate::inspect::Path) begins: `root "event_bus" (src/game.rs:41)`, `source "world" .player`.
+/// `Display` is how a [`Path`](crate::inspect::Path) begins: `root "event_bus" (src/game.rs:41)`, `source
+/// "world" .player`.
 #[derive(Clone, Copy)]
 pub struct RootEdge<'a> {
     snapshot: &'a Snapshot,

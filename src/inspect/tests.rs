@@ -158,7 +158,8 @@ proptest! {
         for to in 1..rows.len() {
             let paths = several_paths(&graph, &referrers, NodeIndex::from_place(to), most);
             let around = distances(&edges, rows.len(), Some(to));
-            // Every strong edge that leads here from what is reached without coming through here is the end of one.
+            // Every strong edge that leads here from what is reached without coming through here is the end
+            // of one.
             let all = (0..graph.edges_len() as u32).map(EdgeIndex).filter(|edge| {
                 graph.is_strong(*edge) && graph.target(*edge).place() == to
                     && around[graph.source(*edge).place()].is_some()

@@ -1,10 +1,11 @@
 //! A search of the heap itself for one object: what `why_alive` does without a snapshot.
 //!
-//! Breadth-first, over the edges that `trace` reports, which have no names and take no time to tell; a bit for each slot
-//! says what was met, outside of the heap. Names are asked for afterwards, of the objects on the way alone.
+//! Breadth-first, over the edges that `trace` reports, which have no names and take no time to tell; a bit
+//! for each slot says what was met, outside of the heap. Names are asked for afterwards, of the objects on
+//! the way alone.
 //!
-//! Where it is not certain to find what a snapshot would, it says so, and a snapshot is taken: when it meets an ephemeron,
-//! and when a handle turns out not to be what it claims.
+//! Where it is not certain to find what a snapshot would, it says so, and a snapshot is taken: when it meets
+//! an ephemeron, and when a handle turns out not to be what it claims.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -38,9 +39,9 @@ pub(crate) enum Found {
     Uncertain,
 }
 
-/// The objects that were met, in the order in which they were. The arrays are longer than what is in them, so that an
-/// object is added without a branch: whether one was met before is a coin toss, and a wrong guess of the processor takes
-/// longer than all the rest.
+/// The objects that were met, in the order in which they were. The arrays are longer than what is in them, so
+/// that an object is added without a branch: whether one was met before is a coin toss, and a wrong guess of
+/// the processor takes longer than all the rest.
 struct Queue {
     len: usize,
     /// The handles' bits: as numbers, so that memory comes zeroed and is not written before it is needed.
@@ -100,7 +101,8 @@ impl Walk<'_> {
         found.map_or(Found::Nothing, |place| Found::Way(queue.way(place)))
     }
 
-    /// Whether the handle names a slot in which nobody lives. If not, it may have been met in the place of somebody.
+    /// Whether the handle names a slot in which nobody lives. If not, it may have been met in the place of
+    /// somebody.
     fn is_vacant(self, raw: RawHandle) -> bool {
         let slot_granules = self.pools[self.store.pool_of(raw.granule()) as usize].info().slot_granules();
         raw.granule().in_page() % slot_granules == 0 && self.store.tenant_of(raw) == Tenant::None

@@ -71,7 +71,8 @@ impl Pool {
         self
     }
 
-    /// Puts the pages out of use that `kept`, the pool of this number, does not have: their values are dropped.
+    /// Puts the pages out of use that `kept`, the pool of this number, does not have: their values are
+    /// dropped.
     pub(crate) fn wipe(
         &self,
         store: &mut Store,

@@ -17,19 +17,19 @@ pub(super) enum List {
     Crowded,
 }
 
-/// Pages by position, in the order in which they will be used. An entry whose page says that it is on another list
-/// is void.
+/// Pages by position, in the order in which they will be used. An entry whose page says that it is on another
+/// list is void.
 #[derive(Clone, Default)]
 pub(super) struct Lists {
-    /// Pages of which the last minor collection freed more than half, the next one last: they are in the processor's
-    /// cache, and fill again with what is allocated together.
+    /// Pages of which the last minor collection freed more than half, the next one last: they are in the
+    /// processor's cache, and fill again with what is allocated together.
     pub(super) warm: Vec<usize>,
     /// Wholly free pages, the next one last.
     pub(super) vacant: Vec<usize>,
     /// Pages with free slots.
     pub(super) partial: VecDeque<usize>,
-    /// Pages with few free slots, used when there is nothing else: objects that are allocated together are to lie
-    /// together, also for the minor collection that sweeps them.
+    /// Pages with few free slots, used when there is nothing else: objects that are allocated together are to
+    /// lie together, also for the minor collection that sweeps them.
     pub(super) crowded: VecDeque<usize>,
 }
 
@@ -95,8 +95,8 @@ impl Lists {
 #[derive(Clone, Default)]
 pub(super) struct Pages {
     by_position: Vec<u32>,
-    /// The same in the order of addresses; empty as long as that is the order of positions, which only a page that was
-    /// another pool's before can break.
+    /// The same in the order of addresses; empty as long as that is the order of positions, which only a page
+    /// that was another pool's before can break.
     ascending: Vec<u32>,
 }
 

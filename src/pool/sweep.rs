@@ -136,8 +136,8 @@ impl Pool {
         }
     }
 
-    /// Goes on ending the lives of everything white, of at most `quota` objects. Gives how many died, or `None` when
-    /// all are. Those with a destructor are doomed, and their slots are freed by
+    /// Goes on ending the lives of everything white, of at most `quota` objects. Gives how many died, or
+    /// `None` when all are. Those with a destructor are doomed, and their slots are freed by
     /// [`drop_doomed`](Self::drop_doomed).
     pub(crate) fn sweep(
         &mut self,
@@ -231,9 +231,10 @@ impl Pool {
         self.has_doomed
     }
 
-    /// Goes on finding the pages with free slots anew, `quota` of them at most; `false` when all are found.
-    /// A page that was vacant at the end of `patience` full cycles in a row is given back to the system, and is any
-    /// type's then. What it costs to find the others their new positions is one piece: O(pages), where some left.
+    /// Goes on finding the pages with free slots anew, `quota` of them at most; `false` when all are found. A
+    /// page that was vacant at the end of `patience` full cycles in a row is given back to the system, and is
+    /// any type's then. What it costs to find the others their new positions is one piece: O(pages), where
+    /// some left.
     pub(crate) fn relist(&mut self, store: &mut Store, scope: Scope, quota: usize, patience: u32) -> bool {
         /// Giving a page back is a call into the kernel.
         const RELEASE: usize = 64;
@@ -263,7 +264,8 @@ impl Pool {
         false
     }
 
-    /// Leaves the pages that were given back to the system to all types, and puts the others in the order of addresses.
+    /// Leaves the pages that were given back to the system to all types, and puts the others in the order of
+    /// addresses.
     fn give_up(&mut self, store: &mut Store) {
         let is_kept = |page: &PoolPage| matches!(page.state, PageState::Open | PageState::Closed);
         if self.pages.is_ascending() && self.states.iter().all(is_kept) {
@@ -329,8 +331,8 @@ impl Pool {
         }
     }
 
-    /// Gives the memory of wholly free pages back. Between cycles they are any type's then; in the midst of one they
-    /// stay this pool's, whose collection goes on as it was, until it ends.
+    /// Gives the memory of wholly free pages back. Between cycles they are any type's then; in the midst of
+    /// one they stay this pool's, whose collection goes on as it was, until it ends.
     pub(crate) fn shrink(&mut self, store: &mut Store, in_cycle: bool) {
         self.return_claim(store);
         for (position, page) in self.pages.by_position().iter().enumerate() {

@@ -1,7 +1,7 @@
 //! What people want to know of roots, beside the table: names, and where each was made.
 //!
-//! Behind a lock that nobody takes unless origins are remembered or a name is given: an entry of the table knows whether
-//! there is a note of it, and forgets the note when its last `Root` is dropped.
+//! Behind a lock that nobody takes unless origins are remembered or a name is given: an entry of the table
+//! knows whether there is a note of it, and forgets the note when its last `Root` is dropped.
 
 use alloc::borrow::Cow;
 use core::panic::Location;

@@ -1,11 +1,11 @@
 //! The table of roots: entries, each an object's handle and a count, shared between the heap and its `Root`s.
 //!
-//! Cloning a `Root` adds one to a count, dropping it takes one off, on any thread; neither takes a lock, so a collection
-//! that reads the table never waits and makes nobody wait. The last drop puts the entry on a free list; making a root
-//! takes it from there.
+//! Cloning a `Root` adds one to a count, dropping it takes one off, on any thread; neither takes a lock, so a
+//! collection that reads the table never waits and makes nobody wait. The last drop puts the entry on a free
+//! list; making a root takes it from there.
 //!
-//! Invariant: an entry with a count above zero belongs to that many `Root`s and its handle does not change; an
-//! entry with count zero is on the free list, or on its way there.
+//! Invariant: an entry with a count above zero belongs to that many `Root`s and its handle does not change;
+//! an entry with count zero is on the free list, or on its way there.
 
 mod kept;
 
@@ -31,26 +31,27 @@ const MAX_COUNT: u32 = u32::MAX / 2;
 // None of the three is taken for another, or for an entry.
 const _: () = assert!(UNLISTED != NONE && NOTED != NONE && NOTED != UNLISTED && NOTED > MAX_COUNT);
 
-/// The entries of a heap's root set. It stays with its heap wherever that is moved, so it is also what tells one heap from
-/// another.
+/// The entries of a heap's root set. It stays with its heap wherever that is moved, so it is also what tells
+/// one heap from another.
 pub(crate) struct RootTable {
     /// From one on, never used twice in a process.
     heap: u64,
     entries: boxcar::Vec<RootEntry>,
-    /// A bit for each entry that is in use, so that looking at all roots costs what there are, not what there ever were.
+    /// A bit for each entry that is in use, so that looking at all roots costs what there are, not what there
+    /// ever were.
     used: boxcar::Vec<Word>,
     /// How often the last `Root` of an object went.
     dropped: AtomicU32,
-    /// Whether any `Root` was left without its object, since that was made in a run of the program that was undone. Its entry
-    /// has the null handle.
+    /// Whether any `Root` was left without its object, since that was made in a run of the program that was
+    /// undone. Its entry has the null handle.
     has_undone: AtomicBool,
     /// The first free entry, or `NONE`.
     free: AtomicU32,
     /// Whether somebody is taking an entry off the free list. Only one at a time may, or an entry could be
     /// taken, used, and put back between another's two looks at the list (the ABA problem).
     taking: AtomicBool,
-    /// The first entry of the list of fresh ones, or `NONE`: those that were put to use since a collection last
-    /// asked. Many may push at once; it is emptied by whoever has the heap to itself.
+    /// The first entry of the list of fresh ones, or `NONE`: those that were put to use since a collection
+    /// last asked. Many may push at once; it is emptied by whoever has the heap to itself.
     fresh: AtomicU32,
     /// Entries on it.
     fresh_len: AtomicU32,
@@ -68,7 +69,8 @@ struct Word {
 }
 
 struct RootEntry {
-    /// The word of `used` that has its bit. Written by whoever makes the entry, before anybody else knows of it.
+    /// The word of `used` that has its bit. Written by whoever makes the entry, before anybody else knows of
+    /// it.
     word: AtomicU32,
     handle: AtomicU64,
     count: AtomicU32,
@@ -153,8 +155,8 @@ impl RootTable {
             return index;
         };
         let entry = &self.entries[index as usize];
-        // Relaxed, both: a `Root` of the entry reaches another thread only by means that order what came before,
-        // and a collection, which reads the handle, has `&mut Heap` where this has `&Heap`.
+        // Relaxed, both: a `Root` of the entry reaches another thread only by means that order what came
+        // before, and a collection, which reads the handle, has `&mut Heap` where this has `&Heap`.
         entry.handle.store(handle.to_bits(), Ordering::Relaxed);
         entry.count.store(1, Ordering::Relaxed);
         self.set_used(index, true);
@@ -164,9 +166,9 @@ impl RootTable {
         index
     }
 
-    /// A word for the bit of a new entry: one of the latest, or a new one. Another thread may have reserved a word for the
-    /// same entries and not filled it yet; nobody waits for that, so some entries may have two words between them. Each has
-    /// its bit in one.
+    /// A word for the bit of a new entry: one of the latest, or a new one. Another thread may have reserved a
+    /// word for the same entries and not filled it yet; nobody waits for that, so some entries may have two
+    /// words between them. Each has its bit in one.
     fn word_for(&self, index: u32) -> u32 {
         const LATEST: usize = 2;
         let (first, count) = (index / 64 * 64, self.used.count());
@@ -180,9 +182,9 @@ impl RootTable {
         // Relaxed: written before the entry was first used, and not since.
         let word = self.entries[index as usize].word.load(Ordering::Relaxed);
         let (word, bit) = (&self.used[word as usize].bits, 1 << (index % 64));
-        // Relaxed: a bit goes before its entry is on the free list, and comes after that is taken off it, in an order that
-        // the list gives. A collection has `&mut Heap` where whoever sets a bit has `&Heap`; one that is just being cleared
-        // may be seen either way, like the count.
+        // Relaxed: a bit goes before its entry is on the free list, and comes after that is taken off it, in
+        // an order that the list gives. A collection has `&mut Heap` where whoever sets a bit has `&Heap`;
+        // one that is just being cleared may be seen either way, like the count.
         if used {
             word.fetch_or(bit, Ordering::Relaxed);
         } else {
@@ -199,8 +201,8 @@ impl RootTable {
     /// Puts an entry that was put to use on the fresh list, if it is not there from its last use.
     fn list_fresh(&self, index: u32) {
         let entry = &self.entries[index as usize];
-        // Relaxed, all of it: an entry in use is its user's alone until it is listed, the list is emptied with `&mut
-        // Heap` where this has `&Heap`, and that orders everything.
+        // Relaxed, all of it: an entry in use is its user's alone until it is listed, the list is emptied
+        // with `&mut Heap` where this has `&Heap`, and that orders everything.
         if entry.next_fresh.load(Ordering::Relaxed) != UNLISTED {
             return;
         }
@@ -215,8 +217,8 @@ impl RootTable {
         }
     }
 
-    /// Takes an entry off the fresh list and gives its handle, the null handle if it has no `Root` any more. Not
-    /// while roots are made.
+    /// Takes an entry off the fresh list and gives its handle, the null handle if it has no `Root` any more.
+    /// Not while roots are made.
     pub(crate) fn next_fresh(&self) -> Option<RawHandle> {
         // Relaxed, all of it: see `list_fresh`.
         let index = self.fresh.load(Ordering::Relaxed);
@@ -234,8 +236,8 @@ impl RootTable {
     }
 
     fn rooted(&self, entry: &RootEntry) -> Option<RawHandle> {
-        // Relaxed, both: no root is made meanwhile, see `insert`; a count that is just dropping to zero may be
-        // seen either way.
+        // Relaxed, both: no root is made meanwhile, see `insert`; a count that is just dropping to zero may
+        // be seen either way.
         let is_rooted = entry.count.load(Ordering::Relaxed) != 0;
         is_rooted.then(|| RawHandle::from_bits(entry.handle.load(Ordering::Relaxed)))
     }
@@ -319,8 +321,8 @@ impl RootTable {
         self.used.count()
     }
 
-    /// The handles of the entries of a word that have a `Root`, in order. May run while other threads clone and
-    /// drop `Root`s, not while they make new ones.
+    /// The handles of the entries of a word that have a `Root`, in order. May run while other threads clone
+    /// and drop `Root`s, not while they make new ones.
     pub(crate) fn in_word(&self, word: usize) -> impl Iterator<Item = RawHandle> {
         // Relaxed: see `set_used`.
         let word = self.used.get(word);

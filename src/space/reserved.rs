@@ -2,12 +2,12 @@
 //!
 //! The range is mapped without access, which costs no memory and counts towards no overcommit limit, and made
 //! accessible in steps as pages are opened. Nothing is mapped before the first page is opened, so an empty
-//! heap costs nothing. What differs from system to system is in `space/system_unix.rs` and `space/system_windows.rs`,
-//! how large a range is in `space/share.rs`.
+//! heap costs nothing. What differs from system to system is in `space/system_unix.rs` and
+//! `space/system_windows.rs`, how large a range is in `space/share.rs`.
 //!
-//! Before the pages lie their tags, one for every page that a granule can name whatever the range's size, so a look-up
-//! needs no bounds check; before the tags the bitmaps, one for each class, for the pages of the range. Tags are found
-//! from the base by a constant, bits by a constant and the size of the range.
+//! Before the pages lie their tags, one for every page that a granule can name whatever the range's size, so
+//! a look-up needs no bounds check; before the tags the bitmaps, one for each class, for the pages of the
+//! range. Tags are found from the base by a constant, bits by a constant and the size of the range.
 //!
 //! ```text
 //! | white, class 7 .. 1 | occupied, class 7 .. 1 | tags  | pages                                  |
@@ -40,7 +40,8 @@ const TAGS_BYTES: usize = MAX_PAGES as usize * size_of::<Tag>();
 /// Classes, counting the one that no slot is small enough for.
 const CLASSES: usize = LAST_CLASS as usize + 1;
 
-/// Where the bits of a class begin: so many rows before the tags, a row being a word for each page. By bitmap and class; a table, so that it is a constant wherever the class is.
+/// Where the bits of a class begin: so many rows before the tags, a row being a word for each page. By bitmap
+/// and class; a table, so that it is a constant wherever the class is.
 const BITS_PLACE: [[usize; CLASSES]; 2] = {
     let mut places = [[0; CLASSES]; 2];
     let mut place = 0;
@@ -181,7 +182,8 @@ impl Space {
         is_refilled.then_some(()).ok_or(Limit::Memory(bytes))
     }
 
-    /// Opens a run of pages that were released, of other runs maybe, for slots of a class: the pages read as zero.
+    /// Opens a run of pages that were released, of other runs maybe, for slots of a class: the pages read as
+    /// zero.
     pub(crate) fn open_again(&mut self, first: u32, run: u32, class: Class) -> Result<(), Limit> {
         assert!(first + run <= self.opened, "pages {first} and on were open before");
         self.make_bits_accessible(class, first + run)?;
@@ -255,9 +257,10 @@ impl Space {
             self.tags_bytes = tags_bytes;
         }
         if end > HUGE_FROM_PAGES {
-            // The first touch of a huge page has it cleared, which takes milliseconds where a hypervisor has yet to find the
-            // memory: no matter when a level is loaded, but more than a frame has. So what grows frame by frame
-            // begins with small pages, and is left to the kernel's own time once it is in use.
+            // The first touch of a huge page has it cleared, which takes milliseconds where a hypervisor has
+            // yet to find the memory: no matter when a level is loaded, but more than a frame has. So what
+            // grows frame by frame begins with small pages, and is left to the kernel's own time once it is
+            // in use.
             let advised = self.small_from.take().unwrap_or(self.accessible);
             match core::mem::take(&mut self.is_calm) {
                 true => {
@@ -373,8 +376,8 @@ impl<'a> View<'a> {
     pub(crate) unsafe fn word(self, bits: Bits, class: Class, granule: Granule) -> &'a BitsWord {
         // SAFETY: as the caller promises.
         let word = unsafe { self.word_ptr(bits, class, granule) };
-        // SAFETY: the words of a page opened for the class are accessible, aligned, and atomics for as long as
-        // the space lives.
+        // SAFETY: the words of a page opened for the class are accessible, aligned, and atomics for as long
+        // as the space lives.
         unsafe { word.as_ref() }
     }
 

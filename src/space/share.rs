@@ -1,8 +1,8 @@
 //! How much of the process's address space a heap reserves.
 //!
-//! A heap cannot move, so it reserves what it may ever need; but a process has 128 TiB at most, less where the program
-//! was started with a limit, and other allocators want some. So each range takes a share of what is left: a
-//! process with few heaps has large ones, and one with ten thousand has ten thousand.
+//! A heap cannot move, so it reserves what it may ever need; but a process has 128 TiB at most, less where
+//! the program was started with a limit, and other allocators want some. So each range takes a share of what
+//! is left: a process with few heaps has large ones, and one with ten thousand has ten thousand.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,7 +14,8 @@ pub(super) const LEAST_PAGES: u32 = 256;
 
 /// What ranges may take together where nobody set a limit: half of what a program has on x86-64.
 const ALL_BYTES: usize = 64 << 40;
-/// The part of what is left that a range takes under a limit of the system, which is meant for programs with few heaps.
+/// The part of what is left that a range takes under a limit of the system, which is meant for programs with
+/// few heaps.
 const PART_OF_LIMIT: usize = 8;
 
 /// Bytes that are reserved.

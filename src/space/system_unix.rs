@@ -8,8 +8,8 @@
 //! | macOS, iOS, NetBSD, OpenBSD, illumos | no access and `MAP_NORESERVE`, where the latter means anything | a new mapping in place | by the system, if at all |
 //! | FreeBSD, DragonFly, others | no access; there is no such flag | a new mapping in place | by the system |
 //!
-//! `MADV_DONTNEED` of other systems is advice that may leave the contents, and `MADV_FREE` of all leaves them until
-//! memory is short: neither makes pages zero.
+//! `MADV_DONTNEED` of other systems is advice that may leave the contents, and `MADV_FREE` of all leaves them
+//! until memory is short: neither makes pages zero.
 #![expect(unsafe_code, reason = "maps memory")]
 
 use core::ffi::c_void;
@@ -73,7 +73,8 @@ const PRIVATE: MapFlags = {
     }
 };
 
-/// For each page's word this much may be writable without being used: it counts towards no limit that is near.
+/// For each page's word this much may be writable without being used: it counts towards no limit that is
+/// near.
 pub(super) const FREE_BYTES: usize = 1 << 20;
 
 /// How many bytes of address space the process may have, if somebody set a limit (`ulimit -v`).

@@ -1,8 +1,8 @@
 //! Address space from Windows: reserved whole, committed in steps.
 //!
-//! Committed memory counts at once towards what the system has promised, so nothing is committed before it is needed
-//! but the tags, 4 MiB in each heap that holds anything; memory itself they take when they are first written. Large
-//! pages want a privilege and are never swapped out: there are none.
+//! Committed memory counts at once towards what the system has promised, so nothing is committed before it is
+//! needed but the tags, 4 MiB in each heap that holds anything; memory itself they take when they are first
+//! written. Large pages want a privilege and are never swapped out: there are none.
 #![expect(unsafe_code, reason = "maps memory")]
 
 use core::ptr::{NonNull, null};
@@ -46,8 +46,8 @@ pub(super) fn address_space_limit() -> Option<usize> {
     None
 }
 
-/// Makes a part of a mapping readable, and says whether that worked. It is writable at once: what is committed counts
-/// in either case.
+/// Makes a part of a mapping readable, and says whether that worked. It is writable at once: what is
+/// committed counts in either case.
 ///
 /// # Safety
 /// The range must lie in a mapping, and nobody may rely on it.
@@ -56,8 +56,8 @@ pub(super) unsafe fn make_readable(start: *mut u8, bytes: usize) -> bool {
     unsafe { make_writable(start, bytes) }
 }
 
-/// Makes a part of a mapping readable and writable, and says whether that worked. What is there stays: memory that is
-/// committed already keeps its contents.
+/// Makes a part of a mapping readable and writable, and says whether that worked. What is there stays: memory
+/// that is committed already keeps its contents.
 ///
 /// # Safety
 /// The range must lie in a mapping.

@@ -120,7 +120,8 @@ impl Space {
         self.run(first).take_again()
     }
 
-    /// Opens a run of pages that were released, of other runs maybe, for slots of a class: the pages read as zero.
+    /// Opens a run of pages that were released, of other runs maybe, for slots of a class: the pages read as
+    /// zero.
     pub(crate) fn open_again(&mut self, first: u32, run: u32, class: Class) -> Result<(), Limit> {
         let opened = Run::new(run, class)?;
         let pages = &mut self.pages[first as usize..(first + run) as usize];

@@ -31,8 +31,8 @@ impl Barrier {
 /// The write barrier: whoever gets a `&mut T` passes here. One test of the header, which is at hand.
 #[inline(always)]
 fn log<T>(dirty: &mut Vec<RawHandle>, slot: Slot<'_, T>, raw: RawHandle, barrier: Barrier) {
-    // The first change of an object since it was traced. (Or before, while a full collection marks; then the entry is
-    // one too many.)
+    // The first change of an object since it was traced. (Or before, while a full collection marks; then the
+    // entry is one too many.)
     if barrier == Barrier::Log && !slot.is_logged() {
         slot.note_logged();
         push(dirty, raw);
@@ -122,7 +122,8 @@ impl Store {
                 return None;
             }
         }
-        // SAFETY: the handles are alive and differ, hence so do the slots, and `&mut self` keeps everybody else away.
+        // SAFETY: the handles are alive and differ, hence so do the slots, and `&mut self` keeps everybody
+        // else away.
         Some(handles.map(|raw| unsafe { self.get_mut_apart(raw, barrier) }.expect("seen alive just now")))
     }
 
@@ -142,15 +143,15 @@ impl Store {
         Some((a, b))
     }
 
-    /// Calls `change`, which adds no edges, with an object and what may be read beside it: generations and white
-    /// bits.
+    /// Calls `change`, which adds no edges, with an object and what may be read beside it: generations and
+    /// white bits.
     pub(crate) fn with_headers<T: 'static, R>(
         &mut self,
         raw: RawHandle,
         change: impl FnOnce(&mut T, Headers<'_>) -> R,
     ) -> Option<R> {
-        // SAFETY: `&mut self` keeps everybody else away, and `Headers` reads headers only, which are no part of the
-        // value.
+        // SAFETY: `&mut self` keeps everybody else away, and `Headers` reads headers only, which are no part
+        // of the value.
         let value = unsafe { self.get_mut_apart(raw, Barrier::None) }?;
         Some(change(value, Headers::of(self)))
     }
@@ -172,8 +173,8 @@ impl Store {
         let Self { space, pages: metas, dirty, .. } = self;
         living::<T>(space, metas, pages).filter_map(move |(raw, slot)| {
             log(dirty, slot, raw, barrier);
-            // SAFETY: `living` returns each slot once, and the store is borrowed mutably for as long as the reference;
-            // the iterator reads headers and bitmaps only.
+            // SAFETY: `living` returns each slot once, and the store is borrowed mutably for as long as the
+            // reference; the iterator reads headers and bitmaps only.
             Some((raw, unsafe { slot.exclusive() }.get_mut(raw)?))
         })
     }
@@ -196,13 +197,14 @@ impl Store {
         })
     }
 
-    /// Takes the value of an object that died out of its slot, unless its destructor ran or it was taken before.
+    /// Takes the value of an object that died out of its slot, unless its destructor ran or it was taken
+    /// before.
     pub(crate) fn exhume<T: 'static>(&mut self, raw: RawHandle) -> Option<T> {
         self.slot_mut::<T>(raw.granule())?.exhume(raw)
     }
 
-    /// Runs the destructor of a value whose object was killed, if it has not run yet. What it owned, as `owned` says, is
-    /// added up.
+    /// Runs the destructor of a value whose object was killed, if it has not run yet. What it owned, as
+    /// `owned` says, is added up.
     pub(crate) fn drop_slot<T: 'static>(&mut self, granule: Granule, owned: fn(&T) -> usize) {
         let mut freed = 0;
         if let Some(mut slot) = self.slot_mut::<T>(granule) {

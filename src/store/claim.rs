@@ -65,8 +65,8 @@ impl Claim {
 }
 
 impl Store {
-    /// Claims the free slots of the next word of a page of `T` from `word` on; `None` if there is none, or if the
-    /// page is still to be swept.
+    /// Claims the free slots of the next word of a page of `T` from `word` on; `None` if there is none, or if
+    /// the page is still to be swept.
     pub(crate) fn claim<T: 'static>(
         &mut self,
         page: u32,

@@ -1,8 +1,8 @@
 //! Keeping the state of all slots, and going back to it.
 //!
-//! What is kept of a page is each slot's header, its bits and its tag, and copies of the values. Going back is a transition
-//! of each slot ([`SlotMut::restore`](crate::store::slot::SlotMut::restore)), which hands out the value that was there. So
-//! nothing is dropped twice or forgotten, whatever came in between.
+//! What is kept of a page is each slot's header, its bits and its tag, and copies of the values. Going back
+//! is a transition of each slot ([`SlotMut::restore`](crate::store::slot::SlotMut::restore)), which hands out
+//! the value that was there. So nothing is dropped twice or forgotten, whatever came in between.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -65,8 +65,8 @@ impl KeptPages {
 
 /// The values of a pool's pages, in the order of their slots.
 pub(crate) trait KeptValues: Send + Sync {
-    /// Puts copies of the values into their slots. Where a value cannot be copied, since its `clone` panics, there is no
-    /// object; the handle is added to `lost`.
+    /// Puts copies of the values into their slots. Where a value cannot be copied, since its `clone` panics,
+    /// there is no object; the handle is added to `lost`.
     fn restore(&self, store: &mut Store, pages: &KeptPages, lost: &mut Vec<RawHandle>, panics: &mut Panics);
 }
 
@@ -125,8 +125,8 @@ impl Store {
         }
     }
 
-    /// Adds a page that holds memory to what is kept. A closed one is kept as it will be when it is opened again: slots
-    /// whose generations are used up are reported.
+    /// Adds a page that holds memory to what is kept. A closed one is kept as it will be when it is opened
+    /// again: slots whose generations are used up are reported.
     pub(crate) fn keep_page(&self, page: u32, kept: &mut KeptPages, mut retire: impl FnMut(Granule)) {
         kept.numbers.push(page);
         let is_closed = self.pasts[page as usize].is_closed;
@@ -181,7 +181,8 @@ impl Store {
         Box::new(Values(values))
     }
 
-    /// Goes back to what was kept. All pages that were not open then are out of use; see [`wipe_page`](Self::wipe_page).
+    /// Goes back to what was kept. All pages that were not open then are out of use; see
+    /// [`wipe_page`](Self::wipe_page).
     pub(crate) fn restore(&mut self, kept: &KeptStore) {
         self.space.truncate(kept.opened());
         self.pages.clone_from(&kept.pages);
@@ -195,8 +196,8 @@ impl Store {
         self.freed_owned = kept.freed_owned;
     }
 
-    /// The slots of a page in which there is a value, an object's or one that waits for its destructor. Whether an object
-    /// lives there.
+    /// The slots of a page in which there is a value, an object's or one that waits for its destructor.
+    /// Whether an object lives there.
     pub(crate) fn filled(&self, page: u32, slots: u32) -> Vec<(RawHandle, bool)> {
         let slot_granules = u32::from(self.pages[page as usize].slot_granules);
         let headers = (0..slots).map(|slot| (slot, self.slot_of_page(page, slot).kept()));
@@ -221,7 +222,8 @@ impl Store {
         }
     }
 
-    /// Opens pages that are out of use again, of slots of so many granules, as they are after `release`: without memory.
+    /// Opens pages that are out of use again, of slots of so many granules, as they are after `release`:
+    /// without memory.
     pub(crate) fn reclaim_released(&mut self, page: u32, run: u32, slot_granules: u32) {
         self.reclaim(page, run, slot_granules);
         self.space.release(page, run);

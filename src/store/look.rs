@@ -1,7 +1,7 @@
 //! Looking: from a handle to its slot, and from a slot to its bits.
 //!
-//! Invariant: a slot is found behind the tag of its type (or, untyped, behind any tag and at a slot boundary of its page),
-//! and a word of bits by the class for which its page was opened.
+//! Invariant: a slot is found behind the tag of its type (or, untyped, behind any tag and at a slot boundary
+//! of its page), and a word of bits by the class for which its page was opened.
 #![expect(unsafe_code, reason = "turns tags seen into leave to access; see `space.rs`")]
 
 use crate::bitmap::{Bits, Class, read_word, write_word};
@@ -57,8 +57,8 @@ impl<'a> Look<'a> {
         Self { view: space.view() }
     }
 
-    /// The slot at a slot boundary of `T`, if its page is one of `T`'s and the slot is not that of a dead object
-    /// that awaits its sweep.
+    /// The slot at a slot boundary of `T`, if its page is one of `T`'s and the slot is not that of a dead
+    /// object that awaits its sweep.
     #[inline(always)]
     pub(super) fn slot<T: 'static>(self, granule: Granule) -> Option<Slot<'a, T>> {
         if self.view.tag(granule.page()) == Tag::of::<T>() {
@@ -109,8 +109,8 @@ impl<'a> Look<'a> {
         self.slot::<T>(raw.granule())?.get(raw)
     }
 
-    /// The object, about to be traced, and whether something waits for that. From here on its next change is logged
-    /// again.
+    /// The object, about to be traced, and whether something waits for that. From here on its next change is
+    /// logged again.
     #[inline(always)]
     pub(crate) fn get_to_trace<T: 'static>(self, raw: RawHandle) -> Option<(&'a T, bool)> {
         let slot = self.slot::<T>(raw.granule())?;
@@ -129,8 +129,8 @@ impl<'a> Look<'a> {
         self.slot::<T>(granule).map(Slot::generation)
     }
 
-    /// The word and the bit in it of the slot at a slot boundary of `T`, if the page is one of `T`'s and open to
-    /// everybody.
+    /// The word and the bit in it of the slot at a slot boundary of `T`, if the page is one of `T`'s and open
+    /// to everybody.
     #[inline(always)]
     fn white_bit<T: 'static>(self, granule: Granule) -> Option<(&'a BitsWord, u64)> {
         self.is_page_of::<T>(granule).then(|| {
@@ -160,8 +160,9 @@ impl<'a> Look<'a> {
         prefetch_near(self.view.hint_ptr(granule));
     }
 
-    /// Clears the white bit of the slot that a handle of a `T` names; returns whether it was set. The generation
-    /// is not looked at: it is a cache miss away, and whoever takes the handle up looks at it then.
+    /// Clears the white bit of the slot that a handle of a `T` names; returns whether it was set. The
+    /// generation is not looked at: it is a cache miss away, and whoever takes the handle up looks at it
+    /// then.
     #[inline(always)]
     pub(crate) fn take_white<T: 'static>(self, raw: RawHandle) -> bool {
         let Some((word, mask)) = self.white_bit::<T>(raw.granule()) else {
@@ -299,7 +300,8 @@ impl Store {
         self.look().words(&self.pages, bits, page)
     }
 
-    /// The word and the bit in it of the slot that begins at `granule`, if one does and its page is accessible.
+    /// The word and the bit in it of the slot that begins at `granule`, if one does and its page is
+    /// accessible.
     #[inline]
     pub(super) fn bit(&self, bits: Bits, granule: Granule) -> Option<(&BitsWord, u64)> {
         self.untyped(granule)?;
@@ -419,8 +421,8 @@ impl<'a> Headers<'a> {
         }
     }
 
-    /// Whether the object is alive and, in a cycle, not white: where the bitmaps tell, which are nearer than the
-    /// headers. (An object under construction counts as alive.)
+    /// Whether the object is alive and, in a cycle, not white: where the bitmaps tell, which are nearer than
+    /// the headers. (An object under construction counts as alive.)
     #[inline(always)]
     pub(crate) fn is_live_by_bits<T: 'static>(self, raw: RawHandle, in_cycle: bool) -> Option<bool> {
         let Headers(store) = self;
@@ -439,7 +441,8 @@ impl<'a> Headers<'a> {
         Some(is_own && read_word(occupied) & !white & class.mask(granule) != 0)
     }
 
-    /// Whether the slot of a handle of a `T` is white; `false` for one in a page of another type or behind a veil.
+    /// Whether the slot of a handle of a `T` is white; `false` for one in a page of another type or behind a
+    /// veil.
     #[inline(always)]
     pub(crate) fn is_white<T: 'static>(self, raw: RawHandle) -> bool {
         let bit = self.0.look().white_bit::<T>(raw.granule());

@@ -11,8 +11,8 @@ use crate::handle::Generation;
 use crate::store::Store;
 use crate::tag::Tag;
 
-/// What is known of the objects that a page has had. As long as no slot has had two, an occupied slot's object is its
-/// first, and the slot's generation that at which the page began.
+/// What is known of the objects that a page has had. As long as no slot has had two, an occupied slot's
+/// object is its first, and the slot's generation that at which the page began.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Past {
     /// None is gone.
@@ -105,8 +105,8 @@ impl PageMeta {
 }
 
 impl Store {
-    /// Opens a page for `T` (a run of pages where `T` is larger than one), all slots free: one that was given up, or a
-    /// new one.
+    /// Opens a page for `T` (a run of pages where `T` is larger than one), all slots free: one that was given
+    /// up, or a new one.
     pub(crate) fn open_page<T: 'static>(&mut self, pool: u16, first: Generation) -> Result<u32, Limit> {
         let () = Geometry::<T>::FITS;
         let run = Geometry::<T>::RUN_PAGES;
@@ -185,7 +185,8 @@ impl Store {
             assert!(!slot.is_doomed(), "a released page has no value left to drop");
             last = last.max(slot.generation());
         }
-        // Odd: the next tenant's, one above the last one's. If that is past the end the page is of no more use.
+        // Odd: the next tenant's, one above the last one's. If that is past the end the page is of no more
+        // use.
         let next = if last.is_occupied() { last.0.checked_add(2) } else { Some(last.0 + 1) };
         let first = next.map_or(Generation::ZERO, |next| meta.first.max(Generation(next)));
         self.pages[page as usize].first = first;
@@ -205,8 +206,9 @@ impl Store {
         Ok(true)
     }
 
-    /// Leaves a released page to whatever type needs one next, unless its generations are used up. Its slots will lie
-    /// elsewhere and start above every generation that was handed out, so that no old handle names one of them.
+    /// Leaves a released page to whatever type needs one next, unless its generations are used up. Its slots
+    /// will lie elsewhere and start above every generation that was handed out, so that no old handle names
+    /// one of them.
     pub(crate) fn give_up_page<T: 'static>(&mut self, page: u32) {
         let first = self.pages[page as usize].first;
         assert!(self.space.view().tag(page) == Tag::NONE, "a page that is given up is out of access");
@@ -273,7 +275,8 @@ impl Store {
         }
     }
 
-    /// Makes everything white in a page dead at once; its sweep comes later. Nothing happens to a page without.
+    /// Makes everything white in a page dead at once; its sweep comes later. Nothing happens to a page
+    /// without.
     pub(crate) fn veil(&mut self, page: u32) {
         let tag = self.space.view().tag(page);
         if tag != Tag::NONE && self.words(Bits::White, page).iter().any(|word| read_word(word) != 0) {

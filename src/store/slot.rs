@@ -1,6 +1,8 @@
-//! A slot: one header of 8 bytes and room for one value. Every value is written, read and dropped in this file.
+//! A slot: one header of 8 bytes and room for one value. Every value is written, read and dropped in this
+//! file.
 //!
-//! What a slot holds is said by its header alone, which is always initialised, since fresh pages read as zero:
+//! What a slot holds is said by its header alone, which is always initialised, since fresh pages read as
+//! zero:
 //!
 //! ```text
 //! generation  flags      state      value
@@ -10,10 +12,11 @@
 //! even        DOOMED     doomed     initialised: the object is dead, its destructor has not run
 //! ```
 //!
-//! The header changes by *transitions* only, the methods of [`SlotMut`]. Each checks the state that it starts from, and
-//! refuses any other. So whoever calls them, in whatever order: a value is never read where none is, never written over,
-//! never dropped twice. A `SlotMut` is the only access to its slot, so no transition happens behind a reference to a value.
-//! Notes in the flags, which say nothing about the value, may change through a shared [`Slot`]: they are atomics.
+//! The header changes by *transitions* only, the methods of [`SlotMut`]. Each checks the state that it starts
+//! from, and refuses any other. So whoever calls them, in whatever order: a value is never read where none
+//! is, never written over, never dropped twice. A `SlotMut` is the only access to its slot, so no transition
+//! happens behind a reference to a value. Notes in the flags, which say nothing about the value, may change
+//! through a shared [`Slot`]: they are atomics.
 #![expect(unsafe_code, reason = "reads and writes values through their addresses; see the argument above")]
 
 use core::marker::PhantomData;
@@ -36,20 +39,22 @@ const _: () = assert!(size_of::<Header>() == HEADER_BYTES && align_of::<Header>(
 const DOOMED: u32 = 1;
 /// Something is registered on the object, to be told of its death.
 const WATCHED: u32 = 2;
-/// The object was changed or made since it was last traced, and the collector knows or will see for itself: the
-/// handle is in `dirty`, or the slot is white, or the object was made while marking.
+/// The object was changed or made since it was last traced, and the collector knows or will see for itself:
+/// the handle is in `dirty`, or the slot is white, or the object was made while marking.
 const LOGGED: u32 = 4;
 /// The object asked for its `prune` in the collection under way.
 const WEAK_OWNER: u32 = 8;
 /// The slot waits for the object that `alloc_cyclic` is making.
 const RESERVED: u32 = 16;
-/// The rest of the flags is a number: of the ephemerons that wait for the object to be marked, zero if none does.
+/// The rest of the flags is a number: of the ephemerons that wait for the object to be marked, zero if none
+/// does.
 const WAITER_SHIFT: u32 = 5;
 
 /// The largest number that a slot can keep for what waits for its object.
 pub(crate) const MAX_WAITER: u32 = u32::MAX >> WAITER_SHIFT;
 
-/// What a slot's header said at some time, for [`SlotMut::restore`]. Without what is registered on the object.
+/// What a slot's header said at some time, for [`SlotMut::restore`]. Without what is registered on the
+/// object.
 #[derive(Clone, Copy)]
 pub(super) struct KeptHeader {
     generation: Generation,
@@ -115,8 +120,8 @@ impl<'a, T> Slot<'a, T> {
     /// The slot at this address.
     ///
     /// # Safety
-    /// For `'a`: `start` is a slot boundary of an open page of `T`'s (of any type's for `T = ()`), its memory was changed
-    /// by this file only since it read as zero, and no [`SlotMut`] of it is used.
+    /// For `'a`: `start` is a slot boundary of an open page of `T`'s (of any type's for `T = ()`), its memory
+    /// was changed by this file only since it read as zero, and no [`SlotMut`] of it is used.
     #[inline(always)]
     pub(super) unsafe fn at(start: NonNull<u8>) -> Self {
         Self { header: start.cast(), store: PhantomData }
@@ -145,9 +150,9 @@ impl<'a, T> Slot<'a, T> {
 
     #[inline(always)]
     fn flags(self) -> u32 {
-        // Relaxed, here and below: notes of the collector, which has the heap to itself whenever they matter. A load and
-        // a store, not one operation, since that is an ordinary move: two threads could lose each other's notes, never a
-        // state, which changes through a `SlotMut` only.
+        // Relaxed, here and below: notes of the collector, which has the heap to itself whenever they matter.
+        // A load and a store, not one operation, since that is an ordinary move: two threads could lose each
+        // other's notes, never a state, which changes through a `SlotMut` only.
         self.flags_word().load(Ordering::Relaxed)
     }
 
@@ -173,7 +178,8 @@ impl<'a, T> Slot<'a, T> {
     #[inline(always)]
     pub(super) fn value_if_any(self) -> Option<&'a T> {
         let has_value = self.generation().is_occupied() || self.is_doomed();
-        // SAFETY: in these two states the value is initialised; the store, borrowed for `'a`, keeps it from being changed.
+        // SAFETY: in these two states the value is initialised; the store, borrowed for `'a`, keeps it from
+        // being changed.
         has_value.then(|| unsafe { self.value().as_ref() })
     }
 
@@ -186,8 +192,8 @@ impl<'a, T> Slot<'a, T> {
     /// The object of this handle.
     #[inline(always)]
     pub(super) fn get(self, raw: RawHandle) -> Option<&'a T> {
-        // SAFETY: a handle's generation is odd, so the value is initialised; the store, borrowed for `'a`, keeps it from
-        // being changed.
+        // SAFETY: a handle's generation is odd, so the value is initialised; the store, borrowed for `'a`,
+        // keeps it from being changed.
         self.holds(raw).then(|| unsafe { self.value().as_ref() })
     }
 
@@ -308,8 +314,8 @@ impl<'a, T> SlotMut<'a, T> {
     pub(super) fn occupy(&mut self, least: Generation, start: Start, value: T) -> Generation {
         debug_assert!(self.is_free(), "an object is made in a free slot");
         let generation = self.next_tenant(least);
-        // Also in release: a reference to the object that lives here may be in somebody's hand. What is doomed or reserved
-        // would only be leaked.
+        // Also in release: a reference to the object that lives here may be in somebody's hand. What is
+        // doomed or reserved would only be leaked.
         assert!(generation.is_occupied(), "an object is made where none lives");
         // SAFETY: the generation is even, so nobody refers to a value here; there is room for a `T`.
         unsafe { self.0.value().write(value) };
@@ -317,8 +323,8 @@ impl<'a, T> SlotMut<'a, T> {
         generation
     }
 
-    /// free -> reserved. Returns the generation of the handle that [`occupy_reserved`](Self::occupy_reserved) will make
-    /// true.
+    /// free -> reserved. Returns the generation of the handle that [`occupy_reserved`](Self::occupy_reserved)
+    /// will make true.
     ///
     /// # Panics
     /// If the slot is not free.
@@ -356,7 +362,8 @@ impl<'a, T> SlotMut<'a, T> {
             return None;
         }
         self.set_header(raw.generation().next(), 0);
-        // SAFETY: the generation was odd, so the value is initialised; it is even now, so nobody reads the value again.
+        // SAFETY: the generation was odd, so the value is initialised; it is even now, so nobody reads the
+        // value again.
         let value = unsafe { self.0.value().read() };
         self.poison();
         Some(value)
@@ -371,7 +378,8 @@ impl<'a, T> SlotMut<'a, T> {
         is_own
     }
 
-    /// occupied -> free, for a value without a destructor. Does nothing where no object lives. Returns the generation.
+    /// occupied -> free, for a value without a destructor. Does nothing where no object lives. Returns the
+    /// generation.
     ///
     /// # Panics
     /// If the type has a destructor.
@@ -393,8 +401,8 @@ impl<'a, T> SlotMut<'a, T> {
         generation.next()
     }
 
-    /// occupied -> free or doomed, as its type needs it and `hold` asks for it. Returns the generation, and whether the
-    /// value is still there.
+    /// occupied -> free or doomed, as its type needs it and `hold` asks for it. Returns the generation, and
+    /// whether the value is still there.
     #[inline(always)]
     pub(super) fn die(&mut self, hold: bool) -> (Generation, bool) {
         let generation = self.0.generation();
@@ -411,8 +419,8 @@ impl<'a, T> SlotMut<'a, T> {
             return None;
         }
         self.0.note(self.0.flags() & !DOOMED);
-        // SAFETY: `DOOMED` was set, so the value is initialised and its destructor has not run; it is cleared now, so
-        // nobody reads or drops it again.
+        // SAFETY: `DOOMED` was set, so the value is initialised and its destructor has not run; it is cleared
+        // now, so nobody reads or drops it again.
         let value = unsafe { self.0.value().read() };
         self.poison();
         Some(value)
@@ -434,8 +442,8 @@ impl<'a, T> SlotMut<'a, T> {
             return;
         }
         self.0.note(self.0.flags() & !DOOMED);
-        // `DOOMED` was set, so the value is initialised and its destructor has not run; it is cleared now, so this is the
-        // only time.
+        // `DOOMED` was set, so the value is initialised and its destructor has not run; it is cleared now, so
+        // this is the only time.
         let doomed = Doomed(self.0.value(), PhantomData::<&mut T>);
         // SAFETY: as above, and the destructor comes after.
         look(unsafe { doomed.0.as_ref() });
@@ -443,8 +451,8 @@ impl<'a, T> SlotMut<'a, T> {
         self.poison();
     }
 
-    /// any -> the state that was kept, with its value if it had one. Returns the value that was here, if its type has a
-    /// destructor.
+    /// any -> the state that was kept, with its value if it had one. Returns the value that was here, if its
+    /// type has a destructor.
     ///
     /// # Panics
     /// If there is a value for a state without, or none for one with.
@@ -452,8 +460,8 @@ impl<'a, T> SlotMut<'a, T> {
     pub(super) fn restore(&mut self, kept: KeptHeader, value: Option<T>) -> Option<T> {
         assert!(kept.has_value() == value.is_some(), "a value is restored where one was kept");
         let had_value = self.0.generation().is_occupied() || self.0.is_doomed();
-        // SAFETY: in these two states the value is initialised; it is overwritten or out of reach below, before any code of
-        // the user runs.
+        // SAFETY: in these two states the value is initialised; it is overwritten or out of reach below,
+        // before any code of the user runs.
         let old = (core::mem::needs_drop::<T>() && had_value).then(|| unsafe { self.0.value().read() });
         match value {
             // SAFETY: what was here was moved out, or needs no destructor; there is room for a `T`.
@@ -467,7 +475,8 @@ impl<'a, T> SlotMut<'a, T> {
     /// The object of this handle, to be changed.
     #[inline(always)]
     pub(super) fn get_mut(self, raw: RawHandle) -> Option<&'a mut T> {
-        // SAFETY: a handle's generation is odd, so the value is initialised; nobody else uses the slot for `'a`.
+        // SAFETY: a handle's generation is odd, so the value is initialised; nobody else uses the slot for
+        // `'a`.
         self.0.holds(raw).then(|| unsafe { self.0.value().as_mut() })
     }
 }

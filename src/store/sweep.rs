@@ -36,9 +36,9 @@ impl Store {
         slots.filter(|slot| is_object(*slot)).count()
     }
 
-    /// Ends the lives of white objects in a page, from `cursor` on and at most `quota` of them: their generations move
-    /// on, in memory order. Returns how many died, and logs which slots are retired and which objects were
-    /// watched. The page is done when the cursor is past its last word.
+    /// Ends the lives of white objects in a page, from `cursor` on and at most `quota` of them: their
+    /// generations move on, in memory order. Returns how many died, and logs which slots are retired and
+    /// which objects were watched. The page is done when the cursor is past its last word.
     ///
     /// Without destructors the slots are free at once; with them, and where an object was watched, they stay
     /// occupied and white until [`drop_doomed`](Self::drop_doomed). White slots without an object (limbo) are

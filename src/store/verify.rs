@@ -8,8 +8,9 @@ use crate::handle::RawHandle;
 use crate::store::Store;
 
 impl Store {
-    /// Checks what is written about a page of `T`; returns how many objects live there, the dead that are not swept yet
-    /// included, and on how many of them something is registered. Adds the old ones that were changed.
+    /// Checks what is written about a page of `T`; returns how many objects live there, the dead that are not
+    /// swept yet included, and on how many of them something is registered. Adds the old ones that were
+    /// changed.
     ///
     /// # Panics
     /// If something is wrong.

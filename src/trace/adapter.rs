@@ -5,8 +5,9 @@ use core::marker::PhantomData;
 use crate::trace::field::HasField;
 use crate::trace::{Inspector, Links, Liveness, Tracer};
 
-/// Traces a foreign type that holds handles: `#[trace(with = Adapter)]` on a field of type `F` has it traced by
-/// `Adapter: TraceWith<F>`. Its methods are those of [`Trace`](trait@crate::Trace), with the same defaults.
+/// Traces a foreign type that holds handles: `#[trace(with = Adapter)]` on a field of type `F` has it traced
+/// by `Adapter: TraceWith<F>`. Its methods are those of [`Trace`](trait@crate::Trace), with the same
+/// defaults.
 ///
 /// # Examples
 /// ```

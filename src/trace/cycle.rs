@@ -11,8 +11,8 @@ pub(crate) struct Moment {
     pub(crate) cycle: u32,
 }
 
-/// A heap and its latest full cycle, from [`Tracer::epoch`](crate::Tracer::epoch): what a root source reported in it need
-/// not be reported again before the next.
+/// A heap and its latest full cycle, from [`Tracer::epoch`](crate::Tracer::epoch): what a root source
+/// reported in it need not be reported again before the next.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Epoch {
     pub(crate) heap: u64,
@@ -25,7 +25,8 @@ pub(crate) struct Era {
     pub(crate) now: Moment,
     /// How many full cycles the heap has begun, the one under way included.
     pub(crate) full: u64,
-    /// The first cycle of this heap after which nothing died but what was young, or in `destroyed` of the collector.
+    /// The first cycle of this heap after which nothing died but what was young, or in `destroyed` of the
+    /// collector.
     pub(crate) since: u32,
     pub(crate) is_minor: bool,
 }

@@ -82,7 +82,8 @@ impl Discarded {
 }
 
 impl Drop for Discarded {
-    /// Only when the collection is abandoned, by a panic in `prune`: entries are dropped with care all the same.
+    /// Only when the collection is abandoned, by a panic in `prune`: entries are dropped with care all the
+    /// same.
     fn drop(&mut self) {
         let mut panics = Panics::default();
         panics.run_all(|| self.drop_first());

@@ -20,7 +20,8 @@ pub(crate) struct EdgeStack {
     len: usize,
 }
 
-/// What did not fit into the stack: full chunks, the last filled on top. In chunks, so that no push takes long.
+/// What did not fit into the stack: full chunks, the last filled on top. In chunks, so that no push takes
+/// long.
 #[derive(Clone, Default)]
 pub(crate) struct Spill {
     full: Vec<Box<[RawHandle]>>,

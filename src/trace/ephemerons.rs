@@ -1,10 +1,11 @@
 //! Ephemerons whose key has not been reached: the edges of each value, filed under the key.
 //!
-//! What waits for a key is named in the header of the key's slot, which the marker has at hand when it takes the
-//! key up: so it costs other objects nothing, needs no hash table, and every record is released at most once.
-//! Marking stays linear in whatever order keys, values and tables are reached.
+//! What waits for a key is named in the header of the key's slot, which the marker has at hand when it takes
+//! the key up: so it costs other objects nothing, needs no hash table, and every record is released at most
+//! once. Marking stays linear in whatever order keys, values and tables are reached.
 //!
-//! Invariant: a record that is filed has a living white key, whose slot names the record or one that leads to it.
+//! Invariant: a record that is filed has a living white key, whose slot names the record or one that leads to
+//! it.
 
 use core::num::NonZeroU32;
 use core::ops::Range;
@@ -96,8 +97,8 @@ impl Ephemerons {
         NonZeroU32::new(store.replace_waiter(key, 0)).map(RecordIndex)
     }
 
-    /// Marks a record as released; gives its first edge, where its other edges are, and the first record nested
-    /// in it.
+    /// Marks a record as released; gives its first edge, where its other edges are, and the first record
+    /// nested in it.
     pub(crate) fn release(
         &mut self,
         index: RecordIndex,

@@ -1,9 +1,9 @@
 //! What may be a field of an object: the way derived code goes, and what the compiler says where it ends.
 //!
 //! A `Root`, an `Rc` and std's cells are no part of an object, and each has its reason. An impl under a bound
-//! that the type does not meet takes the place of one that is missing, since the bound brings a message of its
-//! own, and the list of the types that do meet it, where `Trace` has one message for every type alike. The
-//! methods of those impls never run.
+//! that the type does not meet takes the place of one that is missing, since the bound brings a message of
+//! its own, and the list of the types that do meet it, where `Trace` has one message for every type alike.
+//! The methods of those impls never run.
 
 use core::cell::{Cell, OnceCell, RefCell, UnsafeCell};
 use core::sync::atomic;

@@ -1,5 +1,5 @@
-//! What a trace that only looks finds: eight bytes an edge, in chunks that are freed as they are read. An object of a
-//! million handles must not take several times their memory.
+//! What a trace that only looks finds: eight bytes an edge, in chunks that are freed as they are read. An
+//! object of a million handles must not take several times their memory.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use crate::handle::RawHandle;
 use crate::tag::Tag;
 
-/// What a look-only trace finds. Handles as they are, of an object of this type, they say ([`Tag::NONE`]: of any): nobody
-/// asked whether they resolve.
+/// What a look-only trace finds. Handles as they are, of an object of this type, they say ([`Tag::NONE`]: of
+/// any): nobody asked whether they resolve.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Recorded {
     /// A strong edge.
@@ -27,7 +27,8 @@ pub(crate) enum Report {
     #[default]
     None,
     Words(Findings),
-    /// Three times the memory, and faster to read: for a loop over millions of edges that only looks at a few at a time.
+    /// Three times the memory, and faster to read: for a loop over millions of edges that only looks at a few
+    /// at a time.
     #[cfg(feature = "inspect")]
     List(Vec<Recorded>),
 }
@@ -45,8 +46,8 @@ impl Report {
 
 /// All that a trace found, in order; an iterator that takes it out.
 ///
-/// A word each. Handles are odd, so an even word is something else: a key with its lowest bit cleared, or one of the
-/// three below. The type is written where it changes.
+/// A word each. Handles are odd, so an even word is something else: a key with its lowest bit cleared, or one
+/// of the three below. The type is written where it changes.
 #[derive(Clone, Default)]
 pub(crate) struct Findings {
     /// The chunk that is read, from `next` on.

@@ -1,8 +1,8 @@
 //! [`Inspector`]: what `Trace::inspect` talks to, and how it passes on what it is told.
 //!
-//! An inspector knows where it is: each name that it is given is a step down, and what is reported below is reported
-//! at that place. It forwards steps, edges and labels to a [`Sink`] and keeps nothing itself. It reads values and
-//! writes nothing: no header, no bit, no table.
+//! An inspector knows where it is: each name that it is given is a step down, and what is reported below is
+//! reported at that place. It forwards steps, edges and labels to a [`Sink`] and keeps nothing itself. It
+//! reads values and writes nothing: no header, no bit, no table.
 
 use alloc::string::String;
 use core::fmt::{self, Write};
@@ -28,8 +28,8 @@ pub(crate) enum Place<'a> {
 
 /// Who listens to an inspector.
 ///
-/// A target comes with the type that its handle claims, [`Tag::NONE`] if it claims none: if the object is of another type,
-/// the handle resolves to nothing and is no edge.
+/// A target comes with the type that its handle claims, [`Tag::NONE`] if it claims none: if the object is of
+/// another type, the handle resolves to nothing and is no edge.
 #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "for the feature `inspect`"))]
 pub(crate) trait Sink {
     /// What is reported until the matching `leave` lies one step down.
@@ -67,8 +67,8 @@ pub(crate) trait Sink {
 /// What [`Trace::inspect`] talks to: it names the parts of a value, so that an edge can be shown as
 /// `.listeners[3]`.
 ///
-/// Derived code names every field. A hand-written `Trace` without `inspect` reports its edges all the same, only
-/// without names.
+/// Derived code names every field. A hand-written `Trace` without `inspect` reports its edges all the same,
+/// only without names.
 ///
 /// # Examples
 /// ```
@@ -140,9 +140,9 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    /// An entry of a map: `["sheep"]`, `[Mob 3v1]`. The key is shown by the label that its own `inspect` gives
-    /// (numbers and strings label themselves), a handle as a handle, and by its position where it gives none. Edges
-    /// from the key count as well.
+    /// An entry of a map: `["sheep"]`, `[Mob 3v1]`. The key is shown by the label that its own `inspect`
+    /// gives (numbers and strings label themselves), a handle as a handle, and by its position where it gives
+    /// none. Edges from the key count as well.
     ///
     /// # Examples
     /// ```
@@ -199,7 +199,8 @@ impl<'a> Inspector<'a> {
         self.show_handle(ShortName::of::<T>(), weak.raw());
     }
 
-    /// An entry of an ephemeron table: the value's edges count only while the key lives. Shown as `[Mob 3v1]`.
+    /// An entry of an ephemeron table: the value's edges count only while the key lives. Shown as `[Mob
+    /// 3v1]`.
     pub fn ephemeron<K: Trace, V: Trace>(&mut self, key: Weak<K>, value: &V) {
         let text = self.text_of(&key);
         self.at(Place::Entry(&text), |inspector| {
@@ -233,8 +234,8 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    /// What tells this object from others of its type, as `Mob 812v4 "wolf"`. A label that a part of the object
-    /// gives counts where that part is the key of an entry, and not for the object.
+    /// What tells this object from others of its type, as `Mob 812v4 "wolf"`. A label that a part of the
+    /// object gives counts where that part is the key of an entry, and not for the object.
     pub fn label(&mut self, text: impl fmt::Display) {
         if self.depth == 0 {
             self.has_label = true;

@@ -13,7 +13,8 @@ use crate::trace::Trace;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link {
     pub(crate) raw: RawHandle,
-    /// The type that the handle claims, and its dense number among the handles of that type; `None` for an `AnyGc`.
+    /// The type that the handle claims, and its dense number among the handles of that type; `None` for an
+    /// `AnyGc`.
     #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "what is loaded is looked up by it"))]
     pub(crate) typed: Option<(TypeId, KeyData)>,
 }
@@ -40,8 +41,8 @@ pub(crate) trait Relinker {
     /// An entry of a map or a set was dropped, because another one has an equal key by now.
     fn merged(&mut self);
 
-    /// The value has a table that files objects by their own values. Those change as well: once all objects have their
-    /// new handles, it is relinked once more.
+    /// The value has a table that files objects by their own values. Those change as well: once all objects
+    /// have their new handles, it is relinked once more.
     fn note_table(&mut self) {}
 
     /// The other objects, when a table is filed again. All handles stay then.
@@ -67,11 +68,11 @@ impl<'a> Values<'a> {
     }
 }
 
-/// Hands out the handles in a value, to be replaced: what [`Trace::relink`] talks to, when a graph is copied or
-/// loaded.
+/// Hands out the handles in a value, to be replaced: what [`Trace::relink`] talks to, when a graph is copied
+/// or loaded.
 ///
-/// A map or a set keyed by what holds handles must be filed again, since its keys change; those of std do it. Of
-/// entries whose keys become equal the first stays.
+/// A map or a set keyed by what holds handles must be filed again, since its keys change; those of std do it.
+/// Of entries whose keys become equal the first stays.
 ///
 /// # Examples
 /// ```
@@ -132,14 +133,14 @@ impl<'a> Links<'a> {
         }
     }
 
-    /// Says that values of this type cannot hand out their handles: what copies or loads the graph fails with an
-    /// error that names the type. What [`Trace::relink`] does by default.
+    /// Says that values of this type cannot hand out their handles: what copies or loads the graph fails with
+    /// an error that names the type. What [`Trace::relink`] does by default.
     pub fn unsupported<F: ?Sized>(&mut self) {
         self.relinker.unsupported(type_name::<F>());
     }
 
-    /// Replaces a weak handle by which a collection files its entry; `false` if there is none to put in its place: the
-    /// entry goes, as after a collection.
+    /// Replaces a weak handle by which a collection files its entry; `false` if there is none to put in its
+    /// place: the entry goes, as after a collection.
     pub(crate) fn weak_key<T: 'static>(&mut self, weak: &mut Weak<T>) -> bool {
         self.weak(weak);
         !weak.raw().is_null()

@@ -136,8 +136,8 @@ impl<'a> Liveness<'a> {
         self.pruned.set(self.pruned.get() + entries);
     }
 
-    /// Whether each of these objects lives on, to be asked for in the same order. Judged before the entries are
-    /// touched, so that the headers of the next objects arrive meanwhile.
+    /// Whether each of these objects lives on, to be asked for in the same order. Judged before the entries
+    /// are touched, so that the headers of the next objects arrive meanwhile.
     pub(crate) fn verdicts<T: Trace>(&self, handles: impl Iterator<Item = Weak<T>> + Clone) -> Verdicts<'_> {
         let len = handles.size_hint().0;
         let mut bits = bumpalo::collections::Vec::with_capacity_in(len.div_ceil(64), self.scratch);

@@ -8,13 +8,15 @@ use crate::trace::{Inspector, Trace, Tracer};
 
 /// Roots that live outside of the heap: in a VM's stack, in the components of an ECS world.
 ///
-/// A full cycle asks for all of them when it begins, and again whenever nothing is left to trace, until an asking finds
-/// nothing new; a minor collection asks once. After the first time in an [`Epoch`](crate::Epoch) it asks by
-/// [`trace_changed_roots`](Self::trace_changed_roots), so that a source that knows what changed pays for that alone. A call
-/// of the source is one piece of work: about 2 ns for each handle that it reports, whatever the budget.
+/// A full cycle asks for all of them when it begins, and again whenever nothing is left to trace, until an
+/// asking finds nothing new; a minor collection asks once. After the first time in an [`Epoch`](crate::Epoch)
+/// it asks by [`trace_changed_roots`](Self::trace_changed_roots), so that a source that knows what changed
+/// pays for that alone. A call of the source is one piece of work: about 2 ns for each handle that it
+/// reports, whatever the budget.
 ///
-/// Implemented for closures (see [`roots`]), for slices, arrays, `Vec` and `Option` of anything that implements
-/// [`Trace`], for tuples of references to sources, and for `()`, which has none. A slice goes in as `&&v[..]`.
+/// Implemented for closures (see [`roots`]), for slices, arrays, `Vec` and `Option` of anything that
+/// implements [`Trace`], for tuples of references to sources, and for `()`, which has none. A slice goes in
+/// as `&&v[..]`.
 ///
 /// # Examples
 /// A VM that owns its heap:
@@ -44,13 +46,14 @@ pub trait RootSource {
     fn trace_roots(&self, tracer: &mut Tracer<'_>);
 
     /// Reports at least the handles that the source holds anew since its last report in this
-    /// [`epoch`](Tracer::epoch), of either method; all of them if that was in another one, or if there is none. By default
-    /// it reports all. [`RootLog`] keeps the books.
+    /// [`epoch`](Tracer::epoch), of either method; all of them if that was in another one, or if there is
+    /// none. By default it reports all. [`RootLog`] keeps the books.
     fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
         self.trace_roots(tracer);
     }
 
-    /// Names every handle, for people: see [`Inspector`]. By default those that `trace_roots` reports, without names.
+    /// Names every handle, for people: see [`Inspector`]. By default those that `trace_roots` reports,
+    /// without names.
     ///
     /// # Examples
     /// ```
@@ -127,8 +130,8 @@ impl RootLog {
         Self::default()
     }
 
-    /// Whether there was a report since this was last called. Asked right after a call of the heap, `true` says that whatever
-    /// the source held as changed was reported and need not be again.
+    /// Whether there was a report since this was last called. Asked right after a call of the heap, `true`
+    /// says that whatever the source held as changed was reported and need not be again.
     pub fn take_reported(&self) -> bool {
         self.reported.swap(false, Ordering::Relaxed)
     }

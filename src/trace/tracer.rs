@@ -27,7 +27,8 @@ pub(crate) struct Side {
     pub(crate) weak_owners: Vec<RawHandle>,
     /// Ephemerons whose key has not been reached.
     pub(crate) ephemerons: Ephemerons,
-    /// Handles given out by `alloc_cyclic` whose object is still being made: alive, though they do not resolve.
+    /// Handles given out by `alloc_cyclic` whose object is still being made: alive, though they do not
+    /// resolve.
     pub(crate) building: Vec<RawHandle>,
     /// Objects that change through `&`, past the write barrier.
     pub(crate) unguarded: Vec<RawHandle>,
@@ -172,10 +173,10 @@ impl<'a> Tracer<'a> {
         self.side.report.push(found);
     }
 
-    /// Says that somebody holds a lock, so that what is behind it could not be looked at. A walk that only looks (a
-    /// snapshot) shows a gap there, one that needs everything (saving, cloning) fails with an error. A collection has
-    /// the heap to itself: there the lock is held by a leaked guard, and counts as holding no handles. std's locks say
-    /// it themselves.
+    /// Says that somebody holds a lock, so that what is behind it could not be looked at. A walk that only
+    /// looks (a snapshot) shows a gap there, one that needs everything (saving, cloning) fails with an error.
+    /// A collection has the heap to itself: there the lock is held by a leaked guard, and counts as holding
+    /// no handles. std's locks say it themselves.
     ///
     /// # Examples
     /// ```
@@ -227,12 +228,12 @@ impl<'a> Tracer<'a> {
         }
     }
 
-    /// Says that this object's edges can change through a shared reference, as those in a `Mutex` can: no write
-    /// barrier sees that, so the object is traced again at the end of every collection, minor ones included.
-    /// `Mutex`, `RwLock` and `OnceLock` of std say it themselves. In a root source it does nothing.
+    /// Says that this object's edges can change through a shared reference, as those in a `Mutex` can: no
+    /// write barrier sees that, so the object is traced again at the end of every collection, minor ones
+    /// included. `Mutex`, `RwLock` and `OnceLock` of std say it themselves. In a root source it does nothing.
     ///
-    /// Returns whether the edges may be read now: if not, report none of them, and do not touch the lock. The object
-    /// is then traced once more before marking ends.
+    /// Returns whether the edges may be read now: if not, report none of them, and do not touch the lock. The
+    /// object is then traced once more before marking ends.
     ///
     /// # Examples
     /// ```
@@ -260,9 +261,10 @@ impl<'a> Tracer<'a> {
         true
     }
 
-    /// The heap that asks and its latest full cycle: a root source that reported everything in an epoch reports changes only
-    /// for as long as the epoch is the same. A full cycle begins a new one, and so does one that takes the place of one that
-    /// was abandoned. `None` in walks that only look, which count for nothing.
+    /// The heap that asks and its latest full cycle: a root source that reported everything in an epoch
+    /// reports changes only for as long as the epoch is the same. A full cycle begins a new one, and so does
+    /// one that takes the place of one that was abandoned. `None` in walks that only look, which count for
+    /// nothing.
     pub fn epoch(&self) -> Option<Epoch> {
         let is_cycle = self.side.era.full > 0 && !self.is_recording();
         is_cycle.then(|| Epoch { heap: self.store.heap_number(), cycle: self.side.era.full })
@@ -288,8 +290,8 @@ impl<'a> Tracer<'a> {
         Nested(self)
     }
 
-    /// Whether the table that is tracing its entries may leave some to another call: it is one of an object's own, which
-    /// will be traced again.
+    /// Whether the table that is tracing its entries may leave some to another call: it is one of an object's
+    /// own, which will be traced again.
     pub(crate) fn may_leave_unfinished(&self) -> bool {
         self.side.nested == 1 && !self.current.is_null()
     }
@@ -354,9 +356,9 @@ impl<'a> Tracer<'a> {
     }
 }
 
-/// The edges of an ephemeron's value are being gathered; what was at hand before is put back when this is dropped. By then
-/// the value's `trace` may have panicked, and whoever called it may catch that: the tracer goes on as it was, and the value
-/// has the edges that it reported.
+/// The edges of an ephemeron's value are being gathered; what was at hand before is put back when this is
+/// dropped. By then the value's `trace` may have panicked, and whoever called it may catch that: the tracer
+/// goes on as it was, and the value has the edges that it reported.
 struct Gathering<'t, 'a> {
     tracer: &'t mut Tracer<'a>,
     edges: EdgeStack,
@@ -388,7 +390,8 @@ impl Drop for Gathering<'_, '_> {
     }
 }
 
-/// A look-only trace is in the value of an ephemeron; what ends it is recorded when this is dropped, for the same reason.
+/// A look-only trace is in the value of an ephemeron; what ends it is recorded when this is dropped, for the
+/// same reason.
 struct RecordedEphemeron<'t, 'a>(&'t mut Tracer<'a>);
 
 impl Drop for RecordedEphemeron<'_, '_> {

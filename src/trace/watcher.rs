@@ -5,8 +5,8 @@ use crate::trace::findings::{Findings, Recorded, Report};
 use crate::trace::tracer::Side;
 use crate::trace::{EdgeStack, Tracer};
 
-/// Has values traced and keeps what they report: nothing is written anywhere. Room for it is made once, not for each
-/// value.
+/// Has values traced and keeps what they report: nothing is written anywhere. Room for it is made once, not
+/// for each value.
 pub(crate) struct Watcher {
     /// Of no heap, and empty: no slot is white in there, so that a trace writes nothing.
     store: Store,

@@ -1,9 +1,9 @@
 //! What changed in a weak collection since the collector last went over it, and how far it has come.
 //!
-//! Invariant: unless `all` says otherwise, an entry whose hash is not in `fresh` was in the collection, alive and
-//! unchanged, when the heap's cycle `known_at` pruned it. What it refers to is old, then, and outlives minor collections.
-//! While a walk is on, the same holds of `fresh` from `seen` on and of what the walk has passed: those entries need not
-//! be traced again in its cycle.
+//! Invariant: unless `all` says otherwise, an entry whose hash is not in `fresh` was in the collection, alive
+//! and unchanged, when the heap's cycle `known_at` pruned it. What it refers to is old, then, and outlives
+//! minor collections. While a walk is on, the same holds of `fresh` from `seen` on and of what the walk has
+//! passed: those entries need not be traced again in its cycle.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -23,12 +23,13 @@ pub(crate) struct Changes {
     pruning: (Moment, usize),
     /// Whether values change through shared references, which nobody sees. Written through `&`, like a walk.
     unguarded: AtomicBool,
-    /// Apart, so that the table can be read as what does not change through `&`. A small table has none and is traced
-    /// in one go.
+    /// Apart, so that the table can be read as what does not change through `&`. A small table has none and
+    /// is traced in one go.
     walk: Option<Box<Walk>>,
 }
 
-/// How far a trace of the entries has come. Written through `&`, by the collector, which has the heap to itself.
+/// How far a trace of the entries has come. Written through `&`, by the collector, which has the heap to
+/// itself.
 #[derive(Debug, Default)]
 struct Walk {
     /// Whether there is one. It may be of a cycle that was given up.
@@ -97,7 +98,8 @@ impl Changes {
         }
     }
 
-    /// Of a copy of the collection. Nothing is known of it either, unless it is to take the place of the original.
+    /// Of a copy of the collection. Nothing is known of it either, unless it is to take the place of the
+    /// original.
     pub(crate) fn copied(&self, capacity: usize) -> Self {
         let Some(renaming) = Faithful::renaming() else {
             return Self::new(capacity);
@@ -190,8 +192,8 @@ impl Changes {
 
     // ---- Tracing
 
-    /// Where this cycle's walk over the buckets goes on, and what changed behind it; `None` if the table is too small for
-    /// one.
+    /// Where this cycle's walk over the buckets goes on, and what changed behind it; `None` if the table is
+    /// too small for one.
     pub(crate) fn walk(&self, era: &Era) -> Option<(usize, &[u64])> {
         let walk = self.walk.as_ref()?;
         if !walk.is_on() || walk.moment() != era.now {
@@ -304,8 +306,9 @@ std::thread_local! {
     static FAITHFUL: core::cell::Cell<Option<Renaming>> = const { core::cell::Cell::new(None) };
 }
 
-/// For as long as this lives, copies that are made on this thread take the places of the originals: what is known of an
-/// original is known of them. Without thread locals nothing is, and the collector goes over them again.
+/// For as long as this lives, copies that are made on this thread take the places of the originals: what is
+/// known of an original is known of them. Without thread locals nothing is, and the collector goes over them
+/// again.
 pub(crate) struct Faithful(#[cfg(feature = "std")] Option<Renaming>);
 
 impl Faithful {

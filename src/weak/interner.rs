@@ -11,9 +11,9 @@ use crate::weak::{Fixed, Table};
 
 /// Equal values share one object, for as long as somebody else refers to it.
 ///
-/// The table of [`Heap::intern`](crate::Heap::intern): the values themselves live in the heap, the table holds
-/// their hashes and weak handles. Give it a slot of its own, or put it in a field of an object. An interned
-/// value must not be changed so that it hashes or compares differently.
+/// The table of [`Heap::intern`](crate::Heap::intern): the values themselves live in the heap, the table
+/// holds their hashes and weak handles. Give it a slot of its own, or put it in a field of an object. An
+/// interned value must not be changed so that it hashes or compares differently.
 ///
 /// # Examples
 /// ```
@@ -132,8 +132,8 @@ impl<T: Trace + Eq + Hash, S: BuildHasher + Send + Sync + 'static> Trace for Int
         self.iter().enumerate().for_each(|(index, weak)| inspector.item(index, &weak));
     }
 
-    /// Values that have no counterpart are dropped. The others are filed again by their hash as it is in the end, since
-    /// handles in them are other ones.
+    /// Values that have no counterpart are dropped. The others are filed again by their hash as it is in the
+    /// end, since handles in them are other ones.
     fn relink(&mut self, links: &mut Links<'_>) {
         let entries = self.table.take();
         if let Some(values) = links.values() {

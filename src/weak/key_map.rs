@@ -7,8 +7,8 @@ use crate::trace::impls::owned;
 use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
 use crate::weak::{Entry, Table, hash_of};
 
-/// A map from objects to values that does not keep the objects alive: Python's `WeakKeyDictionary`, done as an
-/// ephemeron table.
+/// A map from objects to values that does not keep the objects alive: Python's `WeakKeyDictionary`, done as
+/// an ephemeron table.
 ///
 /// An entry lives while its key does, and what the value refers to is kept alive by the entry only while the
 /// key lives: also when the value refers to its own key, where Python's and Java's tables leak for ever. Keys

@@ -14,8 +14,8 @@ use crate::weak::{Table, hash_of};
 /// Put it in a field of an object, or give it a slot of its own; every collection that reaches it removes the
 /// handles of the dead. Elements are compared by identity. Iteration order depends on the program alone.
 ///
-/// A dead handle may be inserted, and after `destroy` the set may still hold one: until the next collection. It
-/// resolves to nothing.
+/// A dead handle may be inserted, and after `destroy` the set may still hold one: until the next collection.
+/// It resolves to nothing.
 ///
 /// # Examples
 /// ```

@@ -1,8 +1,10 @@
-//! The table below every weak collection: hashbrown's, with what changed in it since the collector last came by.
+//! The table below every weak collection: hashbrown's, with what changed in it since the collector last came
+//! by.
 //!
-//! The collector goes over a large table in slices, by buckets: once to trace its entries, if they have edges, and once
-//! to drop the dead ones. Between two slices the program may do anything to it. What it changes behind a slice is in
-//! [`Changes`]; what moves entries to other buckets sends the collector back to the first.
+//! The collector goes over a large table in slices, by buckets: once to trace its entries, if they have
+//! edges, and once to drop the dead ones. Between two slices the program may do anything to it. What it
+//! changes behind a slice is in [`Changes`]; what moves entries to other buckets sends the collector back to
+//! the first.
 
 use core::mem;
 
@@ -123,7 +125,8 @@ impl<E> Table<E> {
         self.entries.retain(keep);
     }
 
-    /// Traces the entries with edges, or what is new of them in a minor collection; as many as fit into the slice.
+    /// Traces the entries with edges, or what is new of them in a minor collection; as many as fit into the
+    /// slice.
     pub(crate) fn trace<'e, T: Trace>(
         &'e self,
         tracer: &mut Tracer<'_>,
@@ -162,7 +165,8 @@ impl<E> Table<E> {
         if !tracer.may_leave_unfinished() {
             return self.trace_all(tracer, target, trace);
         }
-        // Until this returns: after a panic in an entry's `trace`, which somebody may catch, it is not known how far it came.
+        // Until this returns: after a panic in an entry's `trace`, which somebody may catch, it is not known
+        // how far it came.
         let walking = self.changes.walking();
         let Some((start, fresh)) = self.changes.walk(&era) else {
             tracer.spend(self.entries.len());
@@ -234,9 +238,9 @@ impl<E> Table<E> {
         fresh.iter().flat_map(|hash| self.entries.iter_hash(*hash)).for_each(|entry| trace(tracer, entry));
     }
 
-    /// Prunes in a collection, as much as fits into the slice; outside of one, everything. What is removed goes to
-    /// `remove`; what stays is shown to `visit`, if entries have weak collections of their own. `hash` finds entries
-    /// by the handles of the objects that they go with.
+    /// Prunes in a collection, as much as fits into the slice; outside of one, everything. What is removed
+    /// goes to `remove`; what stays is shown to `visit`, if entries have weak collections of their own.
+    /// `hash` finds entries by the handles of the objects that they go with.
     pub(crate) fn prune<T: Trace>(
         &mut self,
         live: &Liveness<'_>,

@@ -1,5 +1,6 @@
-//! The write barrier: whatever gives out a `&mut` to an object notes the change. What is stored that way is found by a minor
-//! collection, which does not look at old objects, and by a cycle that has traced the object before.
+//! The write barrier: whatever gives out a `&mut` to an object notes the change. What is stored that way is
+//! found by a minor collection, which does not look at old objects, and by a cycle that has traced the object
+//! before.
 
 use slotgc::{Budget, Gc, Heap, Phase, Root, Trace};
 

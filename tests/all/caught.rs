@@ -1,5 +1,5 @@
-//! Panics that a `trace` catches by itself. The collection goes on, so whatever it had set aside around the code that
-//! panicked is back where it was: nothing that others reach is lost.
+//! Panics that a `trace` catches by itself. The collection goes on, so whatever it had set aside around the
+//! code that panicked is back where it was: nothing that others reach is lost.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -162,7 +162,8 @@ fn panics_caught_inside_trace_lose_nothing_in_steps_of_any_size() {
 #[test]
 fn panics_caught_inside_trace_lose_nothing_where_marking_is_exact() {
     each_scene(|mut scene| {
-        // A stale edge to a slot with a tenant: marking begins anew, exactly, and the next full one does so at once.
+        // A stale edge to a slot with a tenant: marking begins anew, exactly, and the next full one does so
+        // at once.
         let tenant = scene.heap.alloc(Link::default());
         let stale = Gc::<Link>::from_bits(tenant.to_bits() + 2);
         let _holder = scene.heap.alloc_root(vec![stale, tenant]);

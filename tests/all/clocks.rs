@@ -1,5 +1,5 @@
-//! A supplied clock is code of the user: it may panic at any reading, stand still, run backwards, jump. A collection ends
-//! as it would with an honest one.
+//! A supplied clock is code of the user: it may panic at any reading, stand still, run backwards, jump. A
+//! collection ends as it would with an honest one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -71,7 +71,8 @@ impl Scene {
         Self { heap, trap, log, kept, list, set, garbage, told }
     }
 
-    /// The clock panics at its n-th reading of this call; the panic reaches the caller, and the call does its work.
+    /// The clock panics at its n-th reading of this call; the panic reaches the caller, and the call does its
+    /// work.
     fn call(&mut self, reading: u64, act: impl FnOnce(&mut Heap)) {
         self.trap.arm(reading);
         let outcome = catch_unwind(AssertUnwindSafe(|| act(&mut self.heap)));

@@ -1,7 +1,7 @@
 //! `#[derive(Trace)]`: what it reports is what lives, for types of every shape, and its errors are clear.
 //!
-//! Each object under test holds leaves by all its fields; a collection must leave those that it is to keep, and
-//! no other. That types of every shape derive without a warning is `tests/ui/pass/shapes.rs`.
+//! Each object under test holds leaves by all its fields; a collection must leave those that it is to keep,
+//! and no other. That types of every shape derive without a warning is `tests/ui/pass/shapes.rs`.
 
 #![expect(dead_code, reason = "skipped fields are there to be skipped, some types for their constants")]
 

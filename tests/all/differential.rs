@@ -33,7 +33,8 @@ fn fit_to_be_caught(mut ops: Vec<Op>) -> Vec<Op> {
     ops
 }
 
-/// Without optimisation the largest objects are copied from call to call: more than a test's stack has room for.
+/// Without optimisation the largest objects are copied from call to call: more than a test's stack has room
+/// for.
 fn check_on_large_stack(ops: &[Op]) -> Result<Report, Failure> {
     std::thread::scope(|scope| {
         let large = std::thread::Builder::new().stack_size(256 << 20);

@@ -251,6 +251,22 @@ fn the_model_of_a_heap_does_not_know_the_heap() {
 }
 
 #[test]
+fn comments_keep_to_110_columns() {
+    let mut long = Vec::new();
+    for (folder, least) in CRATES {
+        for (name, text) in sources(folder, *least) {
+            // Rows of tables cannot be broken.
+            let is_long = |line: &&str| {
+                let comment = line.trim_start();
+                comment.starts_with("//") && !comment.contains(" | ") && line.chars().count() > 110
+            };
+            long.extend(text.lines().filter(is_long).map(|line| format!("{folder}/{name}: {line}")));
+        }
+    }
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
 fn every_module_has_a_layer_and_every_layer_a_module() {
     let lib = code(&src()["lib.rs"]);
     let words: Vec<&str> = lib.split(|c: char| !is_word(c)).collect();

@@ -90,7 +90,8 @@ fn the_ceiling_holds_whatever_the_budget() {
         assert!(heap.stats().bytes <= live + ceiling + step, "{:?}", heap.stats());
         let report = heap.pace(Budget::Objects(3));
         forced += usize::from(report.rule == Rule::Ceiling);
-        // Some 170 objects are made a frame: a cycle that cannot catch up does up to twice as much in one step.
+        // Some 170 objects are made a frame: a cycle that cannot catch up does up to twice as much in one
+        // step.
         assert!(report.rule == Rule::Ceiling || report.work < 400, "{report:?}");
     }
     assert!(forced > 10 && kept.iter().all(|root| heap.is_alive(root)));

@@ -1,5 +1,6 @@
-//! Closures that get `&mut Heap` and leave another heap in its place. Whatever runs afterwards trusts nothing that it knew:
-//! every program here ends in `None`, in a clear panic or in the right answer, and no value is lost.
+//! Closures that get `&mut Heap` and leave another heap in its place. Whatever runs afterwards trusts nothing
+//! that it knew: every program here ends in `None`, in a clear panic or in the right answer, and no value is
+//! lost.
 
 use std::mem;
 use std::sync::Arc;

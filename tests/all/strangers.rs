@@ -1,5 +1,5 @@
-//! Roots of another heap. A `Root` knows its heap: whatever takes one takes it for a handle that resolves to nothing in any
-//! other, though its bits are those of an object that lives there.
+//! Roots of another heap. A `Root` knows its heap: whatever takes one takes it for a handle that resolves to
+//! nothing in any other, though its bits are those of an object that lives there.
 
 use std::cmp::Ordering;
 use std::collections::hash_map::DefaultHasher;

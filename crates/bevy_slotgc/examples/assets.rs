@@ -1,15 +1,16 @@
-//! Assets in a heap: a cache that keeps nothing alive, a loader thread, and a render thread that releases what the GPU
-//! holds once the collector has found that no entity uses it any more.
+//! Assets in a heap: a cache that keeps nothing alive, a loader thread, and a render thread that releases
+//! what the GPU holds once the collector has found that no entity uses it any more.
 //!
 //! ```text
 //! cargo run --example assets        # from crates/bevy_slotgc
 //! ```
 //!
-//! - The cache is a `WeakValueMap` from path to asset: two entities with one path share one asset, and an asset that no
-//!   entity has leaves the cache by itself.
-//! - The loader thread reads files (here it makes them up) and sends back values; a system gives them their slots.
-//! - The render thread uploads textures, under numbers of its own. A `DeathQueue` tells it the numbers of those that
-//!   died: it polls that without the heap, and without waiting for anybody.
+//! - The cache is a `WeakValueMap` from path to asset: two entities with one path share one asset, and an
+//!   asset that no entity has leaves the cache by itself.
+//! - The loader thread reads files (here it makes them up) and sends back values; a system gives them their
+//!   slots.
+//! - The render thread uploads textures, under numbers of its own. A `DeathQueue` tells it the numbers of
+//!   those that died: it polls that without the heap, and without waiting for anybody.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};

@@ -9,9 +9,9 @@ use slotgc::{Heap, Trace};
 
 use crate::{GcHeap, GcInFlight};
 
-/// [`Commands`] for what holds handles. A command is applied later, and until then the world does not have the
-/// component: a collection that comes first would free the object. What goes through these methods is kept alive until it is
-/// applied, or dropped unapplied.
+/// [`Commands`] for what holds handles. A command is applied later, and until then the world does not have
+/// the component: a collection that comes first would free the object. What goes through these methods is
+/// kept alive until it is applied, or dropped unapplied.
 ///
 /// It is a `Commands` by `Deref`, and stands beside `ResMut<GcHeap>` in one system.
 ///
@@ -30,8 +30,8 @@ use crate::{GcHeap, GcInFlight};
 ///     commands.spawn_gc(Brain(brain));
 /// }
 ///
-/// /// Or it does not: the object is allocated when the command is applied, and this system runs beside others that
-/// /// read the heap.
+/// /// Or it does not: the object is allocated when the command is applied, and this system runs beside
+/// /// others that read the heap.
 /// fn spawn_in_parallel(mut commands: GcCommands) {
 ///     commands.spawn_with_heap(|heap| Brain(heap.alloc("more honey".to_string())));
 /// }
@@ -74,9 +74,9 @@ impl GcCommands<'_, '_> {
         entity
     }
 
-    /// Spawns an entity whose components are made with the heap in hand when the command is applied. No handle is in
-    /// flight, and the system needs no `ResMut<GcHeap>`. Commands are applied in the order of their systems, so runs are
-    /// alike.
+    /// Spawns an entity whose components are made with the heap in hand when the command is applied. No
+    /// handle is in flight, and the system needs no `ResMut<GcHeap>`. Commands are applied in the order of
+    /// their systems, so runs are alike.
     pub fn spawn_with_heap<B: Bundle>(
         &mut self,
         make: impl FnOnce(&mut Heap) -> B + Send + 'static,

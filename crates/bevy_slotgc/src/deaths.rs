@@ -10,8 +10,8 @@ use slotgc::{Dead, DeathQueue, Handle, Trace, Watch, Weak};
 
 use crate::GcHeap;
 
-/// An object that somebody [watched](GcHeap::announce_death) is gone: a message, and an event for observers. Comes after the
-/// collection that found it dead, from [`announce_deaths`](crate::announce_deaths).
+/// An object that somebody [watched](GcHeap::announce_death) is gone: a message, and an event for observers.
+/// Comes after the collection that found it dead, from [`announce_deaths`](crate::announce_deaths).
 ///
 /// # Examples
 /// ```
@@ -60,8 +60,8 @@ impl<T: Trace> fmt::Debug for ObjectDied<T> {
 }
 
 impl GcHeap {
-    /// Has [`ObjectDied`] tell of this object's death, once. Any number of objects can be watched; each costs as much as a
-    /// [`DeathQueue`] watch.
+    /// Has [`ObjectDied`] tell of this object's death, once. Any number of objects can be watched; each costs
+    /// as much as a [`DeathQueue`] watch.
     ///
     /// # Errors
     /// [`Dead`] if the object is gone already.

@@ -1,4 +1,5 @@
-//! Handles for fields of components: newtypes, since Bevy's traits and the core's handles are both foreign here.
+//! Handles for fields of components: newtypes, since Bevy's traits and the core's handles are both foreign
+//! here.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -10,12 +11,12 @@ use bevy_ecs::prelude::*;
 use bevy_reflect::std_traits::ReflectDefault;
 use slotgc::{Gc, Inspector, Links, Root, Trace, Tracer};
 
-/// A [`Gc`] with what Bevy's derives ask for: [`Component`], `Reflect` (feature `reflect`), `MapEntities`. As a component
-/// alone, or in a field of one; register the component
+/// A [`Gc`] with what Bevy's derives ask for: [`Component`], `Reflect` (feature `reflect`), `MapEntities`. As
+/// a component alone, or in a field of one; register the component
 /// ([`register_gc_component`](crate::GcWorldExt::register_gc_component)).
 ///
-/// Reflection sees a handle as one value without parts: a scene that is saved has nothing of the object. Entities inside of
-/// objects are not mapped with the component: map them in the heap.
+/// Reflection sees a handle as one value without parts: a scene that is saved has nothing of the object.
+/// Entities inside of objects are not mapped with the component: map them in the heap.
 ///
 /// # Examples
 /// ```
@@ -40,8 +41,8 @@ use slotgc::{Gc, Inspector, Links, Root, Trace, Tracer};
 #[cfg_attr(feature = "reflect", reflect(Clone, PartialEq, Hash, Debug, Default, Component))]
 pub struct GcRef<T: Trace>(pub Gc<T>);
 
-/// A [`Root`] with what Bevy's derives ask for: for singletons and resources. It keeps its object alive by itself, so
-/// nothing needs to be registered. Never inside an object.
+/// A [`Root`] with what Bevy's derives ask for: for singletons and resources. It keeps its object alive by
+/// itself, so nothing needs to be registered. Never inside an object.
 ///
 /// # Examples
 /// ```

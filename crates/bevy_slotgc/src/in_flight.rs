@@ -1,7 +1,8 @@
 //! Values with handles that travel: in a deferred command, in a task, in a queue between two systems.
 //!
 //! Such a value is in no component and in no resource, so the source that visits those does not see it, and a
-//! collection that comes first would free its objects. A [`Kept`] is seen: the list of all of them is a root source too.
+//! collection that comes first would free its objects. A [`Kept`] is seen: the list of all of them is a root
+//! source too.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -9,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use bevy_ecs::prelude::*;
 use slotgc::{Trace, Tracer};
 
-/// What is in flight, as a resource. `Res<GcInFlight>` is all that it takes to keep a value's objects alive on its way;
-/// it stands beside `ResMut<GcHeap>`, and costs nothing while nothing is kept. [`GcCommands`](crate::GcCommands) uses it.
+/// What is in flight, as a resource. `Res<GcInFlight>` is all that it takes to keep a value's objects alive
+/// on its way; it stands beside `ResMut<GcHeap>`, and costs nothing while nothing is kept.
+/// [`GcCommands`](crate::GcCommands) uses it.
 ///
 /// # Examples
 /// ```
@@ -71,8 +73,8 @@ impl fmt::Debug for GcInFlight {
     }
 }
 
-/// A value in flight: what its handles name lives on. From [`GcInFlight::keep`]; goes into closures, tasks and other
-/// threads.
+/// A value in flight: what its handles name lives on. From [`GcInFlight::keep`]; goes into closures, tasks
+/// and other threads.
 pub struct Kept<V> {
     held: Arc<Held<V>>,
 }

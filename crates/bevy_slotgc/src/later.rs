@@ -1,7 +1,7 @@
 //! Allocation from systems that run in parallel: values wait in a queue until somebody has `&mut GcHeap`.
 //!
-//! The queue is this crate's own, and a [`Later`] is empty until the value has its slot. Once the core allocates
-//! through `&Heap`, a `Later` is a root from the start, and the queue goes.
+//! The queue is this crate's own, and a [`Later`] is empty until the value has its slot. Once the core
+//! allocates through `&Heap`, a `Later` is a root from the start, and the queue goes.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -24,11 +24,11 @@ impl fmt::Debug for LaterQueue {
 }
 
 impl GcHeap {
-    /// Allocates through `Res<GcHeap>`, so from systems that run in parallel and from `par_iter`: the value gets its
-    /// slot at the next [`flush`](Self::flush), which [`pace`](crate::pace()) does too.
+    /// Allocates through `Res<GcHeap>`, so from systems that run in parallel and from `par_iter`: the value
+    /// gets its slot at the next [`flush`](Self::flush), which [`pace`](crate::pace()) does too.
     ///
-    /// The object is rooted for as long as a [`Later`] names it. In which order values of several threads get their
-    /// slots depends on timing: use commands where runs must be alike
+    /// The object is rooted for as long as a [`Later`] names it. In which order values of several threads get
+    /// their slots depends on timing: use commands where runs must be alike
     /// ([`GcCommands::spawn_with_heap`](crate::GcCommands::spawn_with_heap)).
     ///
     /// # Examples
@@ -75,8 +75,8 @@ impl GcHeap {
         }));
     }
 
-    /// Gives slots to the values that wait; returns how many there were. A value whose [`Later`]s are all gone is
-    /// dropped without one.
+    /// Gives slots to the values that wait; returns how many there were. A value whose [`Later`]s are all
+    /// gone is dropped without one.
     ///
     /// # Panics
     /// If the heap's limits refuse a value, as [`Heap::alloc`] does. The others wait for the next flush.

@@ -48,8 +48,8 @@ pub struct GcFrame {
 
 /// When this crate's systems run, in the schedule of [`GcPlugin`](crate::GcPlugin).
 ///
-/// Systems whose commands carry bare handles go `.before(GcSystems::Pace)` if they are in that schedule; commands from
-/// other schedules are applied by then.
+/// Systems whose commands carry bare handles go `.before(GcSystems::Pace)` if they are in that schedule;
+/// commands from other schedules are applied by then.
 #[derive(SystemSet, Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum GcSystems {
     /// The collector takes its part of the frame.
@@ -58,8 +58,8 @@ pub enum GcSystems {
     Announce,
 }
 
-/// The system that paces: a call of [`Heap::pace_with`](slotgc::Heap::pace_with) with the budget of [`GcSettings`] and the
-/// handles of the world. First it gives slots to values that wait for them.
+/// The system that paces: a call of [`Heap::pace_with`](slotgc::Heap::pace_with) with the budget of
+/// [`GcSettings`] and the handles of the world. First it gives slots to values that wait for them.
 pub fn pace(world: &mut World) {
     let start = Instant::now();
     let budget = world.get_resource::<GcSettings>().copied().unwrap_or_default().budget;
@@ -78,8 +78,8 @@ pub fn announce_deaths(world: &mut World) {
     announcers.into_iter().for_each(|announce| announce(world));
 }
 
-/// A system that gives slots to the values of [`alloc_later`](GcHeap::alloc_later), for schedules in which somebody waits
-/// for them.
+/// A system that gives slots to the values of [`alloc_later`](GcHeap::alloc_later), for schedules in which
+/// somebody waits for them.
 pub fn flush_later(mut heap: ResMut<GcHeap>) {
     heap.flush();
 }

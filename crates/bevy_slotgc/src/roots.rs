@@ -1,11 +1,12 @@
-//! The handles in a world as a root source: columns of components, resources, messages, and what is in flight.
+//! The handles in a world as a root source: columns of components, resources, messages, and what is in
+//! flight.
 //!
-//! Everything registered is one column: a resource is a component of its own entity, and the messages of one type are a
-//! resource. A report visits all rows, or those whose change tick is newer than the last report. A row that is gone
-//! needs nothing: its object lives on if something else that is reported holds it.
+//! Everything registered is one column: a resource is a component of its own entity, and the messages of one
+//! type are a resource. A report visits all rows, or those whose change tick is newer than the last report. A
+//! row that is gone needs nothing: its object lives on if something else that is reported holds it.
 //!
-//! Invariant: whatever changed up to `Reported::at` was reported in that epoch. The world's tick moves on with each
-//! report, so that a change made right after it is newer.
+//! Invariant: whatever changed up to `Reported::at` was reported in that epoch. The world's tick moves on
+//! with each report, so that a change made right after it is newer.
 
 use std::any::{TypeId, type_name};
 use std::cell::RefCell;
@@ -51,23 +52,24 @@ pub struct GcColumn<C> {
 pub(crate) type Destroy<C> = Box<dyn Fn(&C) -> Vec<AnyGc> + Send + Sync>;
 
 impl<C: Component + Trace> GcColumn<C> {
-    /// What [`register_gc_component`](crate::GcWorldExt::register_gc_component) does: the handles are roots, change
-    /// ticks say which are new, and when an entity despawns, the collector lets go of its objects.
+    /// What [`register_gc_component`](crate::GcWorldExt::register_gc_component) does: the handles are roots,
+    /// change ticks say which are new, and when an entity despawns, the collector lets go of its objects.
     pub fn new() -> Self {
         Self { always: false, destroy: None, component: PhantomData }
     }
 
-    /// Reports every row whenever the collector asks, not only those that changed: for components whose handles change
-    /// past change detection, in a `Mutex` or through `bypass_change_detection`.
+    /// Reports every row whenever the collector asks, not only those that changed: for components whose
+    /// handles change past change detection, in a `Mutex` or through `bypass_change_detection`.
     #[must_use]
     pub fn always(mut self) -> Self {
         self.always = true;
         self
     }
 
-    /// Destroys these objects when an entity with this component despawns: every handle to them resolves to nothing
-    /// from there on. Strong fields elsewhere may then name the dead, so read through `get`, not `[]`. Without this the
-    /// collector finds out what nobody needs any more, which is right for all but what must go at once.
+    /// Destroys these objects when an entity with this component despawns: every handle to them resolves to
+    /// nothing from there on. Strong fields elsewhere may then name the dead, so read through `get`, not
+    /// `[]`. Without this the collector finds out what nobody needs any more, which is right for all but what
+    /// must go at once.
     ///
     /// Removing the component from a living entity destroys nothing.
     #[must_use]
@@ -128,8 +130,8 @@ impl Roots {
         self.reported.map(|last| last.at)
     }
 
-    /// The source of one call of the heap. The world's tick is newer than `now`, and its last change tick is that of the
-    /// last report.
+    /// The source of one call of the heap. The world's tick is newer than `now`, and its last change tick is
+    /// that of the last report.
     pub(crate) fn source<'a>(
         &'a mut self,
         world: &'a World,
@@ -147,8 +149,8 @@ impl fmt::Debug for Roots {
     }
 }
 
-/// The handles of a world, for one call of the heap. Nothing in the world changes meanwhile, so columns are reported once
-/// in an epoch, however often the heap asks.
+/// The handles of a world, for one call of the heap. Nothing in the world changes meanwhile, so columns are
+/// reported once in an epoch, however often the heap asks.
 pub(crate) struct WorldRoots<'a> {
     world: &'a World,
     in_flight: &'a GcInFlight,
@@ -274,8 +276,8 @@ impl<C: Component, H: Holder<C>> Column for Rows<C, H> {
     }
 }
 
-/// Visits the rows of a table that changed. Ticks lie side by side, so a block of them without a change is passed by
-/// in a few instructions.
+/// Visits the rows of a table that changed. Ticks lie side by side, so a block of them without a change is
+/// passed by in a few instructions.
 fn changed_rows<C: Component>(
     table: ContiguousRef<'_, C>,
     since: Tick,

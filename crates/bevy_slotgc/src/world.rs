@@ -9,8 +9,8 @@ use slotgc::{CollectStats, Heap, HeapConfig, RootSource, Trace};
 use crate::roots::{Holder, ItsMessages, Itself};
 use crate::{GcColumn, GcFrame, GcHeap, GcInFlight, GcSettings, ObjectDied, announce_deaths};
 
-/// A heap in a [`World`]: registering what holds handles, and collecting. [`GcAppExt`](crate::GcAppExt) is the same for an
-/// `App`.
+/// A heap in a [`World`]: registering what holds handles, and collecting. [`GcAppExt`](crate::GcAppExt) is
+/// the same for an `App`.
 ///
 /// # Examples
 /// ```
@@ -39,14 +39,15 @@ use crate::{GcColumn, GcFrame, GcHeap, GcInFlight, GcSettings, ObjectDied, annou
 /// assert_eq!(world.collect_gc().freed, 1);
 /// ```
 pub trait GcWorldExt {
-    /// Inserts the resources of this crate: [`GcHeap`], [`GcSettings`], [`GcInFlight`], [`GcFrame`]. Those that are there stay.
+    /// Inserts the resources of this crate: [`GcHeap`], [`GcSettings`], [`GcInFlight`], [`GcFrame`]. Those
+    /// that are there stay.
     fn init_gc(&mut self);
 
     /// The same, with a heap of these settings.
     fn init_gc_with(&mut self, config: HeapConfig);
 
-    /// The handles in this component are roots. Once for each type; again does nothing. Costs nothing when entities come and
-    /// go; a collection visits what changed.
+    /// The handles in this component are roots. Once for each type; again does nothing. Costs nothing when
+    /// entities come and go; a collection visits what changed.
     ///
     /// # Panics
     /// Without a [`GcHeap`], as all of these.
@@ -58,19 +59,20 @@ pub trait GcWorldExt {
     /// The handles in this resource are roots, from when it is inserted until it is removed.
     fn register_gc_resource<R: Resource + Trace>(&mut self);
 
-    /// The handles in messages of this type are roots for as long as readers can read them. Registers the message, as
-    /// `add_message` does.
+    /// The handles in messages of this type are roots for as long as readers can read them. Registers the
+    /// message, as `add_message` does.
     fn register_gc_message<M: Message + Trace>(&mut self);
 
     /// [`ObjectDied<T>`] becomes a message that can be read. Observers hear of deaths without this too.
     fn add_gc_deaths<T: Trace>(&mut self);
 
-    /// A full collection with the handles of the world; then deaths are announced. For loading screens and tests.
+    /// A full collection with the handles of the world; then deaths are announced. For loading screens and
+    /// tests.
     fn collect_gc(&mut self) -> CollectStats;
 
-    /// Runs code with the heap and with the handles of the world as a root source: for all methods that end in `_with`.
-    /// Commands queued in the world are applied first, and values that wait for their slots get them. Inside, the world has no
-    /// [`GcHeap`].
+    /// Runs code with the heap and with the handles of the world as a root source: for all methods that end
+    /// in `_with`. Commands queued in the world are applied first, and values that wait for their slots get
+    /// them. Inside, the world has no [`GcHeap`].
     fn gc_scope<U>(&mut self, code: impl FnOnce(&mut Heap, &dyn RootSource) -> U) -> U;
 }
 

@@ -136,8 +136,8 @@ fn no_sync(schedule: &mut Schedule) {
     });
 }
 
-/// The trap: a system in whose schedule the collector runs before its commands are applied. Here nobody inserts sync
-/// points; two systems without an order do the same.
+/// The trap: a system in whose schedule the collector runs before its commands are applied. Here nobody
+/// inserts sync points; two systems without an order do the same.
 #[test]
 fn bare_handles_in_commands_are_lost_to_a_collection_that_comes_before_they_are_applied() {
     const SPAWNED: u64 = 20_000;

@@ -26,8 +26,8 @@ pub(crate) fn where_clause(
 }
 
 /// `T: Trace` for every type parameter of which a traced field holds values, and for what is named through a
-/// parameter (`T::Item`); for the other parameters what `Trace` asks of the whole type. And what maps and sets ask
-/// of their keys, and adapters of their fields.
+/// parameter (`T::Item`); for the other parameters what `Trace` asks of the whole type. And what maps and
+/// sets ask of their keys, and adapters of their fields.
 fn inferred(
     input: &DeriveInput,
     krate: &Path,
@@ -83,11 +83,11 @@ fn inferred(
     of_parameters.chain(of_projections).chain(of_keyed).chain(of_adapted).collect()
 }
 
-/// What a field that is a map or a set, or has one in it, asks besides `Trace` of the parameters: its keys are filed
-/// again when it is relinked.
+/// What a field that is a map or a set, or has one in it, asks besides `Trace` of the parameters: its keys
+/// are filed again when it is relinked.
 ///
-/// The bound is on the field's type, which knows best. Where that might lead back to this very impl (the field
-/// mentions the type, or a type of which nothing is known), on the key.
+/// The bound is on the field's type, which knows best. Where that might lead back to this very impl (the
+/// field mentions the type, or a type of which nothing is known), on the key.
 fn of_keyed_field(input: &DeriveInput, krate: &Path, ty: &Type) -> Option<WherePredicate> {
     let keyed = keyed(ty)?;
     let parameters: Vec<&Ident> = input.generics.type_params().map(|param| &param.ident).collect();

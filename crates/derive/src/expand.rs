@@ -119,8 +119,8 @@ fn refuse_lifetimes(input: &DeriveInput) -> Result<()> {
 
 /// The constants: the OR of those of the traced fields.
 ///
-/// A constant cannot depend on itself, so a field that mentions the type is assumed to need tracing. Where the
-/// answer is known to be yes no field is asked, which breaks some longer circles too.
+/// A constant cannot depend on itself, so a field that mentions the type is assumed to need tracing. Where
+/// the answer is known to be yes no field is asked, which breaks some longer circles too.
 fn constants(attrs: &TypeAttrs, name: &Ident, fields: &[&Field<'_>]) -> TokenStream {
     let own = [name.clone(), format_ident!("Self")];
     let is_own = |ty: &Type| mentions(ty.to_token_stream(), &own);
@@ -148,8 +148,9 @@ fn constants(attrs: &TypeAttrs, name: &Ident, fields: &[&Field<'_>]) -> TokenStr
     }
 }
 
-/// Constants of a type without parameters are evaluated here and now, each with the span of its field: so what a
-/// field's type refuses to hold (an `Arc` of handles) is refused when types are checked, and the field is named.
+/// Constants of a type without parameters are evaluated here and now, each with the span of its field: so
+/// what a field's type refuses to hold (an `Arc` of handles) is refused when types are checked, and the field
+/// is named.
 fn checks(input: &DeriveInput, krate: &Path, fields: &[&Field<'_>]) -> TokenStream {
     let is_generic =
         input.generics.type_params().next().is_some() || input.generics.const_params().next().is_some();
@@ -377,7 +378,8 @@ mod tests {
 
     use super::expand;
 
-    /// The impl that is derived; that the expansion is an impl, and constants to check, is checked on the way.
+    /// The impl that is derived; that the expansion is an impl, and constants to check, is checked on the
+    /// way.
     fn derived(input: DeriveInput) -> ItemImpl {
         let expansion: File = parse2(expand(&input).expect("derives")).expect("items");
         let mut items = expansion.items.into_iter();

@@ -12,10 +12,10 @@ use syn::{DeriveInput, Error, parse_macro_input};
 
 /// Implements `Trace` for a struct or an enum, from its fields.
 ///
-/// Every method goes through the fields of the current variant, and each constant is true if it is true for one of
-/// the fields: `trace` reports their handles, `inspect` names them, `relink` hands them out to be replaced. So the type
-/// of each field must implement `Trace` itself, have an adapter, or be skipped. Unions and types with a lifetime are
-/// refused, since objects are `'static`.
+/// Every method goes through the fields of the current variant, and each constant is true if it is true for
+/// one of the fields: `trace` reports their handles, `inspect` names them, `relink` hands them out to be
+/// replaced. So the type of each field must implement `Trace` itself, have an adapter, or be skipped. Unions
+/// and types with a lifetime are refused, since objects are `'static`.
 ///
 /// # Attributes
 ///
@@ -28,8 +28,8 @@ use syn::{DeriveInput, Error, parse_macro_input};
 ///
 /// On a field:
 ///
-/// - `#[trace(with = Adapter)]`: the field is traced by `Adapter`, which implements `TraceWith` for the field's type.
-///   For foreign types that do hold handles: containers of other crates, say.
+/// - `#[trace(with = Adapter)]`: the field is traced by `Adapter`, which implements `TraceWith` for the
+///   field's type. For foreign types that do hold handles: containers of other crates, say.
 /// - `#[trace(label)]`: the field's `Display` tells objects of this type apart where a heap is inspected, as
 ///   `Mob 812v4 "wolf"`. At most one in a struct or a variant. The field may be skipped as well.
 ///
@@ -77,10 +77,11 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// # Generic types
 ///
 /// A type parameter that occurs in the type of a traced field gets the bound `Trace`. So does a type named
-/// through it, such as `G::Item` in a field, and a field that is a map or a set, which requires more of its keys
-/// than `Trace` (`Ord`, or `Eq + Hash`), since entries are filed again when handles in them are replaced. All other
-/// parameters, for instance in `PhantomData` or in skipped fields, get `Send + Sync + 'static`, which `Trace` requires
-/// of the whole type. `#[trace(bound = "..")]` replaces all of these bounds where they require too much:
+/// through it, such as `G::Item` in a field, and a field that is a map or a set, which requires more of its
+/// keys than `Trace` (`Ord`, or `Eq + Hash`), since entries are filed again when handles in them are
+/// replaced. All other parameters, for instance in `PhantomData` or in skipped fields, get `Send + Sync +
+/// 'static`, which `Trace` requires of the whole type. `#[trace(bound = "..")]` replaces all of these bounds
+/// where they require too much:
 ///
 /// ```
 /// use std::marker::PhantomData;

@@ -83,8 +83,8 @@ pub(crate) struct Keyed<'a> {
     pub(crate) is_ordered: bool,
 }
 
-/// Whether the type is made of nothing but parameters and of types that are known to depend on no other impl of
-/// `Trace` than those of their arguments.
+/// Whether the type is made of nothing but parameters and of types that are known to depend on no other impl
+/// of `Trace` than those of their arguments.
 pub(crate) fn is_plain(ty: &Type, parameters: &[&Ident]) -> bool {
     const KNOWN: &[&str] = &[
         "Vec",

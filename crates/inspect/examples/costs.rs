@@ -1,12 +1,13 @@
-//! What it costs to ask why an object is alive, compared with a full collection of the same heap in the same run.
+//! What it costs to ask why an object is alive, compared with a full collection of the same heap in the same
+//! run.
 //!
 //! ```text
 //! taskset -c 1 cargo run --release -p slotgc-inspect --example costs -- [OBJECTS [ROUNDS]]
 //! ```
 //!
-//! A random graph of objects of 64 bytes, four edges each, everything reached from one root. Times are this thread's own
-//! processor time, so that a busy machine does not count; medians. Each work checks
-//! its result. `petgraph` is `dominators::simple_fast` on the same graph, which gives no retained sizes.
+//! A random graph of objects of 64 bytes, four edges each, everything reached from one root. Times are this
+//! thread's own processor time, so that a busy machine does not count; medians. Each work checks its result.
+//! `petgraph` is `dominators::simple_fast` on the same graph, which gives no retained sizes.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! V8's format: a JSON object with long arrays of numbers, whose meaning its first part tells.
 //!
-//! Read as a stream, into columns. Nothing that the file says of sizes is taken on trust: memory grows with what was
-//! read. Invariant of a [`File`]: every target is a node, every name is a text, the edges are as many as the nodes say.
+//! Read as a stream, into columns. Nothing that the file says of sizes is taken on trust: memory grows with
+//! what was read. Invariant of a [`File`]: every target is a node, every name is a text, the edges are as
+//! many as the nodes say.
 
 mod columns;
 

@@ -1,8 +1,8 @@
 //! The graph of a file as objects of a slotgc heap.
 //!
-//! Each node becomes an object, each edge a strong or a weak handle; what V8 writes about the entries of a `WeakMap`
-//! becomes ephemerons. The file's root becomes a `Root`. So everything that the heap's snapshots know is known of the
-//! file: what `slotgc::inspect` is tested with on the graphs of real programs.
+//! Each node becomes an object, each edge a strong or a weak handle; what V8 writes about the entries of a
+//! `WeakMap` becomes ephemerons. The file's root becomes a `Root`. So everything that the heap's snapshots
+//! know is known of the file: what `slotgc::inspect` is tested with on the graphs of real programs.
 
 use slotgc::inspect::{Node, Path, Snapshot};
 use slotgc::{AnyGc, Gc, GcMap, Heap, Inspector, Root, Trace, Tracer, Weak};
@@ -72,7 +72,8 @@ pub struct FileGraph {
 }
 
 impl FileGraph {
-    /// Makes a heap of the file, and takes its snapshot. `advance` is called for every so many nodes with their number.
+    /// Makes a heap of the file, and takes its snapshot. `advance` is called for every so many nodes with
+    /// their number.
     pub fn of(file: File, mut advance: impl FnMut(u64)) -> Self {
         const UNIT: usize = 16 * 1024;
         let mut heap = Heap::new();

@@ -26,8 +26,8 @@ pub fn census(file: &File, most: usize) -> String {
     text
 }
 
-/// The nodes that keep the most bytes alive, of those that are not themselves kept by one of them through a single
-/// chain.
+/// The nodes that keep the most bytes alive, of those that are not themselves kept by one of them through a
+/// single chain.
 pub fn biggest(graph: &FileGraph, most: usize) -> String {
     let mut nodes: Vec<(u64, FileNode<'_>)> = graph
         .file()

@@ -1,7 +1,7 @@
 //! A game world in a web page: `game.js` calls `frame` for each frame and shows the numbers.
 //!
-//! Bare WebAssembly has no clock that std could ask. The page supplies its own, `performance.now()`, so budgets are
-//! times here as anywhere else.
+//! Bare WebAssembly has no clock that std could ask. The page supplies its own, `performance.now()`, so
+//! budgets are times here as anywhere else.
 #![expect(unsafe_code, reason = "exports to and imports from JavaScript")]
 
 use std::cell::RefCell;
@@ -100,7 +100,8 @@ impl World {
         self.longest_pause = self.longest_pause.max(self.last_pause);
     }
 
-    /// Collects everything, and tells how many objects are wrong then: too many, lost, or another than expected.
+    /// Collects everything, and tells how many objects are wrong then: too many, lost, or another than
+    /// expected.
     fn wrong(&mut self) -> usize {
         self.heap.collect();
         let mut wrong = self.heap.len().abs_diff(self.squads.len() * SQUAD_OBJECTS);

@@ -51,7 +51,8 @@ const fn lines_of<T: Trace>() -> u32 {
 }
 
 impl Marker {
-    /// Follows the edges found; `false` when the budget is spent before all are, or a stale edge met a tenant.
+    /// Follows the edges found; `false` when the budget is spent before all are, or a stale edge met a
+    /// tenant.
     pub(super) fn follow(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) -> bool {
         while self.side.tenants.is_empty() {
             let pool = match self.fullest_queue() {
@@ -121,8 +122,8 @@ impl Marker {
         }
     }
 
-    /// An object with a large table took so long for so many of its entries. Where most of that was not for the table, a
-    /// larger slice of it is traced the next time, so that the object is not traced too often.
+    /// An object with a large table took so long for so many of its entries. Where most of that was not for
+    /// the table, a larger slice of it is traced the next time, so that the object is not traced too often.
     fn widen(&mut self, entries: usize, time: Duration) {
         const ENTRY: Duration = Duration::from_nanos(200);
         const MOST: usize = 15;
@@ -154,8 +155,8 @@ impl Marker {
     }
 }
 
-/// Traces the objects in the queue of `T`, and whatever of that type they lead to, until the queue is empty or
-/// another type's is full.
+/// Traces the objects in the queue of `T`, and whatever of that type they lead to, until the queue is empty
+/// or another type's is full.
 pub(super) fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
     let Marker { edges, queues, active, side, traced, quota, .. } = marker;
     let lines = const { lines_of::<T>() };

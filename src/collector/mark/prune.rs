@@ -28,7 +28,8 @@ pub(crate) struct Pruned {
 }
 
 impl Marker {
-    /// Goes on pruning the weak collections of the next live object that asked for it; `None` when all are pruned.
+    /// Goes on pruning the weak collections of the next live object that asked for it; `None` when all are
+    /// pruned.
     pub(crate) fn prune(
         &mut self,
         ops: &[TraceOps],

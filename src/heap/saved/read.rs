@@ -1,5 +1,5 @@
-//! How saved data is laid out: the whole, the types in it, the objects of each. Fields in their order where the format is of
-//! nothing but values, else by name.
+//! How saved data is laid out: the whole, the types in it, the objects of each. Fields in their order where
+//! the format is of nothing but values, else by name.
 
 use alloc::string::String;
 use alloc::vec::Vec;

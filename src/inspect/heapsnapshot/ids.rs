@@ -1,10 +1,12 @@
 //! Ids of 32 bits for handles of 64.
 //!
-//! An id must be that of the same object in every snapshot of a heap, of no other object, and no snapshot may know of the
-//! others. For the first tenant of a slot, and for the next 31 in heaps of up to 256 MiB, the id is slot and generation,
-//! packed. The others are spread over half a billion ids by a hash; where two meet, the later one in the file moves on.
+//! An id must be that of the same object in every snapshot of a heap, of no other object, and no snapshot may
+//! know of the others. For the first tenant of a slot, and for the next 31 in heaps of up to 256 MiB, the id
+//! is slot and generation, packed. The others are spread over half a billion ids by a hash; where two meet,
+//! the later one in the file moves on.
 //!
-//! Objects have odd ids, as in V8; the two nodes at the root have the first two of them. Groups of roots have even ones.
+//! Objects have odd ids, as in V8; the two nodes at the root have the first two of them. Groups of roots have
+//! even ones.
 
 use crate::handle::RawHandle;
 use crate::hash::{GcSet, HandleHasher};

@@ -54,7 +54,8 @@ impl<W: io::Write> JsonWriter<W> {
         self.buffer.extend_from_slice(&digits[start..]);
     }
 
-    /// An item of an array of texts. What is not ASCII is escaped, as V8 does: readers may cut a file anywhere.
+    /// An item of an array of texts. What is not ASCII is escaped, as V8 does: readers may cut a file
+    /// anywhere.
     pub(super) fn string(&mut self, is_first: bool, text: &str) -> io::Result<()> {
         self.buffer.extend_from_slice(if is_first { b"\"" } else { b",\n\"" });
         for c in text.chars() {

@@ -1,5 +1,6 @@
-//! Going back to an earlier state of a heap: what becomes of its roots. They are outside of it and stay as they are; only
-//! those of objects that are no more resolve to nothing, and the order in which entries are used is that of before.
+//! Going back to an earlier state of a heap: what becomes of its roots. They are outside of it and stay as
+//! they are; only those of objects that are no more resolve to nothing, and the order in which entries are
+//! used is that of before.
 
 use alloc::vec::Vec;
 
@@ -40,8 +41,9 @@ impl RootTable {
         listed
     }
 
-    // Relaxed, all below: roots are made with `&Heap` in hand, and neither of these is called beside that; the free list is
-    // pushed to by threads that drop roots, and what is read here of it was published by the load of its head.
+    // Relaxed, all below: roots are made with `&Heap` in hand, and neither of these is called beside that;
+    // the free list is pushed to by threads that drop roots, and what is read here of it was published by the
+    // load of its head.
 
     /// Not while roots are made.
     pub(crate) fn keep(&self) -> KeptRoots {
@@ -94,8 +96,8 @@ impl RootTable {
 
     /// Those that were free then in the order of then, and the rest in that of their numbers.
     fn relist_free(&self, kept: &KeptRoots) {
-        // Acquire: the entries' `next` as their last owners published them. Nobody takes any meanwhile, and whoever pushes
-        // finds an empty list.
+        // Acquire: the entries' `next` as their last owners published them. Nobody takes any meanwhile, and
+        // whoever pushes finds an empty list.
         let first = self.free.swap(NONE, Ordering::Acquire);
         let mut rest = self.listed(first, |index| self.entries[index as usize].next.load(Ordering::Relaxed));
         rest.sort_unstable();

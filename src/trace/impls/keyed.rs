@@ -1,5 +1,5 @@
-//! Maps and sets. What they order or hash by cannot be changed in place: a weak collection in a key or an element is
-//! not pruned, and a container keyed by what holds handles is filed again when it is relinked.
+//! Maps and sets. What they order or hash by cannot be changed in place: a weak collection in a key or an
+//! element is not pruned, and a container keyed by what holds handles is filed again when it is relinked.
 
 use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use alloc::vec::Vec;
@@ -77,8 +77,8 @@ sets! {
         relinks refile(set.drain().collect::<Vec<_>>(), links, |item| set.insert(item));
 }
 
-/// Maps, how many bytes one owns, and how its entries are taken out. Edges from keys and values, weak collections in
-/// values.
+/// Maps, how many bytes one owns, and how its entries are taken out. Edges from keys and values, weak
+/// collections in values.
 macro_rules! maps {
     ($([$($bounds:tt)*] [$($generics:tt)*] $ty:ty: |$map:ident| owns $owned:expr, entries $take:expr;)*) => {$(
         impl<K: Trace + $($bounds)*, V: Trace, $($generics)*> Trace for $ty {
@@ -146,8 +146,8 @@ maps! {
         owns owned::table_bytes::<(K, V)>(map.capacity()), entries map.drain().collect::<Vec<_>>();
 }
 
-/// slotmap's maps: edges from values. Their keys are none: a side table keyed by handles does not keep its keys alive,
-/// and is not filed again when it is relinked.
+/// slotmap's maps: edges from values. Their keys are none: a side table keyed by handles does not keep its
+/// keys alive, and is not filed again when it is relinked.
 macro_rules! slot_maps {
     ($([$($generics:tt)*] $ty:ty: slot $slot:ty;)*) => {$(
         impl<K: slotmap::Key + Send + Sync + 'static, V: Trace, $($generics)*> Trace for $ty {

@@ -71,8 +71,8 @@ impl<T: ?Sized + Send + Sync + 'static> Trace for PhantomData<T> {
     fn relink(&mut self, _: &mut Links<'_>) {}
 }
 
-/// What an `Arc` holds is shared with others than the heap, is visited once for each `Arc`, and cannot be relinked:
-/// it must hold no handles. A type that does fails to compile here.
+/// What an `Arc` holds is shared with others than the heap, is visited once for each `Arc`, and cannot be
+/// relinked: it must hold no handles. A type that does fails to compile here.
 struct NoHandles<T: ?Sized>(PhantomData<Rc<T>>);
 
 impl<T: Trace + ?Sized> NoHandles<T> {

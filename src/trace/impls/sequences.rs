@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use crate::trace::impls::owned;
 use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
 
-/// Containers of one type that give references and mutable references to all they hold, and what they own: whether
-/// it is more than their items own, and how much.
+/// Containers of one type that give references and mutable references to all they hold, and what they own:
+/// whether it is more than their items own, and how much.
 macro_rules! sequences {
     ($([$($generics:tt)*] $ty:ty: owns $owns:expr, |$value:ident| $owned:expr;)*) => {$(
         impl<T: Trace, $($generics)*> Trace for $ty {

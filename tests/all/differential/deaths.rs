@@ -38,8 +38,8 @@ fn a_callback_that_collects_gets_its_collection_after_the_batch_with_the_same_ro
         CollectWith { heap: 0, roots: [Live(2), Live(2), Live(2)], ending: Returns },
         COLLECT,
     ]);
-    // Two dead; what the first callback made. What that one's asks for is the last collection, which frees what it made and
-    // the one that the source kept.
+    // Two dead; what the first callback made. What that one's asks for is the last collection, which frees
+    // what it made and the one that the source kept.
     assert_eq!((report.freed, report.told, report.collections), (5, 3, 3));
 }
 

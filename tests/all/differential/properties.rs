@@ -30,8 +30,8 @@ fn agree(ops: &[Op]) -> Result<Report, TestCaseError> {
     Ok(report)
 }
 
-/// The same programs in every run, unless `PROPTEST_RNG_SEED` says otherwise: the search for others is the soak's and the
-/// fuzzer's.
+/// The same programs in every run, unless `PROPTEST_RNG_SEED` says otherwise: the search for others is the
+/// soak's and the fuzzer's.
 fn config(cases: u32, max_shrink_iters: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
     // Zeal checks all books after each phase.

@@ -270,7 +270,8 @@ fn a_long_list_takes_no_stack() {
             self.0.trace(tracer);
         }
     }
-    // The example of ten million takes too long without optimisation: `crates/inspect/examples/costs.rs` has it.
+    // The example of ten million takes too long without optimisation: `crates/inspect/examples/costs.rs` has
+    // it.
     const LEN: usize = 300_000;
     let mut heap = heap();
     let first = heap.alloc(Link(None));

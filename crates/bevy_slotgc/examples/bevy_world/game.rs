@@ -1,4 +1,5 @@
-//! The game, as far as it knows no memory management: sizes, dice, and the model that both worlds are compared with.
+//! The game, as far as it knows no memory management: sizes, dice, and the model that both worlds are
+//! compared with.
 
 use std::time::Duration;
 

@@ -1,16 +1,18 @@
-//! A headless Bevy world of 300,000 entities whose minds are in the heap: blackboards with plans, in cycles, and graphs of
-//! dialogue with cycles of their own. Each frame some think, some talk, a thousand despawn and as many spawn, and
-//! thousands of short-lived objects are made. How long does the world stand still for the collector?
+//! A headless Bevy world of 300,000 entities whose minds are in the heap: blackboards with plans, in cycles,
+//! and graphs of dialogue with cycles of their own. Each frame some think, some talk, a thousand despawn and
+//! as many spawn, and thousands of short-lived objects are made. How long does the world stand still for the
+//! collector?
 //!
 //! ```text
 //! cargo run --release --example bevy_world                              # from crates/bevy_slotgc
 //! cargo run --release --example bevy_world -- --entities 20000 --frames 200
 //! ```
 //!
-//! The same game runs twice: with [`bevy_slotgc::GcPlugin`], and without it with `Arc`, where each cycle is taken apart by
-//! hand when its entity despawns. Both must think the same thoughts (a checksum of each frame), in both every mind is
-//! compared with a plain model, and when all is over nothing may be left. The pause of the Arc world is what taking cycles
-//! apart and dropping them takes, the pause of the other one is the system `pace`.
+//! The same game runs twice: with [`bevy_slotgc::GcPlugin`], and without it with `Arc`, where each cycle is
+//! taken apart by hand when its entity despawns. Both must think the same thoughts (a checksum of each
+//! frame), in both every mind is compared with a plain model, and when all is over nothing may be left. The
+//! pause of the Arc world is what taking cycles apart and dropping them takes, the pause of the other one is
+//! the system `pace`.
 //!
 //! Time in which other programs had the core is taken off, as far as Linux tells.
 

@@ -1,7 +1,7 @@
 //! Time without that in which other programs had the core.
 //!
-//! On a machine that has other things to do, a frame in which the scheduler ran another program for 4 ms says nothing
-//! about this one. Linux tells how long a thread waited for a core; elsewhere all time counts.
+//! On a machine that has other things to do, a frame in which the scheduler ran another program for 4 ms says
+//! nothing about this one. Linux tells how long a thread waited for a core; elsewhere all time counts.
 
 use std::fs::File;
 use std::io::{Read, Seek};

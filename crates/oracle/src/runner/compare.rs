@@ -92,7 +92,8 @@ impl Runner {
     /// What a snapshot finds, and a search without one: the living, and those that roots reach.
     fn compare_snapshot(&self, heap: usize) {
         let World { heap, model, .. } = &self.worlds[heap];
-        // An armed object panics when it is looked at; one under construction counts as a key, and has no edges yet.
+        // An armed object panics when it is looked at; one under construction counts as a key, and has no
+        // edges yet.
         let is_armed = |index: &Index| model.objects[*index].is_armed(Fuse::Trace);
         if model.is_building() || model.alive.len() > SMALL || model.alive.iter().any(is_armed) {
             return;

@@ -1,5 +1,6 @@
-//! What programs seldom do by chance, in each phase of a cycle: the heap swapped for another, objects changed through `&`
-//! or in an unusual way, root sources that report changes, clocks that panic, and each end of a heap.
+//! What programs seldom do by chance, in each phase of a cycle: the heap swapped for another, objects changed
+//! through `&` or in an unusual way, root sources that report changes, clocks that panic, and each end of a
+//! heap.
 
 use crate::kind::Kind;
 use crate::stepped::program::{Edit, End, Ending, Inside, Op, Program, Source, Tuning, Units, Way, inside};

@@ -203,7 +203,8 @@ impl Object for Shelf {
 #[cfg_attr(feature = "std", derive(Trace))]
 pub(crate) struct Locked(Mutex<Shelf>);
 
-/// Without its feature `std` the crate traces no locks, so that a type with one says for itself what std's says there.
+/// Without its feature `std` the crate traces no locks, so that a type with one says for itself what std's
+/// says there.
 #[cfg(not(feature = "std"))]
 impl Trace for Locked {
     fn trace(&self, tracer: &mut slotgc::Tracer<'_>) {
