@@ -188,13 +188,16 @@ fn with_failing(from: usize, to: usize) -> (usize, usize) {
 }
 
 #[test]
-fn one_refusal_at_any_call_costs_one_allocation_at_most() {
+fn one_refusal_at_any_call_costs_nothing_and_two_cost_one_allocation_at_most() {
     let (calls, refused) = with_failing(usize::MAX, usize::MAX);
     assert!(calls > 30 && refused == 0, "{calls} calls");
     let mut total = 0;
     for n in 0..calls {
+        // The heap asks again, after it gave back what it had in empty pages.
         let (_, refused) = with_failing(n, n + 1);
-        assert!(refused <= 1, "call {n} cost {refused} allocations");
+        assert_eq!(refused, 0, "call {n} cost {refused} allocations");
+        let (_, refused) = with_failing(n, n + 2);
+        assert!(refused <= 1, "calls {n} and {} cost {refused} allocations", n + 1);
         total += refused;
     }
     assert!(total > calls / 2, "{total} of {calls}");
