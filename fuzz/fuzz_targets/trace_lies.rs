@@ -10,7 +10,7 @@ impl Trace for Liar {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         for (how, bits) in self.1.iter().skip(self.2.fetch_add(1, Relaxed) % 3) {
             match how % 5 {
-                0 => tracer.interior_mutability(),
+                0 => _ = tracer.interior_mutability(),
                 1 => tracer.ephemeron(Weak::<Liar>::from_bits(*bits), &Gc::<Liar>::from_bits(self.0 ^ 2)),
                 2 => tracer.ephemeron(Weak::<Liar>::from_bits(self.0), &[AnyGc::from_bits(*bits)]),
                 3 => tracer.edge(Gc::<Vec<u8>>::from_bits(*bits)),

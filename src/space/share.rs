@@ -117,4 +117,14 @@ mod tests {
         assert_eq!(pages(usize::MAX, 0, ALL_BYTES, None), MAX_PAGES);
         assert_eq!(pages(usize::MAX, usize::MAX, ALL_BYTES, Some(GIB)), LEAST_PAGES);
     }
+
+    #[test]
+    fn what_a_range_had_is_there_for_others_when_it_goes() {
+        for _ in 0..1000 {
+            let mut share = Share::for_bytes(usize::MAX);
+            share.take(1 << 40, false);
+        }
+        let reserved = RESERVED.load(Ordering::Relaxed);
+        assert!(reserved < ALL_BYTES / 8, "{reserved} bytes are reserved by the heaps of other tests");
+    }
 }
