@@ -22,7 +22,9 @@ mod edits;
 mod frame;
 mod generate;
 mod program;
+mod acts;
 mod runner;
+mod slices;
 mod shapes;
 
 use crate::log;

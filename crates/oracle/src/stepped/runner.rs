@@ -4,22 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
-use slotgc::{
-    Budget, CollectStats, DeathQueue, Gc, Heap, Phase, RootLog, RootSource, StepReport, Trace, Tracer, Watch,
-    roots,
-};
+use slotgc::{DeathQueue, Gc, Heap, Phase, RootLog, RootSource, Trace, Tracer, Watch};
 
 use crate::contents::Contents;
-use crate::dyn_heap::deaths::{self as death_calls, Finalizing, Tagged};
+use crate::dyn_heap::deaths::{Finalizing, Tagged};
 use crate::dyn_heap::{self, Held, Made};
-use crate::kind::{Fuse, Kind};
-use crate::lent;
+use crate::kind::Kind;
 use crate::link::{Link, ObjectId};
-use crate::log::{self, Event, Injected, Mark, NoticeToken, Thrown};
+use crate::log::{self, Event, Injected, Mark, Thrown};
 use crate::model::{Index, Life, Limits, Model};
-use crate::ops::{Access, How};
-use crate::stepped::frame::{Call, Frame};
-use crate::stepped::program::{End, Ending, Inside, Op, Report, Source, Tuning, Units};
+use crate::ops::How;
+use crate::stepped::frame::Frame;
+use crate::stepped::program::{End, Ending, Inside, Op, Report, Source, Tuning};
 use crate::types::{Node, slot_bytes};
 
 /// What the bounds need to know of an object beside its contents.
@@ -52,16 +48,16 @@ pub(super) struct Runner {
     pub(super) model: Model,
     pub(super) known: Vec<Known>,
     pub(super) stress: bool,
-    roots: Vec<Box<dyn Held>>,
+    pub(super) roots: Vec<Box<dyn Held>>,
     /// The root source.
-    kept: Vec<Index>,
+    pub(super) kept: Vec<Index>,
     pub(super) queue: DeathQueue<Tagged>,
     /// What is put there and was not reported, and the books that a source keeps.
-    changed: Vec<Index>,
-    log: RootLog,
-    watches: Vec<Registered>,
+    pub(super) changed: Vec<Index>,
+    pub(super) log: RootLog,
+    pub(super) watches: Vec<Registered>,
     pub(super) registered: BTreeMap<u64, Registration>,
-    made: u32,
+    pub(super) made: u32,
     /// Cycles in slices that may have begun: counted at each step with none under way.
     pub(super) epoch: u64,
     /// That of the cycle under way.
@@ -108,21 +104,21 @@ pub(super) struct Runner {
     pub(super) some_own: bool,
     /// The end: callbacks run no more ops.
     pub(super) is_over: bool,
-    depth: u32,
+    pub(super) depth: u32,
     pub(super) report: Report,
 }
 
 /// What the program has of a registration.
-enum Registered {
+pub(super) enum Registered {
     Watch(Watch),
     Finalizer(Box<dyn Finalizing>),
 }
 
 /// A root source that says what changed, of its nodes; of the rest it says all.
-struct Logged {
-    all: Contents,
-    changed: Vec<Link>,
-    log: RootLog,
+pub(super) struct Logged {
+    pub(super) all: Contents,
+    pub(super) changed: Vec<Link>,
+    pub(super) log: RootLog,
 }
 
 impl RootSource for Logged {
@@ -312,7 +308,7 @@ impl Runner {
         self.report.digest = (self.report.digest.rotate_left(5) ^ number).wrapping_mul(0x517c_c1b7_2722_0a95);
     }
 
-    fn contents(&self, kind: Kind, id: ObjectId, edges: &[u8]) -> Contents {
+    pub(super) fn contents(&self, kind: Kind, id: ObjectId, edges: &[u8]) -> Contents {
         let edges =
             edges.iter().filter_map(|number| self.pick(*number)).map(|index| self.link(index)).collect();
         let mut contents = Contents { value: u64::from(id.0) << 8, edges, ..Contents::default() };
@@ -320,7 +316,7 @@ impl Runner {
         contents
     }
 
-    fn make(&mut self, kind: Kind, edges: &[u8], rooted: bool) {
+    pub(super) fn make(&mut self, kind: Kind, edges: &[u8], rooted: bool) {
         if self.model.objects.len() > MANY {
             return;
         }
@@ -341,7 +337,7 @@ impl Runner {
         }
     }
 
-    fn give_out(&mut self, id: ObjectId, kind: Kind, bits: u64, life: Life) -> Index {
+    pub(super) fn give_out(&mut self, id: ObjectId, kind: Kind, bits: u64, life: Life) -> Index {
         let index = self.model.give_out(id, kind, bits, life);
         self.known.push(Known { reachable_at: self.epoch, young_since: None, by_hand: false });
         self.report.objects += 1;
@@ -349,7 +345,7 @@ impl Runner {
         index
     }
 
-    fn born(&mut self, index: Index, contents: Contents) {
+    pub(super) fn born(&mut self, index: Index, contents: Contents) {
         let stats = self.heap.stats();
         let owns = matches!(
             self.model.objects[index].kind,
@@ -362,7 +358,7 @@ impl Runner {
         self.touch(index);
     }
 
-    fn cyclic(&mut self, kind: Kind, edges: [u8; 2], inside: &Inside, ending: Ending) {
+    pub(super) fn cyclic(&mut self, kind: Kind, edges: [u8; 2], inside: &Inside, ending: Ending) {
         if self.model.objects.len() > MANY {
             return;
         }
@@ -419,258 +415,6 @@ impl Runner {
             Err(Thrown::Text(text)) => panic!("{text}"),
         }
     }
-
-    fn root(&mut self, target: u8) {
-        let Some(index) = self.pick(target) else { return };
-        let root = dyn_heap::root(&self.heap, self.model.objects[index].kind, self.link(index));
-        self.roots.push(root.expect("a living object is rooted"));
-        self.model.roots.push(index);
-        self.touch(index);
-    }
-
-    fn destroy(&mut self, target: u8, erased: bool) {
-        let Some(index) = self.pick(target) else { return };
-        let (kind, link, id) =
-            (self.model.objects[index].kind, self.link(index), self.model.objects[index].id);
-        self.touch(index);
-        self.model.kill(index);
-        self.known[index].by_hand = true;
-        if kind.has_destructor() {
-            self.expected.insert(id);
-        }
-        let frame = self.by_hand(index);
-        let mut value = None;
-        self.framed(frame, |heap| {
-            if erased {
-                assert!(heap.destroy_any(link.any()), "what is destroyed was alive");
-            } else {
-                value = dyn_heap::destroy(heap, kind, link);
-                assert!(value.is_some(), "what is destroyed was alive");
-            }
-            None
-        });
-        let dropped = log::catch(|| drop(value));
-        assert!(dropped.is_ok() || self.armed.contains(&id), "a destructor panicked that was not to");
-    }
-
-    fn arm(&mut self, target: u8, fuse: Fuse) {
-        let Some(index) = self.pick(target) else { return };
-        let object = &mut self.model.objects[index];
-        let can = if fuse == Fuse::Trace { object.kind.has_body() } else { object.kind.has_destructor() };
-        if !can {
-            return;
-        }
-        let view = dyn_heap::write(&mut self.heap, object.kind, object.link(), Access::ByGc);
-        let view = view.unwrap_or_else(|_| panic!("{object:?} is lost"));
-        match fuse {
-            Fuse::Trace => view.arm_trace(),
-            Fuse::Drop => view.token().expect("a destructor").armed = true,
-        }
-        object.fuses[fuse as usize] = true;
-        if fuse == Fuse::Drop {
-            self.armed.insert(object.id);
-        }
-        self.touch(index);
-    }
-
-    // ---- Deaths
-
-    fn register(
-        &mut self,
-        target: Index,
-        then: Option<Inside>,
-        ending: Ending,
-        is_callback: bool,
-    ) -> (u64, NoticeToken) {
-        let (number, id) = (self.watches.len() as u64, self.next_id());
-        self.registered.insert(number, Registration { id, target, then, ending, is_callback });
-        self.notices.insert(id);
-        (number, NoticeToken(id))
-    }
-
-    fn on_death(&mut self, target: u8, then: &Inside, ending: Ending) {
-        let Some(index) = self.pick(target) else { return };
-        let (number, token) = self.register(index, Some(then.clone()), ending, true);
-        let (kind, link) = (self.model.objects[index].kind, self.link(index));
-        let code = lent::code::<Runner>(number, token);
-        let watch = death_calls::on_death(&mut self.heap, kind, link, code).expect("a living object");
-        self.watches.push(Registered::Watch(watch));
-    }
-
-    fn finalize(&mut self, target: u8, then: &Inside, ending: Ending) {
-        let Some(index) = self.pick(target) else { return };
-        let (number, token) = self.register(index, Some(then.clone()), ending, false);
-        let (kind, link) = (self.model.objects[index].kind, self.link(index));
-        let code = lent::code::<Runner>(number, token);
-        let made = death_calls::finalizer(&mut self.heap, kind, link, number, code);
-        self.watches.push(Registered::Finalizer(made.expect("a living object")));
-    }
-
-    fn watch(&mut self, target: u8) {
-        let Some(index) = self.pick(target) else { return };
-        let (number, token) = self.register(index, None, Ending::Returns, false);
-        let (kind, link) = (self.model.objects[index].kind, self.link(index));
-        let tag = Tagged { number, _token: token };
-        let watch = death_calls::watch(&mut self.heap, kind, link, &self.queue, tag);
-        self.watches.push(Registered::Watch(watch.expect("a living object")));
-    }
-
-    fn cancel(&mut self, number: u8) {
-        let Some(number) = usize::from(number).checked_rem(self.watches.len()) else { return };
-        let place = number;
-        let number = number as u64;
-        let known = self.registered.remove(&number);
-        self.tags.remove(&number);
-        self.due.remove(&number);
-        for frame in &mut self.frames {
-            frame.forget(number);
-        }
-        match &self.watches[place] {
-            Registered::Watch(watch) => {
-                let was_there = self.heap.cancel(*watch);
-                assert_eq!(was_there, known.is_some(), "cancel says whether {number} was still there");
-            }
-            Registered::Finalizer(finalizer) => {
-                let target = known.map(|known| self.link(known.target));
-                let target = target.filter(|link| self.model.resolve(*link).is_some());
-                let detached = finalizer.detach(&mut self.heap);
-                assert_eq!(detached, target.map(|link| link.bits), "detach gives a living target");
-            }
-        }
-    }
-
-    fn own(&mut self, target: u8, kib: u8) {
-        let Some(index) = self.pick(target) else { return };
-        let (kind, bytes) = (self.model.objects[index].kind, usize::from(kib) << 10);
-        let link = self.link(index);
-        assert!(dyn_heap::set_owned_bytes(&mut self.heap, kind, link, bytes), "{link:?} is lost");
-        self.owned.insert(index, bytes);
-    }
-
-    // ---- Collections
-
-    /// The handles in the root source.
-    pub(super) fn source(&self) -> Contents {
-        let edges = self.kept.iter().map(|index| self.link(*index)).collect();
-        Contents { edges, ..Contents::default() }
-    }
-
-    /// Calls the heap with a root source. `call` says what kind of call it is.
-    fn sourced(
-        &mut self,
-        call: Call,
-        source: Source,
-        f: impl FnOnce(&mut Heap, &dyn slotgc::RootSource) -> Option<StepReport>,
-    ) -> Option<StepReport> {
-        if self.telling {
-            self.asked_for_collection(call);
-            let report = self.framed(Frame::new(Call::Quiet, source), |heap| f(heap, &()));
-            if let Some(report) = report {
-                assert!(report.finished.is_none(), "inside a callback nothing is collected: {report:?}");
-            }
-            return None;
-        }
-        let panics = (source == Source::Panicking).then(|| self.next_id());
-        let has_kept = matches!(source, Source::Kept | Source::Logged);
-        let contents = if has_kept { self.source() } else { Contents::default() };
-        let mut frame = Frame::new(call, source);
-        frame.extra = contents.clone();
-        if source == Source::Logged {
-            let changed = self.changed.iter().map(|index| self.link(*index)).collect();
-            let logged = Logged { all: contents, changed, log: mem::take(&mut self.log) };
-            let report = self.framed(frame, |heap| f(heap, &logged));
-            self.log = logged.log;
-            if self.log.take_reported() {
-                self.changed.clear();
-            }
-            return report;
-        }
-        self.framed(frame, |heap| {
-            f(
-                heap,
-                &roots(|tracer| {
-                    if let Some(id) = panics {
-                        log::write(Event::TracePanicked(id));
-                        Injected(id).raise();
-                    }
-                    contents.trace(tracer);
-                }),
-            )
-        })
-    }
-
-    fn begin(&mut self) {
-        if self.phase == Phase::Idle && !self.telling {
-            self.epoch += 1;
-            self.cycle_epoch = self.epoch;
-        }
-    }
-
-    fn step(&mut self, units: Units, source: Source) -> Option<StepReport> {
-        self.begin();
-        let report =
-            self.sourced(Call::Slice, source, |heap, roots| Some(heap.step_with(units.budget(), roots)));
-        if let Some(report) = &report {
-            assert!(report.work > 0, "a step does something: {report:?}");
-            assert!(units != Units::All || report.finished.is_some(), "an unlimited step finishes the cycle");
-        }
-        report
-    }
-
-    fn step_to(&mut self, phase: u8) {
-        for _ in 0..1000 {
-            if self.phase as u8 >= phase || self.telling {
-                return;
-            }
-            let report = self.step(Units::Few(1), Source::Kept);
-            if report.is_some_and(|report| report.finished.is_some()) {
-                return;
-            }
-            self.look(false);
-        }
-    }
-
-    fn pace(&mut self, units: Units, source: Source) {
-        self.begin();
-        let is_due = self.heap.is_due();
-        let report =
-            self.sourced(Call::Pace, source, |heap, roots| Some(heap.pace_with(units.budget(), roots)));
-        if let Some(report) = report {
-            assert_eq!(report.work > 0, is_due, "`is_due` says whether `pace` does something: {report:?}");
-        }
-    }
-
-    fn minor(&mut self, source: Source) {
-        let call = match self.phase {
-            Phase::Idle if self.needs_major => Call::Whole,
-            Phase::Idle => Call::Minor,
-            _ => Call::Quiet,
-        };
-        self.sourced(call, source, |heap, roots| {
-            let before = heap.stats().collections;
-            let stats = heap.collect_minor_with(roots);
-            (heap.stats().collections > before).then(|| finished(stats))
-        });
-    }
-
-    fn collect(&mut self, source: Source) {
-        self.begin();
-        let was_telling = self.telling;
-        self.sourced(Call::Whole, source, |heap, roots| {
-            let stats = heap.collect_with(roots);
-            (!was_telling).then(|| finished(stats))
-        });
-        let is_over = was_telling || self.was_swapped || self.phase == Phase::Idle;
-        assert!(is_over, "no cycle is under way after a collection");
-    }
-}
-
-/// The report of a collection in one go.
-fn finished(stats: CollectStats) -> StepReport {
-    let mut report = StepReport::default();
-    report.phase = Phase::Notify;
-    report.finished = Some(stats);
-    report
 }
 
 impl End {
@@ -699,15 +443,6 @@ impl End {
                 heap.finalizer(&root, |heap| *heap = Heap::new()).expect("a living object");
                 drop(heap);
             }
-        }
-    }
-}
-
-impl Units {
-    fn budget(self) -> Budget {
-        match self {
-            Units::Few(units) => Budget::Objects(units.into()),
-            Units::All => Budget::Unlimited,
         }
     }
 }
