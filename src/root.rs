@@ -17,7 +17,7 @@ pub(crate) use notes::RootNote;
 pub(crate) use table::{KeptRoots, RootTable};
 
 /// In place of a heap's number: of none, and of no heap ever.
-pub(crate) const UNDONE: u64 = u64::MAX;
+const UNDONE: u64 = u64::MAX;
 
 /// A strong root: keeps its object, and all that it reaches, alive until dropped.
 ///
@@ -83,8 +83,18 @@ impl<T> Root<T> {
         self
     }
 
+    /// Whether its object is one of this heap, and none that [`roll_back`](crate::Heap::roll_back) undid.
     #[inline(always)]
+    pub(crate) fn is_of(&self, heap: u64) -> bool {
+        self.table.is_of(heap, self.index)
+    }
+
     pub(crate) fn heap_number(&self) -> u64 {
+        self.table.heap_number()
+    }
+
+    /// What tells its object from others of the same handle: the heap's number, or `UNDONE`.
+    fn identity(&self) -> u64 {
         if self.table.is_undone(self.index) { UNDONE } else { self.table.heap_number() }
     }
 
@@ -116,7 +126,7 @@ impl<T> Drop for Root<T> {
 
 impl<T> PartialEq for Root<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.gc == other.gc && self.heap_number() == other.heap_number()
+        self.gc == other.gc && self.identity() == other.identity()
     }
 }
 
@@ -130,7 +140,7 @@ impl<T> PartialOrd for Root<T> {
 
 impl<T> Ord for Root<T> {
     fn cmp(&self, other: &Self) -> core::cmp::Ordering {
-        self.gc.cmp(&other.gc).then(self.heap_number().cmp(&other.heap_number()))
+        self.gc.cmp(&other.gc).then(self.identity().cmp(&other.identity()))
     }
 }
 

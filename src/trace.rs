@@ -233,9 +233,14 @@ mod sealed {
         const KIND: HandleKind;
 
         /// The number of the heap that the handle belongs to, zero if it does not know.
-        #[inline(always)]
         fn heap_number(self) -> u64 {
             0
+        }
+
+        /// Whether the handle may name an object of the heap of this number.
+        #[inline(always)]
+        fn is_of(self, _heap: u64) -> bool {
+            true
         }
     }
 }
@@ -264,14 +269,18 @@ pub trait Handle: Copy + sealed::Sealed {
 
 /// What is a handle, and how it becomes a weak one.
 macro_rules! handles {
-    ($($handle:ty: $kind:ident $(($number:expr))?),*) => {$(
+    ($($handle:ty: $kind:ident $(($number:expr, $is_of:expr))?),*) => {$(
         impl<T> sealed::Sealed for $handle {
             const KIND: HandleKind = HandleKind::$kind;
 
             $(
-                #[inline(always)]
                 fn heap_number(self) -> u64 {
                     $number(self)
+                }
+
+                #[inline(always)]
+                fn is_of(self, heap: u64) -> bool {
+                    $is_of(self, heap)
                 }
             )?
         }
@@ -287,14 +296,18 @@ macro_rules! handles {
     )*};
 }
 
-handles!(Gc<T>: Strong, Weak<T>: Weak, &Root<T>: Root (Root::heap_number));
+handles!(Gc<T>: Strong, Weak<T>: Weak, &Root<T>: Root (Root::heap_number, Root::is_of));
 
 impl<H: sealed::Sealed> sealed::Sealed for &H {
     const KIND: HandleKind = H::KIND;
 
-    #[inline(always)]
     fn heap_number(self) -> u64 {
         (*self).heap_number()
+    }
+
+    #[inline(always)]
+    fn is_of(self, heap: u64) -> bool {
+        (*self).is_of(heap)
     }
 }
 

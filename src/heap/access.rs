@@ -8,7 +8,6 @@ use crate::heap::{Heap, Others};
 use crate::panics::Panics;
 use crate::pool::Pool;
 use crate::root::Root;
-use crate::root::UNDONE;
 use crate::store::{Age, Barrier, Color, Vacated};
 use crate::trace::{Handle, HandleKind, Trace};
 
@@ -139,8 +138,7 @@ impl Heap {
     /// The weak handle of the same object; one that never resolves for a root of another heap.
     #[inline(always)]
     pub(super) fn local<H: Handle>(&self, h: H) -> Weak<H::Target> {
-        let heap = h.heap_number();
-        if heap == 0 || heap == self.number() { h.downgrade() } else { Weak::dangling() }
+        if h.is_of(self.number()) { h.downgrade() } else { Weak::dangling() }
     }
 
     /// Why this handle does not resolve.
@@ -413,7 +411,7 @@ index!(Heap: Gc<T>, Weak<T>, &Root<T>, &Gc<T>, &Weak<T>);
 #[cold]
 pub(super) fn dead_in<H: Handle>(heap: u64, h: H) -> Dead {
     let cause = match H::KIND {
-        HandleKind::Root if ![heap, UNDONE].contains(&h.heap_number()) => Cause::OtherHeap,
+        HandleKind::Root if h.heap_number() != heap => Cause::OtherHeap,
         HandleKind::Root | HandleKind::Weak => Cause::Gone,
         HandleKind::Strong => Cause::NotKept,
     };

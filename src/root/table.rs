@@ -42,9 +42,9 @@ pub(crate) struct RootTable {
     used: boxcar::Vec<Word>,
     /// How often the last `Root` of an object went.
     dropped: AtomicU32,
-    /// Whether any `Root` was left without its object, since that was made in a run of the program that was
-    /// undone. Its entry has the null handle.
-    has_undone: AtomicBool,
+    /// The heap's number, or `UNDONE` once any `Root` was left without its object, since that was made in a run of the
+    /// program that was undone. The entry of such a root has the null handle.
+    shown: AtomicU64,
     /// The first free entry, or `NONE`.
     free: AtomicU32,
     /// Whether somebody is taking an entry off the free list. Only one at a time may, or an entry could be
@@ -82,12 +82,13 @@ struct RootEntry {
 
 impl RootTable {
     pub(crate) fn new(remembers_origins: bool) -> Self {
+        let heap = next_heap();
         Self {
-            heap: next_heap(),
+            heap,
             entries: boxcar::Vec::new(),
             used: boxcar::Vec::new(),
             dropped: AtomicU32::new(0),
-            has_undone: AtomicBool::new(false),
+            shown: AtomicU64::new(heap),
             free: AtomicU32::new(NONE),
             taking: AtomicBool::new(false),
             fresh: AtomicU32::new(NONE),
@@ -338,7 +339,7 @@ impl RootTable {
 
     /// A table for the same heap, for when there is no `Root` of this one.
     pub(crate) fn renewed(&self) -> Self {
-        Self { heap: self.heap, ..Self::new(self.remembers_origins()) }
+        Self { heap: self.heap, shown: AtomicU64::new(self.heap), ..Self::new(self.remembers_origins()) }
     }
 }
 

@@ -94,8 +94,7 @@ impl<'a> Liveness<'a> {
     /// Whether the object lives on. O(1); touches the object's page.
     #[inline]
     pub fn is_live(&self, h: impl Handle) -> bool {
-        let heap = h.heap_number();
-        (heap == 0 || heap == self.headers.heap_number()) && self.is_live_weak(h.downgrade())
+        h.is_of(self.headers.heap_number()) && self.is_live_weak(h.downgrade())
     }
 
     #[inline]

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::{NONE, RootTable};
 use crate::handle::RawHandle;
+use crate::root::UNDONE;
 use crate::sync::Ordering;
 
 /// The lists of a root table, and which objects had a root.
@@ -17,17 +18,19 @@ pub(crate) struct KeptRoots {
 }
 
 impl RootTable {
-    /// Whether the entry lost its object to the past.
+    /// Whether the entry's object is one of this heap, and none that was undone.
     #[inline(always)]
-    pub(in crate::root) fn is_undone(&self, index: u32) -> bool {
+    pub(in crate::root) fn is_of(&self, heap: u64, index: u32) -> bool {
         // Relaxed: written with `&mut Heap`, and nothing hangs on it for whoever has no heap.
-        self.has_undone.load(Ordering::Relaxed) && self.has_lost_its_object(index)
+        self.shown.load(Ordering::Relaxed) == heap || (self.heap == heap && !self.is_undone(index))
     }
 
+    /// Whether the entry lost its object to the past.
     #[cold]
-    fn has_lost_its_object(&self, index: u32) -> bool {
-        // Relaxed: as for `has_undone`.
-        self.entries[index as usize].handle.load(Ordering::Relaxed) == RawHandle::NULL.to_bits()
+    pub(in crate::root) fn is_undone(&self, index: u32) -> bool {
+        // Relaxed, both: as above.
+        self.shown.load(Ordering::Relaxed) == UNDONE
+            && self.entries[index as usize].handle.load(Ordering::Relaxed) == RawHandle::NULL.to_bits()
     }
 
     /// Entries of a list.
@@ -68,7 +71,7 @@ impl RootTable {
         for (index, raw) in self.in_use() {
             if !raw.is_null() && !is_alive(raw) {
                 self.entries[index as usize].handle.store(RawHandle::NULL.to_bits(), Ordering::Relaxed);
-                self.has_undone.store(true, Ordering::Relaxed);
+                self.shown.store(UNDONE, Ordering::Relaxed);
             }
         }
         let used: Vec<_> = self.in_use().collect();
