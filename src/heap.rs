@@ -8,6 +8,7 @@ mod checkpoint;
 mod collect;
 mod death;
 mod ending;
+mod later;
 mod load;
 mod finalizer;
 mod graph;
@@ -33,7 +34,7 @@ use crate::pool::Pool;
 use crate::root::RootTable;
 use crate::stats::{HeapStats, Phase, TypeCensus};
 use crate::store::Store;
-use crate::sync::Arc;
+use crate::sync::{Arc, Gauge, Ordering};
 use crate::type_names::short_names;
 
 pub use checkpoint::Checkpoint;
@@ -41,6 +42,7 @@ use death::Batch;
 pub use ending::ShutdownError;
 pub use finalizer::Finalizer;
 pub use graph::CloneTypes;
+use later::Later;
 use load::Load;
 pub use others::Others;
 use pacer::Pacer;
@@ -111,17 +113,18 @@ pub struct Heap {
     telemetry: Telemetry,
     counts: Counts,
     load: Load,
+    later: Later,
     config: HeapConfig,
 }
 
 /// What is counted as objects come and go.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Counts {
     objects: usize,
     bytes: usize,
     /// Up to so many bytes no limit of the configuration is met, whatever the objects are that make them up.
     /// Zero when that is to be found out anew.
-    bytes_stop: usize,
+    bytes_stop: Stop,
     /// Bytes of the slots of objects being made by `alloc_cyclic`.
     making_bytes: usize,
     freed: u64,
@@ -129,11 +132,33 @@ struct Counts {
     collections: u64,
 }
 
+/// A number that is lowered with `&Heap`, too.
+#[derive(Default)]
+struct Stop(Gauge);
+
+impl Stop {
+    #[inline(always)]
+    fn get(&self) -> usize {
+        // Relaxed, here and below: what it rests on is looked at by whoever has `&mut Heap`.
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, bytes: usize) {
+        self.0.store(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Clone for Stop {
+    fn clone(&self) -> Self {
+        Self(Gauge::new(self.get()))
+    }
+}
+
 impl Counts {
     /// What `bytes_stop` rests on has changed. Without limits it does not change.
-    fn check_limits_next(&mut self) {
-        if self.bytes_stop != usize::MAX {
-            self.bytes_stop = 0;
+    fn check_limits_next(&self) {
+        if self.bytes_stop.get() != usize::MAX {
+            self.bytes_stop.set(0);
         }
     }
 
@@ -182,6 +207,7 @@ impl Heap {
             telemetry: Telemetry::default(),
             counts: Counts::default(),
             load: Load::default(),
+            later: Later::default(),
             config,
         }
     }
@@ -360,6 +386,7 @@ impl Heap {
     /// assert!(level.iter().all(|old| !heap.is_alive(old)));
     /// ```
     pub fn shrink_to_fit(&mut self) {
+        self.take_up_shared();
         // They would be lost with the table of roots.
         self.take_back_abandoned();
         let in_cycle = self.release_empty_pages();

@@ -7,6 +7,7 @@
 //! (`pool/lists.rs`), or its free slots were freed since the last sweep by `destroy` and wait in limbo.
 
 mod kept;
+mod later;
 mod lists;
 mod sweep;
 
@@ -29,6 +30,7 @@ pub(crate) use sweep::Scope;
 #[derive(Clone, Copy)]
 pub(crate) struct PoolOps {
     open: fn(&mut Store, u16, Generation) -> Result<u32, Limit>,
+    open_promised: fn(&mut Store, u16, Generation) -> Result<u32, Limit>,
     claim: fn(&mut Store, u32, usize, Age, Barrier) -> Option<Claim>,
     reopen_closed: fn(&mut Store, u32, &mut dyn FnMut(Granule)),
     release: fn(&mut Store, u32),
@@ -113,6 +115,8 @@ pub(crate) struct Pool {
     claim: Claim,
     /// The page of the claim, by position.
     current: Option<usize>,
+    /// Slots set aside for objects made with `&Heap`, and the position of their page.
+    later: Vec<(usize, Claim)>,
     lists: Lists,
     /// Slots of destroyed objects, oldest first. They are not handed out as long as a live object may still
     /// name them, which the next collection finds out.
@@ -150,6 +154,7 @@ impl Pool {
         };
         let ops = PoolOps {
             open: Store::open_page::<T>,
+            open_promised: Store::open_promised::<T>,
             claim: Store::claim::<T>,
             reopen_closed: |store, page, retire| store.reopen_closed::<T>(page, retire),
             release: Store::release_page::<T>,
@@ -176,6 +181,7 @@ impl Pool {
             states: Vec::new(),
             claim: Claim::EMPTY,
             current: None,
+            later: Vec::new(),
             lists: Lists::default(),
             limbo: VecDeque::new(),
             retired: Vec::new(),
@@ -246,10 +252,7 @@ impl Pool {
             if let Some(position) = self.current {
                 if let Some(claim) = (self.ops.claim)(store, self.pages[position], word, age, self.barrier) {
                     self.claim = claim;
-                    if age == Age::Young && !self.states[position].is_young {
-                        self.states[position].is_young = true;
-                        self.young.push(position);
-                    }
+                    self.note_young(position);
                     return Ok(());
                 }
             }
@@ -258,9 +261,21 @@ impl Pool {
         }
     }
 
+    /// Notes that objects are made in a page, if they are young.
+    fn note_young(&mut self, position: usize) {
+        if self.making == Age::Young && !self.states[position].is_young {
+            self.states[position].is_young = true;
+            self.young.push(position);
+        }
+    }
+
     /// Notes where the claim's objects are, if they are to be traced.
     pub(crate) fn note_made(&mut self) {
         let made = self.claim.take_handed_out();
+        self.note_made_at(made);
+    }
+
+    fn note_made_at(&mut self, made: Made) {
         if self.making != Age::Young && self.barrier == Barrier::Log && made.bits != 0 {
             self.made_len += made.bits.count_ones() as usize;
             self.made.push(made);

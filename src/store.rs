@@ -21,9 +21,10 @@ use alloc::vec::Vec;
 
 use crate::handle::{Generation, RawHandle};
 use crate::space::Space;
+use crate::sync::PageCount;
 
 pub(crate) use access::Barrier;
-pub(crate) use claim::{Age, Claim, Made};
+pub(crate) use claim::{Age, Claim, Made, slot_of_bit};
 pub(crate) use keep::{KeptPages, KeptStore, KeptValues};
 pub(crate) use look::{Color, Headers, Look, Tenant};
 pub(crate) use pages::reserve;
@@ -51,6 +52,8 @@ pub(crate) struct Store {
     pasts: Vec<PagePast>,
     /// Pages that have no type any more.
     given_up: GivenUp,
+    /// Pages that were promised with `&Heap` and are to be opened before any other.
+    promised: PageCount,
     /// The write barrier's list: objects that were changed after they had been traced, each once.
     dirty: Vec<RawHandle>,
     /// What values owned whose destructors ran, in bytes outside of their slots.
@@ -81,6 +84,7 @@ impl Store {
             pages: Vec::new(),
             pasts: Vec::new(),
             given_up: GivenUp::default(),
+            promised: PageCount::new(0),
             dirty: Vec::new(),
             freed_owned: 0,
         }

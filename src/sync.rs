@@ -40,6 +40,15 @@ pub(crate) type FlagsWord = core::sync::atomic::AtomicU32;
 /// What a root source notes while it is asked. Not modelled: it belongs to whoever has the source.
 pub(crate) type LogFlag = core::sync::atomic::AtomicBool;
 
+/// Whether something ever happened. Not modelled: whoever asks has the heap to itself.
+pub(crate) type Flag = core::sync::atomic::AtomicBool;
+
+/// A number that `&mut Heap` compares and `&Heap` may lower. Not modelled: it is handed over with the heap.
+pub(crate) type Gauge = core::sync::atomic::AtomicUsize;
+
+/// Pages promised with `&Heap`. Not modelled, for the same reason.
+pub(crate) type PageCount = core::sync::atomic::AtomicU32;
+
 /// What heaps are numbered from. Not modelled: a model has no process-wide state.
 pub(crate) type HeapNumber = bits64::AtomicU64;
 
@@ -161,6 +170,78 @@ mod lock {
             self.0.push(value);
             result
         }
+    }
+}
+
+/// A few of a kind, of which each thread has one that it shares with few others or none. Made when the first
+/// is asked for.
+#[cfg(feature = "std")]
+#[derive(Debug)]
+pub(crate) struct PerThread<T>(std::sync::OnceLock<alloc::boxed::Box<[Padded<T>]>>);
+
+/// On lines of its own.
+#[cfg(feature = "std")]
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Padded<T>(T);
+
+#[cfg(feature = "std")]
+impl<T: Default> PerThread<T> {
+    const LEN: usize = 16;
+
+    /// Calls `f` with the one of this thread.
+    #[inline]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
+        use std::cell::Cell;
+        static NEXT: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
+        std::thread_local! {
+            static NUMBER: Cell<usize> = const { Cell::new(usize::MAX) };
+        }
+        // Relaxed: only the number is used. Where a thread has none any more, since it is ending, any will do.
+        let fresh = || NEXT.fetch_add(1, Ordering::Relaxed) % Self::LEN;
+        let number = NUMBER.try_with(|number| {
+            if number.get() == usize::MAX {
+                number.set(fresh());
+            }
+            number.get()
+        });
+        let all = self.0.get_or_init(|| (0..Self::LEN).map(|_| Padded::default()).collect());
+        f(&all[number.unwrap_or(0)].0)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.get().map_or(0, |all| all.len())
+    }
+
+    pub(crate) fn get(&self, number: usize) -> Option<&T> {
+        self.0.get().and_then(|all| all.get(number)).map(|padded| &padded.0)
+    }
+}
+
+#[cfg(feature = "std")]
+impl<T> Default for PerThread<T> {
+    fn default() -> Self {
+        Self(std::sync::OnceLock::new())
+    }
+}
+
+/// Without std threads cannot be told apart: there is one for all.
+#[cfg(not(feature = "std"))]
+#[derive(Debug, Default)]
+pub(crate) struct PerThread<T>(T);
+
+#[cfg(not(feature = "std"))]
+impl<T> PerThread<T> {
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
+        f(&self.0)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        1
+    }
+
+    pub(crate) fn get(&self, number: usize) -> Option<&T> {
+        (number == 0).then_some(&self.0)
     }
 }
 

@@ -4,6 +4,7 @@ use crate::config::{AllocError, Limit, Refusal};
 use crate::geometry::Geometry;
 use crate::handle::{Gc, RawHandle};
 use crate::heap::access::barrier;
+use crate::heap::later::Pending;
 use crate::heap::load::{Load, owned};
 use crate::heap::{Counts, Heap};
 use crate::pool::Pool;
@@ -191,7 +192,7 @@ impl Heap {
     #[inline(always)]
     fn ready_pool<T: Trace>(&mut self) -> Result<Ready<'_>, Limit> {
         // Cannot overflow: that many bytes are not addressed.
-        if self.counts.bytes + Geometry::<T>::SLOT_BYTES > self.counts.bytes_stop {
+        if self.counts.bytes + Geometry::<T>::SLOT_BYTES > self.counts.bytes_stop.get() {
             self.check_limits(Geometry::<T>::SLOT_BYTES)?;
         }
         let index = match self.types.recent::<T>() {
@@ -206,13 +207,14 @@ impl Heap {
     }
 
     /// The system has no more memory or the range no more pages: there may be some in empty pages of other
-    /// types.
+    /// types. Or pages are promised, which are opened first.
     #[cold]
     fn claim_from_others(&mut self, index: u16, limit: Limit) -> Result<(), Limit> {
-        if !matches!(limit, Limit::Memory(_) | Limit::Range(_)) {
-            return Err(limit);
+        match limit {
+            Limit::Memory(_) | Limit::Range(_) => _ = self.release_empty_pages(),
+            Limit::Promised => self.open_all_promised(),
+            _ => return Err(limit),
         }
-        self.release_empty_pages();
         self.pools[index as usize].claim(&mut self.store)
     }
 
@@ -221,14 +223,27 @@ impl Heap {
     #[cold]
     #[inline(never)]
     fn check_limits(&mut self, slot_bytes: usize) -> Result<(), Limit> {
-        let (most_objects, most_bytes) = (self.config.objects_limit(), self.config.bytes_limit());
-        if (most_objects, most_bytes) == (usize::MAX, usize::MAX) {
-            self.counts.bytes_stop = usize::MAX;
+        if !self.config.has_limits() {
+            self.counts.bytes_stop.set(usize::MAX);
             return Ok(());
         }
-        let making = self.collector.building().len();
-        let Counts { objects, bytes, making_bytes, .. } = self.counts;
-        let (mut objects, mut bytes) = (objects + making, bytes + making_bytes);
+        let (objects, bytes) = self.within_limits(slot_bytes, self.pending())?;
+        // Up to the next size that matters to pacing, or to the limit itself.
+        let next = self.pacer.next_mark(objects, bytes, &self.config);
+        let least_bytes = Geometry::<u8>::SLOT_BYTES;
+        let room =
+            (next.bytes - bytes).min((next.objects - objects).saturating_mul(least_bytes)).max(slot_bytes);
+        self.counts.bytes_stop.set(self.counts.bytes.saturating_add(room));
+        Ok(())
+    }
+
+    /// Whether an object of so many bytes is within the limits; what there is, made later and being made
+    /// included.
+    pub(super) fn within_limits(&self, slot_bytes: usize, later: Pending) -> Result<(usize, usize), Limit> {
+        let (most_objects, most_bytes) = (self.config.objects_limit(), self.config.bytes_limit());
+        let making = self.collector.building().len() + later.objects;
+        let making_bytes = self.counts.making_bytes + later.bytes;
+        let (mut objects, mut bytes) = (self.counts.objects + making, self.counts.bytes + making_bytes);
         if objects >= most_objects || slot_bytes > most_bytes.saturating_sub(bytes) {
             // Without the dead that are not swept yet.
             (objects, bytes) = (self.len() + making, self.bytes() + making_bytes);
@@ -236,22 +251,15 @@ impl Heap {
         if objects >= most_objects {
             return Err(Limit::Objects(most_objects));
         }
-        let bytes_left = most_bytes.saturating_sub(bytes);
-        if slot_bytes > bytes_left {
+        if slot_bytes > most_bytes.saturating_sub(bytes) {
             return Err(Limit::Bytes(most_bytes));
         }
-        // Up to the next size that matters to pacing, or to the limit itself.
-        let next = self.pacer.next_mark(objects, bytes, &self.config);
-        let least_bytes = Geometry::<u8>::SLOT_BYTES;
-        let room =
-            (next.bytes - bytes).min((next.objects - objects).saturating_mul(least_bytes)).max(slot_bytes);
-        self.counts.bytes_stop = self.counts.bytes.saturating_add(room);
-        Ok(())
+        Ok((objects, bytes))
     }
 
     /// The pool of a type that is not in the cache, made now if there is none.
     #[cold]
-    fn find_pool<T: Trace>(&mut self) -> Result<u16, Limit> {
+    pub(super) fn find_pool<T: Trace>(&mut self) -> Result<u16, Limit> {
         if let Some(index) = self.types.promote::<T>() {
             return Ok(index);
         }
@@ -290,9 +298,13 @@ impl Heap {
 
     /// Gives the slot of an object up whose construction failed: it goes the way of a destroyed object's.
     fn abandon(&mut self, reserved: RawHandle) {
-        if !self.end_making(reserved) {
-            return;
+        if self.end_making(reserved) {
+            self.abandon_unmade(reserved);
         }
+    }
+
+    /// Gives a reserved slot up whose handle is given out, so that it never resolves.
+    pub(super) fn abandon_unmade(&mut self, reserved: RawHandle) {
         self.collector.note_destroyed(reserved);
         let pool = self.store.pool_of(reserved.granule()) as usize;
         if let Some(vacated) = self.pools[pool].abandon_reserved(&mut self.store, reserved) {
@@ -338,7 +350,7 @@ impl Ready<'_> {
 #[cold]
 #[inline(never)]
 #[track_caller]
-fn refuse<T>(limit: Limit) -> ! {
+pub(super) fn refuse<T>(limit: Limit) -> ! {
     panic!("slotgc: {}", Refusal::of::<T>(limit))
 }
 

@@ -121,7 +121,7 @@ impl Heap {
             collector: self.collector.clone(),
             roots: self.roots.keep(),
             hints: self.deaths.hints().clone(),
-            counts: self.counts,
+            counts: self.counts.clone(),
             load: self.load.clone(),
             pacer: self.pacer.clone(),
             steps_in_cycle: self.telemetry.steps_in_cycle,
@@ -149,6 +149,7 @@ impl Heap {
         assert!(to.heap == self.number(), "slotgc: a checkpoint of another heap");
         assert!(!self.is_telling(), "slotgc: no heap is rolled back inside one of its callbacks");
         let (mut panics, mut lost) = (Panics::default(), Vec::new());
+        self.take_up_later(&mut panics);
         while self.roots.next_abandoned().is_some() {}
         for (index, pool) in self.pools.iter().enumerate() {
             pool.wipe(&mut self.store, to.pools.get(index), &to.store, &mut panics);
@@ -167,7 +168,9 @@ impl Heap {
         self.types.clone_from(&to.types);
         #[cfg(feature = "inspect")]
         self.inspect_ops.clone_from(&to.inspect_ops);
-        (self.counts, self.load, self.pacer) = (to.counts, to.load.clone(), to.pacer.clone());
+        (self.counts, self.load, self.pacer) = (to.counts.clone(), to.load.clone(), to.pacer.clone());
+        let Self { pools, store, .. } = self;
+        pools.iter_mut().for_each(|pool| pool.return_later(store));
         self.telemetry.steps_in_cycle = to.steps_in_cycle;
         self.wants_collection = to.wants_collection;
         lost.into_iter().for_each(|raw| self.lose(raw));

@@ -72,6 +72,7 @@ impl Heap {
         let (mut panics, mut stats) = (Panics::default(), CollectStats::default());
         panics.run_once(|panics| stats = collect(self, &clock, panics));
         if self.number() == own {
+            self.set_aside_for_later();
             self.telemetry.note_pause(clock.now().saturating_sub(start));
         }
         clock.end(&mut panics);
@@ -193,6 +194,7 @@ impl Heap {
     /// Begins a cycle, and gives up one that is marking.
     pub(super) fn begin(&mut self, kind: CycleKind, clock: &Timer, panics: &mut Panics) {
         panics.run_once(|_| self.drop_cancelled());
+        self.take_up_later(panics);
         self.take_back_abandoned();
         self.deaths.take_up();
         self.load.begin(kind != CycleKind::Minor, self.roots.dropped());

@@ -99,6 +99,7 @@ impl Heap {
     fn wind_up_once(&mut self, own: u64, clock: &Timer, panics: &mut Panics) -> bool {
         // What died before is told of first; a cycle that is marking is given up.
         panics.run_once(|panics| {
+            self.take_up_later(panics);
             self.finish_committed(&(), clock, panics);
         });
         if self.number() != own {

@@ -71,7 +71,13 @@ impl Heap {
     }
 
     /// Before anything is collected: what was done and left to this with `&Heap` is taken up.
+    ///
+    /// # Panics
+    /// As [`flush`](Self::flush).
     pub(super) fn take_up_shared(&mut self) {
+        let mut panics = Panics::default();
+        self.take_up_later(&mut panics);
+        panics.raise();
         let Self { collector, store, pools, .. } = self;
         collector.give_up_failed(store, pools);
     }

@@ -276,6 +276,7 @@ impl Heap {
         let mut meter = Meter::new(part, &clock, start);
         panics.run_once(|panics| finished = step(self, &mut meter, panics));
         let report = if self.number() == own {
+            self.set_aside_for_later();
             self.report(budget, rule, &meter, start, finished)
         } else {
             StepReport { work: meter.work().max(1), finished, rule, ..StepReport::default() }

@@ -167,6 +167,16 @@ impl Space {
         Ok(first)
     }
 
+    /// The number of the next page that nobody has opened.
+    pub(crate) fn opened(&self) -> u32 {
+        self.opened
+    }
+
+    /// Pages that there is room for, as far as that is known.
+    pub(crate) fn most_pages(&self) -> u32 {
+        if self.map.is_some() { self.reserved } else { MAX_PAGES - 1 }
+    }
+
     /// Gives the memory of a run of pages back to the system.
     pub(crate) fn release(&mut self, first: u32, run: u32) {
         let (start, bytes) = self.range(first, first + run);

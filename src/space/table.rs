@@ -110,6 +110,16 @@ impl Space {
         Ok(first)
     }
 
+    /// The number of the next page that nobody has opened.
+    pub(crate) fn opened(&self) -> u32 {
+        self.pages.len() as u32
+    }
+
+    /// Pages that there is room for.
+    pub(crate) fn most_pages(&self) -> u32 {
+        MAX_PAGES - 1
+    }
+
     /// Gives the memory of a run of pages back to the allocator; their bits stay.
     pub(crate) fn release(&mut self, first: u32, _run: u32) {
         self.run(first).give_back();

@@ -51,6 +51,16 @@ impl Claim {
         self.free == 0
     }
 
+    /// Slots not handed out yet.
+    pub(crate) fn len(&self) -> usize {
+        self.free.count_ones() as usize
+    }
+
+    /// The page, the word in it, its free slots, and the generation that their next objects have at least.
+    pub(crate) fn places(&self) -> (u32, usize, u64, Generation) {
+        (self.page, self.word, self.free, self.first)
+    }
+
     /// The word of the claim in its page.
     pub(crate) fn word(&self) -> usize {
         self.word
@@ -62,6 +72,11 @@ impl Claim {
         self.all = self.free;
         Made { page: self.page, word: self.word, bits }
     }
+}
+
+/// The slot of a bit in a word of a page of `T`.
+pub(crate) fn slot_of_bit<T>(page: u32, word: usize, bit: u32) -> Granule {
+    Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit))
 }
 
 impl Store {
@@ -124,7 +139,7 @@ impl Store {
         visit: &mut dyn FnMut(RawHandle),
     ) {
         for bit in ones(bits) {
-            let granule = Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
+            let granule = slot_of_bit::<T>(page, word, bit);
             let generation = self.look().generation::<T>(granule);
             if let Some(generation) = generation.filter(|generation| generation.is_occupied()) {
                 visit(RawHandle::new(granule, generation));
@@ -153,7 +168,7 @@ impl Store {
         assert!(claim.free != 0, "a claim with a free slot");
         let bit = claim.free.trailing_zeros();
         claim.free &= claim.free - 1;
-        let granule = Granule::of_slot::<T>(claim.page, Class::of::<T>().slot::<T>(claim.word, bit));
+        let granule = slot_of_bit::<T>(claim.page, claim.word, bit);
         let slot = self.slot_mut::<T>(granule).expect("a claim of slots of T");
         (slot, granule)
     }

@@ -6,9 +6,10 @@ use core::mem::needs_drop;
 
 use crate::bitmap::{Bits, Class, read_word, write_word};
 use crate::config::Limit;
-use crate::geometry::{Geometry, Granule, PAGE_GRANULES};
+use crate::geometry::{Geometry, Granule, PAGE_BYTES, PAGE_GRANULES};
 use crate::handle::Generation;
 use crate::store::Store;
+use crate::sync::{Ordering, PageCount};
 use crate::tag::Tag;
 
 /// What is known of the objects that a page has had. As long as no slot has had two, an occupied slot's
@@ -108,12 +109,53 @@ impl Store {
     /// Opens a page for `T` (a run of pages where `T` is larger than one), all slots free: one that was given
     /// up, or a new one.
     pub(crate) fn open_page<T: 'static>(&mut self, pool: u16, first: Generation) -> Result<u32, Limit> {
+        // Relaxed: promised with `&Heap`, which is over.
+        if self.promised.load(Ordering::Relaxed) > 0 {
+            return Err(Limit::Promised);
+        }
+        let run = Geometry::<T>::RUN_PAGES;
+        self.open_one_of::<T>(pool, first, self.given_up.run(run))
+    }
+
+    /// Opens the page for `T` that was promised first among those that are not open, or fails.
+    pub(crate) fn open_promised<T: 'static>(&mut self, pool: u16, first: Generation) -> Result<u32, Limit> {
+        self.open_one_of::<T>(pool, first, None)
+    }
+
+    /// Promises a page that nobody has opened; a run of pages, the first of which it returns. Whoever promises
+    /// has a lock.
+    pub(crate) fn promise_pages(&self, run: u32) -> Result<u32, Limit> {
+        // Relaxed, both: see above.
+        let page = self.space.opened().saturating_add(self.promised.load(Ordering::Relaxed));
+        if page.checked_add(run).is_none_or(|end| end > self.space.most_pages()) {
+            return Err(Limit::Range(u64::from(self.space.most_pages()) * PAGE_BYTES as u64));
+        }
+        self.promised.fetch_add(run, Ordering::Relaxed);
+        Ok(page)
+    }
+
+    /// Pages promised are open, or never will be.
+    pub(crate) fn forget_promises(&mut self) {
+        self.promised = PageCount::new(0);
+    }
+
+    /// The bitmaps do not tell which objects of the page are alive.
+    pub(crate) fn distrust_bits(&mut self, page: u32) {
+        self.note_past(page, Past::Recycled);
+    }
+
+    fn open_one_of<T: 'static>(
+        &mut self,
+        pool: u16,
+        first: Generation,
+        given_up: Option<u32>,
+    ) -> Result<u32, Limit> {
         let () = Geometry::<T>::FITS;
         let run = Geometry::<T>::RUN_PAGES;
         let class = Class::of::<T>();
         reserve(&mut self.pages, run)?;
         reserve(&mut self.pasts, run)?;
-        let (page, first) = match self.given_up.run(run) {
+        let (page, first) = match given_up {
             // Above every generation that any of them gave.
             Some(page) => {
                 self.space.open_again(page, run, class)?;

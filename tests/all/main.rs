@@ -32,6 +32,8 @@ mod inspect;
 mod interner;
 mod key_chains;
 mod key_maps;
+#[cfg(feature = "std")]
+mod later;
 mod layers;
 mod lies;
 mod objects;

@@ -1,0 +1,322 @@
+//! Objects made through `&Heap`, from many threads.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use slotgc::{AnyGc, Budget, Gc, Heap, HeapConfig, Phase, Root, Trace, Tracer};
+
+use crate::objects::{Dice, Link, Log, Node, Noisy};
+
+#[test]
+fn a_handle_is_final_at_once_and_resolves_after_the_flush() {
+    let mut heap = Heap::new();
+    let gcs: Vec<Gc<u64>> = (0..1000).map(|value| heap.alloc_later(value)).collect();
+    assert!(gcs.iter().all(|gc| !heap.is_alive(gc) && heap.get(gc).is_none()) && heap.is_empty());
+    assert_eq!((heap.flush(), heap.flush()), (1000, 0));
+    assert!(gcs.iter().enumerate().all(|(value, gc)| heap[gc] == value as u64));
+    assert!(heap.iter::<u64>().map(|(_, value)| *value).eq(0..1000), "in the order of one thread");
+    assert_eq!((heap.len(), heap.allocated()), (1000, 1000));
+    heap.verify();
+}
+
+#[test]
+fn what_collects_flushes_first() {
+    let calls: [fn(&mut Heap); 5] = [
+        |heap| _ = heap.collect(),
+        |heap| _ = heap.collect_minor(),
+        |heap| _ = heap.step(Budget::Objects(1)),
+        |heap| _ = heap.pace(Budget::Objects(1)),
+        |heap| heap.shrink_to_fit(),
+    ];
+    for (number, call) in calls.into_iter().enumerate() {
+        let mut heap = Heap::new();
+        let inner = heap.alloc_later(Node::leaf(3));
+        let root = heap.alloc_root_later(Node::with([inner]));
+        call(&mut heap);
+        assert_eq!(heap[heap[&root].edges[0]].value, 3, "call {number}");
+        heap.verify();
+    }
+}
+
+#[test]
+fn many_threads_make_objects_and_none_is_lost_or_doubled() {
+    let mut heap = Heap::new();
+    let mut alive: Vec<Root<Link>> = Vec::new();
+    for round in 0..30 {
+        let made: Vec<Vec<Root<Link>>> = thread::scope(|scope| {
+            let heap = &heap;
+            let threads: Vec<_> = (0..4_u64)
+                .map(|thread| {
+                    scope.spawn(move || {
+                        let mut dice = Dice::new(round * 4 + thread);
+                        (0..dice.below(300))
+                            .map(|number| {
+                                let value = thread << 32 | number as u64;
+                                let next = heap.alloc_later(Link { value, next: None });
+                                heap.alloc_later(number as u8);
+                                heap.alloc_root_later(Link { value, next: Some(next) })
+                            })
+                            .collect()
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let mut handles = HashSet::new();
+        let before = heap.len();
+        let flushed = heap.flush();
+        assert_eq!(heap.len(), before + flushed);
+        for (thread, roots) in made.iter().enumerate() {
+            for (number, root) in roots.iter().enumerate() {
+                let value = (thread as u64) << 32 | number as u64;
+                let next = heap[root].next.unwrap();
+                assert_eq!((heap[root].value, heap[next].value), (value, value));
+                assert!(handles.insert(AnyGc::from(root.gc())) && handles.insert(next.erase()));
+            }
+        }
+        alive.extend(made.into_iter().flatten());
+        let mut dice = Dice::new(round);
+        alive.retain(|_| dice.one_in(2));
+        match round % 3 {
+            0 => _ = heap.collect(),
+            1 => _ = heap.step(Budget::Objects(100)),
+            _ => _ = heap.collect_minor(),
+        }
+        heap.verify();
+        assert!(alive.iter().all(|root| heap[heap[root].next.unwrap()].value == heap[root].value));
+    }
+    heap.collect();
+    assert_eq!(heap.len(), 2 * alive.len());
+}
+
+#[test]
+fn objects_made_at_once_and_later_never_share_a_slot() {
+    let mut heap = Heap::new();
+    let mut expected: Vec<(Gc<Link>, u64)> = Vec::new();
+    let mut dice = Dice::new(3);
+    for round in 0..200_u64 {
+        let mut pending = Vec::new();
+        for number in 0..dice.below(150) as u64 {
+            let value = round << 32 | number;
+            if dice.one_in(2) {
+                pending.push((heap.alloc_later(Link { value, next: None }), value));
+            } else {
+                expected.push((heap.alloc(Link { value, next: None }), value));
+            }
+            if dice.one_in(8) {
+                heap.alloc_later([value; 9]);
+                heap.alloc([value; 11]);
+            }
+        }
+        assert!(pending.iter().all(|(gc, _)| !heap.is_alive(gc)));
+        heap.flush();
+        expected.append(&mut pending);
+        assert!(expected.iter().all(|(gc, value)| heap[gc].value == *value), "round {round}");
+        for _ in 0..dice.below(expected.len()) {
+            let (gone, _) = expected.swap_remove(dice.below(expected.len()));
+            heap.destroy(gone);
+            assert!(!heap.is_alive(gone));
+        }
+        if dice.one_in(10) {
+            let roots: Vec<Gc<Link>> = expected.iter().map(|(gc, _)| *gc).collect();
+            heap.collect_with(&roots);
+        }
+        heap.verify();
+    }
+}
+
+#[test]
+fn objects_made_later_in_every_phase_outlive_its_cycle_and_no_more() {
+    let mut heap = Heap::new();
+    let kept: Vec<_> = (0..200).map(|value| heap.alloc_root(Node::leaf(value))).collect();
+    let mut dice = Dice::new(4);
+    for _ in 0..20 {
+        let mut made: Vec<(Root<Node>, Gc<Node>)> = Vec::new();
+        let mut seen = HashSet::new();
+        while {
+            let inner = heap.alloc_later(Node::leaf(1));
+            let root = heap.alloc_root_later(Node::with([inner]));
+            made.push((root, inner));
+            let stale = heap.alloc_later(Node::leaf(2));
+            let report = heap.step(Budget::Objects(1 + dice.below(3)));
+            seen.insert(heap.stats().phase as u8);
+            let child = heap.alloc_later(Node::with([stale]));
+            heap[&made[0].0].edges.push(child);
+            report.finished.is_none()
+        } {}
+        assert!(seen.len() > 2, "phases {seen:?}");
+        assert!(made.iter().all(|(root, inner)| heap[root].edges[0] == *inner && heap.is_alive(inner)));
+        heap.collect_minor();
+        assert!(made.iter().all(|(root, inner)| heap.is_alive(root) && heap.is_alive(inner)));
+        heap.verify();
+    }
+    drop(kept);
+    heap.collect();
+    assert_eq!((heap.collect().kept, heap.stats().phase), (0, Phase::Idle));
+}
+
+#[test]
+fn limits_hold_for_what_waits_and_the_value_comes_back() {
+    let mut heap = Heap::with_config(HeapConfig::default().max_objects(100));
+    (0..40).for_each(|n| _ = heap.alloc(n));
+    (0..50).for_each(|n| _ = heap.alloc_later(n));
+    (0..10).for_each(|n| _ = heap.alloc(n));
+    let refused = heap.try_alloc_later("too many").unwrap_err();
+    assert!(refused.to_string().contains("max_objects of 100 objects"), "{refused}");
+    assert_eq!(refused.into_inner(), "too many");
+    assert!(heap.try_alloc(1).is_err(), "what waits counts");
+    assert_eq!((heap.flush(), heap.len()), (50, 100));
+    assert!(heap.try_alloc_later(1).is_err());
+    heap.collect();
+    assert!(heap.try_alloc_later(1).is_ok());
+
+    let mut heap = Heap::with_config(HeapConfig::default().max_bytes(160));
+    (0..10_u64).for_each(|n| _ = heap.alloc_later(n));
+    assert!(heap.try_alloc_later(1_u64).is_err() && heap.try_alloc(1_u64).is_err());
+    assert_eq!(heap.flush(), 10);
+}
+
+#[test]
+fn of_many_threads_exactly_as_many_succeed_as_the_limit_allows() {
+    let mut heap = Heap::with_config(HeapConfig::default().max_objects(1000));
+    let made: usize = thread::scope(|scope| {
+        let heap = &heap;
+        let threads: Vec<_> = (0..4)
+            .map(|_| scope.spawn(move || (0..400).filter(|n| heap.try_alloc_later(*n).is_ok()).count()))
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!((made, heap.flush()), (1000, 1000));
+}
+
+#[test]
+fn values_that_wait_are_dropped_once_with_the_heap() {
+    let log = Log::default();
+    let heap = Heap::new();
+    (0..100).for_each(|n| _ = heap.alloc_later(Noisy::new(n, &log)));
+    drop(heap);
+    let mut dropped = log.take();
+    dropped.sort_unstable();
+    assert!(dropped.into_iter().eq(0..100));
+}
+
+/// Its `owned_bytes` panics for the unlucky ones.
+struct Unlucky(u32, Noisy);
+
+impl Trace for Unlucky {
+    const NEEDS_TRACE: bool = false;
+    const OWNS: bool = true;
+    fn trace(&self, _: &mut Tracer<'_>) {}
+    fn owned_bytes(&self) -> usize {
+        assert!(self.0 % 7 != 3, "owned_bytes panics");
+        1
+    }
+}
+
+#[test]
+fn a_panic_of_owned_bytes_in_a_flush_loses_that_object_alone() {
+    let (log, mut heap) = (Log::default(), Heap::new());
+    let gcs: Vec<Gc<Unlucky>> = (0..100).map(|n| heap.alloc_later(Unlucky(n, Noisy::new(n, &log)))).collect();
+    let payload = catch_unwind(AssertUnwindSafe(|| heap.flush())).unwrap_err();
+    assert_eq!(payload.downcast_ref(), Some(&"owned_bytes panics"));
+    let lucky = |n: usize| n % 7 != 3;
+    assert!(
+        gcs.iter()
+            .enumerate()
+            .all(|(n, gc)| heap.get(gc).map(|value| value.1.number) == lucky(n).then_some(n as u32))
+    );
+    let mut dropped = log.take();
+    dropped.sort_unstable();
+    assert!(dropped.into_iter().eq((0..100).filter(|n| !lucky(*n as usize))));
+    // Nobody gets their handles.
+    for n in 0..2000 {
+        let gc = heap.alloc(Unlucky(7 * n, Noisy::new(n, &log)));
+        assert!(!gcs.contains(&gc));
+    }
+    heap.verify();
+}
+
+/// Larger than a page.
+struct Large([u64; 10_000]);
+
+impl Trace for Large {
+    const NEEDS_TRACE: bool = false;
+    fn trace(&self, _: &mut Tracer<'_>) {}
+}
+
+#[test]
+fn types_that_the_heap_does_not_know_and_large_ones_find_a_place_too() {
+    let mut heap = Heap::new();
+    let large: Vec<Gc<Large>> = (0..5).map(|n| heap.alloc_later(Large([n; 10_000]))).collect();
+    let small = heap.alloc_later(7_u8);
+    let text = heap.alloc_later("text".to_string());
+    let at_once = heap.alloc(Large([9; 10_000]));
+    let more: Vec<Gc<u32>> = (0..50_000).map(|n| heap.alloc_later(n)).collect();
+    assert_eq!(heap.flush(), 50_007);
+    assert!(large.iter().enumerate().all(|(n, gc)| heap[gc].0[9_999] == n as u64));
+    assert_eq!((heap[small], &heap[text][..], heap[at_once].0[1]), (7, "text", 9));
+    assert!(more.iter().enumerate().all(|(n, gc)| heap[gc] == n as u32));
+    heap.verify();
+}
+
+#[test]
+fn frame_after_frame_the_same_pages_serve() {
+    let mut heap = Heap::new();
+    let mut pages = Vec::new();
+    for frame in 0..400 {
+        (0..500).for_each(|n| _ = heap.alloc_later([n; 8]));
+        if frame % 10 == 9 {
+            heap.collect();
+        } else {
+            heap.flush();
+        }
+        pages.push(heap.stats().pages);
+    }
+    assert!(pages[399] <= pages[60] + 2, "{} pages after 60 frames, {} after 400", pages[60], pages[399]);
+    heap.verify();
+}
+
+#[test]
+fn callbacks_may_make_objects_later() {
+    let mut heap = Heap::new();
+    let watched = heap.alloc(1_u8);
+    heap.on_death(watched, |heap, _| {
+        let inner = heap.alloc_later(Node::leaf(5));
+        let root = heap.alloc_root_later(Node::with([inner]));
+        // Opens the page that was promised.
+        (0..10_000).for_each(|n| _ = heap.alloc(Node::leaf(n)));
+        std::mem::forget(root);
+        heap.collect();
+    })
+    .unwrap();
+    heap.collect();
+    heap.collect();
+    assert_eq!(heap.len(), 2, "a root that is forgotten keeps its object");
+    heap.verify();
+}
+
+#[test]
+fn a_checkpoint_does_not_have_what_waits_and_going_back_undoes_it() {
+    let mut heap = Heap::new();
+    let schema = slotgc::Schema::new().with::<Node>("node");
+    let kept = heap.alloc_root(Node::leaf(1));
+    (0..300).for_each(|n| _ = heap.alloc_later(Node::leaf(n)));
+    heap.flush();
+    (0..30).for_each(|n| _ = heap.alloc_later(Node::leaf(n)));
+    let checkpoint = heap.checkpoint(&schema).unwrap();
+    for _ in 0..3 {
+        let waiting = heap.alloc_later(Node::leaf(77));
+        heap.flush();
+        assert!(heap.is_alive(waiting));
+        (0..100).for_each(|n| _ = heap.alloc_later(Node::leaf(n)));
+        heap.roll_back(&checkpoint);
+        assert_eq!((heap.len(), heap[&kept].value), (301, 1));
+        heap.verify();
+        (0..500).for_each(|n| _ = heap.alloc(Node::leaf(n)));
+        heap.verify();
+        heap.roll_back(&checkpoint);
+    }
+    heap.collect();
+    assert_eq!(heap.len(), 1);
+}
