@@ -10,7 +10,7 @@
 //! collection begins while values wait.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
+use alloc::vec::{Drain, Vec};
 use core::any::{Any, TypeId};
 use core::hash::BuildHasherDefault;
 use core::ops::Range;
@@ -58,7 +58,7 @@ pub(super) struct Pending {
 #[derive(Default)]
 struct Shard {
     places: ByType<usize>,
-    buffers: Vec<Box<dyn Buffer>>,
+    buffers: Vec<(TypeId, Box<dyn Buffer>)>,
     /// The place of the type used last.
     last: usize,
 }
@@ -205,10 +205,15 @@ impl<T: Trace> Buffer for Values<T> {
             for word in words {
                 let mut claim = heap.pools[index].take_later(word);
                 let most = left.min(claim.len());
-                made += heap.fill_claim(index, &mut claim, &mut values.by_ref().take(most), most, panics);
+                made += heap.fill_claim(index, &mut claim, &mut values, most, panics);
                 left -= most;
                 heap.pools[index].put_later(word, claim);
             }
+        }
+        drop(values);
+        // Not for ever as large as for the largest frame.
+        if self.values.capacity() / 4 > len {
+            self.values.shrink_to(2 * len);
         }
         made
     }
@@ -216,18 +221,15 @@ impl<T: Trace> Buffer for Values<T> {
 
 impl Shard {
     fn values<T: Trace>(&mut self) -> &mut Values<T> {
-        let is_last = |shard: &mut Self| {
-            let last = shard.last;
-            shard.buffers.get_mut(last).is_some_and(|last| last.as_any().is::<Values<T>>())
-        };
-        if !is_last(self) {
-            self.last = *self.places.entry(TypeId::of::<T>()).or_insert(self.buffers.len());
+        let id = TypeId::of::<T>();
+        if self.buffers.get(self.last).is_none_or(|(last, _)| *last != id) {
+            self.last = *self.places.entry(id).or_insert(self.buffers.len());
             if self.last == self.buffers.len() {
                 let values = Values::<T> { values: Vec::new(), blocks: Vec::new(), places: None };
-                self.buffers.push(Box::new(values));
+                self.buffers.push((id, Box::new(values)));
             }
         }
-        self.buffers[self.last].as_any().downcast_mut().expect("the buffer of this type")
+        self.buffers[self.last].1.as_any().downcast_mut().expect("the buffer of this type")
     }
 }
 
@@ -332,8 +334,11 @@ impl Heap {
     }
 
     fn put_later<T: Trace>(&self, value: T) -> Result<Gc<T>, (T, Limit)> {
-        // Relaxed: seen by whoever has `&mut Heap`, since the program hands that over.
-        self.later.is_used.store(true, Ordering::Relaxed);
+        // Relaxed: seen by whoever has `&mut Heap`, since the program hands that over. Looked at first, since
+        // a store takes the line away from all other threads.
+        if !self.later.is_used.load(Ordering::Relaxed) {
+            self.later.is_used.store(true, Ordering::Relaxed);
+        }
         let has_limits = self.config.has_limits();
         if has_limits {
             if let Err(limit) = self.count_pending::<T>() {
@@ -438,7 +443,7 @@ impl Heap {
         for number in 0..self.later.shards.len() {
             let take = |shard: &Lock<Shard>| shard.with(core::mem::take);
             let Some(mut shard) = self.later.shards.get(number).map(take) else { continue };
-            for buffer in &mut shard.buffers {
+            for (_, buffer) in &mut shard.buffers {
                 made += buffer.flush(self, panics);
             }
             if let Some(place) = self.later.shards.get(number) {
@@ -473,38 +478,39 @@ impl Heap {
             .for_each(|(set_aside, values)| set_aside(self, values));
     }
 
-    /// Fills the next slots of a claim; returns how many objects were made of them.
+    /// Fills the next slots of a claim with as many values; returns how many objects were made of them.
     fn fill_claim<T: Trace>(
         &mut self,
         index: usize,
         claim: &mut Claim,
-        values: &mut dyn Iterator<Item = T>,
+        values: &mut Drain<'_, T>,
         most: usize,
         panics: &mut Panics,
     ) -> usize {
-        let (mut taken, mut filled, mut made) = (0, 0, 0);
+        let (mut taken, mut filled) = (0, 0);
         let mut lost = Vec::new();
+        let Self { store, load, .. } = self;
         panics.run_all(|| {
-            let Self { store, pools, counts, load, .. } = self;
             if filled < taken {
                 // Its `owned_bytes` panicked: the handle that was given out is dead.
                 lost.push(store.reserve::<T>(claim));
                 filled += 1;
             }
-            let Some(value) = values.next() else { return false };
-            taken += 1;
-            if T::OWNS {
-                load.allocate(owned(&value));
+            while taken < most {
+                let Some(value) = values.next() else { break };
+                taken += 1;
+                if T::OWNS {
+                    load.allocate(owned(&value));
+                }
+                store.fill(claim, value);
+                filled += 1;
             }
-            store.fill(claim, value);
-            filled += 1;
-            pools[index].count_born();
-            counts.objects += 1;
-            counts.bytes += Geometry::<T>::SLOT_BYTES;
-            made += 1;
-            true
+            false
         });
-        debug_assert_eq!(filled, most, "every place that was given out is used up");
+        let made = filled - lost.len();
+        self.pools[index].count_all_born(made);
+        self.counts.objects += made;
+        self.counts.bytes += made * Geometry::<T>::SLOT_BYTES;
         lost.into_iter().for_each(|raw| self.abandon_unmade(raw));
         made
     }

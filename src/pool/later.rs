@@ -36,6 +36,11 @@ impl Pool {
         self.later[number].1 = claim;
     }
 
+    /// So many objects were made.
+    pub(crate) fn count_all_born(&mut self, objects: usize) {
+        self.live += objects;
+    }
+
     /// Sets aside free slots for so many objects, if there is memory for them.
     pub(crate) fn set_aside(&mut self, store: &mut Store, objects: usize) {
         let mut left = objects;

@@ -132,6 +132,8 @@ fn objects_made_later_in_every_phase_outlive_its_cycle_and_no_more() {
     let kept: Vec<_> = (0..200).map(|value| heap.alloc_root(Node::leaf(value))).collect();
     let mut dice = Dice::new(4);
     for _ in 0..20 {
+        // They die in several pages.
+        (0..3000).for_each(|n| _ = heap.alloc(Node::leaf(n)));
         let mut made: Vec<(Root<Node>, Gc<Node>)> = Vec::new();
         let mut seen = HashSet::new();
         while {

@@ -8,7 +8,7 @@ pub(crate) mod deaths;
 pub(crate) mod weak;
 
 use slotgc::inspect::Path;
-use slotgc::{AnyGc, Gc, Heap, Others, Root};
+use slotgc::{AllocError, AnyGc, Gc, Heap, Others, Root};
 
 use crate::contents::Contents;
 use crate::kind::Kind;
@@ -79,6 +79,7 @@ fn alloc_as<T: Object>(heap: &mut Heap, id: ObjectId, contents: &Contents, how: 
             });
         }
         How::Trying => catch(|| heap.try_alloc(value)),
+        How::Later => catch(|| later(heap, value)),
         How::OrCollect(_) => catch(|| heap.alloc_or_collect(value, &kept)),
     };
     match made {
@@ -92,6 +93,15 @@ fn alloc_as<T: Object>(heap: &mut Heap, id: ObjectId, contents: &Contents, how: 
         }
         Err(thrown) => Made::Panicked(thrown),
     }
+}
+
+/// Makes an object through `&Heap`.
+fn later<T: Object>(heap: &mut Heap, value: T) -> Result<Gc<T>, AllocError<T>> {
+    let gc = heap.try_alloc_later(value)?;
+    assert!(heap.get(gc).is_none() && !heap.is_alive(gc), "{gc:?} waits for the flush");
+    assert_eq!(heap.flush(), 1, "one object waited");
+    assert!(heap.is_alive(gc), "{gc:?} was flushed");
+    Ok(gc)
 }
 
 /// What holds of every handle that is given out, whatever becomes of its object.
@@ -347,6 +357,6 @@ pub(crate) fn are_equal(kind: Kind, a: Link, b: Link) -> [bool; 5] {
 pub(crate) fn kept_by(how: How) -> Option<Pick> {
     match how {
         How::OrCollect(pick) => Some(pick),
-        How::Unrooted | How::AtRoot | How::Trying => None,
+        How::Unrooted | How::AtRoot | How::Trying | How::Later => None,
     }
 }

@@ -341,6 +341,8 @@ pub enum How {
     Unrooted,
     AtRoot,
     Trying,
+    /// Through `&Heap`, and the flush right after.
+    Later,
     /// Collects at a limit, with one handle kept outside.
     OrCollect(Pick),
 }

@@ -5,7 +5,9 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use crate::kind::{Fuse, Kind};
 use crate::random::random_bytes;
 use crate::shrink::{Nested, shrink};
-use crate::stepped::program::{Clock, Edit, End, Ending, Inside, Op, Program, Source, Tuning, Units, Way};
+use crate::stepped::program::{
+    Clock, Edit, End, Ending, Inside, Making, Op, Program, Source, Tuning, Units, Way,
+};
 
 /// The program that these bytes are.
 ///
@@ -54,9 +56,16 @@ fn tuning(u: &mut Unstructured<'_>) -> Result<Tuning> {
 }
 
 fn op(u: &mut Unstructured<'_>, depth: u32) -> Result<Op> {
-    let (choice, number) = (byte(u)? % 45, byte(u)?);
+    let (choice, number) = (byte(u)? % 46, byte(u)?);
     Ok(match choice {
-        0..=5 => Op::Make { kind: Kind::arbitrary(u)?, edges: [byte(u)?, byte(u)?], rooted: number < 64 },
+        0..=5 => {
+            let how = match number {
+                0..64 => Making::Rooted,
+                64..96 => Making::Later,
+                _ => Making::Unrooted,
+            };
+            Op::Make { kind: Kind::arbitrary(u)?, edges: [byte(u)?, byte(u)?], how }
+        }
         6 | 7 => Op::Chain { kind: Kind::arbitrary(u)?, len: number % 40, rooted: number < 128 },
         8 => {
             let (kind, edges) = (Kind::arbitrary(u)?, [byte(u)?, byte(u)?]);
@@ -87,6 +96,7 @@ fn op(u: &mut Unstructured<'_>, depth: u32) -> Result<Op> {
         43 if number < 192 => Op::ArmClock(number % 16),
         43 => Op::Own { target: number, kib: 0 },
         44 => Op::Finalize { target: number, then: block(u, depth)?, ending: ending(byte(u)?) },
+        45 => Op::Help { units: units(number), alone: number % 4 > 0 },
         _ if number < 32 => Op::Pause,
         _ if number < 128 => Op::Resume,
         _ => Op::Step { units: Units::Few(1), source: source(u)? },

@@ -109,7 +109,7 @@ pub enum Op {
     Make {
         kind: Kind,
         edges: [u8; 2],
-        rooted: bool,
+        how: Making,
     },
     /// Makes this many, each with an edge to the one before.
     Chain {
@@ -180,6 +180,11 @@ pub enum Op {
     StepTo {
         phase: u8,
     },
+    /// Follows edges through `&Heap`, as a thread beside the program does; with another thread, perhaps.
+    Help {
+        units: Units,
+        alone: bool,
+    },
     Pace {
         units: Units,
         source: Source,
@@ -189,6 +194,15 @@ pub enum Op {
     Pause,
     Resume,
     Shrink,
+}
+
+/// How an object is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Making {
+    Unrooted,
+    Rooted,
+    /// Through `&Heap`.
+    Later,
 }
 
 /// How user code that has the heap ends.

@@ -15,7 +15,7 @@ use crate::log::{self, Event, Injected, Mark, Thrown};
 use crate::model::{Index, Life, Limits, Model};
 use crate::ops::How;
 use crate::stepped::frame::Frame;
-use crate::stepped::program::{End, Ending, Inside, Op, Report, Source, Tuning};
+use crate::stepped::program::{End, Ending, Inside, Making, Op, Report, Source, Tuning};
 use crate::types::{Node, slot_bytes};
 
 /// What the bounds need to know of an object beside its contents.
@@ -172,10 +172,11 @@ impl Runner {
         self.report.ops += 1;
         self.report.at[self.phase as usize] += 1;
         match *op {
-            Op::Make { kind, edges, rooted } => self.make(kind, &edges, rooted),
+            Op::Make { kind, edges, how } => self.make(kind, &edges, how),
             Op::Chain { kind, len, rooted } => {
                 for number in 0..len {
-                    self.make(kind, if number == 0 { &[] } else { &[0] }, rooted && number + 1 == len);
+                    let how = if rooted && number + 1 == len { Making::Rooted } else { Making::Unrooted };
+                    self.make(kind, if number == 0 { &[] } else { &[0] }, how);
                 }
             }
             Op::Cyclic { kind, edges, ref inside, ending } => self.cyclic(kind, edges, inside, ending),
@@ -208,6 +209,7 @@ impl Runner {
             Op::Arm { target, fuse } => self.arm(target, fuse),
             Op::Step { units, source } => drop(self.step(units, source)),
             Op::StepTo { phase } => self.step_to(phase),
+            Op::Help { units, alone } => self.help(units, alone),
             Op::Pace { units, source } => self.pace(units, source),
             Op::Minor(source) => self.minor(source),
             Op::Collect(source) => self.collect(source),
@@ -316,13 +318,17 @@ impl Runner {
         contents
     }
 
-    pub(super) fn make(&mut self, kind: Kind, edges: &[u8], rooted: bool) {
+    pub(super) fn make(&mut self, kind: Kind, edges: &[u8], how: Making) {
         if self.model.objects.len() > MANY {
             return;
         }
         let id = self.next_id();
         let contents = self.contents(kind, id, edges);
-        let how = if rooted { How::AtRoot } else { How::Unrooted };
+        let how = match how {
+            Making::Unrooted => How::Unrooted,
+            Making::Rooted => How::AtRoot,
+            Making::Later => How::Later,
+        };
         let (bits, root) = match dyn_heap::alloc(&mut self.heap, kind, id, &contents, how, &[]) {
             Made::Handle(bits) => (bits, None),
             Made::Rooted(root) => (root.bits(), Some(root)),

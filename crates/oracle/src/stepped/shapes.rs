@@ -3,7 +3,9 @@
 //! heap.
 
 use crate::kind::Kind;
-use crate::stepped::program::{Edit, End, Ending, Inside, Op, Program, Source, Tuning, Units, Way, inside};
+use crate::stepped::program::{
+    Edit, End, Ending, Inside, Making, Op, Program, Source, Tuning, Units, Way, inside,
+};
 
 /// Programs of every shape.
 pub fn shapes() -> Vec<Program> {
@@ -39,26 +41,26 @@ pub fn shapes() -> Vec<Program> {
 
 /// Old objects: what may be changed, and what is to die. Counted from the last, the rooted ones are 0 to 3.
 fn world() -> Vec<Op> {
-    let make = |kind, rooted| Op::Make { kind, edges: [0, 0], rooted };
+    let make = |kind, how| Op::Make { kind, edges: [0, 0], how };
     let told = |target| Op::OnDeath { target, then: Inside::default(), ending: Ending::Returns };
     vec![
         Op::Chain { kind: Kind::Node, len: 4, rooted: false },
         Op::Chain { kind: Kind::Node, len: 3, rooted: true },
-        make(Kind::Plain, false),
-        make(Kind::Leaf, false),
+        make(Kind::Plain, Making::Unrooted),
+        make(Kind::Leaf, Making::Unrooted),
         told(0),
         told(1),
         Op::Root(2),
-        make(Kind::Locked, true),
-        make(Kind::Locked, true),
-        make(Kind::Node, true),
-        make(Kind::Node, true),
+        make(Kind::Locked, Making::Rooted),
+        make(Kind::Locked, Making::Rooted),
+        make(Kind::Node, Making::Rooted),
+        make(Kind::Node, Making::Rooted),
     ]
 }
 
 /// What is done in the middle, to the object of this number.
 fn mutations(at: u8) -> Vec<Vec<Op>> {
-    let young = |kind| Op::Make { kind, edges: [at, at], rooted: false };
+    let young = |kind| Op::Make { kind, edges: [at, at], how: Making::Unrooted };
     let through = |edit| Op::Through { target: at, edit };
     let then = inside(&[through(Edit::Link(at)), Op::Collect(Source::Logged)]);
     let told = |ending| Op::OnDeath { target: at, then: then.clone(), ending };
@@ -85,6 +87,15 @@ fn mutations(at: u8) -> Vec<Vec<Op>> {
     }
     all.extend((0..6).map(|reading| vec![young(Kind::Node), Op::ArmClock(reading)]));
     all.push(vec![young(Kind::Leaf), Op::Own { target: 0, kib: 9 }, Op::Own { target: 1, kib: 5 }]);
+    // Marked beside the program, and changed right after.
+    let help = |units| Op::Help { units, alone: at > 0 };
+    let later = Op::Make { kind: Kind::Node, edges: [at, at], how: Making::Later };
+    for units in [Units::Few(1), Units::All] {
+        let change = Op::Change { target: 1, by: Way::ByGet, edit: Edit::Link(0) };
+        all.push(vec![help(units), young(Kind::Node), change.clone(), help(units)]);
+        all.push(vec![help(units), later.clone(), change, help(Units::All)]);
+        all.push(vec![young(Kind::Node), help(units), through(Edit::Link(0)), later.clone()]);
+    }
     let keep = [young(Kind::Node), Op::Keep(0)];
     let step = Op::Step { units: Units::Few(1), source: Source::Logged };
     all.push([&keep[..], &keep, &[step, young(Kind::Node), Op::Keep(0)]].concat());

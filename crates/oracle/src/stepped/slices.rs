@@ -1,10 +1,11 @@
 //! What a stepped program asks the collector for, and what it may expect of each slice.
 
-use std::mem;
+use std::{mem, thread};
 
 use slotgc::{Budget, CollectStats, Heap, Phase, StepReport, roots};
 
 use crate::contents::Contents;
+use crate::kind::Fuse;
 use crate::log::{self, Event, Injected};
 use crate::stepped::frame::{Call, Frame};
 use crate::stepped::program::{Source, Units};
@@ -90,6 +91,27 @@ impl Runner {
             }
             self.look(false);
         }
+    }
+
+    /// Follows edges through `&Heap`. Where an object's `trace` panics it is left alone: that is a test's
+    /// business.
+    pub(super) fn help(&mut self, units: Units, alone: bool) {
+        if self.model.alive.iter().any(|index| self.model.objects[*index].fuses[Fuse::Trace as usize]) {
+            return;
+        }
+        let phase = self.phase;
+        self.framed(Frame::new(Call::Quiet, Source::Nothing), |heap| {
+            let heap = &*heap;
+            let report = thread::scope(|scope| {
+                if !alone {
+                    scope.spawn(|| heap.step_shared(Budget::Objects(3)));
+                }
+                heap.step_shared(units.budget())
+            });
+            assert_eq!((report.phase, report.finished), (phase, None), "marking beside ends nothing");
+            assert!(report.work == 0 || phase == Phase::Mark, "there is nothing to do: {report:?}");
+            None
+        });
     }
 
     pub(super) fn pace(&mut self, units: Units, source: Source) {
