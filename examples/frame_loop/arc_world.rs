@@ -308,6 +308,16 @@ impl World for ArcWorld {
         self.replay.push_back(kept);
     }
 
+    fn render(&self, views: &[Place]) -> u64 {
+        let look = |place: &Place| {
+            let entity = lock(self.entity(*place));
+            let inventory = lock(&entity.inventory);
+            let items = inventory.items.iter().flatten().map(|item| lock(item).texture.id.number);
+            entity.texture.id.number + items.sum::<u64>() + u64::from(entity.health)
+        };
+        views.iter().map(look).fold(0, u64::wrapping_add)
+    }
+
     fn tidy(&mut self) -> Tidied {
         self.events.clear();
         if self.replay.len() > REPLAY {

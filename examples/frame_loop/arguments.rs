@@ -4,15 +4,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) const HELP: &str = "\
-A game world at 60 Hz, with slotgc in three ways and with Arc: how long are the pauses?
+A game world at 60 Hz, with slotgc in four ways and with Arc: how long are the pauses?
 
 usage: frame_loop [options]
 
   --mode MODE      step: a bounded piece of work each frame
+                   shared: the same, while another thread marks when a frame is drawn
                    minor: a minor collection each frame, a full one when the heap grew by half
                    full: a full collection when the heap grew by half
                    arc: the same world with Arc and Mutex, cycles taken apart by hand
-                   By default all four, one after the other
+                   By default all five, one after the other
   --frames N       frames to play (1200: twenty seconds of a game)
   --objects N      long-lived objects, at least 1000 (200000)
   --budget MICROS  what step may take in a frame (1000)
@@ -26,17 +27,19 @@ usage: frame_loop [options]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Mode {
     Step,
+    Shared,
     Minor,
     Full,
     Arc,
 }
 
 impl Mode {
-    pub(crate) const ALL: [Mode; 4] = [Mode::Step, Mode::Minor, Mode::Full, Mode::Arc];
+    pub(crate) const ALL: [Mode; 5] = [Mode::Step, Mode::Shared, Mode::Minor, Mode::Full, Mode::Arc];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Mode::Step => "step",
+            Mode::Shared => "shared",
             Mode::Minor => "minor",
             Mode::Full => "full",
             Mode::Arc => "arc",
@@ -85,8 +88,9 @@ impl Arguments {
                 "--mode" => {
                     let name = value()?;
                     let mode = Mode::ALL.into_iter().find(|mode| mode.name() == name);
-                    parsed.modes =
-                        vec![mode.ok_or_else(|| format!("--mode {name:?}: step, minor, full or arc"))?];
+                    parsed.modes = vec![
+                        mode.ok_or_else(|| format!("--mode {name:?}: step, shared, minor, full or arc"))?,
+                    ];
                 }
                 "--frames" => parsed.frames = number(&argument, &value()?, 1..=10_000_000)?,
                 "--objects" => parsed.objects = number(&argument, &value()?, 1000..=50_000_000)?,
@@ -139,7 +143,7 @@ mod tests {
         for (line, message) in [
             ("now", "now is not an option"),
             ("--mode", "--mode needs a value"),
-            ("--mode steps", "--mode \"steps\": step, minor, full or arc"),
+            ("--mode steps", "--mode \"steps\": step, shared, minor, full or arc"),
             ("--frames x", "--frames \"x\" is not a number"),
             ("--frames 0", "--frames 0: at least 1 and at most 10000000"),
         ] {

@@ -89,6 +89,8 @@ pub(crate) trait World {
     fn run_script(&mut self, of: Place, serial: u64);
     /// Makes an event of each and handles it. The last `kept` of them can be looked at for some frames more.
     fn events(&mut self, happenings: &[Happening], kept: usize);
+    /// Draws what is on the screen: looks at entities and what they have. Returns a number for what it saw.
+    fn render(&self, views: &[Place]) -> u64;
     /// The end of a frame, where the memory of what is gone is freed. Not part of the frame's other work.
     fn tidy(&mut self) -> Tidied;
     /// The loading screen is over: all the time in the world to tidy up.
@@ -157,6 +159,7 @@ pub(crate) struct Size {
     pub(crate) trades: usize,
     pub(crate) scripts: usize,
     pub(crate) respawns: usize,
+    pub(crate) views: usize,
 }
 
 impl Size {
@@ -177,6 +180,7 @@ impl Size {
             trades: part(250, 160),
             scripts: part(500, 80),
             respawns: part(10, 1000),
+            views: part(40_000, 5),
         }
     }
 }
@@ -190,6 +194,7 @@ pub(crate) struct Game {
     levels: [Level; LEVELS],
     next_level: u64,
     happenings: Vec<Happening>,
+    views: Vec<Place>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -201,7 +206,16 @@ struct Level {
 impl Game {
     pub(crate) fn new(size: Size, seed: u64) -> Self {
         let (random, levels) = (Random::new(seed), [Level::default(); LEVELS]);
-        Self { size, random, next_serial: 1, frame: 0, levels, next_level: 1, happenings: Vec::new() }
+        Self {
+            size,
+            random,
+            next_serial: 1,
+            frame: 0,
+            levels,
+            next_level: 1,
+            happenings: Vec::new(),
+            views: Vec::new(),
+        }
     }
 
     /// The loading screen.
@@ -247,6 +261,16 @@ impl Game {
         }
         world.events(&happenings, self.size.kept_events);
         self.happenings = happenings;
+    }
+
+    /// The other half of a frame, in which nothing changes. Returns a number for what was seen.
+    pub(crate) fn render(&mut self, world: &impl World) -> u64 {
+        let mut views = std::mem::take(&mut self.views);
+        views.clear();
+        views.extend((0..self.size.views).map(|_| self.place()));
+        let seen = world.render(&views);
+        self.views = views;
+        seen
     }
 
     fn open(&mut self, world: &mut impl World, level: usize) {

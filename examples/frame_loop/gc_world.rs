@@ -5,9 +5,11 @@
 //! key it is found by. Nothing is ever taken apart by hand: closing a level drops its root.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use slotgc::{Budget, Gc, Heap, HeapStats, Root, Rule, Trace, Weak, WeakKeyMap, WeakValueMap};
+use slotgc::{Budget, Gc, Heap, HeapStats, Phase, Root, Rule, Trace, Weak, WeakKeyMap, WeakValueMap};
 
 use crate::game::{Digest, Finished, Happening, LEVELS, Place, Spawn, TextureId, Tidied, Work, World};
 
@@ -108,6 +110,8 @@ pub(crate) struct Event {
 pub(crate) enum Policy {
     /// A bounded piece of work each frame.
     Step(Duration),
+    /// The same, and another thread marks while a frame is rendered.
+    Shared(Duration),
     /// A minor collection each frame, and a full one when the heap has grown by half.
     Minor,
     /// A full collection when the heap has grown by half.
@@ -301,9 +305,29 @@ impl World for GcWorld {
         }
     }
 
+    fn render(&self, views: &[Place]) -> u64 {
+        // A piece so small that the frame hardly waits for it.
+        const PIECE: Budget = Budget::Objects(1000);
+        let heap = &self.heap;
+        if !matches!(self.policy, Policy::Shared(_)) || heap.stats().phase != Phase::Mark {
+            return self.look(views);
+        }
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            // Relaxed: a hint to stop.
+            scope.spawn(|| {
+                let mark = || (!is_over.load(Ordering::Relaxed)).then(|| heap.step_shared(PIECE));
+                std::iter::from_fn(mark).take_while(|report| report.work > 0).count()
+            });
+            let seen = self.look(views);
+            is_over.store(true, Ordering::Relaxed);
+            seen
+        })
+    }
+
     fn tidy(&mut self) -> Tidied {
         match self.policy {
-            Policy::Step(budget) => self.pace(budget),
+            Policy::Step(budget) | Policy::Shared(budget) => self.pace(budget),
             Policy::Minor | Policy::Full if self.grew_by_half() => self.collect(),
             Policy::Minor => {
                 Tidied { work: Work::Minor(self.heap.collect_minor()), finished: Finished::Minor }
@@ -341,6 +365,16 @@ impl World for GcWorld {
 }
 
 impl GcWorld {
+    fn look(&self, views: &[Place]) -> u64 {
+        let heap = &self.heap;
+        let look = |place: &Place| {
+            let entity = &heap[self.entity(*place)];
+            let items = heap[entity.inventory].items.iter().map(|item| heap[heap[item].texture].id.number);
+            heap[entity.texture].id.number + items.sum::<u64>() + u64::from(entity.health)
+        };
+        views.iter().map(look).fold(0, u64::wrapping_add)
+    }
+
     fn digest_entity(&self, of: Gc<Entity>, digest: &mut Digest) {
         let (heap, entity) = (&self.heap, &self.heap[of]);
         digest.object(entity.serial);

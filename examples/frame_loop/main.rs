@@ -6,6 +6,7 @@
 //! ```text
 //! cargo run --release --example frame_loop                       # all modes side by side
 //! cargo run --release --example frame_loop -- --mode step        # 1 ms a frame for `Heap::pace`
+//! cargo run --release --example frame_loop -- --mode shared      # and a worker marks while a frame is drawn
 //! cargo run --release --example frame_loop -- --objects 1000000
 //! ```
 //!
@@ -75,6 +76,7 @@ fn play_all(arguments: &Arguments) -> Vec<Run> {
         if let Some(first) = runs.first() {
             let (name, other) = (run.mode.name(), first.mode.name());
             assert_eq!(run.digest, first.digest, "the worlds of {name} and {other} are not the same");
+            assert_eq!(run.seen, first.seen, "{name} and {other} do not show the same");
         }
         runs.push(run);
     }

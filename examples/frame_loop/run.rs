@@ -49,6 +49,8 @@ pub(crate) struct Run {
     pub(crate) waited: Duration,
     pub(crate) full_cycles: usize,
     pub(crate) digest: Digest,
+    /// A number for what was on the screen.
+    pub(crate) seen: u64,
     pub(crate) end: End,
 }
 
@@ -77,6 +79,7 @@ pub(crate) fn play(mode: Mode, arguments: &Arguments, progress: &Progress) -> Ru
     let policy = match mode {
         Mode::Arc => return play_arc(arguments, progress),
         Mode::Step => Policy::Step(arguments.budget),
+        Mode::Shared => Policy::Shared(arguments.budget),
         Mode::Minor => Policy::Minor,
         Mode::Full => Policy::Full,
     };
@@ -112,12 +115,13 @@ struct Measures {
     waited: Duration,
     full_cycles: usize,
     digest: Digest,
+    seen: u64,
 }
 
 impl Measures {
     fn run(self, mode: Mode, end: End) -> Run {
-        let Measures { frames, pauses, samples, worst, time, waited, full_cycles, digest } = self;
-        Run { mode, frames, pauses, samples, worst, time, waited, full_cycles, digest, end }
+        let Measures { frames, pauses, samples, worst, time, waited, full_cycles, digest, seen } = self;
+        Run { mode, frames, pauses, samples, worst, time, waited, full_cycles, digest, seen, end }
     }
 
     fn note(&mut self, frame: usize, game: Lap, tidying: Lap, tidied: Tidied, bytes: usize) {
@@ -163,6 +167,7 @@ fn frames<W: World>(
         waited: Duration::ZERO,
         full_cycles: 0,
         digest: Digest::default(),
+        seen: 0,
     };
     let mut watch = Stopwatch::new();
     for frame in 1..=arguments.frames {
@@ -172,8 +177,12 @@ fn frames<W: World>(
         watch.start();
         let tidied = world.tidy();
         let tidying = watch.stop();
+        watch.start();
+        let seen = game.render(world);
+        let rendered = watch.stop();
+        measures.seen = measures.seen.rotate_left(7) ^ seen;
         check(world, frame, &tidied);
-        measures.note(frame, played, tidying, tidied, world.bytes());
+        measures.note(frame, played.and(rendered), tidying, tidied, world.bytes());
         if frame % 1024 == 0 {
             measures.forget_short_pauses(arguments.worst);
         }

@@ -24,6 +24,13 @@ pub(crate) struct Lap {
     pub(crate) waited: Duration,
 }
 
+impl Lap {
+    /// Both, one after the other.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { own: self.own + other.own, waited: self.waited + other.waited }
+    }
+}
+
 impl Stopwatch {
     pub(crate) fn new() -> Self {
         let schedstat = File::open("/proc/thread-self/schedstat").ok();

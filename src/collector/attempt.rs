@@ -27,6 +27,11 @@ impl Collector {
         self.marker.help(&self.ops, store, meter);
     }
 
+    /// Whether somebody has done so lately.
+    pub(crate) fn expects_help(&self) -> bool {
+        self.marker.expects_help()
+    }
+
     /// Keeps those who do from coming, and waits until they have left.
     pub(crate) fn hold(&self) -> Held<'_> {
         self.marker.hold()

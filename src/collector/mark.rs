@@ -207,7 +207,7 @@ impl Marker {
     /// Forgets what an earlier collection left, one that panicked perhaps.
     fn reset(&mut self, store: &Store) {
         self.exchange.reset();
-        self.help.forget_left();
+        self.help.begin();
         self.edges.reset(&mut self.side.spill);
         self.queues.iter_mut().for_each(|queue| queue.queue().clear());
         self.active.clear();
@@ -256,7 +256,7 @@ impl Marker {
         source: &dyn RootSource,
         meter: &mut Meter<'_>,
     ) -> bool {
-        self.take_back(store);
+        self.take_back(ops, store);
         let is_done = self.mark_alone(ops, store, pools, roots, source, meter);
         if !is_done {
             self.offer();
@@ -315,6 +315,8 @@ impl Marker {
                     return false;
                 }
                 self.trace_roots(store, roots, meter);
+            } else if self.leave_changes(ops, store, pools, roots, meter) {
+                return false;
             } else {
                 let found = self.catch_up(ops, store, pools, roots, meter);
                 if found == 0 {

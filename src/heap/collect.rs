@@ -294,6 +294,7 @@ impl Heap {
             objects: self.counts.objects,
             allocated_bytes: self.allocated_bytes(),
             allocated: self.allocated(),
+            has_help: self.collector.expects_help(),
         };
         self.pacer.finish(kind, totals, &self.config);
         self.counts.check_limits_next();

@@ -28,6 +28,8 @@ pub(super) struct Pacer {
     /// from.
     full_end: Mark,
     is_paused: bool,
+    /// Whether somebody marks beside the frames.
+    has_help: bool,
     /// What a minor collection takes for each object that it has to look at.
     minor_ns: f32,
 }
@@ -82,6 +84,7 @@ pub(super) struct Totals {
     pub(super) allocated_bytes: u64,
     /// Objects ever allocated.
     pub(super) allocated: u64,
+    pub(super) has_help: bool,
 }
 
 /// What the policy decides on.
@@ -97,6 +100,8 @@ pub(super) struct Situation {
     pub(super) can_do_minor: bool,
     /// Objects that a minor collection would have to look at.
     pub(super) minor_work: usize,
+    /// Whether somebody marks beside the frames: then a full cycle costs less here than minor ones.
+    pub(super) has_help: bool,
 }
 
 impl Pacer {
@@ -110,6 +115,7 @@ impl Pacer {
             begin_allocated: 0,
             full_end: Mark { objects: 0, bytes: 0 },
             is_paused: false,
+            has_help: false,
             minor_ns: MINOR_NS,
         };
         pacer.set_due(0, config);
@@ -148,7 +154,8 @@ impl Pacer {
 
     /// It ended.
     pub(super) fn finish(&mut self, kind: CycleKind, totals: Totals, config: &HeapConfig) {
-        let Totals { size, bytes, objects, allocated_bytes, allocated } = totals;
+        let Totals { size, bytes, objects, allocated_bytes, allocated, has_help } = totals;
+        self.has_help = has_help;
         self.end_bytes = size;
         self.end_allocated = allocated;
         if kind != CycleKind::Minor {
@@ -235,6 +242,12 @@ impl Pacer {
         self.due_bytes = match () {
             () if config.is_stress() => 0,
             () if self.is_paused => ceiling,
+            // A full cycle that others mark costs the frames less than minor collections: none of those, and
+            // the cycle begins so early that it ends before the heap grew by its growth.
+            () if self.has_help => {
+                let early = self.live_bytes.saturating_add(config.growth_bytes(self.live_bytes) / 4 * 3);
+                early.max(bytes.saturating_add(config.nursery().max(1))).min(ceiling)
+            }
             () => bytes.saturating_add(config.nursery().max(1)).min(ceiling.max(bytes.saturating_add(1))),
         };
     }
@@ -269,7 +282,8 @@ impl Pacer {
         // taken.
         let (debt, ceiling) = (self.debt_bytes(now.size), config.ceiling(self.live_bytes));
         let in_debt = debt > ceiling / 4 * 3;
-        let slice_budget = if in_debt { budget } else { budget.half() };
+        // With help most steps leave their edges. The last ones of marking are not to be left over.
+        let slice_budget = if in_debt || now.has_help { budget } else { budget.half() };
         let slice = plan(Action::Slice(slice_budget), if in_debt { Rule::Debt } else { Rule::Slice });
         if !now.is_idle {
             return slice;
@@ -282,7 +296,7 @@ impl Pacer {
             slice
         } else if now.roots >= config.nursery() / 2 && now.roots > 0 {
             plan(Action::Slice(slice_budget), Rule::Roots)
-        } else if !has_grown && now.can_do_minor && self.fits(budget, now.minor_work) {
+        } else if !has_grown && !now.has_help && now.can_do_minor && self.fits(budget, now.minor_work) {
             plan(Action::Minor, Rule::Nursery)
         } else {
             plan(Action::Slice(slice_budget), Rule::Growth)

@@ -132,6 +132,7 @@ impl Heap {
             is_idle: self.collector.phase() == Phase::Idle,
             can_do_minor: self.collector.can_do_minor(),
             minor_work: self.minor_work(),
+            has_help: self.collector.expects_help(),
         };
         let plan = self.pacer.plan(budget, &situation, &self.config);
         // For the next call: this one does what `is_due` said.

@@ -286,6 +286,8 @@ impl Pool {
         }
         self.lists.renumber(|position| moved[position]);
         self.current = self.current.and_then(|position| moved[position]);
+        // A page can be young and vacant: of slots that were set aside and not used.
+        self.young = self.young.iter().filter_map(|position| moved[*position]).collect();
         self.states = kept.iter().map(|position| self.states[*position]).collect();
         self.pages.replace(kept.iter().map(|position| pages[*position]).collect());
     }

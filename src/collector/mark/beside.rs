@@ -15,6 +15,8 @@ use super::{Marker, TraceOps};
 use crate::collector::meter::Meter;
 use crate::collector::prefetch_queue::QUEUE_DEPTH;
 use crate::handle::RawHandle;
+use crate::pool::Pool;
+use crate::root::RootTable;
 use crate::store::Store;
 use crate::trace::beside::locks;
 use crate::trace::{EdgeStack, Side, Trace, Tracer};
@@ -29,7 +31,7 @@ const PATIENCE: u32 = 256;
 const FEW: usize = 512;
 
 /// Steps without help before nobody counts on it any more.
-const MISSES: u32 = 3;
+const MISSES: u32 = 8;
 
 /// A marker that has no more than `&Heap`.
 pub(super) struct Helper {
@@ -48,11 +50,13 @@ pub(super) struct Help {
     misses: u32,
     /// Whether the last step left any.
     has_left: bool,
+    /// Whether what the program changed was left once in this cycle.
+    has_left_changes: bool,
 }
 
 impl Default for Help {
     fn default() -> Self {
-        Self { misses: MISSES, has_left: false }
+        Self { misses: MISSES, has_left: false, has_left_changes: false }
     }
 }
 
@@ -66,9 +70,9 @@ impl Help {
         self.has_left = false;
     }
 
-    /// What was left is void.
-    pub(super) fn forget_left(&mut self) {
-        self.has_left = false;
+    /// Another cycle begins: what was left is void.
+    pub(super) fn begin(&mut self) {
+        (self.has_left, self.has_left_changes) = (false, false);
     }
 
     fn is_expected(self) -> bool {
@@ -93,14 +97,18 @@ impl Marker {
     }
 
     /// Takes back what was offered, and what was found out meanwhile.
-    pub(super) fn take_back(&mut self, store: &Store) {
+    pub(super) fn take_back(&mut self, ops: &[TraceOps], store: &Store) {
         let Findings { traced, owned, left, awaited, mut tenants } =
             self.exchange.take_back(&mut self.edges, &mut self.side.spill);
         self.help.note(traced);
         self.traced += traced;
         self.side.owned = self.side.owned.saturating_add(owned);
         self.side.tenants.append(&mut tenants);
-        left.into_iter().for_each(|raw| self.edges.push(raw, &mut self.side.spill));
+        // They are traced once more, and then counted off.
+        self.traced += left.len();
+        let owned = |raw: &RawHandle| (ops[store.pool_of(raw.granule()) as usize].owned)(store, *raw);
+        self.side.owned = left.iter().map(owned).fold(self.side.owned, usize::saturating_add);
+        self.side.unfinished.extend(left);
         if !awaited.is_empty() {
             self.trace_with(store, |tracer| awaited.into_iter().for_each(|raw| tracer.release(raw)));
         }
@@ -109,7 +117,39 @@ impl Marker {
     /// Whether so much is left to follow that it should be left to whoever helps.
     #[inline]
     pub(super) fn leaves_edges(&self, meter: &Meter<'_>) -> bool {
-        meter.leaves_edges() && self.help.is_expected() && self.edges.len(&self.side.spill) > FEW
+        let is_wanted = meter.leaves_edges() && self.help.is_expected();
+        // What only this one can trace goes first.
+        is_wanted && self.side.unfinished.is_empty() && self.edges.len(&self.side.spill) > FEW
+    }
+
+    /// Once in a cycle, when all else is done: has what the program changed traced by whoever helps. What it
+    /// changes after that is little, and the rest of the cycle is for the steps. `true` if there was enough to
+    /// leave.
+    pub(super) fn leave_changes(
+        &mut self,
+        ops: &[TraceOps],
+        store: &mut Store,
+        pools: &mut [Pool],
+        roots: &RootTable,
+        meter: &mut Meter<'_>,
+    ) -> bool {
+        /// Objects put on the stack that count as one traced.
+        const UNIT: usize = 4;
+        if self.help.has_left_changes || !meter.leaves_edges() || !self.help.is_expected() {
+            return false;
+        }
+        while !self.help.has_left_changes && !meter.is_spent() {
+            match self.catch_up(ops, store, pools, roots, meter) {
+                0 => self.help.has_left_changes = true,
+                found => meter.spend(found / UNIT),
+            }
+        }
+        self.edges.len(&self.side.spill) > FEW
+    }
+
+    /// Whether somebody with `&Heap` marks between the steps.
+    pub(crate) fn expects_help(&self) -> bool {
+        self.help.is_expected()
     }
 
     /// Whether a `trace` panicked beside readers.
@@ -299,7 +339,7 @@ mod threads {
                     }
                 }
             });
-            self.take_back(store);
+            self.take_back(ops, store);
             meter.spend(self.traced - before);
         }
     }

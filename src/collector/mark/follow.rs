@@ -156,7 +156,7 @@ impl Marker {
     /// Follows some edges, and comes to no conclusion.
     #[cfg(gc_zeal)]
     pub(crate) fn mark_a_bit(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) {
-        self.take_back(store);
+        self.take_back(ops, store);
         match self.side.gathering {
             false => self.follow(ops, store, meter),
             true => self.follow_exactly(ops, store, meter),
