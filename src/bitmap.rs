@@ -94,7 +94,8 @@ impl<T> Valid<T> {
     }
 }
 
-/// The bits of a word. Relaxed, as in [`write_word`]: only whoever has the heap to itself changes bits.
+/// The bits of a word. Relaxed, as in [`write_word`]: only whoever has the heap to itself sets
+/// bits, and what that is to be seen by begins later.
 #[inline(always)]
 pub(crate) fn read_word(word: &BitsWord) -> u64 {
     word.load(Ordering::Relaxed)
@@ -104,6 +105,13 @@ pub(crate) fn read_word(word: &BitsWord) -> u64 {
 #[inline(always)]
 pub(crate) fn write_word(word: &BitsWord, bits: u64) {
     word.store(bits, Ordering::Relaxed);
+}
+
+/// Clears a bit of a word beside others who do, and returns whether it was set. Relaxed: who cleared it is
+/// all that it says; what marking did is handed over with a lock. Looks first: a load alone shares the line.
+#[inline(always)]
+pub(crate) fn take_bits(word: &BitsWord, mask: u64) -> bool {
+    read_word(word) & mask != 0 && word.fetch_and(!mask, Ordering::Relaxed) & mask != 0
 }
 
 /// The positions of the ones in `word`, lowest first.

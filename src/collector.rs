@@ -58,6 +58,8 @@ pub(crate) struct Parts<'a, H> {
     pub(crate) clock: &'a Timer,
     /// Full cycles after which vacant pages are given back.
     pub(crate) release_after: u32,
+    /// Threads that mark in a collection that is not in steps.
+    pub(crate) mark_threads: usize,
 }
 
 /// What a cycle starts from, and how far it looks.
@@ -199,7 +201,7 @@ impl Collector {
     /// Begins a cycle, and abandons one that is marking.
     pub(crate) fn begin<H>(&mut self, parts: &mut Parts<'_, H>, kind: CycleKind) {
         assert!(!self.is_committed(), "a cycle that is past marking is finished before the next one begins");
-        let Parts { store, pools, roots, clock, .. } = parts;
+        let Parts { store, pools, clock, .. } = parts;
         let mut watch = Stopwatch::start(clock);
         self.kind = kind;
         self.begin_era();
@@ -209,6 +211,8 @@ impl Collector {
         self.condemned = false;
         self.needs_major = true;
         pools.iter_mut().for_each(|pool| pool.set_making(store, Age::Traced));
+        self.marker.set_threads(parts.mark_threads);
+        let Parts { store, pools, roots, .. } = parts;
         match kind {
             CycleKind::Major => self.marker.begin_major(store, pools, roots),
             CycleKind::Minor => {

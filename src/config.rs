@@ -29,6 +29,7 @@ pub struct HeapConfig {
     release_after: u32,
     stress: bool,
     root_origins: bool,
+    mark_threads: usize,
     clock: Clock,
 }
 
@@ -45,6 +46,7 @@ impl Default for HeapConfig {
             release_after: 2,
             stress: false,
             root_origins: cfg!(debug_assertions),
+            mark_threads: 1,
             clock: Clock::default(),
         }
     }
@@ -189,6 +191,26 @@ impl HeapConfig {
         self
     }
 
+    /// How many threads mark in [`collect`](crate::Heap::collect) and the like: this one, and others that are
+    /// started once there is enough to do and end with the call. Steps and minor collections mark alone.
+    /// Default: 1.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Heap, HeapConfig};
+    ///
+    /// let mut heap = Heap::with_config(HeapConfig::default().mark_threads(2));
+    /// let kept = heap.alloc_root("kept");
+    /// heap.collect();
+    /// assert!(heap.is_alive(&kept));
+    /// ```
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn mark_threads(mut self, threads: usize) -> Self {
+        self.mark_threads = threads;
+        self
+    }
+
     /// Where budgets of time and the times in reports come from: a function that gives the time since some
     /// moment. Default: the system's clock. Without one (the feature `std` off, bare WebAssembly) and without
     /// this, times are zero and a budget of time counts as one object for each 50 ns.
@@ -245,6 +267,10 @@ impl HeapConfig {
 
     pub(crate) fn objects_limit(&self) -> usize {
         self.max_objects
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.mark_threads
     }
 
     pub(crate) fn release_after_cycles(&self) -> u32 {

@@ -17,6 +17,7 @@ mod others;
 mod pacer;
 #[cfg(feature = "serde")]
 mod saved;
+mod shared;
 mod step;
 mod telemetry;
 mod types;
@@ -318,6 +319,8 @@ impl Heap {
     /// heap.verify();
     /// ```
     pub fn verify(&self) {
+        // Markers beside this one leave for as long as it takes.
+        let _held = self.collector.hold();
         let mut logged = Vec::new();
         let making = self.collector.making();
         assert!(self.pools.iter().all(|pool| pool.making() == making), "objects are made as {making:?}");

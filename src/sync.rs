@@ -46,6 +46,24 @@ pub(crate) type HeapNumber = bits64::AtomicU64;
 /// Owners of queues. Not modelled: the counting is std's, and a model is about what is counted.
 pub(crate) use alloc::sync::{Arc as QueueArc, Weak as QueueWeak};
 
+/// Lets other threads run, on whom this one waits.
+pub(crate) fn wait(tries: u32) {
+    #[cfg(loom)]
+    {
+        let _ = tries;
+        loom::thread::yield_now();
+    }
+    #[cfg(all(feature = "std", not(loom)))]
+    if tries > 64 {
+        return std::thread::yield_now();
+    }
+    #[cfg(not(loom))]
+    {
+        let _ = tries;
+        core::hint::spin_loop();
+    }
+}
+
 /// A queue that many threads may push to and pop from, first in, first out.
 #[cfg(not(loom))]
 pub(crate) use crossbeam_queue::SegQueue as Queue;

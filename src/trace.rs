@@ -5,6 +5,7 @@
 //! collections ask when they drop their dead entries.
 
 pub(crate) mod adapter;
+pub(crate) mod beside;
 mod chunked_vec;
 mod cycle;
 mod discarded;

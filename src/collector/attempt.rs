@@ -1,6 +1,9 @@
-//! Marking that a panic may end.
+//! Marking that a panic may end, or that others help with.
 
+use super::mark::Held;
+use super::{Collector, Meter};
 use crate::pool::Pool;
+use crate::stats::Phase;
 use crate::store::{Age, Store};
 
 /// Marking under way. Dropped before it succeeded, by a panic, it leaves the pools as between two cycles.
@@ -14,6 +17,26 @@ impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if !self.succeeded {
             self.pools.iter_mut().for_each(|pool| pool.set_making(self.store, Age::Young));
+        }
+    }
+}
+
+impl Collector {
+    /// Follows edges beside readers and other markers, if they may be.
+    pub(crate) fn help(&self, store: &Store, meter: &mut Meter<'_>) {
+        self.marker.help(&self.ops, store, meter);
+    }
+
+    /// Keeps those who do from coming, and waits until they have left.
+    pub(crate) fn hold(&self) -> Held<'_> {
+        self.marker.hold()
+    }
+
+    /// Abandons the cycle if a `trace` panicked there.
+    pub(crate) fn give_up_failed(&mut self, store: &mut Store, pools: &mut [Pool]) {
+        if self.phase == Phase::Mark && self.marker.has_failed() {
+            self.phase = Phase::Idle;
+            drop(Attempt { store, pools, succeeded: false });
         }
     }
 }

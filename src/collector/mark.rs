@@ -21,6 +21,8 @@
 //! when nothing is left to catch up with, which the slice that finds so knows for sure, since it has the heap
 //! to itself.
 
+mod beside;
+mod exchange;
 mod follow;
 mod prune;
 
@@ -38,6 +40,9 @@ use crate::root::RootTable;
 use crate::store::{Color, Store};
 use crate::trace::{EdgeStack, Era, Moment, RootSource, Side, Trace, Tracer};
 
+use beside::{Help, Helper};
+use exchange::Exchange;
+pub(crate) use exchange::Held;
 use follow::TypeQueue;
 use prune::{Pruned, Pruning};
 
@@ -46,6 +51,8 @@ use prune::{Pruned, Pruning};
 pub(crate) struct TraceOps {
     /// Traces the objects in the queue of a pool.
     drain: fn(&mut Marker, &Store, u16),
+    /// As `drain`, beside readers and other markers.
+    help: fn(&mut Helper, &Store, u16) -> usize,
     /// Traces one object.
     trace: fn(&Store, RawHandle, &mut Tracer<'_>),
     /// What an object owns outside of its slot.
@@ -56,7 +63,13 @@ pub(crate) struct TraceOps {
 
 impl TraceOps {
     pub(crate) fn of<T: Trace>() -> Self {
-        Self { drain: follow::drain::<T>, trace: trace::<T>, owned: owned::<T>, prune: prune::prune::<T> }
+        Self {
+            drain: follow::drain::<T>,
+            help: beside::help::<T>,
+            trace: follow::trace::<T>,
+            owned: follow::owned::<T>,
+            prune: prune::prune::<T>,
+        }
     }
 }
 
@@ -96,6 +109,11 @@ pub(crate) struct Marker {
     widening: usize,
     /// Memory for the length of one prune.
     scratch: Scratch,
+    /// Where the edges are between two steps.
+    exchange: Exchange,
+    help: Help,
+    /// How many threads mark in a collection that is not in steps.
+    threads: usize,
 }
 
 /// Memory that holds nothing between two uses.
@@ -125,6 +143,11 @@ enum Asked {
 impl Marker {
     pub(crate) fn add_type<T: Trace>(&mut self) {
         self.queues.push(TypeQueue::of::<T>());
+    }
+
+    /// How many threads mark in a collection that is not in steps.
+    pub(crate) fn set_threads(&mut self, threads: usize) {
+        self.threads = threads;
     }
 
     pub(crate) fn building(&self) -> &[RawHandle] {
@@ -183,6 +206,8 @@ impl Marker {
 
     /// Forgets what an earlier collection left, one that panicked perhaps.
     fn reset(&mut self, store: &Store) {
+        self.exchange.reset();
+        self.help.forget_left();
         self.edges.reset(&mut self.side.spill);
         self.queues.iter_mut().for_each(|queue| queue.queue().clear());
         self.active.clear();
@@ -221,8 +246,25 @@ impl Marker {
     }
 
     /// Goes on marking; `true` when everything reachable is marked. Then nothing was changed since, because
-    /// this has the heap to itself.
+    /// this has the heap to itself. If not, the edges are where anybody may follow them until the next call.
     pub(crate) fn mark(
+        &mut self,
+        ops: &[TraceOps],
+        store: &mut Store,
+        pools: &mut [Pool],
+        roots: &RootTable,
+        source: &dyn RootSource,
+        meter: &mut Meter<'_>,
+    ) -> bool {
+        self.take_back(store);
+        let is_done = self.mark_alone(ops, store, pools, roots, source, meter);
+        if !is_done {
+            self.offer();
+        }
+        is_done
+    }
+
+    fn mark_alone(
         &mut self,
         ops: &[TraceOps],
         store: &mut Store,
@@ -240,6 +282,10 @@ impl Marker {
         let (mut saw_unguarded, mut was_patient) = (false, false);
         loop {
             let ran_dry = match self.side.gathering {
+                #[cfg(feature = "std")]
+                false if self.threads > 1 && !self.is_minor && !meter.is_limited() => {
+                    self.follow_together(ops, store, meter)
+                }
                 false => self.follow(ops, store, meter),
                 true => self.follow_exactly(ops, store, meter),
             };
@@ -301,15 +347,6 @@ impl Marker {
             self.expect_tenants = self.side.gathering && !self.side.tenants.is_empty();
         }
         true
-    }
-
-    /// Follows some edges, and comes to no conclusion.
-    #[cfg(gc_zeal)]
-    pub(crate) fn mark_a_bit(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) {
-        match self.side.gathering {
-            false => self.follow(ops, store, meter),
-            true => self.follow_exactly(ops, store, meter),
-        };
     }
 
     /// Nothing is left but what the program did since the cycle began, and that is much. It may go on doing
@@ -451,19 +488,5 @@ impl Marker {
         for raw in mem::take(&mut self.side.tenants) {
             self.regray(ops, store, raw);
         }
-    }
-}
-
-/// What an object owns.
-fn owned<T: Trace>(store: &Store, raw: RawHandle) -> usize {
-    if T::OWNS { store.look().get::<T>(raw).map_or(0, T::owned_bytes) } else { 0 }
-}
-
-fn trace<T: Trace>(store: &Store, raw: RawHandle, tracer: &mut Tracer<'_>) {
-    if let Some((object, _)) = store.look().get_to_trace::<T>(raw) {
-        if T::OWNS {
-            tracer.side.owned = tracer.side.owned.saturating_add(object.owned_bytes());
-        }
-        object.trace(tracer);
     }
 }

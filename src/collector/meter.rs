@@ -24,6 +24,7 @@ pub(crate) struct Meter<'a> {
     last: Duration,
     /// The work when the clock was last seen to move.
     moved_at: usize,
+    leaves_edges: bool,
 }
 
 enum Allowance {
@@ -67,7 +68,17 @@ impl<'a> Meter<'a> {
             }
             Budget::Time(time) => Allowance::Units(units_in(time)),
         };
-        Self { clock, limit, work: 0, granted: 0, batch: FIRST_BATCH, done: 0, last: start, moved_at: 0 }
+        Self {
+            clock,
+            limit,
+            work: 0,
+            granted: 0,
+            batch: FIRST_BATCH,
+            done: 0,
+            last: start,
+            moved_at: 0,
+            leaves_edges: false,
+        }
     }
 
     /// Units that may be done before the next call of `spend`.
@@ -92,6 +103,21 @@ impl<'a> Meter<'a> {
             Allowance::Units(left) => left.max(LEAST_SLICE),
             Allowance::Time { .. } => SLICE,
         }
+    }
+
+    /// Whether there is a budget.
+    pub(crate) fn is_limited(&self) -> bool {
+        !matches!(self.limit, Allowance::None)
+    }
+
+    /// Whether edges are left to whoever marks beside readers, if there are many and somebody does.
+    pub(crate) fn leaves_edges(&self) -> bool {
+        self.leaves_edges
+    }
+
+    /// See [`leaves_edges`](Self::leaves_edges).
+    pub(crate) fn leave_edges(&mut self) {
+        self.leaves_edges = true;
     }
 
     /// Whether the budget is one of time.

@@ -96,6 +96,8 @@ impl Heap {
         if !self.collector.building().is_empty() {
             return Err(GraphError::BeingMade);
         }
+        // What is copied is of one moment: markers beside this one leave for as long as it takes.
+        let _held = self.collector.hold();
         let number = self.collector.heap_number();
         let mut keeping = Keeping { heap: self, pools: self.pools.iter().map(|_| None).collect() };
         {

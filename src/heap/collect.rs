@@ -58,6 +58,7 @@ impl Heap {
         if self.collect_later() {
             return CollectStats::default();
         }
+        self.take_up_shared();
         self.in_one_go(|heap, clock, panics| heap.collect_whole(roots, clock, panics))
     }
 
@@ -111,7 +112,11 @@ impl Heap {
     /// them, or at least those that changed since the last collection. A stale one whose slot has a young
     /// tenant spares the tenant until the next full collection.
     pub fn collect_minor_with(&mut self, roots: &dyn RootSource) -> CollectStats {
-        if self.collect_later() || self.collector.phase() != Phase::Idle {
+        if self.collect_later() {
+            return CollectStats::default();
+        }
+        self.take_up_shared();
+        if self.collector.phase() != Phase::Idle {
             return CollectStats::default();
         }
         let kind = if self.collector.can_do_minor() { CycleKind::Minor } else { CycleKind::Major };
@@ -198,8 +203,8 @@ impl Heap {
 
     fn parts<'a>(&'a mut self, clock: &'a Timer) -> (&'a mut Collector, Parts<'a, Heap>) {
         let Heap { store, pools, roots, deaths, collector, config, .. } = self;
-        let release_after = config.release_after_cycles();
-        (collector, Parts { store, pools, roots, deaths, clock, release_after })
+        let (release_after, mark_threads) = (config.release_after_cycles(), config.threads());
+        (collector, Parts { store, pools, roots, deaths, clock, release_after, mark_threads })
     }
 
     /// Zeal mode: a step of one object. Now and then a check of what a minor collection would rely on; a

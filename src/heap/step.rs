@@ -13,6 +13,14 @@ use crate::pool::Pool;
 use crate::stats::{CollectStats, Phase, Rule, StepReport};
 use crate::trace::RootSource;
 
+/// What a slice does with the edges that it finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Edges {
+    Follow,
+    /// Leaves them to whoever marks beside the frame, if they are many and somebody does.
+    Leave,
+}
+
 impl Heap {
     /// One bounded piece of a full cycle: begins one if none is under way, whatever the pacing says, and does
     /// at least one unit of work. [`Budget::Unlimited`] finishes the cycle.
@@ -53,8 +61,9 @@ impl Heap {
         self.step_with(budget, &())
     }
 
-    /// As [`step`](Self::step), with further roots that live outside of the heap. The source is asked in
-    /// every step that marks, the last one included: what it reports then is alive.
+    /// As [`step`](Self::step), with further roots that live outside of the heap. The source is asked
+    /// when a cycle begins and again whenever nothing is left to trace, until it has nothing new: what it
+    /// reports then is alive.
     ///
     /// # Examples
     /// ```
@@ -71,8 +80,9 @@ impl Heap {
         if self.collect_later() {
             return StepReport::default();
         }
+        self.take_up_shared();
         self.store.note_frame();
-        self.slice(budget, budget, Rule::Slice, roots)
+        self.slice(budget, budget, Rule::Slice, Edges::Follow, roots)
     }
 
     /// What an engine calls each frame: spends at most the budget on what is due. That is nothing if little
@@ -111,6 +121,7 @@ impl Heap {
         if self.is_telling() {
             return StepReport::default();
         }
+        self.take_up_shared();
         self.store.note_frame();
         let situation = Situation {
             weight: self.weight(),
@@ -128,8 +139,12 @@ impl Heap {
         match plan.action {
             Action::Nothing => StepReport::default(),
             Action::Minor => self.minor(budget, plan.rule, roots),
-            Action::Slice(part) => self.slice(part, budget, plan.rule, roots),
-            Action::Finish => self.slice(Budget::Unlimited, budget, plan.rule, roots),
+            Action::Slice(part) => {
+                let is_urgent = matches!(plan.rule, Rule::Debt | Rule::Limit);
+                let edges = if is_urgent { Edges::Follow } else { Edges::Leave };
+                self.slice(part, budget, plan.rule, edges, roots)
+            }
+            Action::Finish => self.slice(Budget::Unlimited, budget, plan.rule, Edges::Follow, roots),
             Action::Collect => {
                 let stats = self.collect_with(roots);
                 let times =
@@ -195,9 +210,19 @@ impl Heap {
 
     /// A slice of the cycle under way, or of a new one. It spends a part of the budget, or more than all of
     /// it.
-    fn slice(&mut self, part: Budget, budget: Budget, rule: Rule, roots: &dyn RootSource) -> StepReport {
+    fn slice(
+        &mut self,
+        part: Budget,
+        budget: Budget,
+        rule: Rule,
+        edges: Edges,
+        roots: &dyn RootSource,
+    ) -> StepReport {
         self.one_step(part, budget, rule, |heap, meter, panics| {
             let (own, clock) = (heap.number(), meter.clock());
+            if edges == Edges::Leave {
+                meter.leave_edges();
+            }
             if heap.collector.phase() == Phase::Idle {
                 heap.begin(CycleKind::Major, clock, panics);
             }

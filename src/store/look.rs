@@ -4,7 +4,7 @@
 //! of its page), and a word of bits by the class for which its page was opened.
 #![expect(unsafe_code, reason = "turns tags seen into leave to access; see `space.rs`")]
 
-use crate::bitmap::{Bits, Class, read_word, write_word};
+use crate::bitmap::{Bits, Class, read_word, take_bits, write_word};
 use crate::geometry::{Granule, PAGE_GRANULES};
 use crate::handle::{Generation, RawHandle};
 use crate::space::{Space, View, prefetch_far, prefetch_near};
@@ -173,6 +173,12 @@ impl<'a> Look<'a> {
         old & mask != 0
     }
 
+    /// As `take_white`, beside other markers: of those that see the bit set, one takes it.
+    #[inline(always)]
+    pub(crate) fn take_white_beside<T: 'static>(self, raw: RawHandle) -> bool {
+        self.white_bit::<T>(raw.granule()).is_some_and(|(word, mask)| take_bits(word, mask))
+    }
+
     /// The words of a page's slots.
     #[inline]
     pub(super) fn words(self, pages: &[PageMeta], bits: Bits, page: u32) -> &'a [BitsWord] {
@@ -329,6 +335,11 @@ impl Store {
             write_word(word, old & !mask);
             old & mask != 0
         })
+    }
+
+    /// As `take_white_any`, beside other markers: of those that see the bit set, one takes it.
+    pub(crate) fn take_white_any_beside(&self, raw: RawHandle) -> bool {
+        self.bit(Bits::White, raw.granule()).is_some_and(|(word, mask)| take_bits(word, mask))
     }
 
     /// Undoes `take_white`.

@@ -83,6 +83,49 @@ impl EdgeStack {
         })
     }
 
+    /// Handles in the stack and in what was spilled.
+    pub(crate) fn len(&self, spill: &Spill) -> usize {
+        self.len + spill.full.iter().map(|chunk| chunk.len()).sum::<usize>()
+    }
+
+    /// Moves the uppermost handles to another stack, so many at most, or a chunk of what was spilled.
+    pub(crate) fn give(&mut self, spill: &mut Spill, most: usize, to: &mut Self, to_spill: &mut Spill) {
+        if self.len == 0 {
+            to_spill.full.extend(spill.full.pop());
+            return;
+        }
+        let kept = self.len.saturating_sub(most);
+        self.room[kept..self.len].iter().for_each(|raw| to.push(*raw, to_spill));
+        self.len = kept;
+    }
+
+    /// Moves the oldest handles to another stack, so many at most, or a chunk of what was spilled.
+    pub(crate) fn give_oldest(
+        &mut self,
+        spill: &mut Spill,
+        most: usize,
+        to: &mut Self,
+        to_spill: &mut Spill,
+    ) {
+        if !spill.full.is_empty() {
+            to_spill.full.push(spill.full.remove(0));
+            return;
+        }
+        let given = most.min(self.len);
+        self.room[..given].iter().for_each(|raw| to.push(*raw, to_spill));
+        self.room.copy_within(given..self.len, 0);
+        self.len -= given;
+    }
+
+    /// Moves everything to another stack.
+    pub(crate) fn give_all(mut self, spill: &mut Spill, to: &mut Self, to_spill: &mut Spill) {
+        to_spill.full.append(&mut spill.full);
+        let most = self.len;
+        if most > 0 {
+            self.give(spill, most, to, to_spill);
+        }
+    }
+
     /// Empties the stack.
     pub(crate) fn reset(&mut self, spill: &mut Spill) {
         self.len = 0;

@@ -76,12 +76,15 @@ pub struct Tracer<'a> {
     /// The object being traced; null for a root source.
     pub(crate) current: RawHandle,
     pub(crate) side: &'a mut Side,
+    /// Whether this trace runs beside readers and other markers: see `trace/beside.rs`. A constant wherever
+    /// the loop that follows edges is in one piece.
+    pub(crate) is_beside: bool,
 }
 
 impl<'a> Tracer<'a> {
     #[inline(always)]
     pub(crate) fn new(edges: EdgeStack, store: &'a Store, side: &'a mut Side) -> Self {
-        Self { edges, look: store.look(), store, current: RawHandle::NULL, side }
+        Self { edges, look: store.look(), store, current: RawHandle::NULL, side, is_beside: false }
     }
 
     /// Pushes the handle if its slot was white, without a branch on that: it is a coin toss.
@@ -97,6 +100,9 @@ impl<'a> Tracer<'a> {
     /// nothing alive. O(1).
     #[inline(always)]
     pub fn edge<T: Trace>(&mut self, gc: Gc<T>) {
+        if self.is_beside {
+            return self.edge_beside::<T>(gc.raw());
+        }
         let white = self.look.take_white::<T>(gc.raw());
         self.push(gc.raw(), white, Tag::of::<T>());
     }
@@ -112,7 +118,10 @@ impl<'a> Tracer<'a> {
     /// A strong edge to an object whose type is known at run time only.
     #[inline]
     pub fn edge_any(&mut self, gc: AnyGc) {
-        let white = self.store.take_white_any(gc.raw());
+        let white = match self.is_beside {
+            false => self.store.take_white_any(gc.raw()),
+            true => self.store.take_white_any_beside(gc.raw()),
+        };
         self.push(gc.raw(), white, Tag::NONE);
     }
 
@@ -155,6 +164,8 @@ impl<'a> Tracer<'a> {
         };
         match color {
             Color::Reached => value.trace(self),
+            // Another marker may reach the key at this moment, so that nobody would let go what waits for it.
+            Color::White if self.is_beside => self.leave_to_heap(),
             Color::White => self.wait_for(key.raw(), value),
             Color::Dead if self.is_recording() => {
                 self.record(Recorded::Ephemeron(key.raw(), Tag::of::<K>()));
@@ -221,6 +232,9 @@ impl<'a> Tracer<'a> {
     /// Asks for this object's [`prune`](Trace::prune) in this cycle. In a root source it does nothing.
     #[inline]
     pub fn weak_collection(&mut self) {
+        if self.is_beside {
+            return self.leave_to_heap();
+        }
         self.side.weak_collections = self.side.weak_collections.wrapping_add(1);
         // An object with several weak collections asks once for each, and again whenever it is traced.
         if !self.current.is_null() && self.store.set_weak_owner(self.current, true) {
@@ -233,7 +247,9 @@ impl<'a> Tracer<'a> {
     /// included. `Mutex`, `RwLock` and `OnceLock` of std say it themselves. In a root source it does nothing.
     ///
     /// Returns whether the edges may be read now: if not, report none of them, and do not touch the lock. The
-    /// object is then traced once more before marking ends.
+    /// object is then traced once more before marking ends. That is so in
+    /// [`step_shared`](crate::Heap::step_shared), beside threads that read: none of them ever waits for a
+    /// marker at a lock.
     ///
     /// # Examples
     /// ```
@@ -254,6 +270,10 @@ impl<'a> Tracer<'a> {
     #[inline]
     #[must_use = "where it returns false, no lock may be touched"]
     pub fn interior_mutability(&mut self) -> bool {
+        if self.is_beside {
+            self.leave_to_heap();
+            return false;
+        }
         self.side.unguarded_values = self.side.unguarded_values.wrapping_add(1);
         if !self.current.is_null() && self.side.unguarded.last() != Some(&self.current) {
             self.side.unguarded.push(self.current);

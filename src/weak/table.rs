@@ -133,6 +133,10 @@ impl<E> Table<E> {
         target: impl Fn(&E) -> Weak<T> + Copy,
         trace: impl Fn(&mut Tracer<'_>, &'e E) + Copy,
     ) {
+        if tracer.is_beside {
+            // The table's notes are for whoever has the heap to itself, and the object was left to that.
+            return;
+        }
         let (weak_collections, unguarded) = (tracer.weak_collections(), tracer.unguarded_values());
         self.trace_entries(&mut tracer.nest(), target, trace);
         if tracer.unguarded_values() != unguarded && !tracer.is_recording() {

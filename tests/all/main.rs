@@ -45,6 +45,8 @@ mod replaced;
 mod roots;
 #[cfg(all(feature = "serde", not(slotgc_plain)))]
 mod saves;
+#[cfg(feature = "std")]
+mod shared;
 mod shutdown;
 mod steps;
 mod strangers;

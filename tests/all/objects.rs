@@ -30,7 +30,7 @@ macro_rules! traced {
 pub(crate) use traced;
 
 /// A value and any number of strong edges; with a destructor that leaves no trace.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) value: u64,
     pub(crate) edges: Vec<Gc<Node>>,

@@ -1,5 +1,6 @@
 //! Following edges: the inner loops of marking.
 
+use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
 
@@ -32,11 +33,38 @@ impl TypeQueue {
     pub(super) fn len(&self) -> usize {
         self.queue.as_ref().map_or(0, PrefetchQueue::len)
     }
+
+    /// An empty queue for the same type.
+    pub(super) fn empty(&self) -> Self {
+        Self { queue: None, lines: self.lines }
+    }
+
+    /// Takes the queue into the hand of whoever drains it, until [`put`](Self::put).
+    #[inline(always)]
+    pub(super) fn take(&mut self) -> PrefetchQueue {
+        self.queue.take().expect("a queue that is not in hand")
+    }
+
+    #[inline(always)]
+    pub(super) fn put(&mut self, queue: PrefetchQueue) {
+        self.queue = Some(queue);
+    }
+
+    /// Puts a handle into the queue, that of this pool.
+    #[inline(always)]
+    pub(super) fn enter(&mut self, store: &Store, raw: RawHandle, pool: u16, active: &mut Vec<u16>) {
+        store.look().prefetch_far(raw.granule(), self.lines);
+        let queue = self.queue();
+        queue.push(raw);
+        if queue.len() == 1 {
+            active.push(pool);
+        }
+    }
 }
 
 /// Lines that the slots of `T` span, at most: what has its edges further back is long enough for the
 /// processor to notice by itself.
-const fn lines_of<T: Trace>() -> u32 {
+pub(super) const fn lines_of<T: Trace>() -> u32 {
     const MOST: usize = 4;
     if !T::NEEDS_TRACE {
         return 1;
@@ -55,6 +83,9 @@ impl Marker {
     /// tenant.
     pub(super) fn follow(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) -> bool {
         while self.side.tenants.is_empty() {
+            if self.leaves_edges(meter) {
+                return false;
+            }
             let pool = match self.fullest_queue() {
                 Some(_) if meter.is_spent() => return false,
                 Some(pool) => pool,
@@ -122,6 +153,17 @@ impl Marker {
         }
     }
 
+    /// Follows some edges, and comes to no conclusion.
+    #[cfg(gc_zeal)]
+    pub(crate) fn mark_a_bit(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) {
+        self.take_back(store);
+        match self.side.gathering {
+            false => self.follow(ops, store, meter),
+            true => self.follow_exactly(ops, store, meter),
+        };
+        self.offer();
+    }
+
     /// An object with a large table took so long for so many of its entries. Where most of that was not for
     /// the table, a larger slice of it is traced the next time, so that the object is not traced too often.
     fn widen(&mut self, entries: usize, time: Duration) {
@@ -144,13 +186,7 @@ impl Marker {
     /// Puts a handle into the queue of its type.
     pub(super) fn enqueue(&mut self, store: &Store, raw: RawHandle) -> u16 {
         let pool = store.pool_of(raw.granule());
-        let own = &mut self.queues[pool as usize];
-        store.look().prefetch_far(raw.granule(), own.lines);
-        let queue = own.queue();
-        queue.push(raw);
-        if queue.len() == 1 {
-            self.active.push(pool);
-        }
+        self.queues[pool as usize].enter(store, raw, pool, &mut self.active);
         pool
     }
 }
@@ -160,7 +196,7 @@ impl Marker {
 pub(super) fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
     let Marker { edges, queues, active, side, traced, quota, .. } = marker;
     let lines = const { lines_of::<T>() };
-    let mut queue = queues[pool as usize].queue.take().expect("a queue that is not in hand");
+    let mut queue = queues[pool as usize].take();
     let mut tracer = Tracer::new(mem::take(edges), store, side);
     let look = store.look();
     let (mut taken, quota) = (0, *quota);
@@ -203,12 +239,13 @@ pub(super) fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
             object.trace(&mut tracer);
         }
         if is_awaited {
-            tracer = release(tracer, raw);
+            // The constant stays one.
+            tracer = Tracer { is_beside: false, ..release(tracer, raw) };
         }
     }
     *edges = tracer.edges;
     *traced += taken;
-    queues[pool as usize].queue = Some(queue);
+    queues[pool as usize].put(queue);
 }
 
 /// Lets go what waits for this object. Takes the tracer by value, so that the loop that calls it never gives
@@ -218,4 +255,19 @@ pub(super) fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
 fn release<'a>(mut tracer: Tracer<'a>, raw: RawHandle) -> Tracer<'a> {
     tracer.release(raw);
     tracer
+}
+
+/// What an object owns.
+pub(super) fn owned<T: Trace>(store: &Store, raw: RawHandle) -> usize {
+    if T::OWNS { store.look().get::<T>(raw).map_or(0, T::owned_bytes) } else { 0 }
+}
+
+/// Traces one object, wherever it is.
+pub(super) fn trace<T: Trace>(store: &Store, raw: RawHandle, tracer: &mut Tracer<'_>) {
+    if let Some((object, _)) = store.look().get_to_trace::<T>(raw) {
+        if T::OWNS {
+            tracer.side.owned = tracer.side.owned.saturating_add(object.owned_bytes());
+        }
+        object.trace(tracer);
+    }
 }

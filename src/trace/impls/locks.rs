@@ -6,6 +6,7 @@
 
 use std::sync::{Mutex, OnceLock, RwLock, TryLockError};
 
+use crate::trace::beside::locks::may_lock;
 use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
 
 macro_rules! locks {
@@ -34,6 +35,9 @@ macro_rules! locks {
             }
 
             fn owned_bytes(&self) -> usize {
+                if !may_lock() {
+                    return 0;
+                }
                 match self.$lock() {
                     Ok(value) => value.owned_bytes(),
                     Err(TryLockError::Poisoned(value)) => value.into_inner().owned_bytes(),

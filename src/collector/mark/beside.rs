@@ -1,0 +1,306 @@
+//! Marking with `&Heap`, beside readers and beside other markers.
+//!
+//! A [`Helper`] is a marker with a stack of its own. It takes edges from the exchange, follows them, and
+//! leaves what it does not finish. It changes three kinds of words that others can see: white bits, by atomic
+//! operations, of which one marker wins; the flags of an object that it traces, which only the marker that
+//! won its white bit does, or the few that meet where a change had it queued twice, who write the same; and
+//! the exchange, under its lock. Readers look at generations, values, tags and roots: nobody writes those.
+
+use alloc::vec::Vec;
+use core::mem;
+
+use super::exchange::{Findings, Held, Inside};
+use super::follow::{TypeQueue, lines_of};
+use super::{Marker, TraceOps};
+use crate::collector::meter::Meter;
+use crate::collector::prefetch_queue::QUEUE_DEPTH;
+use crate::handle::RawHandle;
+use crate::store::Store;
+use crate::trace::beside::locks;
+use crate::trace::{EdgeStack, Side, Trace, Tracer};
+
+/// Objects traced before a helper looks at what others need.
+const BATCH: usize = 128;
+
+/// So often a helper with a budget looks for edges that others give.
+const PATIENCE: u32 = 256;
+
+/// With fewer edges at hand it is not worth asking anybody for help.
+const FEW: usize = 512;
+
+/// Steps without help before nobody counts on it any more.
+const MISSES: u32 = 3;
+
+/// A marker that has no more than `&Heap`.
+pub(super) struct Helper {
+    queues: Vec<TypeQueue>,
+    active: Vec<u16>,
+    edges: EdgeStack,
+    side: Side,
+    quota: usize,
+    findings: Findings,
+}
+
+/// Whether somebody with `&Heap` marks between the steps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Help {
+    /// Steps in a row that left edges and found that nobody had followed them.
+    misses: u32,
+    /// Whether the last step left any.
+    has_left: bool,
+}
+
+impl Default for Help {
+    fn default() -> Self {
+        Self { misses: MISSES, has_left: false }
+    }
+}
+
+impl Help {
+    fn note(&mut self, traced: usize) {
+        if traced > 0 {
+            self.misses = 0;
+        } else if self.has_left {
+            self.misses = self.misses.saturating_add(1);
+        }
+        self.has_left = false;
+    }
+
+    /// What was left is void.
+    pub(super) fn forget_left(&mut self) {
+        self.has_left = false;
+    }
+
+    fn is_expected(self) -> bool {
+        self.misses < MISSES
+    }
+}
+
+impl Marker {
+    /// Puts the edges found where anybody may follow them, until [`take_back`](Self::take_back).
+    pub(super) fn offer(&mut self) {
+        if self.is_minor || self.side.gathering {
+            return;
+        }
+        for pool in self.active.drain(..) {
+            let queue = self.queues[pool as usize].queue();
+            while let Some(raw) = queue.pop() {
+                self.edges.push(raw, &mut self.side.spill);
+            }
+        }
+        self.help.has_left = self.edges.len(&self.side.spill) > 0;
+        self.exchange.offer(&mut self.edges, &mut self.side.spill);
+    }
+
+    /// Takes back what was offered, and what was found out meanwhile.
+    pub(super) fn take_back(&mut self, store: &Store) {
+        let Findings { traced, owned, left, awaited, mut tenants } =
+            self.exchange.take_back(&mut self.edges, &mut self.side.spill);
+        self.help.note(traced);
+        self.traced += traced;
+        self.side.owned = self.side.owned.saturating_add(owned);
+        self.side.tenants.append(&mut tenants);
+        left.into_iter().for_each(|raw| self.edges.push(raw, &mut self.side.spill));
+        if !awaited.is_empty() {
+            self.trace_with(store, |tracer| awaited.into_iter().for_each(|raw| tracer.release(raw)));
+        }
+    }
+
+    /// Whether so much is left to follow that it should be left to whoever helps.
+    #[inline]
+    pub(super) fn leaves_edges(&self, meter: &Meter<'_>) -> bool {
+        meter.leaves_edges() && self.help.is_expected() && self.edges.len(&self.side.spill) > FEW
+    }
+
+    /// Whether a `trace` panicked beside readers.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.exchange.has_failed()
+    }
+
+    /// Keeps markers from coming, and waits until those that are there have left.
+    pub(crate) fn hold(&self) -> Held<'_> {
+        self.exchange.hold()
+    }
+
+    /// Follows edges until the budget is spent or none are left.
+    pub(crate) fn help(&self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) {
+        let Some(mut inside) = self.exchange.enter() else { return };
+        let mut helper = Helper {
+            queues: self.queues.iter().map(TypeQueue::empty).collect(),
+            active: Vec::new(),
+            edges: EdgeStack::default(),
+            side: self.side.beside(),
+            quota: 0,
+            findings: Findings::default(),
+        };
+        let patience = if meter.is_limited() { PATIENCE } else { u32::MAX };
+        loop {
+            if !helper.has_edges() && !inside.take(&mut helper.edges, &mut helper.side.spill, patience) {
+                break;
+            }
+            helper.quota = meter.quota().min(BATCH);
+            let pool = match helper.fullest_queue() {
+                Some(pool) => pool,
+                None => match helper.edges.pop() {
+                    Some(raw) => helper.enqueue(store, raw),
+                    None => {
+                        helper.edges.unspill(&mut helper.side.spill);
+                        continue;
+                    }
+                },
+            };
+            let work = (ops[pool as usize].help)(&mut helper, store, pool);
+            meter.spend(work);
+            if !inside.share(&mut helper.edges, &mut helper.side.spill) || meter.is_spent() {
+                break;
+            }
+        }
+        helper.leave(inside);
+    }
+}
+
+impl Helper {
+    fn has_edges(&self) -> bool {
+        self.edges.len(&self.side.spill) > 0
+            || self.active.iter().any(|pool| self.queues[*pool as usize].len() > 0)
+    }
+
+    fn fullest_queue(&mut self) -> Option<u16> {
+        let queues = &self.queues;
+        self.active.retain(|pool| queues[*pool as usize].len() > 0);
+        self.active.iter().copied().max_by_key(|pool| queues[*pool as usize].len())
+    }
+
+    fn enqueue(&mut self, store: &Store, raw: RawHandle) -> u16 {
+        let pool = store.pool_of(raw.granule());
+        self.queues[pool as usize].enter(store, raw, pool, &mut self.active);
+        pool
+    }
+
+    /// Leaves what it did not follow, and what it found out.
+    fn leave(mut self, inside: Inside<'_>) {
+        for pool in self.active {
+            while let Some(raw) = self.queues[pool as usize].queue().pop() {
+                self.edges.push(raw, &mut self.side.spill);
+            }
+        }
+        let Side { owned, unfinished: left, tenants, mut spill, .. } = self.side;
+        inside.leave(self.edges, &mut spill, Findings { owned, left, tenants, ..self.findings });
+    }
+}
+
+/// As [`drain`](super::follow::drain), beside others. Returns how many objects it looked at.
+pub(super) fn help<T: Trace>(helper: &mut Helper, store: &Store, pool: u16) -> usize {
+    let Helper { queues, active, edges, side, quota, findings } = helper;
+    let lines = const { lines_of::<T>() };
+    let mut queue = queues[pool as usize].take();
+    let mut tracer = Tracer::beside(mem::take(edges), store, side);
+    let look = store.look();
+    let (mut taken, mut traced, quota) = (0, 0, *quota);
+    'objects: while taken < quota {
+        while queue.len() < QUEUE_DEPTH {
+            let Some(raw) = tracer.edges.pop() else { break };
+            if look.is_page_of::<T>(raw.granule()) {
+                look.prefetch_far(raw.granule(), lines);
+                queue.push(raw);
+                continue;
+            }
+            let target_pool = store.pool_of(raw.granule());
+            let other = &mut queues[target_pool as usize];
+            other.enter(store, raw, target_pool, active);
+            if other.queue().is_full() {
+                break 'objects;
+            }
+        }
+        let Some(raw) = queue.pop() else { break };
+        look.prefetch_near(queue.near().granule());
+        let Some((object, is_awaited)) = look.get_to_trace::<T>(raw) else {
+            // An empty slot is not handed out again as long as this edge is there.
+            let tenant = look.generation::<T>(raw.granule()).filter(|generation| generation.is_occupied());
+            tracer.side.tenants.extend(tenant.map(|generation| RawHandle::new(raw.granule(), generation)));
+            continue;
+        };
+        taken += 1;
+        let left = tracer.side.unfinished.len();
+        if T::NEEDS_TRACE {
+            tracer.current = raw;
+            object.trace(&mut tracer);
+        }
+        if T::OWNS && tracer.side.unfinished.len() == left {
+            match locks::without(|| object.owned_bytes()) {
+                Some(owned) => tracer.side.owned = tracer.side.owned.saturating_add(owned),
+                None => tracer.side.unfinished.push(raw),
+            }
+        }
+        // Whoever traces it as a whole counts it, and lets go what waits for it.
+        let is_whole = tracer.side.unfinished.len() == left;
+        traced += usize::from(is_whole);
+        if is_awaited && is_whole {
+            findings.awaited.push(raw);
+        }
+    }
+    *edges = tracer.edges;
+    findings.traced += traced;
+    queues[pool as usize].put(queue);
+    taken
+}
+
+/// Threads of its own.
+#[cfg(feature = "std")]
+mod threads {
+    use super::{FEW, Marker, TraceOps};
+    use crate::collector::meter::Meter;
+    use crate::config::Budget;
+    use crate::store::Store;
+
+    /// With fewer edges at hand it is not worth a thread.
+    const MANY: usize = 2 * FEW;
+    /// Objects traced alone before that is asked again.
+    const ALONE: usize = 4096;
+
+    impl Marker {
+        /// As [`follow`](Self::follow), for a budget without limits; with other threads, once there are many
+        /// edges to share.
+        pub(in crate::collector::mark) fn follow_together(
+            &mut self,
+            ops: &[TraceOps],
+            store: &Store,
+            meter: &mut Meter<'_>,
+        ) -> bool {
+            loop {
+                let mut alone = Meter::new(Budget::Objects(ALONE), meter.clock(), meter.clock().now());
+                let ran_dry = self.follow(ops, store, &mut alone);
+                meter.spend(alone.work());
+                if ran_dry || !self.side.tenants.is_empty() {
+                    return ran_dry;
+                }
+                if self.edges.len(&self.side.spill) >= MANY {
+                    self.share_with_threads(ops, store, meter);
+                }
+            }
+        }
+
+        fn share_with_threads(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) {
+            self.offer();
+            let (before, marker, threads) = (self.traced, &*self, self.threads);
+            std::thread::scope(|scope| {
+                let help = || {
+                    // A budget without limits reads no clock.
+                    let clock = crate::clock::Clock::default().timer();
+                    marker.help(ops, store, &mut Meter::new(Budget::Unlimited, &clock, clock.now()));
+                };
+                let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, help).ok();
+                // A thread that the system refuses is done without.
+                let others: Vec<_> = (1..threads).filter_map(spawn).collect();
+                help();
+                for other in others {
+                    if let Err(payload) = other.join() {
+                        std::panic::resume_unwind(payload);
+                    }
+                }
+            });
+            self.take_back(store);
+            meter.spend(self.traced - before);
+        }
+    }
+}
