@@ -1,11 +1,18 @@
 //! What a heap is told when it is made, and how it says no.
 
+mod dead;
+
 use core::error::Error;
 use core::fmt;
 use core::time::Duration;
 
 use crate::clock::{Clock, Timer};
-use crate::handle::{Generation, RawHandle, ShortName};
+use crate::handle::{Generation, ShortName};
+
+pub use dead::Dead;
+#[cfg(gc_zeal)]
+pub(crate) use dead::Death;
+pub(crate) use dead::{Cause, Obituary};
 
 /// Settings of a [`Heap`](crate::Heap). Builder methods take and give it by value.
 ///
@@ -436,74 +443,3 @@ impl fmt::Display for Refusal {
         write!(f, "cannot allocate {}: {}", ShortName(self.type_name), self.limit)
     }
 }
-
-/// The object behind a handle is gone. What Python's `weakref.proxy` raises as `ReferenceError`.
-///
-/// # Examples
-/// ```
-/// use slotgc::{Dead, Heap};
-///
-/// let mut heap = Heap::new();
-/// let bear = heap.alloc("Teddy".to_string());
-/// heap.collect();
-/// let dead: Dead = heap.try_get(bear.downgrade()).unwrap_err();
-/// assert_eq!(dead.to_string(), format!("weakly-referenced object no longer exists: String({bear})"));
-/// // A `Gc` promised more: the text says how that happens.
-/// assert!(heap.try_get(bear).unwrap_err().to_string().contains("nothing kept it alive"));
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Dead {
-    type_name: &'static str,
-    handle: RawHandle,
-    cause: Cause,
-}
-
-/// Why a handle resolves to nothing.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// A weak handle or a root, of an object that is gone.
-    Gone,
-    /// A strong handle: somebody expected the object to be there.
-    NotKept,
-    /// A root of another heap.
-    OtherHeap,
-}
-
-impl Dead {
-    #[cold]
-    pub(crate) fn new<T>(handle: RawHandle, cause: Cause) -> Self {
-        Self { type_name: core::any::type_name::<T>(), handle, cause }
-    }
-}
-
-impl Dead {
-    /// Of a weak collection, which nobody expects to keep anything alive: without what there is to say of
-    /// strong handles.
-    pub(crate) fn of_collection(self) -> Self {
-        let cause = if self.cause == Cause::NotKept { Cause::Gone } else { self.cause };
-        Self { cause, ..self }
-    }
-}
-
-impl fmt::Debug for Dead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Dead({}({}))", ShortName(self.type_name), self.handle)
-    }
-}
-
-impl fmt::Display for Dead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = ShortName(self.type_name);
-        write!(f, "weakly-referenced object no longer exists: {name}({})", self.handle)?;
-        match self.cause {
-            Cause::NotKept if !self.handle.is_null() => f.write_str(
-                " (it was destroyed, or nothing kept it alive when a collection ran: a `Gc` does so only inside a reachable \
-                 object; elsewhere hold a `Root`, or report the handle in a root source)",
-            ),
-            Cause::Gone | Cause::NotKept => Ok(()),
-            Cause::OtherHeap => f.write_str(" (a root of another heap)"),
-        }
-    }
-}
-
-impl Error for Dead {}

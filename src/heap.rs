@@ -352,7 +352,10 @@ impl Heap {
         assert!(self.pools.iter().all(|pool| pool.making() == making), "objects are made as {making:?}");
         self.pools.iter().for_each(|pool| pool.verify(&self.store, &mut logged));
         if self.collector.phase() == Phase::Idle && self.collector.can_do_minor() {
-            self.store.verify_dirty(&logged);
+            if let Some(lost) = self.store.find_lost(&logged) {
+                let of = self.pools[self.store.pool_of(lost.granule()) as usize].info().name;
+                panic!("{of} {lost} was changed, and the write barrier's list does not have it");
+            }
         }
         let objects = self.pools.iter().map(Pool::live).sum::<usize>();
         assert_eq!(objects, self.counts.objects, "objects in pools and as counted");

@@ -10,6 +10,8 @@
 
 mod access;
 mod claim;
+#[cfg(gc_zeal)]
+mod deaths;
 mod keep;
 mod look;
 mod pages;
@@ -58,6 +60,8 @@ pub(crate) struct Store {
     dirty: Vec<RawHandle>,
     /// What values owned whose destructors ran, in bytes outside of their slots.
     freed_owned: usize,
+    #[cfg(gc_zeal)]
+    deaths: deaths::Deaths,
 }
 
 /// What became of a slot whose object died.
@@ -87,6 +91,8 @@ impl Store {
             promised: PageCount::new(0),
             dirty: Vec::new(),
             freed_owned: 0,
+            #[cfg(gc_zeal)]
+            deaths: deaths::Deaths::default(),
         }
     }
 }

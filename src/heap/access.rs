@@ -1,6 +1,6 @@
 //! Reading and changing objects, and ending them by hand.
 
-use crate::config::{Cause, Dead};
+use crate::config::{Cause, Dead, Obituary};
 use crate::geometry::Geometry;
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::heap::load::owned;
@@ -125,8 +125,8 @@ impl Heap {
     /// [`Dead`] if the object is gone.
     #[inline]
     pub fn try_get_mut<H: Handle>(&mut self, h: H) -> Result<&mut H::Target, Dead> {
-        let heap = self.number();
-        self.get_mut(h).ok_or_else(|| dead_in(heap, h))
+        let (heap, obituary) = (self.number(), self.obituary(h));
+        self.get_mut(h).ok_or_else(|| dead_in(heap, h, obituary))
     }
 
     /// Whether the object is still there. O(1).
@@ -144,7 +144,16 @@ impl Heap {
     /// Why this handle does not resolve.
     #[cold]
     pub(super) fn dead<H: Handle>(&self, h: H) -> Dead {
-        dead_in(self.number(), h)
+        dead_in(self.number(), h, self.obituary(h))
+    }
+
+    /// When the object died, if that is known.
+    #[inline(always)]
+    fn obituary<H: Handle>(&self, _h: H) -> Obituary {
+        Obituary {
+            #[cfg(gc_zeal)]
+            death: self.store.death_of(self.local(_h).raw()),
+        }
     }
 
     /// As `get`, or a panic.
@@ -161,10 +170,10 @@ impl Heap {
     #[inline]
     #[track_caller]
     fn at_mut<H: Handle>(&mut self, h: H) -> &mut H::Target {
-        let heap = self.number();
+        let (heap, obituary) = (self.number(), self.obituary(h));
         match self.get_mut(h) {
             Some(value) => value,
-            None => raise(dead_in(heap, h)),
+            None => raise(dead_in(heap, h, obituary)),
         }
     }
 
@@ -330,6 +339,8 @@ impl Heap {
         let pool = self.store.pool_of(raw.granule());
         self.pools[pool as usize].count_dead(&mut self.store, raw.granule(), vacated);
         self.counts.died(1, slot_bytes);
+        #[cfg(gc_zeal)]
+        self.store.note_destroyed(raw);
         if !was_young {
             self.collector.note_destroyed(raw);
         }
@@ -409,13 +420,13 @@ index!(Heap: Gc<T>, Weak<T>, &Root<T>, &Gc<T>, &Weak<T>);
 
 /// Why a handle does not resolve in the heap of this number.
 #[cold]
-pub(super) fn dead_in<H: Handle>(heap: u64, h: H) -> Dead {
+fn dead_in<H: Handle>(heap: u64, h: H, obituary: Obituary) -> Dead {
     let cause = match H::KIND {
         HandleKind::Root if h.heap_number() != heap => Cause::OtherHeap,
         HandleKind::Root | HandleKind::Weak => Cause::Gone,
         HandleKind::Strong => Cause::NotKept,
     };
-    Dead::new::<H::Target>(h.downgrade().raw(), cause)
+    Dead::new::<H::Target>(h.downgrade().raw(), cause, obituary)
 }
 
 #[cold]

@@ -240,6 +240,8 @@ impl Heap {
         // It counts for the callbacks that it sets off.
         let is_over = before != Phase::Notify && collector.phase() == Phase::Notify;
         self.counts.collections += u64::from(is_over);
+        #[cfg(gc_zeal)]
+        self.store.count_collections(self.counts.collections);
         self.counts.died(freed.objects, freed.bytes);
         self.settle_owned();
     }

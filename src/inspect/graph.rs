@@ -200,6 +200,12 @@ impl Graph {
         prefetch(&self.starts, node.place());
     }
 
+    /// Asks for the first targets of a node.
+    #[inline(always)]
+    pub(crate) fn prefetch_targets(&self, node: NodeIndex) {
+        prefetch(&self.targets, self.starts[node.place()] as usize);
+    }
+
     /// What the edge is called; for a root's edge, the number of what is known of the root.
     pub(crate) fn name(&self, edge: EdgeIndex) -> NameId {
         let tag = self.tags[edge.place()];

@@ -46,11 +46,16 @@ impl Snapshot {
     /// Writes the snapshot in V8's format: it opens in the Memory tab of Chrome DevTools (*Load profile*) and
     /// in memlab. Streamed: takes little memory besides the snapshot's, whatever its size.
     ///
-    /// An object's name is that of its type and its label, its size that of its slot and what it owns. Its id
-    /// is the same in every snapshot of one heap, so two files can be compared there. (Where a slot has had
-    /// more than 32 tenants or the heap more than 256 MiB of slots, ids of 32 bits cannot tell all handles
-    /// apart: then a few objects in a thousand may have another id in the next file. No two objects of one
-    /// file have the same.)
+    /// An object's name is that of its type, or `<Mob "wolf">` if objects of the type have labels: DevTools
+    /// counts by the word between the brackets. Its size is that of its slot and what it owns. Its id is the
+    /// same in every snapshot of one heap, so two files can be compared there. (Where a slot has had more
+    /// than 32 tenants or the heap more than 256 MiB of slots, ids of 32 bits cannot tell all handles apart:
+    /// then a few objects in a thousand may have another id in the next file. No two objects of one file have
+    /// the same.)
+    ///
+    /// Dominators and retained sizes are there what they are here, and an object held by one name or one line
+    /// alone has the node of these roots for a dominator. Of objects that nothing reaches DevTools and memlab
+    /// make roots of their own, so that one may retain others; here it retains itself.
     ///
     /// # Errors
     /// Those of `out`.
@@ -99,6 +104,9 @@ const EMPTY: u64 = 1;
 const GC_ROOTS: u64 = 2;
 const UNREACHABLE: u64 = 3;
 
+/// In the name of a class, where a space would end it.
+const NO_BREAK_SPACE: &str = "\u{a0}";
+
 impl<'s> Layout<'s> {
     fn of(snapshot: &'s Snapshot) -> Self {
         let mut groups: Vec<Group> = Vec::new();
@@ -125,21 +133,27 @@ impl<'s> Layout<'s> {
         texts.extend(snapshot.types.iter().map(|of| of.name.to_string()));
         let (labelled, labelled_texts) = (GcMap::default(), Vec::new());
         let mut layout = Self { snapshot, groups, unreachable, texts, first_type, labelled, labelled_texts };
-        layout.name_labelled();
+        (0..snapshot.types.len()).for_each(|index| layout.name_labelled(index));
         layout
     }
 
-    fn name_labelled(&mut self) {
+    /// Names for the objects with a label of one type. In brackets, as DOM nodes have them: of such names
+    /// DevTools takes what comes before the first space for the class. Else each label would be a class.
+    fn name_labelled(&mut self, type_index: usize) {
         let first = self.texts.len() as u64;
-        for node in self.snapshot.nodes() {
-            if let Some(label) = self.snapshot.notes.label(node.index) {
-                let key = (self.snapshot.slots.type_of(node.index) as u32, label);
-                let Self { labelled, labelled_texts, .. } = self;
-                labelled.entry(key).or_insert_with(|| {
-                    labelled_texts.push(format!("{} {:?}", node.type_name(), node.label().unwrap_or("")));
+        let Self { snapshot, labelled, labelled_texts, .. } = self;
+        let labelled_before = labelled_texts.len();
+        let type_name = snapshot.types[type_index].name.to_string().replace(' ', NO_BREAK_SPACE);
+        for node in snapshot.slots.nodes_of(type_index).map(NodeIndex) {
+            if let Some(label) = snapshot.notes.label(node) {
+                labelled.entry((type_index as u32, label)).or_insert_with(|| {
+                    labelled_texts.push(format!("<{type_name} {:?}>", snapshot.names.texts.get(label)));
                     first + labelled_texts.len() as u64 - 1
                 });
             }
+        }
+        if labelled_texts.len() > labelled_before {
+            self.texts[self.first_type as usize + type_index] = format!("<{type_name}>");
         }
     }
 

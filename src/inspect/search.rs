@@ -6,16 +6,34 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::inspect::graph::{EdgeIndex, Graph, NodeIndex};
+use crate::inspect::graph::{EdgeIndex, Graph, NodeIndex, prefetch};
 
 /// How each node is reached from the root by the fewest strong edges.
 #[derive(Debug)]
 pub(crate) struct Shortest {
-    /// The last edge of the way.
-    edges: Vec<EdgeIndex>,
-    /// Edges between the root and the node.
-    distances: Vec<u32>,
+    /// By node.
+    ways: Vec<Way>,
 }
+
+/// Eight bytes, so that a node's line brings both.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    /// The last edge; none for the root.
+    edge: EdgeIndex,
+    /// Edges between the root and the node.
+    distance: u32,
+}
+
+impl Way {
+    const NONE: Way = Way { edge: EdgeIndex::NONE, distance: u32::MAX };
+}
+
+/// How far ahead of a node in the queue something is asked for: three lines in turn, each of which says where
+/// the next one is. Halves the time on a graph that no cache holds.
+const AHEAD: usize = 12;
+
+/// Of a long row only the beginning.
+const MOST_AHEAD: usize = 16;
 
 impl Shortest {
     pub(crate) fn of(graph: &Graph) -> Self {
@@ -24,47 +42,56 @@ impl Shortest {
 
     /// The ways that do not lead through `avoided`.
     pub(crate) fn without(graph: &Graph, avoided: NodeIndex) -> Self {
-        let mut edges = vec![EdgeIndex::NONE; graph.nodes_len()];
-        let mut distances = vec![u32::MAX; graph.nodes_len()];
+        let mut ways = vec![Way::NONE; graph.nodes_len()];
         let mut queue = Vec::with_capacity(graph.nodes_len());
         queue.push(NodeIndex::ROOT);
-        distances[0] = 0;
+        ways[0].distance = 0;
         let mut next = 0;
         while let Some(node) = queue.get(next).copied() {
             next += 1;
-            let distance = distances[node.place()] + 1;
+            if let Some(later) = queue.get(next + 2 * AHEAD) {
+                graph.prefetch_row(*later);
+            }
+            if let Some(later) = queue.get(next + AHEAD) {
+                graph.prefetch_targets(*later);
+            }
+            if let Some(later) = queue.get(next + AHEAD / 2) {
+                let targets = graph.targets(graph.row(*later)).iter().take(MOST_AHEAD);
+                targets.for_each(|target| prefetch(&ways, target.place()));
+            }
+            let distance = ways[node.place()].distance + 1;
             for (edge, target) in graph.strong(node) {
-                if distances[target.place()] == u32::MAX && target != avoided {
-                    distances[target.place()] = distance;
-                    edges[target.place()] = edge;
+                let way = &mut ways[target.place()];
+                if way.distance == u32::MAX && target != avoided {
+                    *way = Way { edge, distance };
                     queue.push(target);
                 }
             }
         }
-        Self { edges, distances }
+        Self { ways }
     }
 
     /// Nodes reached, the root included.
     #[cfg(test)]
     pub(crate) fn reached_len(&self) -> usize {
-        self.distances.iter().filter(|distance| **distance != u32::MAX).count()
+        self.ways.iter().filter(|way| way.distance != u32::MAX).count()
     }
 
     pub(crate) fn is_reached(&self, node: NodeIndex) -> bool {
-        self.distances[node.place()] != u32::MAX
+        self.ways[node.place()].distance != u32::MAX
     }
 
     /// Edges on the way from the root; `None` if there is no way.
     pub(crate) fn distance(&self, node: NodeIndex) -> Option<u32> {
-        Some(self.distances[node.place()]).filter(|distance| *distance != u32::MAX)
+        Some(self.ways[node.place()].distance).filter(|distance| *distance != u32::MAX)
     }
 
     /// The edges of the way, first to last; empty for the root and for what is not reached.
     pub(crate) fn path(&self, graph: &Graph, to: NodeIndex) -> Vec<EdgeIndex> {
         let mut path = Vec::with_capacity(self.distance(to).unwrap_or(0) as usize);
         let mut node = to;
-        while self.edges[node.place()] != EdgeIndex::NONE {
-            let edge = self.edges[node.place()];
+        while self.ways[node.place()].edge != EdgeIndex::NONE {
+            let edge = self.ways[node.place()].edge;
             path.push(edge);
             node = graph.source(edge);
         }
@@ -73,7 +100,7 @@ impl Shortest {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        (self.edges.capacity() + self.distances.capacity()) * 4
+        self.ways.capacity() * size_of::<Way>()
     }
 }
 

@@ -56,6 +56,8 @@ impl Store {
         let (white, occupied) = (slots.words(Bits::White, page), slots.words(Bits::Occupied, page));
         let granule_of = |word, bit| Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
         let (mut died_len, mut any_held) = (0, false);
+        #[cfg(gc_zeal)]
+        let mut dead = Vec::new();
         for (word, (white_word, occupied)) in white.iter().zip(occupied).enumerate().skip(*cursor) {
             // The next word's headers arrive while this one's are changed.
             if let Some(next) = white.get(word + 1) {
@@ -80,6 +82,8 @@ impl Store {
                 }
                 died_len += 1;
                 swept |= 1_u64 << bit;
+                #[cfg(gc_zeal)]
+                dead.push(RawHandle::new(granule, generation));
                 let is_watched = slot.look().is_watched();
                 if is_watched {
                     log.watched.push(RawHandle::new(granule, generation));
@@ -104,6 +108,8 @@ impl Store {
             }
             *cursor = word + 1;
         }
+        #[cfg(gc_zeal)]
+        self.note_collected(dead);
         if any_held {
             self.note_past(page, Past::Recycled);
         }

@@ -159,10 +159,14 @@ impl<'a> FileNode<'a> {
         &self.file.texts[self.file.nodes.names[self.index] as usize]
     }
 
-    /// What it is counted as: the name of its class, or its type in parentheses.
+    /// What it is counted as: the name of its class, or its type in parentheses. The class of `<div id="x">`
+    /// is `<div>`, as in DevTools.
     pub fn class_name(self) -> String {
         match self.type_name() {
-            "object" | "native" => self.name().to_string(),
+            "object" | "native" => match self.name().split_once(' ') {
+                Some((class, _)) if class.starts_with('<') => format!("{class}>"),
+                _ => self.name().to_string(),
+            },
             other => format!("({other})"),
         }
     }

@@ -30,6 +30,16 @@ fn a_file_is_read_as_its_meta_part_says() {
 }
 
 #[test]
+fn a_class_is_the_first_word_in_brackets() {
+    let texts =
+        ["<Mob \\\"a wolf\\\">", "<Mob>", "a wolf", "Mob<A, B>", "<"].map(|text| format!("\"{text}\""));
+    let nodes: Vec<String> = (0..5).map(|text| format!("1,{text},{},0,0,0,0", 2 * text + 1)).collect();
+    let read = File::read(file(&nodes.join(","), "", &texts.join(",")).as_bytes()).unwrap();
+    let classes: Vec<String> = read.nodes().map(|node| node.class_name()).collect();
+    assert_eq!(classes, ["<Mob>", "<Mob>", "a wolf", "Mob<A, B>", "<"]);
+}
+
+#[test]
 fn a_file_that_contradicts_itself_is_an_error_that_says_so() {
     let errors = [
         (file("2,0,1,0,1,0,0, 1,1,17,40,2,0,0", EDGES, TEXTS), "3 edges by its nodes, 2 by its array"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use slotgc::inspect::{Snapshot, named_roots};
-use slotgc::{Gc, Heap, HeapConfig, Root, WeakKeyMap};
+use slotgc::{Gc, Heap, HeapConfig, Root, Trace, WeakKeyMap};
 
 use super::{Loot, Mob, mob};
 
@@ -125,9 +125,27 @@ fn nodes_are_named_by_type_and_label_and_sized_by_slot_and_what_they_own() {
         file.nodes().iter().map(|node| (strings[node[1] as usize].clone(), node[3])).collect();
     assert_eq!(sizes["Vec<u64>"], 832);
     let slot = snapshot.get(wolf.gc()).unwrap();
-    assert_eq!(sizes[r#"Mob \"wolf\""#], (slot.bytes() + slot.owned_bytes()) as u64);
+    assert_eq!(sizes[r#"<Mob \"wolf\">"#], (slot.bytes() + slot.owned_bytes()) as u64);
     assert!(file.nodes().iter().all(|node| node[5] == 0 && node[6] == 0));
     drop(list);
+}
+
+#[test]
+fn what_comes_before_a_space_is_the_type_of_an_object_with_a_label() {
+    #[derive(Trace)]
+    struct Pair<A: Trace, B: Trace>(A, B, #[trace(label)] &'static str);
+
+    let mut heap = heap();
+    let all = heap.alloc_root(Pair(1_u8, 2_u16, "a b"));
+    let bare = heap.alloc_root(Pair(1_u8, 2_u16, ""));
+    let other = heap.alloc_root(Pair(1_u8, 2_u8, ""));
+    let names: Vec<String> = Sections::of(&heap.snapshot()).ids().into_keys().collect();
+    let labelled = r#"<Pair<u8,\u00a0u16>"#;
+    assert_eq!(
+        names,
+        [format!(r#"{labelled} \"a b\">"#), format!("{labelled}>"), "Pair<u8, u8>".to_string()]
+    );
+    drop((all, bare, other));
 }
 
 #[test]
@@ -162,14 +180,14 @@ fn edges_are_properties_elements_weak_or_of_ephemerons() {
     let value = heap.alloc(9_u8);
     let table = heap.alloc_root(WeakKeyMap::from_iter([(target, value)]));
     let file = Sections::of(&heap.snapshot());
-    let friend_name = r#"Mob \"friend\""#;
+    let friend_name = r#"<Mob \"friend\">"#;
     assert_eq!(
-        strings(&file.edges_of(r#"Mob \"wolf\""#)),
+        strings(&file.edges_of(r#"<Mob \"wolf\">"#)),
         [(PROPERTY, "loot", "Loot"), (PROPERTY, "friends[0]", friend_name), (WEAK, "target", friend_name)]
     );
     assert_eq!(strings(&file.edges_of("Vec<Gc<Mob>>")), [(ELEMENT, "0", friend_name)]);
     let of_table = file.edges_of("WeakKeyMap<Mob, Gc<u8>>");
-    assert!(of_table.iter().any(|(kind, _, to)| *kind == PROPERTY && to.starts_with("u8")), "{of_table:?}");
+    assert!(of_table.iter().any(|(kind, _, to)| *kind == PROPERTY && to.starts_with("<u8 ")), "{of_table:?}");
     let of_key = file.edges_of(friend_name);
     assert!(of_key.len() == 1 && of_key[0].0 == INTERNAL, "{of_key:?}");
     drop((wolf, list, table));
@@ -186,8 +204,8 @@ fn garbage_hangs_on_a_node_of_its_own_and_keeps_nothing() {
     assert_eq!(of.len(), 2);
     assert!(of.iter().all(|(kind, _, _)| *kind == WEAK));
     assert_eq!(
-        strings(&file.edges_of(r#"Mob \"garbage\""#)),
-        [(WEAK, "loot", "Loot"), (PROPERTY, "friends[0]", r#"Mob \"other\""#)]
+        strings(&file.edges_of(r#"<Mob \"garbage\">"#)),
+        [(WEAK, "loot", "Loot"), (PROPERTY, "friends[0]", r#"<Mob \"other\">"#)]
     );
     assert!(heap.is_alive(garbage));
     heap.collect();
@@ -227,7 +245,11 @@ fn texts_are_escaped_and_ascii() {
     let file = Sections::of(&heap.snapshot());
     assert!(file.text.is_ascii());
     // The name is shown as `Debug` does, then escaped for JSON.
-    assert!(file.text.contains(r#""Mob \"B\u00e4r \\\"x\\\"\\\\\\n\ud83d\udc3b\\u{7f}\"""#), "{}", file.text);
+    assert!(
+        file.text.contains(r#""<Mob \"B\u00e4r \\\"x\\\"\\\\\\n\ud83d\udc3b\\u{7f}\">""#),
+        "{}",
+        file.text
+    );
     assert!(file.text.contains(r#""root \"tab\\tquote\\\"\"""#), "{}", file.text);
 }
 
