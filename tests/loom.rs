@@ -15,7 +15,7 @@
 
 use loom::sync::Arc;
 use loom::thread;
-use slotgc::{DeathQueue, Gc, Heap, Root};
+use slotgc::{Budget, DeathQueue, Gc, Heap, Phase, Root};
 
 /// Explores a model with up to three preemptions, which finds all that is known to be findable here, in
 /// seconds instead of hours.
@@ -250,5 +250,78 @@ fn two_threads_that_make_the_first_roots_both_find_a_place() {
         drop(roots);
         heap.collect();
         assert!(heap.is_empty());
+    });
+}
+
+/// A heap that is marking, with so many edges to follow, and what they lead to.
+fn heap_that_marks(len: u32) -> (Heap, Root<Vec<Gc<u32>>>, Vec<Gc<u32>>) {
+    let mut heap = Heap::new();
+    let all: Vec<Gc<u32>> = (0..len).map(|number| heap.alloc(number)).collect();
+    let root = heap.alloc_root(all.clone());
+    heap.alloc(99); // garbage
+    heap.step(Budget::Objects(1));
+    assert_eq!(heap.stats().phase, Phase::Mark);
+    (heap, root, all)
+}
+
+/// Claim: two threads that mark one cycle, while one of them makes a root, return when all edges are followed,
+/// each by one of them; what they found is what one would have found.
+#[test]
+fn two_markers_follow_each_edge_once_and_end_together() {
+    model(|| {
+        let (heap, _root, all) = heap_that_marks(4);
+        let heap = Arc::new(heap);
+        let other = {
+            let heap = Arc::clone(&heap);
+            thread::spawn(move || {
+                let work = heap.step_shared(Budget::Unlimited).work;
+                assert_eq!(heap.step_shared(Budget::Unlimited).work, 0, "nothing was left");
+                work
+            })
+        };
+        let work = heap.step_shared(Budget::Unlimited).work;
+        assert_eq!(work + other.join().unwrap(), 4);
+        let mut heap = take_back(heap);
+        let stats = heap.step(Budget::Unlimited).finished.unwrap();
+        assert_eq!((stats.marked, stats.freed), (5, 1));
+        assert!(all.iter().all(|gc| heap.is_alive(gc)));
+    });
+}
+
+/// Claim: who needs the heap to stand still waits until a marker has left, and what that had in hand is not
+/// lost.
+#[test]
+fn a_marker_that_has_to_leave_leaves_its_edges() {
+    model(|| {
+        let (heap, _root, all) = heap_that_marks(3);
+        let heap = Arc::new(heap);
+        let marker = {
+            let heap = Arc::clone(&heap);
+            thread::spawn(move || heap.step_shared(Budget::Unlimited).work)
+        };
+        heap.verify();
+        marker.join().unwrap();
+        let mut heap = take_back(heap);
+        heap.step(Budget::Unlimited);
+        assert!(all.iter().all(|gc| heap.is_alive(gc)) && heap.len() == 4);
+    });
+}
+
+/// Claim: objects that two threads make through `&Heap`, while a third root comes and goes, have slots of
+/// their own.
+#[test]
+fn objects_made_later_by_two_threads_have_slots_of_their_own() {
+    model(|| {
+        let heap = Arc::new(Heap::new());
+        let other = {
+            let heap = Arc::clone(&heap);
+            thread::spawn(move || [heap.alloc_root_later(1_u32), heap.alloc_root_later(2)])
+        };
+        let mine = [heap.alloc_root_later(3_u32), heap.alloc_root_later(4)];
+        let theirs = other.join().unwrap();
+        let mut heap = take_back(heap);
+        assert_eq!(heap.collect().kept, 4);
+        let values = mine.iter().chain(&theirs).map(|root| heap[root]);
+        assert!(values.eq([3, 4, 1, 2]));
     });
 }

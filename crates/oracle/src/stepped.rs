@@ -31,7 +31,7 @@ use crate::log;
 
 pub use crate::stepped::generate::{program_from_bytes, random_stepped, shrink_stepped};
 pub use crate::stepped::program::{
-    Clock, Edit, End, Ending, Inside, Op, Program, Report, Source, Tuning, Units, Way, inside,
+    Clock, Edit, End, Ending, Inside, Making, Op, Program, Report, Source, Tuning, Units, Way, inside,
 };
 pub use crate::stepped::shapes::shapes;
 
@@ -63,6 +63,7 @@ pub mod prelude {
     pub use crate::stepped::Edit::{self, *};
     pub use crate::stepped::End::{self, *};
     pub use crate::stepped::Ending::{self, *};
+    pub use crate::stepped::Making::{self, *};
     pub use crate::stepped::Op::{self, *};
     pub use crate::stepped::Source::{self, *};
     pub use crate::stepped::Units::{self, *};

@@ -11,11 +11,11 @@ pub(super) fn check(program: Program) -> Result<Report, String> {
 /// Live and dead objects of several kinds, all that weak collections can hold, deaths with notifications.
 fn world() -> Vec<Op> {
     let mut ops = vec![
-        Make { kind: Shelf, edges: [0, 0], rooted: true },
-        Make { kind: Set, edges: [0, 0], rooted: true },
+        Make { kind: Shelf, edges: [0, 0], how: Rooted },
+        Make { kind: Set, edges: [0, 0], how: Rooted },
         Chain { kind: Node, len: 6, rooted: true },
         Chain { kind: Node, len: 6, rooted: false },
-        Make { kind: Leaf, edges: [0, 0], rooted: false },
+        Make { kind: Leaf, edges: [0, 0], how: Unrooted },
         Chain { kind: Plain, len: 5, rooted: false },
     ];
     for target in 0..6 {
@@ -39,8 +39,8 @@ fn mutations() -> Vec<Vec<Op>> {
     let mut mutations = vec![vec![]];
     for target in [6, 12] {
         mutations.extend([
-            vec![Make { kind: Node, edges: [target, 0], rooted: false }],
-            vec![Make { kind: Wide, edges: [target, 0], rooted: true }],
+            vec![Make { kind: Node, edges: [target, 0], how: Unrooted }],
+            vec![Make { kind: Wide, edges: [target, 0], how: Rooted }],
             // Of a live object, to one that may be dead soon.
             vec![Change { target: 12, by: ByGet, edit: Link(target) }],
             vec![Change { target, by: ByGet, edit: Clear }],
