@@ -280,7 +280,7 @@ fn two_markers_follow_each_edge_once_and_end_together() {
             })
         };
         let work = heap.step_shared(Budget::Unlimited).work;
-        assert_eq!(work + other.join().unwrap(), 4);
+        assert_eq!(work + other.join().unwrap(), 5, "the list, and what is in it");
         let mut heap = take_back(heap);
         let stats = heap.step(Budget::Unlimited).finished.unwrap();
         assert_eq!((stats.marked, stats.freed), (5, 1));
