@@ -21,8 +21,8 @@ use crate::store::Store;
 use crate::trace::beside::locks;
 use crate::trace::{EdgeStack, Side, Trace, Tracer};
 
-/// Objects traced before a helper looks at what others need.
-const BATCH: usize = 128;
+/// Objects traced before a helper looks at what others need; few in a model.
+const BATCH: usize = if cfg!(loom) { 1 } else { 128 };
 
 /// So often a helper with a budget looks for edges that others give.
 const PATIENCE: u32 = 256;
