@@ -5,6 +5,7 @@
 //! - [`shapes`]: ways to structure a program around a heap.
 //! - [`in_an_ecs`]: a heap beside an entity component system.
 //! - [`root_sources`]: handles outside of the heap, and what reporting them costs.
+//! - [`threads`]: which thread does what; marking and allocating through `&Heap`.
 //! - [`finding_a_leak`]: who still holds an object, and how to put the question into a test.
 //! - [`guarantees`]: what holds whatever a program does, and the tests that attack it.
 //!
@@ -26,6 +27,10 @@ pub mod in_an_ecs {}
 
 #[doc = include_str!("../docs/root_sources.md")]
 pub mod root_sources {}
+
+#[doc = include_str!("../docs/threads.md")]
+#[cfg(feature = "std")]
+pub mod threads {}
 
 #[doc = include_str!("../docs/finding_a_leak.md")]
 pub mod finding_a_leak {}
