@@ -67,7 +67,9 @@ pub(crate) enum CycleKind {
     Major,
     /// The same, and all old objects; those made since the last collection.
     Minor,
-    /// Nothing; all objects: the end of the heap.
+    /// Nothing; all objects.
+    Clear,
+    /// The same, at the end of the heap: finalizers that did not run are dropped.
     Shutdown,
 }
 
@@ -215,7 +217,7 @@ impl Collector {
                 self.marker.begin_minor(store);
                 pools.iter_mut().for_each(Pool::begin_minor);
             }
-            CycleKind::Shutdown => self.marker.mark_nothing(store, pools, roots),
+            CycleKind::Clear | CycleKind::Shutdown => self.marker.mark_nothing(store, pools, roots),
         }
         self.phase = Phase::Mark;
         self.stats.mark_time = self.stats.mark_time.saturating_add(watch.lap());
@@ -304,7 +306,7 @@ impl Collector {
         in_slices: bool,
         meter: &mut Meter<'_>,
     ) -> bool {
-        if self.kind != CycleKind::Shutdown {
+        if matches!(self.kind, CycleKind::Major | CycleKind::Minor) {
             // Until it returns: a panic has abandoned the cycle.
             self.phase = Phase::Idle;
             let mut attempt = Attempt { store: parts.store, pools: parts.pools, succeeded: false };

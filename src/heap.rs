@@ -9,10 +9,12 @@ mod collect;
 mod death;
 mod ending;
 mod load;
+mod many;
 mod finalizer;
 mod graph;
 #[cfg(feature = "inspect")]
 mod inspect;
+mod iter;
 mod others;
 mod pacer;
 #[cfg(feature = "serde")]
@@ -40,7 +42,9 @@ use death::Batch;
 pub use ending::ShutdownError;
 pub use finalizer::Finalizer;
 pub use graph::CloneTypes;
+pub use iter::{Iter, IterMut};
 use load::Load;
+pub use many::AllocManyError;
 pub use others::Others;
 use pacer::Pacer;
 #[cfg(feature = "serde")]

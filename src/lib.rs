@@ -30,6 +30,7 @@ mod collector;
 #[cfg(feature = "inspect")]
 pub mod inspect;
 mod heap;
+pub mod iter;
 pub mod docs;
 
 /// What derived code uses; no part of the interface.
@@ -48,7 +49,7 @@ pub use handle::{AnyGc, Gc, Weak};
 pub use hash::{GcMap, GcSet, HandleHasher};
 #[cfg(feature = "serde")]
 pub use heap::LoadTypes;
-pub use heap::{Checkpoint, CloneTypes, Finalizer, Heap, Others, ShutdownError};
+pub use heap::{AllocManyError, Checkpoint, CloneTypes, Finalizer, Heap, Others, ShutdownError};
 #[cfg(feature = "inspect")]
 pub use inspect::named_roots;
 pub use root::Root;

@@ -11,6 +11,7 @@
 mod access;
 mod claim;
 mod keep;
+mod living;
 mod look;
 mod pages;
 mod slot;
@@ -22,7 +23,7 @@ use alloc::vec::Vec;
 use crate::handle::{Generation, RawHandle};
 use crate::space::Space;
 
-pub(crate) use access::Barrier;
+pub(crate) use access::{Barrier, Objects, ObjectsMut};
 pub(crate) use claim::{Age, Claim, Made};
 pub(crate) use keep::{KeptPages, KeptStore, KeptValues};
 pub(crate) use look::{Color, Headers, Look, Tenant};

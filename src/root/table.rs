@@ -42,8 +42,8 @@ pub(crate) struct RootTable {
     used: boxcar::Vec<Word>,
     /// How often the last `Root` of an object went.
     dropped: AtomicU32,
-    /// The heap's number, or `UNDONE` once any `Root` was left without its object, since that was made in a run of the
-    /// program that was undone. The entry of such a root has the null handle.
+    /// The heap's number, or `UNDONE` once any `Root` was left without its object, since that was made in a
+    /// run of the program that was undone. The entry of such a root has the null handle.
     shown: AtomicU64,
     /// The first free entry, or `NONE`.
     free: AtomicU32,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &str = "
     sync panics clock tag geometry handle hash type_names stats tracing_spans config bitmap space root store trace
     weak death
-    pool graph collector inspect heap docs
+    pool graph collector inspect heap iter docs
 ";
 
 /// Where `unsafe` may be, and how often the exception is made.

@@ -30,10 +30,12 @@ mod heap;
 #[cfg(feature = "inspect")]
 mod inspect;
 mod interner;
+mod iteration;
 mod key_chains;
 mod key_maps;
 mod layers;
 mod lies;
+mod many;
 mod objects;
 mod pacing;
 #[cfg(feature = "std")]
