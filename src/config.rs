@@ -433,7 +433,7 @@ pub(crate) enum Cause {
 
 impl Dead {
     #[cold]
-    pub(crate) fn new<T>(handle: RawHandle, cause: Cause) -> Self {
+    pub(crate) fn new<T: ?Sized>(handle: RawHandle, cause: Cause) -> Self {
         Self { type_name: core::any::type_name::<T>(), handle, cause }
     }
 }

@@ -4,5 +4,5 @@
 //! after the last (`FusedIterator`). Those over the objects of a type go backwards, too. Each is `Send` where
 //! what it gives is.
 
-pub use crate::heap::{Iter, IterMut};
+pub use crate::heap::{GetMany, Iter, IterMut};
 pub use crate::weak::iter::{interner, weak_key_map, weak_set, weak_value_map};

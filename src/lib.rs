@@ -22,6 +22,7 @@ mod space;
 mod store;
 mod root;
 mod trace;
+mod gc_dyn;
 mod weak;
 mod death;
 mod pool;
@@ -42,6 +43,7 @@ pub mod __derive {
 
 pub use config::{AllocError, Budget, Dead, HeapConfig};
 pub use death::{DeathQueue, Graveyard, Watch, WatchGuard};
+pub use gc_dyn::{CastFrom, DynHandle, GcDyn, WeakDyn};
 pub use graph::{GraphError, Relinked, Schema, TypeList};
 #[cfg(feature = "serde")]
 pub use graph::{LoadError, Save, SaveTypes};

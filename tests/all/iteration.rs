@@ -75,6 +75,10 @@ const _: () = {
 
     has_two_ends::<iter::Iter<'_, Node>>();
     has_two_ends::<iter::IterMut<'_, Node>>();
+    has_two_ends::<iter::GetMany<'_, Gc<Node>>>();
+    is_exact::<iter::GetMany<'_, Gc<Node>>>();
+    is_cloned::<iter::GetMany<'_, Gc<Node>>>();
+    is_send_and_sync::<iter::GetMany<'_, Gc<Node>>>();
 };
 
 /// What a user writes: a struct that holds an iterator by its name.
@@ -253,7 +257,7 @@ fn loops_over_references_to_collections_give_what_their_methods_give() {
     assert_eq!(drained(by_key.drain()), drained(key_before));
     assert!(by_key.is_empty());
     let mut set = set;
-    drop(set.drain().next());
+    assert!(set.drain().next().is_some());
     assert!(set.is_empty() && set_before.len() == 100, "also what the iterator did not come to");
 }
 
@@ -290,4 +294,33 @@ fn set_operations_stay_exhausted_and_bound_what_is_left() {
     assert_eq!(values(&mut a.intersection(&b)), (10..20).collect());
     assert_eq!(values(&mut a.difference(&b)), (0..10).collect());
     assert_eq!(values(&mut a.symmetric_difference(&b)), (0..10).chain(20..30).collect());
+}
+
+#[test]
+fn many_handles_are_looked_up_in_their_order_as_get_does_each() {
+    let mut heap = Heap::new();
+    let mut handles = heap.alloc_many((0..3000).map(Node::leaf));
+    handles.iter().step_by(7).for_each(|gc| drop(heap.destroy(gc)));
+    handles.sort_by_key(|gc| gc.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    handles.extend([handles[0], Gc::default(), Gc::from_bits(u64::MAX - 12)]);
+    for len in [0, 1, 7, 8, 9, 63, 64, 65, handles.len()] {
+        let handles = &handles[..len];
+        let values = |node: Option<&Node>| node.map(|node| node.value);
+        let each: Vec<_> = handles.iter().map(|gc| values(heap.get(gc))).collect();
+        assert!(heap.get_many(handles).map(values).eq(each.iter().copied()));
+        assert!(heap.get_many(handles).rev().map(values).eq(each.iter().rev().copied()));
+        assert_eq!(drained(heap.get_many(handles)).len(), len);
+        let mut many = heap.get_many(handles);
+        assert_eq!(many.nth(5).map(values), each.get(5).copied());
+        assert_eq!(many.len(), len.saturating_sub(6));
+        assert!(many.nth(usize::MAX).is_none() && many.len() == 0);
+    }
+    assert_eq!(format!("{:?}", heap.get_many(&handles[..3])), "GetMany<Node>(3 left)");
+    // Weak handles, and roots, of another heap too.
+    let weak: Vec<_> = handles.iter().map(|gc| gc.downgrade()).collect();
+    assert!(heap.get_many(&weak).map(|node| node.is_some()).eq(handles.iter().map(|gc| heap.is_alive(gc))));
+    let roots = [heap.alloc_root(Node::leaf(7)), Heap::new().alloc_root(Node::leaf(8))];
+    let found: Vec<_> =
+        heap.get_many(&[&roots[0], &roots[1]]).map(|node| node.map(|node| node.value)).collect();
+    assert_eq!(found, [Some(7), None]);
 }

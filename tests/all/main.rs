@@ -6,6 +6,7 @@
 // Without std a panic cannot be caught: a second one while the first unwinds ends the process. What provokes
 // that is left out there.
 mod barriers;
+mod behind_traits;
 mod caches;
 #[cfg(feature = "std")]
 mod caught;
