@@ -19,6 +19,8 @@ mod inspect;
 mod iter;
 mod others;
 mod pacer;
+#[cfg(feature = "rayon")]
+mod parallel;
 #[cfg(feature = "serde")]
 mod saved;
 mod step;
@@ -50,6 +52,8 @@ use load::Load;
 pub use many::AllocManyError;
 pub use others::Others;
 use pacer::Pacer;
+#[cfg(feature = "rayon")]
+pub use parallel::{ParIter, ParIterMut};
 #[cfg(feature = "serde")]
 pub use saved::LoadTypes;
 use telemetry::Telemetry;

@@ -5,4 +5,6 @@
 //! what it gives is.
 
 pub use crate::heap::{GetMany, Iter, IterMut};
+#[cfg(feature = "rayon")]
+pub use crate::heap::{ParIter, ParIterMut};
 pub use crate::weak::iter::{interner, weak_key_map, weak_set, weak_value_map};

@@ -23,6 +23,8 @@ use alloc::vec::Vec;
 use crate::handle::{Generation, RawHandle};
 use crate::space::Space;
 
+#[cfg(feature = "rayon")]
+pub(crate) use access::LoggedMut;
 pub(crate) use access::{Barrier, Objects, ObjectsMut};
 pub(crate) use claim::{Age, Claim, Made};
 pub(crate) use keep::{KeptPages, KeptStore, KeptValues};

@@ -286,3 +286,82 @@ impl<T: 'static> DoubleEndedIterator for ObjectsMut<'_, T> {
         self.change(raw, slot)
     }
 }
+
+/// Every living object of some pages, to be changed, which is logged already: for several threads.
+#[cfg(feature = "rayon")]
+pub(crate) struct LoggedMut<'a, T> {
+    living: Living<'a, T>,
+    objects: PhantomData<&'a mut T>,
+}
+
+#[cfg(feature = "rayon")]
+impl<'a, T: 'static> Objects<'a, T> {
+    /// See [`Living::split_at`].
+    pub(crate) fn split_at(self, starts: &[usize], number: usize) -> (Self, Self) {
+        let (left, right) = self.0.split_at(starts, number);
+        (Self(left), Self(right))
+    }
+
+    /// How many objects there are in the page of this index.
+    pub(crate) fn len_of_page(&self, page: usize) -> usize {
+        self.0.survey(page, Barrier::None).0
+    }
+}
+
+#[cfg(feature = "rayon")]
+impl<'a, T: 'static> LoggedMut<'a, T> {
+    /// See [`Living::split_at`].
+    pub(crate) fn split_at(self, starts: &[usize], number: usize) -> (Self, Self) {
+        let (left, right) = self.living.split_at(starts, number);
+        (Self { living: left, objects: PhantomData }, Self { living: right, objects: PhantomData })
+    }
+
+    fn exclusive(slot: Slot<'a, T>, raw: RawHandle) -> Option<(RawHandle, &'a mut T)> {
+        // SAFETY: pieces of a split have no slot in common, `Living` returns each slot once, and the store is
+        // borrowed mutably for as long as the reference; iterators read headers and bitmaps only.
+        let slot = unsafe { slot.exclusive() };
+        Some((raw, slot.get_mut(raw)?))
+    }
+}
+
+#[cfg(feature = "rayon")]
+impl<'a, T: 'static> Iterator for LoggedMut<'a, T> {
+    type Item = (RawHandle, &'a mut T);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (raw, slot) = self.living.next()?;
+        Self::exclusive(slot, raw)
+    }
+}
+
+#[cfg(feature = "rayon")]
+impl<T: 'static> DoubleEndedIterator for LoggedMut<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let (raw, slot) = self.living.next_back()?;
+        Self::exclusive(slot, raw)
+    }
+}
+
+#[cfg(feature = "rayon")]
+impl Store {
+    /// Logs the objects in the page of this index, and returns how many there are and which of them are to be
+    /// noted by [`note_logged`](Self::note_logged). Several pages may be surveyed at once.
+    pub(crate) fn log_page<T: 'static>(
+        &self,
+        pages: &[u32],
+        page: usize,
+        barrier: Barrier,
+    ) -> (usize, Vec<RawHandle>) {
+        Living::<T>::new(&self.space, &self.pages, pages).survey(page, barrier)
+    }
+
+    /// Objects that were logged.
+    pub(crate) fn note_logged(&mut self, mut logged: Vec<RawHandle>) {
+        self.dirty.append(&mut logged);
+    }
+
+    /// Every living object in these pages, in slot order. All have been logged.
+    pub(crate) fn iter_logged_mut<'a, T: 'static>(&'a mut self, pages: &'a [u32]) -> LoggedMut<'a, T> {
+        LoggedMut { living: Living::new(&self.space, &self.pages, pages), objects: PhantomData }
+    }
+}

@@ -3,13 +3,19 @@
 //! Invariant: a bit of `occupied` is in one place at a time, in a word that is not loaded yet or in one of
 //! the two that are. Whoever takes one removes it, so no slot comes twice, from whichever end.
 
+#[cfg(feature = "rayon")]
+use alloc::vec::Vec;
 use core::marker::PhantomData;
 use core::ops::Range;
 
+#[cfg(feature = "rayon")]
+use crate::bitmap::ones;
 use crate::bitmap::{Bits, Class, read_word};
 use crate::geometry::Granule;
 use crate::handle::RawHandle;
 use crate::space::Space;
+#[cfg(feature = "rayon")]
+use crate::store::Barrier;
 use crate::store::Look;
 use crate::store::pages::PageMeta;
 use crate::store::slot::Slot;
@@ -125,5 +131,63 @@ impl<'a, T: 'static> Living<'a, T> {
                 return None;
             }
         }
+    }
+}
+
+/// In pieces, for several threads.
+#[cfg(feature = "rayon")]
+impl<'a, T: 'static> Living<'a, T> {
+    /// Splits before the object of this number, counted over all pages: in page `i` it begins with
+    /// `starts[i]`. Each slot is in one of the pieces.
+    pub(super) fn split_at(self, starts: &[usize], number: usize) -> (Self, Self) {
+        let page = starts.partition_point(|start| *start <= number).checked_sub(1);
+        let place = page.and_then(|page| self.nth_of_page(page, number - starts[page]));
+        let nothing = Self { words: 0..0, front: Loaded::NONE, back: Loaded::NONE, ..self };
+        let Some((word, bit)) = place else {
+            return (self, nothing);
+        };
+        let cut = |loaded: Loaded| {
+            let low = (1_u64 << bit) - 1;
+            (Loaded { bits: loaded.bits & low, ..loaded }, Loaded { bits: loaded.bits & !low, ..loaded })
+        };
+        let loaded = if self.words.contains(&word) { self.load(word) } else { Loaded::NONE };
+        let Self { words, front, back, .. } = self;
+        if words.contains(&word) {
+            let (low, high) = cut(loaded);
+            let left = Self { words: words.start..word, front, back: low, ..nothing.clone() };
+            (left, Self { words: word + 1..words.end, front: high, back, ..nothing })
+        } else if front.bits != 0 && front.word == word {
+            let (low, high) = cut(front);
+            (Self { front: low, ..nothing.clone() }, Self { words, front: high, back, ..nothing })
+        } else if back.bits != 0 && back.word == word {
+            let (low, high) = cut(back);
+            (Self { words, front, back: low, ..nothing.clone() }, Self { back: high, ..nothing })
+        } else {
+            // The object is the first one behind these.
+            (Self { words, front, back, ..nothing.clone() }, nothing)
+        }
+    }
+
+    /// The word and the bit of an object by its number in a page.
+    fn nth_of_page(&self, page: usize, nth: usize) -> Option<(usize, u32)> {
+        let words = page * Self::PAGE_WORDS..(page + 1) * Self::PAGE_WORDS;
+        let bits = words.flat_map(|word| ones(self.load(word).bits).map(move |bit| (word, bit)));
+        bits.filter(|(word, bit)| self.slot(*word, *bit).is_some()).nth(nth)
+    }
+
+    /// How many objects there are in the page of this index, and those of them that were not logged before
+    /// and are now, if that is asked for.
+    pub(super) fn survey(&self, page: usize, barrier: Barrier) -> (usize, Vec<RawHandle>) {
+        let words = page * Self::PAGE_WORDS..(page + 1) * Self::PAGE_WORDS;
+        let mut one_page = Self { words, front: Loaded::NONE, back: Loaded::NONE, ..*self };
+        let (mut len, mut logged) = (0, Vec::new());
+        while let Some((raw, slot)) = one_page.next() {
+            len += 1;
+            if barrier == Barrier::Log && !slot.is_logged() {
+                slot.note_logged();
+                logged.push(raw);
+            }
+        }
+        (len, logged)
     }
 }

@@ -41,6 +41,8 @@ mod objects;
 mod pacing;
 #[cfg(feature = "std")]
 mod panics;
+#[cfg(feature = "rayon")]
+mod parallel;
 mod peer_failures;
 mod queues;
 mod regressions;
