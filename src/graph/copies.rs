@@ -97,3 +97,38 @@ impl Copies {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handle::Generation;
+
+    fn handle(page: u32, slot: u32, generation: u32) -> RawHandle {
+        RawHandle::new(Granule::new(page, slot * 3), Generation(generation))
+    }
+
+    /// Slots of three granules: two share no bit, and the granules between them have one of theirs.
+    #[test]
+    fn copies_are_found_in_full_pages_and_in_nearly_empty_ones() {
+        let class = Class::of_slots(3);
+        let full = (0..2000).map(|slot| handle(2, slot, 1 + slot % 7 * 2));
+        let sparse = (0..200).map(|page| handle(10 + page, page, 5));
+        let olds: Vec<_> = full.chain(sparse).collect();
+        let mut copies = Copies::new(olds.len());
+        let mut naive = alloc::collections::BTreeMap::new();
+        for (number, old) in olds.iter().enumerate() {
+            let new = handle(1000, number as u32, 3);
+            copies.insert(class, *old, new);
+            naive.insert(old.to_bits(), new);
+        }
+        assert!(copies.tables.iter().flatten().count() >= 1 && !copies.others.is_empty(), "both are in use");
+        for old in &olds {
+            assert_eq!(copies.get(*old), naive.get(&old.to_bits()).copied());
+            for granule in [old.granule().0 - 1, old.granule().0 + 1] {
+                assert_eq!(copies.get(RawHandle::new(Granule(granule), old.generation())), None);
+            }
+            assert_eq!(copies.get(RawHandle::new(old.granule(), Generation(99))), None);
+        }
+        assert_eq!(copies.get(RawHandle::NULL), None);
+    }
+}
