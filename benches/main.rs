@@ -8,6 +8,7 @@
 mod access;
 mod alloc;
 mod frame;
+mod graph;
 mod heaps;
 mod inspect;
 mod mark;
@@ -27,7 +28,7 @@ fn main() {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3))
         .configure_from_args();
-    let questions: [(&str, Ask); 8] = [
+    let questions: [(&str, Ask); 9] = [
         ("alloc", alloc::ask),
         ("access", access::ask),
         ("mark", mark::ask),
@@ -36,6 +37,7 @@ fn main() {
         ("pause", pause::ask),
         ("frame", frame::ask),
         ("inspect", inspect::ask),
+        ("graph", graph::ask),
     ];
     for (name, ask) in questions {
         let mut group = criterion.benchmark_group(name);

@@ -69,7 +69,9 @@ pub(crate) enum CycleKind {
     Major,
     /// The same, and all old objects; those made since the last collection.
     Minor,
-    /// Nothing; all objects: the end of the heap.
+    /// Nothing; all objects.
+    Clear,
+    /// The same, at the end of the heap: finalizers that did not run are dropped.
     Shutdown,
 }
 
@@ -201,7 +203,8 @@ impl Collector {
     /// Begins a cycle, and abandons one that is marking.
     pub(crate) fn begin<H>(&mut self, parts: &mut Parts<'_, H>, kind: CycleKind) {
         assert!(!self.is_committed(), "a cycle that is past marking is finished before the next one begins");
-        let Parts { store, pools, clock, .. } = parts;
+        self.marker.set_threads(parts.mark_threads);
+        let Parts { store, pools, roots, clock, .. } = parts;
         let mut watch = Stopwatch::start(clock);
         self.kind = kind;
         self.begin_era();
@@ -211,15 +214,13 @@ impl Collector {
         self.condemned = false;
         self.needs_major = true;
         pools.iter_mut().for_each(|pool| pool.set_making(store, Age::Traced));
-        self.marker.set_threads(parts.mark_threads);
-        let Parts { store, pools, roots, .. } = parts;
         match kind {
             CycleKind::Major => self.marker.begin_major(store, pools, roots),
             CycleKind::Minor => {
                 self.marker.begin_minor(store);
                 pools.iter_mut().for_each(Pool::begin_minor);
             }
-            CycleKind::Shutdown => self.marker.mark_nothing(store, pools, roots),
+            CycleKind::Clear | CycleKind::Shutdown => self.marker.mark_nothing(store, pools, roots),
         }
         self.phase = Phase::Mark;
         self.stats.mark_time = self.stats.mark_time.saturating_add(watch.lap());
@@ -308,7 +309,7 @@ impl Collector {
         in_slices: bool,
         meter: &mut Meter<'_>,
     ) -> bool {
-        if self.kind != CycleKind::Shutdown {
+        if matches!(self.kind, CycleKind::Major | CycleKind::Minor) {
             // Until it returns: a panic has abandoned the cycle.
             self.phase = Phase::Idle;
             let mut attempt = Attempt { store: parts.store, pools: parts.pools, succeeded: false };

@@ -7,6 +7,7 @@
 //!
 //! No recursion over objects, and nothing here believes a handle before it resolves.
 
+mod copies;
 mod error;
 mod marks;
 mod path;
@@ -20,6 +21,7 @@ mod walk;
 #[cfg(feature = "serde")]
 mod weak;
 
+pub(crate) use copies::Copies;
 pub use error::GraphError;
 #[cfg(feature = "serde")]
 pub use error::LoadError;
@@ -27,7 +29,7 @@ pub(crate) use path::path_to;
 #[cfg(feature = "serde")]
 pub(crate) use relinked::Column;
 pub use relinked::Relinked;
-pub(crate) use relinked::{Copies, Map, Relinking};
+pub(crate) use relinked::{Map, Relinking};
 #[cfg(feature = "serde")]
 pub(crate) use save::VERSION;
 #[cfg(feature = "serde")]

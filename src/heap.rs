@@ -7,15 +7,21 @@ mod alloc;
 mod checkpoint;
 mod collect;
 mod death;
+mod dynamic;
 mod ending;
 mod later;
 mod load;
+mod many;
 mod finalizer;
+mod get_many;
 mod graph;
 #[cfg(feature = "inspect")]
 mod inspect;
+mod iter;
 mod others;
 mod pacer;
+#[cfg(feature = "rayon")]
+mod parallel;
 #[cfg(feature = "serde")]
 mod saved;
 mod shared;
@@ -41,11 +47,16 @@ pub use checkpoint::Checkpoint;
 use death::Batch;
 pub use ending::ShutdownError;
 pub use finalizer::Finalizer;
+pub use get_many::GetMany;
 pub use graph::CloneTypes;
+pub use iter::{Iter, IterMut};
 use later::Later;
 use load::Load;
+pub use many::AllocManyError;
 pub use others::Others;
 use pacer::Pacer;
+#[cfg(feature = "rayon")]
+pub use parallel::{ParIter, ParIterMut};
 #[cfg(feature = "serde")]
 pub use saved::LoadTypes;
 use telemetry::Telemetry;

@@ -22,6 +22,7 @@ mod space;
 mod store;
 mod root;
 mod trace;
+mod gc_dyn;
 mod weak;
 mod death;
 mod pool;
@@ -30,6 +31,7 @@ mod collector;
 #[cfg(feature = "inspect")]
 pub mod inspect;
 mod heap;
+pub mod iter;
 pub mod docs;
 
 /// What derived code uses; no part of the interface.
@@ -41,6 +43,7 @@ pub mod __derive {
 
 pub use config::{AllocError, Budget, Dead, HeapConfig};
 pub use death::{DeathQueue, Graveyard, Watch, WatchGuard};
+pub use gc_dyn::{CastFrom, DynHandle, GcDyn, WeakDyn};
 pub use graph::{GraphError, Relinked, Schema, TypeList};
 #[cfg(feature = "serde")]
 pub use graph::{LoadError, Save, SaveTypes};
@@ -48,7 +51,7 @@ pub use handle::{AnyGc, Gc, Weak};
 pub use hash::{GcMap, GcSet, HandleHasher};
 #[cfg(feature = "serde")]
 pub use heap::LoadTypes;
-pub use heap::{Checkpoint, CloneTypes, Finalizer, Heap, Others, ShutdownError};
+pub use heap::{AllocManyError, Checkpoint, CloneTypes, Finalizer, Heap, Others, ShutdownError};
 #[cfg(feature = "inspect")]
 pub use inspect::named_roots;
 pub use root::Root;

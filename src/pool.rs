@@ -218,7 +218,29 @@ impl Pool {
         held.count() * self.info.run_pages as usize
     }
 
+    /// The handles of all living objects, in the order of pages by position.
+    pub(crate) fn each_living(&self, store: &Store, visit: &mut dyn FnMut(RawHandle)) {
+        for (page, state) in self.pages.by_position().iter().zip(&self.states) {
+            if state.state == PageState::Open {
+                let words = 0..store.page_words(*page);
+                words.for_each(|word| {
+                    (self.ops.each_of)(store, *page, word, store.occupied_word(*page, word), visit)
+                });
+            }
+        }
+    }
+
     // ---- Allocation
+
+    /// Makes room in the lists for the pages of so many objects more, if there is memory for that.
+    pub(crate) fn reserve(&mut self, store: &mut Store, objects: usize) {
+        let pages = objects.div_ceil(self.info.page_slots as usize) as u32;
+        store.reserve_pages(pages.saturating_mul(self.info.run_pages));
+        // Without it each page asks for its own.
+        let _ = self.pages.reserve(pages);
+        let _ = reserve(&mut self.states, pages);
+        let _ = reserve(&mut self.young, pages);
+    }
 
     /// A claim with a free slot.
     #[inline(always)]
@@ -302,7 +324,7 @@ impl Pool {
         if let Some(position) = self.lists.next(&mut self.states, List::Partial) {
             return Ok(position);
         }
-        self.pages.reserve()?;
+        self.pages.reserve(1)?;
         reserve(&mut self.states, 1)?;
         // Every page may be young.
         let more_young = self.states.len() + 1 - self.young.len();
@@ -373,32 +395,43 @@ impl Pool {
 
     /// An object of this pool was taken out of its slot, which became `vacated`.
     pub(crate) fn count_dead(&mut self, store: &mut Store, granule: Granule, vacated: Vacated) {
+        self.count_doomed(store, granule, vacated);
+        self.bound_limbo(store);
+    }
+
+    /// As [`count_dead`](Self::count_dead), but the value is there, and so the slot is not handed out before
+    /// [`bound_limbo`](Self::bound_limbo) is called.
+    pub(crate) fn count_doomed(&mut self, store: &mut Store, granule: Granule, vacated: Vacated) {
         self.live -= 1;
-        self.vacate(store, granule, vacated);
+        self.send_to_limbo(store, granule, vacated);
     }
 
     /// A slot without an object is in limbo until a collection finds no edge to it, or retired.
     pub(crate) fn vacate(&mut self, store: &mut Store, granule: Granule, vacated: Vacated) {
+        self.send_to_limbo(store, granule, vacated);
+        self.bound_limbo(store);
+    }
+
+    fn send_to_limbo(&mut self, store: &mut Store, granule: Granule, vacated: Vacated) {
         // Only a full collection finds out that nothing names the slot.
         store.spare(granule);
         match vacated {
             Vacated::Retired => self.retired.push(granule),
-            Vacated::Reusable => {
-                self.limbo.push_back(granule);
-                self.bound_limbo(store);
-            }
+            Vacated::Reusable => self.limbo.push_back(granule),
         }
     }
 
     /// Lets the oldest slots of limbo go when there are too many. If a live object still names one, the next
     /// collection finds the stale edge by its generation, at some cost.
-    fn bound_limbo(&mut self, store: &mut Store) {
+    pub(crate) fn bound_limbo(&mut self, store: &mut Store) {
         const LEAST: usize = 1024;
         if self.limbo.len() <= LEAST.max(self.live / 4) {
             return;
         }
-        self.progress.limbo = self.progress.limbo.saturating_sub(LEAST / 2);
-        for granule in self.limbo.drain(..LEAST / 2) {
+        // Half of the least, or down to what there may be after many deaths at once.
+        let too_many = (self.limbo.len() - LEAST.max(self.live / 4)).max(LEAST / 2);
+        self.progress.limbo = self.progress.limbo.saturating_sub(too_many);
+        for granule in self.limbo.drain(..too_many) {
             store.free(granule);
             if let Some(position) = self.pages.position(granule.page()) {
                 if self.states[position].list == List::None && self.current != Some(position) {

@@ -29,7 +29,8 @@ const UNDONE: u64 = u64::MAX;
 /// implement [`Trace`](crate::Trace): store a [`Gc`] there.
 ///
 /// Equal, ordered and hashed as its `Gc`, and `Borrow<Gc<T>>`: a set of roots can be asked for a handle. A
-/// `Root` keeps nothing alive once its object was destroyed by hand; it then resolves to `None`.
+/// `Root` keeps nothing alive once its object was destroyed by hand, or by
+/// [`Heap::clear`](crate::Heap::clear); it then resolves to `None`.
 ///
 /// A `Root` knows its heap: in any other it resolves to nothing, and roots of two heaps are never equal.
 ///

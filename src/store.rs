@@ -13,6 +13,7 @@ mod claim;
 #[cfg(gc_zeal)]
 mod deaths;
 mod keep;
+mod living;
 mod look;
 mod pages;
 mod slot;
@@ -25,7 +26,9 @@ use crate::handle::{Generation, RawHandle};
 use crate::space::Space;
 use crate::sync::PageCount;
 
-pub(crate) use access::Barrier;
+#[cfg(feature = "rayon")]
+pub(crate) use access::LoggedMut;
+pub(crate) use access::{Barrier, Objects, ObjectsMut};
 pub(crate) use claim::{Age, Claim, Made, slot_of_bit};
 pub(crate) use keep::{KeptPages, KeptStore, KeptValues};
 pub(crate) use look::{Color, Headers, Look, Tenant};

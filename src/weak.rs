@@ -9,6 +9,7 @@
 
 mod entry;
 mod interner;
+pub(crate) mod iter;
 mod key_map;
 mod changes;
 mod set;

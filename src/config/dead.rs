@@ -69,7 +69,7 @@ pub(crate) enum Cause {
 
 impl Dead {
     #[cold]
-    pub(crate) fn new<T>(handle: RawHandle, cause: Cause, obituary: Obituary) -> Self {
+    pub(crate) fn new<T: ?Sized>(handle: RawHandle, cause: Cause, obituary: Obituary) -> Self {
         Self { type_name: core::any::type_name::<T>(), handle, cause, obituary }
     }
 }

@@ -8,8 +8,9 @@ use core::any::TypeId;
 use core::any::type_name_of_val;
 use core::fmt;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
+use crate::graph::copies::Copies;
 use crate::handle::{AnyGc, Gc, RawHandle};
 use crate::trace::{Link, Links, Relinker, Trace};
 use crate::weak::Fixed;
@@ -48,13 +49,6 @@ pub(crate) enum Map {
     /// After a load: what is not in it becomes null.
     #[cfg(feature = "serde")]
     Loaded(Vec<Column>),
-}
-
-#[derive(Default)]
-pub(crate) struct Copies {
-    pub(crate) new: HashMap<RawHandle, RawHandle, Fixed>,
-    /// Handles to nothing that objects outside of the copy are not named by.
-    pub(crate) dead: HashSet<RawHandle, Fixed>,
 }
 
 /// The loaded objects of one type, in the order of their old slots.
@@ -123,10 +117,13 @@ impl Map {
 
     pub(crate) fn find(&self, link: Link) -> Option<RawHandle> {
         match self {
-            Self::Copies(copies) => copies.new.get(&link.raw).copied(),
+            Self::Copies(copies) => copies.get(link.raw),
             #[cfg(feature = "serde")]
             Self::Loaded(columns) => match link.typed {
-                Some((id, key)) => columns.iter().find(|column| column.id == id)?.by_key(key.as_ffi()),
+                Some(typed) => {
+                    let column = columns.iter().find(|column| column.id == typed.id)?;
+                    column.by_key((typed.key)(link.raw).as_ffi())
+                }
                 None => columns.iter().find_map(|column| column.by_bits(link.raw.to_bits())),
             },
         }

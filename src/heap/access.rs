@@ -6,7 +6,6 @@ use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::heap::load::owned;
 use crate::heap::{Heap, Others};
 use crate::panics::Panics;
-use crate::pool::Pool;
 use crate::root::Root;
 use crate::store::{Age, Barrier, Color, Vacated};
 use crate::trace::{Handle, HandleKind, Trace};
@@ -331,53 +330,24 @@ impl Heap {
     }
 
     /// Whether the object was made since the last collection, as far as that is known.
-    fn is_young(&self, raw: RawHandle) -> bool {
+    pub(super) fn is_young(&self, raw: RawHandle) -> bool {
         self.collector.making() == Age::Young && self.store.color_any(raw) == Color::White
     }
 
     fn count_dead(&mut self, raw: RawHandle, vacated: Vacated, slot_bytes: usize, was_young: bool) {
         let pool = self.store.pool_of(raw.granule());
         self.pools[pool as usize].count_dead(&mut self.store, raw.granule(), vacated);
+        self.count_died(raw, slot_bytes, was_young);
+    }
+
+    /// An object was ended by hand; its pool knows.
+    pub(super) fn count_died(&mut self, raw: RawHandle, slot_bytes: usize, was_young: bool) {
         self.counts.died(1, slot_bytes);
         #[cfg(gc_zeal)]
         self.store.note_destroyed(raw);
         if !was_young {
             self.collector.note_destroyed(raw);
         }
-    }
-
-    /// Every living object of type `T`, in slot order, those that no collection has found dead yet included.
-    ///
-    /// # Examples
-    /// ```
-    /// use slotgc::Heap;
-    ///
-    /// let mut heap = Heap::new();
-    /// for n in 1..=3 {
-    ///     heap.alloc(n);
-    /// }
-    /// assert_eq!(heap.iter::<i32>().map(|(_, n)| n).sum::<i32>(), 6);
-    /// ```
-    pub fn iter<T: Trace>(&self) -> impl Iterator<Item = (Gc<T>, &T)> {
-        let pages = self.pool_of::<T>().map_or(&[][..], Pool::pages);
-        self.store.iter::<T>(pages).map(|(raw, value)| (Gc::from_raw(raw), value))
-    }
-
-    /// Every living object of type `T`, to be changed, in slot order.
-    ///
-    /// # Examples
-    /// ```
-    /// use slotgc::Heap;
-    ///
-    /// let mut heap = Heap::new();
-    /// let n = heap.alloc(1);
-    /// heap.iter_mut::<i32>().for_each(|(_, n)| *n += 1);
-    /// assert_eq!(heap[n], 2);
-    /// ```
-    pub fn iter_mut<T: Trace>(&mut self) -> impl Iterator<Item = (Gc<T>, &mut T)> {
-        let Self { store, pools, types, .. } = self;
-        let pages = types.get::<T>().map_or(&[][..], |index| pools[index as usize].pages());
-        store.iter_mut::<T>(pages, barrier::<T>()).map(|(raw, value)| (Gc::from_raw(raw), value))
     }
 }
 

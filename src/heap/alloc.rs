@@ -51,7 +51,7 @@ impl Heap {
     #[track_caller]
     pub(super) fn alloc_beside<T: Trace>(&mut self, value: T) -> Gc<T> {
         match self.ready_pool::<T>() {
-            Ok(ready) => ready.fill(value),
+            Ok(mut ready) => ready.fill(value),
             Err(limit) => refuse::<T>(limit),
         }
     }
@@ -75,7 +75,7 @@ impl Heap {
         #[cfg(gc_zeal)]
         self.mark_a_bit();
         match self.ready_pool::<T>() {
-            Ok(ready) => Ok(ready.fill(value)),
+            Ok(mut ready) => Ok(ready.fill(value)),
             Err(limit) => Err(AllocError::new(value, limit)),
         }
     }
@@ -190,20 +190,26 @@ impl Heap {
 
     /// The pool of `T`, with a free slot at hand.
     #[inline(always)]
-    fn ready_pool<T: Trace>(&mut self) -> Result<Ready<'_>, Limit> {
+    pub(super) fn ready_pool<T: Trace>(&mut self) -> Result<Ready<'_>, Limit> {
         // Cannot overflow: that many bytes are not addressed.
         if self.counts.bytes + Geometry::<T>::SLOT_BYTES > self.counts.bytes_stop.get() {
             self.check_limits(Geometry::<T>::SLOT_BYTES)?;
         }
-        let index = match self.types.recent::<T>() {
-            Some(index) => index,
-            None => self.find_pool::<T>()?,
-        };
+        let index = self.pool_index::<T>()?;
         if let Err(limit) = self.pools[index as usize].claim(&mut self.store) {
             self.claim_from_others(index, limit)?;
         }
         let Heap { store, pools, counts, load, .. } = self;
         Ok(Ready { store, pool: &mut pools[index as usize], counts, load })
+    }
+
+    /// The number of the pool of `T`, which is made if there is none.
+    #[inline(always)]
+    pub(super) fn pool_index<T: Trace>(&mut self) -> Result<u16, Limit> {
+        match self.types.recent::<T>() {
+            Some(index) => Ok(index),
+            None => self.find_pool::<T>(),
+        }
     }
 
     /// The system has no more memory or the range no more pages: there may be some in empty pages of other
@@ -325,7 +331,7 @@ impl Heap {
 }
 
 /// A pool with a free slot at hand.
-struct Ready<'a> {
+pub(super) struct Ready<'a> {
     store: &'a mut Store,
     pool: &'a mut Pool,
     counts: &'a mut Counts,
@@ -333,8 +339,16 @@ struct Ready<'a> {
 }
 
 impl Ready<'_> {
+    /// Whether the claim and the limits have room for another object.
     #[inline(always)]
-    fn fill<T: Trace>(self, value: T) -> Gc<T> {
+    pub(super) fn has_room<T: Trace>(&mut self) -> bool {
+        let is_within_limits = self.counts.bytes + Geometry::<T>::SLOT_BYTES <= self.counts.bytes_stop.get();
+        is_within_limits && !self.pool.ready_claim().is_empty()
+    }
+
+    /// Makes an object in the next slot of the claim, which must have one.
+    #[inline(always)]
+    pub(super) fn fill<T: Trace>(&mut self, value: T) -> Gc<T> {
         if T::OWNS {
             // First, since it may panic.
             self.load.allocate(owned(&value));

@@ -63,7 +63,7 @@ impl Heap {
     }
 
     /// Runs a collection, notes how long it took, and raises the first panic of user code.
-    fn in_one_go(
+    pub(super) fn in_one_go(
         &mut self,
         collect: impl FnOnce(&mut Heap, &Timer, &mut Panics) -> CollectStats,
     ) -> CollectStats {
@@ -144,7 +144,7 @@ impl Heap {
     /// A cycle in one go, and a full one if a callback asked for it. What the callbacks of that one ask for
     /// waits for the next call, so that no call collects for ever. The numbers are of both together, what is
     /// living of the last.
-    fn cycles(
+    pub(super) fn cycles(
         &mut self,
         kind: CycleKind,
         roots: &dyn RootSource,
@@ -172,6 +172,9 @@ impl Heap {
         panics: &mut Panics,
     ) -> CollectStats {
         self.begin(kind, clock, panics);
+        if kind == CycleKind::Clear {
+            self.spare_what_roots_name();
+        }
         let mut meter = Meter::new(Budget::Unlimited, clock, clock.now());
         let stats = self.advance(roots, false, &mut meter, panics);
         stats.expect("a cycle without a budget ends")
@@ -286,7 +289,7 @@ impl Heap {
     fn finish(&mut self) -> CollectStats {
         let (kind, stats) = self.collector.finish();
         self.telemetry.note_cycle(&stats);
-        if kind == CycleKind::Major {
+        if kind != CycleKind::Minor {
             let roots = Arc::strong_count(&self.roots) - 1;
             self.load.finish_full(self.collector.owned(), roots, &self.config);
         }

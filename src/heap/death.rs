@@ -233,19 +233,30 @@ impl Heap {
 
     /// An object was destroyed by hand, with something registered on it.
     pub(super) fn mourn_destroyed(&mut self, raw: RawHandle) -> Mourning {
-        self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(false);
+        let mourning = self.begin_mourning();
+        self.mourn_one(raw);
+        self.settle_owned();
+        mourning
+    }
+
+    /// Objects are about to be ended by hand.
+    pub(super) fn begin_mourning(&mut self) -> Mourning {
         // What a cycle in slices has yet to tell is none of this call's business.
         let has_put_off = !self.is_telling();
         if has_put_off {
             self.deaths.put_off();
         }
-        self.deaths.mourn(raw, false);
-        self.settle_owned();
         Mourning { has_put_off }
+    }
+
+    /// What is registered on the object becomes due.
+    pub(super) fn mourn_one(&mut self, raw: RawHandle) {
+        self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(false);
+        self.deaths.mourn(raw, false);
     }
 }
 
-/// A destroyed object's registrations, to be told of when its value is out of the way.
+/// The registrations of destroyed objects, to be told of when their values are out of the way.
 pub(super) struct Mourning {
     /// Whether what else is due was put off; not so inside a callback.
     has_put_off: bool,

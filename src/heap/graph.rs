@@ -6,6 +6,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::bitmap::Class;
 use crate::config::{AllocError, Limit};
 use crate::geometry::Geometry;
 use crate::graph::{
@@ -109,10 +110,11 @@ impl Heap {
             }
         };
 
-        let mut work = Work { found, copies: Copies::default(), made: Made::new(self) };
+        let copies = Copies::new(found.iter().map(Vec::len).sum());
+        let mut work = Work { found, copies, made: Made::new(self) };
         L::copy(&mut work)?;
         let Work { copies, mut made, .. } = work;
-        let copy = Gc::from_raw(copies.new[&original]);
+        let copy = Gc::from_raw(copies.get(original).expect("the first of the originals has a copy"));
         let mut relinked = Relinked {
             map: Map::Copies(copies),
             roots: Vec::from([copy.erase()]),
@@ -168,7 +170,7 @@ impl Heap {
             pass.outside.retain(|raw| !raw.is_null() && !self.store.is_alive_any(*raw));
             if !pass.outside.is_empty() {
                 copies.dead = pass.outside;
-                let dead = Map::Copies(Copies { dead: copies.dead.clone(), ..Copies::default() });
+                let dead = Map::Copies(Copies::of_dead(copies.dead.clone()));
                 relinked.merged += pass.merged;
                 pass = self.relink_once(&ops, placed, &dead)?;
             }
@@ -331,17 +333,18 @@ impl Work<'_> {
         });
         let objects = self.found.iter().map(Vec::len).sum::<usize>();
         heap.check_room(objects, bytes.sum())?;
-        self.copies.new.reserve(objects);
         self.made.raws.reserve(objects);
         Ok(())
     }
 
     fn copy<T: Trace + Clone>(&mut self, index: usize) -> Result<(), GraphError> {
-        for raw in &self.found[index] {
+        let found = &self.found[index];
+        self.made.heap.reserve::<T>(found.len());
+        for raw in found {
             let original =
                 self.made.heap.store.look().get::<T>(*raw).expect("nothing died since it was found");
             let copy = self.made.place(original.clone())?;
-            self.copies.new.insert(*raw, copy);
+            self.copies.insert(Class::of::<T>(), *raw, copy);
         }
         self.made.end_type();
         Ok(())

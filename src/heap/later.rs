@@ -9,29 +9,27 @@
 //! Invariant: no page is opened for anybody else while promised ones are not (`Limit::Promised`), and no
 //! collection begins while values wait.
 
+mod blocks;
+
 use alloc::boxed::Box;
 use alloc::vec::{Drain, Vec};
 use core::any::{Any, TypeId};
-use core::hash::BuildHasherDefault;
 use core::ops::Range;
 
-use hashbrown::HashMap;
-
 use crate::config::{AllocError, Limit};
-use crate::geometry::{Geometry, Granule};
-use crate::handle::{Gc, Generation, RawHandle};
-use crate::hash::HandleHasher;
+use crate::geometry::Geometry;
+use crate::handle::Gc;
 use crate::heap::Heap;
 use crate::heap::alloc::refuse;
 use crate::heap::load::owned;
 use crate::panics::Panics;
 use crate::pool::Pool;
 use crate::root::Root;
-use crate::store::{Claim, slot_of_bit};
+use crate::store::Claim;
 use crate::sync::{Flag, Lock, Ordering, PerThread};
 use crate::trace::Trace;
 
-type ByType<V> = HashMap<TypeId, V, BuildHasherDefault<HandleHasher>>;
+use blocks::{Block, Blocks, ByType, Demand, From, Places, Promised};
 
 /// What was made with `&Heap` and is not in the heap so far.
 #[derive(Default)]
@@ -63,59 +61,6 @@ struct Shard {
     last: usize,
 }
 
-/// Which blocks are taken.
-#[derive(Default)]
-struct Blocks {
-    types: ByType<Demand>,
-    promised: Vec<Promised>,
-}
-
-/// How many places of a type are asked for.
-struct Demand {
-    /// The next word that was set aside.
-    next: usize,
-    /// Values of the flush under way.
-    seen: usize,
-    /// Values of the last flush, or of those before it if they were many more.
-    values: usize,
-    set_aside: fn(&mut Heap, usize),
-}
-
-impl Demand {
-    fn end_frame(&mut self) {
-        self.next = 0;
-        self.values = core::mem::take(&mut self.seen).max(self.values / 8 * 7);
-    }
-}
-
-/// A page that a type will get.
-#[derive(Clone, Copy)]
-struct Promised {
-    page: u32,
-    open: fn(&mut Heap, u32) -> Result<Range<usize>, Limit>,
-}
-
-/// A run of places.
-#[derive(Clone, Copy)]
-struct Block {
-    from: From,
-    used: usize,
-}
-
-#[derive(Clone, Copy)]
-enum From {
-    /// A word set aside, by its position among those of the pool.
-    Word(usize),
-    /// A page promised, by its position among those.
-    Page(usize),
-}
-
-/// The places of a block that are left.
-enum Places {
-    Word { page: u32, word: usize, free: u64, first: Generation },
-    Page { page: u32, next: u32, first: Generation },
-}
-
 /// The values of one type.
 struct Values<T> {
     /// In the order of their places in the blocks.
@@ -130,25 +75,6 @@ trait Buffer: Any + Send + Sync {
     fn as_any(&mut self) -> &mut dyn Any;
     /// Puts the values into their places. Returns how many found one.
     fn flush(&mut self, heap: &mut Heap, panics: &mut Panics) -> usize;
-}
-
-impl Places {
-    fn next<T: 'static>(&mut self, heap: &Heap) -> Option<RawHandle> {
-        match self {
-            Places::Word { page, word, free, first } => {
-                let bit = (*free != 0).then(|| free.trailing_zeros())?;
-                *free &= *free - 1;
-                let granule = slot_of_bit::<T>(*page, *word, bit);
-                let last = heap.store.look().generation::<T>(granule)?;
-                Some(RawHandle::new(granule, last.next().max(*first)))
-            }
-            Places::Page { page, next, first } => {
-                let slot = (*next < Geometry::<T>::PAGE_SLOTS).then_some(*next)?;
-                *next += 1;
-                Some(RawHandle::new(Granule::of_slot::<T>(*page, slot), *first))
-            }
-        }
-    }
 }
 
 impl<T: Trace> Values<T> {

@@ -59,7 +59,7 @@ impl Pool {
 
     /// Opens the page that was promised, and sets all its slots aside. Returns which of the claims are those.
     pub(crate) fn open_promised(&mut self, store: &mut Store, page: u32) -> Result<Range<usize>, Limit> {
-        self.pages.reserve()?;
+        self.pages.reserve(1)?;
         reserve(&mut self.states, 1)?;
         let more_young = self.states.len() + 1 - self.young.len();
         reserve(&mut self.young, more_young as u32)?;

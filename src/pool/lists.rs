@@ -118,10 +118,10 @@ impl Pages {
         self.ascending.is_empty()
     }
 
-    /// Makes room for one more page.
-    pub(super) fn reserve(&mut self) -> Result<(), Limit> {
-        reserve(&mut self.by_position, 1)?;
-        if self.ascending.is_empty() { Ok(()) } else { reserve(&mut self.ascending, 1) }
+    /// Makes room for so many more pages.
+    pub(super) fn reserve(&mut self, more: u32) -> Result<(), Limit> {
+        reserve(&mut self.by_position, more)?;
+        if self.ascending.is_empty() { Ok(()) } else { reserve(&mut self.ascending, more) }
     }
 
     /// Adds a page and gives its position. O(1), or O(pages) for one between others.

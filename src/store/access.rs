@@ -2,13 +2,14 @@
 #![expect(unsafe_code, reason = "several references at once, into different slots")]
 
 use alloc::vec::Vec;
+use core::marker::PhantomData;
 
-use crate::bitmap::{Bits, Class, ones, read_word};
+use crate::bitmap::Bits;
 use crate::geometry::Granule;
 use crate::handle::RawHandle;
-use crate::space::Space;
+use crate::store::living::Living;
 use crate::store::look::Headers;
-use crate::store::pages::{PageMeta, Past};
+use crate::store::pages::Past;
 use crate::store::slot::Slot;
 use crate::store::{Look, Store, Vacated};
 
@@ -157,11 +158,8 @@ impl Store {
     }
 
     /// Every living object in these pages, in slot order.
-    pub(crate) fn iter<'a, T: 'static>(
-        &'a self,
-        pages: &'a [u32],
-    ) -> impl Iterator<Item = (RawHandle, &'a T)> {
-        living::<T>(&self.space, &self.pages, pages).filter_map(|(raw, slot)| Some((raw, slot.get(raw)?)))
+    pub(crate) fn iter<'a, T: 'static>(&'a self, pages: &'a [u32]) -> Objects<'a, T> {
+        Objects(Living::new(&self.space, &self.pages, pages))
     }
 
     /// Every living object in these pages, in slot order.
@@ -169,14 +167,9 @@ impl Store {
         &'a mut self,
         pages: &'a [u32],
         barrier: Barrier,
-    ) -> impl Iterator<Item = (RawHandle, &'a mut T)> {
+    ) -> ObjectsMut<'a, T> {
         let Self { space, pages: metas, dirty, .. } = self;
-        living::<T>(space, metas, pages).filter_map(move |(raw, slot)| {
-            log(dirty, slot, raw, barrier);
-            // SAFETY: `living` returns each slot once, and the store is borrowed mutably for as long as the
-            // reference; the iterator reads headers and bitmaps only.
-            Some((raw, unsafe { slot.exclusive() }.get_mut(raw)?))
-        })
+        ObjectsMut { living: Living::new(space, metas, pages), dirty, barrier, objects: PhantomData }
     }
 
     // ---- Death by hand
@@ -230,22 +223,145 @@ impl Store {
     }
 }
 
-/// The slots of all living objects in these pages, in order, each once.
-fn living<'a, T: 'static>(
-    space: &'a Space,
-    metas: &'a [PageMeta],
-    pages: &'a [u32],
-) -> impl Iterator<Item = (RawHandle, Slot<'a, T>)> + 'a {
-    let look = Look::of(space);
-    pages.iter().flat_map(move |page| {
-        let words = look.words(metas, Bits::Occupied, *page).iter().enumerate();
-        words.flat_map(move |(word, occupied)| {
-            ones(read_word(occupied)).filter_map(move |bit| {
-                let granule = Granule::of_slot::<T>(*page, Class::of::<T>().slot::<T>(word, bit));
-                let slot = look.slot::<T>(granule)?;
-                let generation = slot.generation();
-                generation.is_occupied().then(|| (RawHandle::new(granule, generation), slot))
-            })
-        })
-    })
+/// Every living object of some pages.
+pub(crate) struct Objects<'a, T>(Living<'a, T>);
+
+impl<T> Clone for Objects<'_, T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<'a, T: 'static> Iterator for Objects<'a, T> {
+    type Item = (RawHandle, &'a T);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (raw, slot) = self.0.next()?;
+        Some((raw, slot.get(raw)?))
+    }
+}
+
+impl<T: 'static> DoubleEndedIterator for Objects<'_, T> {
+    #[inline(always)]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let (raw, slot) = self.0.next_back()?;
+        Some((raw, slot.get(raw)?))
+    }
+}
+
+/// Every living object of some pages, to be changed.
+pub(crate) struct ObjectsMut<'a, T> {
+    living: Living<'a, T>,
+    dirty: &'a mut Vec<RawHandle>,
+    barrier: Barrier,
+    objects: PhantomData<&'a mut T>,
+}
+
+impl<'a, T: 'static> ObjectsMut<'a, T> {
+    #[inline(always)]
+    fn change(&mut self, raw: RawHandle, slot: Slot<'a, T>) -> Option<(RawHandle, &'a mut T)> {
+        log(self.dirty, slot, raw, self.barrier);
+        // SAFETY: `Living` returns each slot once, and the store is borrowed mutably for as long as the
+        // reference; the iterator reads headers and bitmaps only.
+        let slot = unsafe { slot.exclusive() };
+        Some((raw, slot.get_mut(raw)?))
+    }
+}
+
+impl<'a, T: 'static> Iterator for ObjectsMut<'a, T> {
+    type Item = (RawHandle, &'a mut T);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (raw, slot) = self.living.next()?;
+        self.change(raw, slot)
+    }
+}
+
+impl<T: 'static> DoubleEndedIterator for ObjectsMut<'_, T> {
+    #[inline(always)]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let (raw, slot) = self.living.next_back()?;
+        self.change(raw, slot)
+    }
+}
+
+/// Every living object of some pages, to be changed, which is logged already: for several threads.
+#[cfg(feature = "rayon")]
+pub(crate) struct LoggedMut<'a, T> {
+    living: Living<'a, T>,
+    objects: PhantomData<&'a mut T>,
+}
+
+#[cfg(feature = "rayon")]
+impl<'a, T: 'static> Objects<'a, T> {
+    /// See [`Living::split_at`].
+    pub(crate) fn split_at(self, starts: &[usize], number: usize) -> (Self, Self) {
+        let (left, right) = self.0.split_at(starts, number);
+        (Self(left), Self(right))
+    }
+
+    /// How many objects there are in the page of this index.
+    pub(crate) fn len_of_page(&self, page: usize) -> usize {
+        self.0.survey(page, Barrier::None).0
+    }
+}
+
+#[cfg(feature = "rayon")]
+impl<'a, T: 'static> LoggedMut<'a, T> {
+    /// See [`Living::split_at`].
+    pub(crate) fn split_at(self, starts: &[usize], number: usize) -> (Self, Self) {
+        let (left, right) = self.living.split_at(starts, number);
+        (Self { living: left, objects: PhantomData }, Self { living: right, objects: PhantomData })
+    }
+
+    fn exclusive(slot: Slot<'a, T>, raw: RawHandle) -> Option<(RawHandle, &'a mut T)> {
+        // SAFETY: pieces of a split have no slot in common, `Living` returns each slot once, and the store is
+        // borrowed mutably for as long as the reference; iterators read headers and bitmaps only.
+        let slot = unsafe { slot.exclusive() };
+        Some((raw, slot.get_mut(raw)?))
+    }
+}
+
+#[cfg(feature = "rayon")]
+impl<'a, T: 'static> Iterator for LoggedMut<'a, T> {
+    type Item = (RawHandle, &'a mut T);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (raw, slot) = self.living.next()?;
+        Self::exclusive(slot, raw)
+    }
+}
+
+#[cfg(feature = "rayon")]
+impl<T: 'static> DoubleEndedIterator for LoggedMut<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let (raw, slot) = self.living.next_back()?;
+        Self::exclusive(slot, raw)
+    }
+}
+
+#[cfg(feature = "rayon")]
+impl Store {
+    /// Logs the objects in the page of this index, and returns how many there are and which of them are to be
+    /// noted by [`note_logged`](Self::note_logged). Several pages may be surveyed at once.
+    pub(crate) fn log_page<T: 'static>(
+        &self,
+        pages: &[u32],
+        page: usize,
+        barrier: Barrier,
+    ) -> (usize, Vec<RawHandle>) {
+        Living::<T>::new(&self.space, &self.pages, pages).survey(page, barrier)
+    }
+
+    /// Objects that were logged.
+    pub(crate) fn note_logged(&mut self, mut logged: Vec<RawHandle>) {
+        self.dirty.append(&mut logged);
+    }
+
+    /// Every living object in these pages, in slot order. All have been logged.
+    pub(crate) fn iter_logged_mut<'a, T: 'static>(&'a mut self, pages: &'a [u32]) -> LoggedMut<'a, T> {
+        LoggedMut { living: Living::new(&self.space, &self.pages, pages), objects: PhantomData }
+    }
 }

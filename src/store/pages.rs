@@ -179,6 +179,13 @@ impl Store {
         Ok(page)
     }
 
+    /// Makes room for what is known of so many more pages, if there is memory for that.
+    pub(crate) fn reserve_pages(&mut self, more: u32) {
+        // Without it each page asks for its own.
+        let _ = reserve(&mut self.pages, more);
+        let _ = reserve(&mut self.pasts, more);
+    }
+
     /// Puts a page in which all objects died out of access, so that every handle into it is dead. O(1); the
     /// generations are bumped when the page is next used. For types without destructors only.
     pub(crate) fn close_page(&mut self, page: u32) {
@@ -297,6 +304,11 @@ impl Store {
     /// White slots of the page.
     pub(crate) fn white_slots_len(&self, page: u32) -> usize {
         self.words(Bits::White, page).iter().map(|word| read_word(word).count_ones() as usize).sum()
+    }
+
+    /// The occupied slots of a word of the page.
+    pub(crate) fn occupied_word(&self, page: u32, word: usize) -> u64 {
+        read_word(&self.words(Bits::Occupied, page)[word])
     }
 
     /// Words of bits that the page has.

@@ -13,15 +13,28 @@ use crate::trace::Trace;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link {
     pub(crate) raw: RawHandle,
-    /// The type that the handle claims, and its dense number among the handles of that type; `None` for an
-    /// `AnyGc`.
+    /// The type that the handle claims; `None` for an `AnyGc`.
     #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "what is loaded is looked up by it"))]
-    pub(crate) typed: Option<(TypeId, KeyData)>,
+    pub(crate) typed: Option<Typed>,
+}
+
+/// A type, and the dense numbers of its handles, which takes a division.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "what is loaded is looked up by it"))]
+pub(crate) struct Typed {
+    pub(crate) id: TypeId,
+    pub(crate) key: fn(RawHandle) -> KeyData,
+}
+
+impl Typed {
+    fn of<T: 'static>() -> Self {
+        Self { id: TypeId::of::<T>(), key: |raw| slotmap::Key::data(&Weak::<T>::from_raw(raw)) }
+    }
 }
 
 impl Link {
     pub(crate) fn of_gc<T: 'static>(gc: Gc<T>) -> Self {
-        Self { raw: gc.raw(), typed: Some((TypeId::of::<T>(), slotmap::Key::data(&gc))) }
+        Self { raw: gc.raw(), typed: Some(Typed::of::<T>()) }
     }
 
     /// Whether it names nothing, in whatever heap.
@@ -116,7 +129,7 @@ impl<'a> Links<'a> {
 
     /// Replaces a weak handle.
     pub fn weak<T: 'static>(&mut self, weak: &mut Weak<T>) {
-        let typed = Some((TypeId::of::<T>(), slotmap::Key::data(weak)));
+        let typed = Some(Typed::of::<T>());
         *weak = Weak::from_bits(self.relinker.replace(Link { raw: weak.raw(), typed }).to_bits());
     }
 

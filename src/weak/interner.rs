@@ -7,6 +7,7 @@ use hashbrown::hash_table::Entry;
 
 use crate::handle::Weak;
 use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
+use crate::weak::iter::interner::{Interned, Iter};
 use crate::weak::{Fixed, Table};
 
 /// Equal values share one object, for as long as somebody else refers to it.
@@ -31,18 +32,6 @@ use crate::weak::{Fixed, Table};
 pub struct Interner<T, S = Fixed> {
     table: Table<Interned<T>>,
     hasher: S,
-}
-
-/// An entry: the value's hash, so that growing needs no heap, and where the value is.
-pub(crate) struct Interned<T> {
-    pub(crate) hash: u64,
-    pub(crate) weak: Weak<T>,
-}
-
-impl<T> Clone for Interned<T> {
-    fn clone(&self) -> Self {
-        Self { hash: self.hash, weak: self.weak }
-    }
 }
 
 impl<T> Interner<T> {
@@ -79,8 +68,8 @@ impl<T, S> Interner<T, S> {
     }
 
     /// The objects.
-    pub fn iter(&self) -> impl Iterator<Item = Weak<T>> {
-        self.table.iter().map(|entry| entry.weak)
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter(self.table.iter())
     }
 
     /// The object whose hash this is and of which `is_equal` says so.
@@ -168,5 +157,14 @@ impl<T, S: Clone> Clone for Interner<T, S> {
 impl<T, S> fmt::Debug for Interner<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+impl<'a, T, S> IntoIterator for &'a Interner<T, S> {
+    type Item = Weak<T>;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
     }
 }

@@ -5,6 +5,7 @@ use core::fmt;
 use crate::handle::Weak;
 use crate::trace::impls::owned;
 use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
+use crate::weak::iter::weak_key_map::{Drain, IntoIter, Iter, IterMut, Keys, Values, ValuesMut};
 use crate::weak::{Entry, Table, hash_of};
 
 /// A map from objects to values that does not keep the objects alive: Python's `WeakKeyDictionary`, done as
@@ -116,33 +117,33 @@ impl<K, V> WeakKeyMap<K, V> {
     }
 
     /// The entries.
-    pub fn iter(&self) -> impl Iterator<Item = (Weak<K>, &V)> {
-        self.table.iter().map(|(key, value)| (*key, value))
+    pub fn iter(&self) -> Iter<'_, K, V> {
+        Iter(self.table.iter())
     }
 
     /// The entries, values to be changed.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Weak<K>, &mut V)> {
-        self.table.iter_mut().map(|(key, value)| (*key, value))
+    pub fn iter_mut(&mut self) -> IterMut<'_, K, V> {
+        IterMut(self.table.iter_mut())
     }
 
     /// The objects.
-    pub fn keys(&self) -> impl Iterator<Item = Weak<K>> {
-        self.table.iter().map(|(key, _)| *key)
+    pub fn keys(&self) -> Keys<'_, K, V> {
+        Keys(self.table.iter())
     }
 
     /// The values.
-    pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.table.iter().map(|(_, value)| value)
+    pub fn values(&self) -> Values<'_, K, V> {
+        Values(self.table.iter())
     }
 
     /// The values, to be changed.
-    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.table.iter_mut().map(|(_, value)| value)
+    pub fn values_mut(&mut self) -> ValuesMut<'_, K, V> {
+        ValuesMut(self.table.iter_mut())
     }
 
     /// Takes all entries out, also those that the iterator did not come to.
-    pub fn drain(&mut self) -> impl Iterator<Item = (Weak<K>, V)> {
-        self.table.drain()
+    pub fn drain(&mut self) -> Drain<'_, K, V> {
+        Drain(self.table.drain())
     }
 
     /// Keeps the entries of which `keep` says so.
@@ -253,9 +254,27 @@ impl<K, V, H: Into<Weak<K>>> FromIterator<(H, V)> for WeakKeyMap<K, V> {
 
 impl<K, V> IntoIterator for WeakKeyMap<K, V> {
     type Item = (Weak<K>, V);
-    type IntoIter = hashbrown::hash_table::IntoIter<(Weak<K>, V)>;
+    type IntoIter = IntoIter<K, V>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.table.into_iter()
+    fn into_iter(self) -> IntoIter<K, V> {
+        IntoIter(self.table.into_iter())
+    }
+}
+
+impl<'a, K, V> IntoIterator for &'a WeakKeyMap<K, V> {
+    type Item = (Weak<K>, &'a V);
+    type IntoIter = Iter<'a, K, V>;
+
+    fn into_iter(self) -> Iter<'a, K, V> {
+        self.iter()
+    }
+}
+
+impl<'a, K, V> IntoIterator for &'a mut WeakKeyMap<K, V> {
+    type Item = (Weak<K>, &'a mut V);
+    type IntoIter = IterMut<'a, K, V>;
+
+    fn into_iter(self) -> IterMut<'a, K, V> {
+        self.iter_mut()
     }
 }

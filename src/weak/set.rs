@@ -3,10 +3,13 @@
 use core::fmt;
 use core::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, BitXor, BitXorAssign, Sub, SubAssign};
 
-use hashbrown::hash_table::{self, Entry};
+use hashbrown::hash_table::Entry;
 
 use crate::handle::Weak;
 use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
+use crate::weak::iter::weak_set::{
+    Compared, Difference, Drain, Intersection, IntoIter, Iter, SymmetricDifference, Union, Wanted,
+};
 use crate::weak::{Table, hash_of};
 
 /// A set of objects that does not keep them alive: Python's `WeakSet`.
@@ -94,13 +97,13 @@ impl<T> WeakSet<T> {
     }
 
     /// The elements.
-    pub fn iter(&self) -> impl Iterator<Item = Weak<T>> {
-        self.table.iter().copied()
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter(self.table.iter())
     }
 
     /// Takes all elements out, also those that the iterator did not come to.
-    pub fn drain(&mut self) -> impl Iterator<Item = Weak<T>> {
-        self.table.drain()
+    pub fn drain(&mut self) -> Drain<'_, T> {
+        Drain(self.table.drain())
     }
 
     /// Keeps the elements of which `keep` says so.
@@ -109,24 +112,29 @@ impl<T> WeakSet<T> {
     }
 
     /// What is in either set.
-    pub fn union<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Weak<T>> {
-        self.iter().chain(other.difference(self))
+    pub fn union<'a>(&'a self, other: &'a Self) -> Union<'a, T> {
+        Union(self.iter().chain(other.compared(self, Wanted::Own)))
     }
 
     /// What is in both sets.
-    pub fn intersection<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Weak<T>> {
+    pub fn intersection<'a>(&'a self, other: &'a Self) -> Intersection<'a, T> {
         let (small, large) = if self.len() <= other.len() { (self, other) } else { (other, self) };
-        small.iter().filter(|weak| large.contains(weak))
+        Intersection(small.compared(large, Wanted::Common))
     }
 
     /// What is in this set and not in the other.
-    pub fn difference<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Weak<T>> {
-        self.iter().filter(|weak| !other.contains(weak))
+    pub fn difference<'a>(&'a self, other: &'a Self) -> Difference<'a, T> {
+        Difference(self.compared(other, Wanted::Own))
     }
 
     /// What is in exactly one of the sets.
-    pub fn symmetric_difference<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Weak<T>> {
-        self.difference(other).chain(other.difference(self))
+    pub fn symmetric_difference<'a>(&'a self, other: &'a Self) -> SymmetricDifference<'a, T> {
+        let (own, others) = (self.compared(other, Wanted::Own), other.compared(self, Wanted::Own));
+        SymmetricDifference(own.chain(others))
+    }
+
+    fn compared<'a>(&'a self, other: &'a Self, wanted: Wanted) -> Compared<'a, T> {
+        Compared { own: self.iter(), other: &other.table, wanted }
     }
 
     /// Whether all elements are in the other set.
@@ -225,19 +233,19 @@ impl<T, H: Into<Weak<T>>> FromIterator<H> for WeakSet<T> {
 
 impl<T> IntoIterator for WeakSet<T> {
     type Item = Weak<T>;
-    type IntoIter = hash_table::IntoIter<Weak<T>>;
+    type IntoIter = IntoIter<T>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.table.into_iter()
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter(self.table.into_iter())
     }
 }
 
 impl<'a, T> IntoIterator for &'a WeakSet<T> {
     type Item = Weak<T>;
-    type IntoIter = core::iter::Copied<hash_table::Iter<'a, Weak<T>>>;
+    type IntoIter = Iter<'a, T>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.table.iter().copied()
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
     }
 }
 

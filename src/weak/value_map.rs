@@ -7,6 +7,7 @@ use core::hash::{BuildHasher, Hash};
 use crate::handle::Weak;
 use crate::trace::impls::owned;
 use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
+use crate::weak::iter::weak_value_map::{Drain, IntoIter, Iter, Keys, Values};
 use crate::weak::{Entry, Fixed, Table};
 
 /// A map from keys to objects that does not keep the objects alive: Python's `WeakValueDictionary`.
@@ -85,23 +86,23 @@ impl<K, V, S> WeakValueMap<K, V, S> {
     }
 
     /// The entries.
-    pub fn iter(&self) -> impl Iterator<Item = (&K, Weak<V>)> {
-        self.table.iter().map(|(key, weak)| (key, *weak))
+    pub fn iter(&self) -> Iter<'_, K, V> {
+        Iter(self.table.iter())
     }
 
     /// The keys.
-    pub fn keys(&self) -> impl Iterator<Item = &K> {
-        self.table.iter().map(|(key, _)| key)
+    pub fn keys(&self) -> Keys<'_, K, V> {
+        Keys(self.table.iter())
     }
 
     /// The objects.
-    pub fn values(&self) -> impl Iterator<Item = Weak<V>> {
-        self.table.iter().map(|(_, weak)| *weak)
+    pub fn values(&self) -> Values<'_, K, V> {
+        Values(self.table.iter())
     }
 
     /// Takes all entries out, also those that the iterator did not come to.
-    pub fn drain(&mut self) -> impl Iterator<Item = (K, Weak<V>)> {
-        self.table.drain()
+    pub fn drain(&mut self) -> Drain<'_, K, V> {
+        Drain(self.table.drain())
     }
 
     /// Keeps the entries of which `keep` says so.
@@ -261,9 +262,18 @@ impl<K: Eq + Hash, V, S: BuildHasher + Default, H: Into<Weak<V>>> FromIterator<(
 
 impl<K, V, S> IntoIterator for WeakValueMap<K, V, S> {
     type Item = (K, Weak<V>);
-    type IntoIter = hashbrown::hash_table::IntoIter<(K, Weak<V>)>;
+    type IntoIter = IntoIter<K, V>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.table.into_iter()
+    fn into_iter(self) -> IntoIter<K, V> {
+        IntoIter(self.table.into_iter())
+    }
+}
+
+impl<'a, K, V, S> IntoIterator for &'a WeakValueMap<K, V, S> {
+    type Item = (&'a K, Weak<V>);
+    type IntoIter = Iter<'a, K, V>;
+
+    fn into_iter(self) -> Iter<'a, K, V> {
+        self.iter()
     }
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 /// The modules from the ground up, separated by spaces and line breaks. A module imports only from those
 /// before it, and from itself.
 const LAYERS: &str = "
-    sync panics clock tag geometry handle hash type_names stats tracing_spans config bitmap space root store trace
+    sync panics clock tag geometry handle hash type_names stats tracing_spans config bitmap space root store trace gc_dyn
     weak death
-    pool graph collector inspect heap docs
+    pool graph collector inspect heap iter docs
 ";
 
 /// Where `unsafe` may be, and how often the exception is made.

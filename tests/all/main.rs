@@ -6,6 +6,7 @@
 // Without std a panic cannot be caught: a second one while the first unwinds ends the process. What provokes
 // that is left out there.
 mod barriers;
+mod behind_traits;
 mod caches;
 #[cfg(feature = "std")]
 mod caught;
@@ -30,16 +31,20 @@ mod heap;
 #[cfg(feature = "inspect")]
 mod inspect;
 mod interner;
+mod iteration;
 mod key_chains;
 mod key_maps;
 #[cfg(feature = "std")]
 mod later;
 mod layers;
 mod lies;
+mod many;
 mod objects;
 mod pacing;
 #[cfg(feature = "std")]
 mod panics;
+#[cfg(feature = "rayon")]
+mod parallel;
 mod peer_failures;
 mod queues;
 mod regressions;

@@ -7,13 +7,18 @@
 use std::hint::black_box;
 use std::rc::Rc;
 
+use slotgc::Gc;
 use slotgc_graphs::Random;
 
 use crate::limits::{BitmapSlots, IndexVec};
 use crate::needs::passes;
 use crate::needs::{Ends, Field, First, Handles, Last};
 use crate::peers::{
-    rc::Rc as StdRc, safe_gc::Unrooted, slotgc::SlotGc, slotmap::SlotMap, thunderdome::Thunderdome,
+    rc::Rc as StdRc,
+    safe_gc::Unrooted,
+    slotgc::{Node, SlotGc},
+    slotmap::SlotMap,
+    thunderdome::Thunderdome,
 };
 use crate::shape::Inputs;
 use crate::work::{Work, size_name, sum_of_ids};
@@ -38,7 +43,27 @@ pub(super) fn works(inputs: &Rc<Inputs>) -> Vec<Work> {
     }
     works.push(work::<Last>(Order::Random, n, 0.95));
     works.push(work::<Ends>(Order::Random, n, 0.95));
+    for size in [100_000, n] {
+        if size < n {
+            works.push(many::<First>(size));
+        }
+    }
+    works.push(many::<First>(n));
+    works.push(many::<Ends>(n));
     works
+}
+
+/// All handles in one call, where a peer has that.
+fn many<F: Field>(n: usize) -> Work {
+    Work::new(
+        format!("get/many{}/{}", F::SUFFIX, size_name(n)),
+        format!("look up {n} objects in a random order in one call, read {}", F::ABOUT),
+    )
+    .case("slotgc", move || measure_by::<SlotGc, F>(Order::Random, n, sum_many::<F>))
+    .case("slotgc:get", move || measure::<SlotGc, F>(Order::Random, n))
+    .case("slotmap", move || measure::<SlotMap, F>(Order::Random, n))
+    .absent(&["thunderdome", "safe-gc", "rc"], "have no such call; get/random is what they have")
+    .target("slotmap", 0.5)
 }
 
 fn work<F: Field>(order: Order, n: usize, at_most: f64) -> Work {
@@ -65,19 +90,29 @@ fn work<F: Field>(order: Order, n: usize, at_most: f64) -> Work {
 }
 
 pub(super) fn measure<P: Handles, F: Field>(order: Order, n: usize) -> f64 {
+    measure_by::<P, F>(order, n, sum::<P, F>)
+}
+
+fn measure_by<P: Handles, F: Field>(order: Order, n: usize, sum: fn(&P, &[P::Handle]) -> u64) -> f64 {
     let mut heap = P::new(n);
     let mut handles: Vec<_> = (0..n as u64).map(|id| heap.alloc(id)).collect();
     if order == Order::Random {
         Random::new(n as u64).shuffle(&mut handles);
     }
     let expected = F::sum(sum_of_ids(n), n as u64);
-    assert_eq!(sum::<P, F>(&heap, &handles), expected);
+    assert_eq!(sum(&heap, &handles), expected);
 
-    passes(n, expected, || sum::<P, F>(black_box(&heap), black_box(&handles)))
+    passes(n, expected, || sum(black_box(&heap), black_box(&handles)))
 }
 
 /// The loop that is timed: of its own, so that all peers' loops are compiled alike.
 #[inline(never)]
 fn sum<P: Handles, F: Field>(heap: &P, handles: &[P::Handle]) -> u64 {
     handles.iter().fold(0, |sum, handle| sum.wrapping_add(heap.read::<F>(handle)))
+}
+
+/// The same by one call.
+#[inline(never)]
+fn sum_many<F: Field>(heap: &SlotGc, handles: &[Gc<Node>]) -> u64 {
+    heap.sum_many::<F>(handles)
 }

@@ -1,0 +1,134 @@
+//! [`Copies`]: the copy of each object of a graph, by its handle.
+//!
+//! A table for each page that holds originals, in which a row is found as a slot's bit is: one line to look
+//! at, nothing to hash. A page with few originals would be mostly empty, so there is room for so many rows
+//! only as are in proportion to the graph; what is left goes into a hash table.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::bitmap::Class;
+use crate::geometry::Granule;
+use crate::handle::RawHandle;
+use crate::weak::Fixed;
+
+#[derive(Default)]
+pub(crate) struct Copies {
+    /// By page.
+    tables: Vec<Option<PageTable>>,
+    /// Rows that tables may still have.
+    room: usize,
+    /// Originals in pages without a table.
+    others: HashMap<RawHandle, RawHandle, Fixed>,
+    /// Handles to nothing, which become null.
+    pub(crate) dead: HashSet<RawHandle, Fixed>,
+}
+
+/// The bits of each slot's original and of its copy; zero where there is none.
+struct PageTable {
+    class: Class,
+    rows: Vec<(u64, u64)>,
+}
+
+impl PageTable {
+    fn new(class: Class) -> Self {
+        Self { class, rows: vec![(0, 0); class.page_words() * 64] }
+    }
+
+    #[inline(always)]
+    fn index(&self, granule: Granule) -> usize {
+        (granule.in_page() >> self.class.0) as usize
+    }
+}
+
+impl Copies {
+    /// Of a graph of so many objects.
+    pub(crate) fn new(objects: usize) -> Self {
+        const ROWS: usize = 4;
+        Self { room: objects.saturating_mul(ROWS), ..Self::default() }
+    }
+
+    /// Only which handles become null.
+    pub(crate) fn of_dead(dead: HashSet<RawHandle, Fixed>) -> Self {
+        Self { dead, ..Self::default() }
+    }
+
+    /// Notes the copy of an object in a page whose slots are of this class.
+    #[inline]
+    pub(crate) fn insert(&mut self, class: Class, old: RawHandle, new: RawHandle) {
+        let granule = old.granule();
+        match self.tables.get_mut(granule.page() as usize) {
+            Some(Some(table)) => {
+                let index = table.index(granule);
+                table.rows[index] = (old.to_bits(), new.to_bits());
+            }
+            _ => self.insert_elsewhere(class, old, new),
+        }
+    }
+
+    #[cold]
+    fn insert_elsewhere(&mut self, class: Class, old: RawHandle, new: RawHandle) {
+        let (page, rows) = (old.granule().page() as usize, class.page_words() * 64);
+        let Some(room) = self.room.checked_sub(rows) else {
+            self.others.insert(old, new);
+            return;
+        };
+        self.room = room;
+        if self.tables.len() <= page {
+            self.tables.resize_with(page + 1, || None);
+        }
+        self.tables[page] = Some(PageTable::new(class));
+        self.insert(class, old, new);
+    }
+
+    /// The copy of an object.
+    #[inline]
+    pub(crate) fn get(&self, old: RawHandle) -> Option<RawHandle> {
+        match self.tables.get(old.granule().page() as usize) {
+            Some(Some(table)) => {
+                // A handle of unknown type may lie between slots, and has the row of a neighbour then.
+                let (known, new) = *table.rows.get(table.index(old.granule()))?;
+                (known == old.to_bits()).then(|| RawHandle::from_bits(new))
+            }
+            _ if self.others.is_empty() => None,
+            _ => self.others.get(&old).copied(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handle::Generation;
+
+    fn handle(page: u32, slot: u32, generation: u32) -> RawHandle {
+        RawHandle::new(Granule::new(page, slot * 3), Generation(generation))
+    }
+
+    /// Slots of three granules: two share no bit, and the granules between them have one of theirs.
+    #[test]
+    fn copies_are_found_in_full_pages_and_in_nearly_empty_ones() {
+        let class = Class::of_slots(3);
+        let full = (0..2000).map(|slot| handle(2, slot, 1 + slot % 7 * 2));
+        let sparse = (0..200).map(|page| handle(10 + page, page, 5));
+        let olds: Vec<_> = full.chain(sparse).collect();
+        let mut copies = Copies::new(olds.len());
+        let mut naive = alloc::collections::BTreeMap::new();
+        for (number, old) in olds.iter().enumerate() {
+            let new = handle(1000, number as u32, 3);
+            copies.insert(class, *old, new);
+            naive.insert(old.to_bits(), new);
+        }
+        assert!(copies.tables.iter().flatten().count() >= 1 && !copies.others.is_empty(), "both are in use");
+        for old in &olds {
+            assert_eq!(copies.get(*old), naive.get(&old.to_bits()).copied());
+            for granule in [old.granule().0 - 1, old.granule().0 + 1] {
+                assert_eq!(copies.get(RawHandle::new(Granule(granule), old.generation())), None);
+            }
+            assert_eq!(copies.get(RawHandle::new(old.granule(), Generation(99))), None);
+        }
+        assert_eq!(copies.get(RawHandle::NULL), None);
+    }
+}

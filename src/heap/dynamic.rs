@@ -1,0 +1,99 @@
+//! Objects behind traits, read and changed.
+
+use core::ops::{Index, IndexMut};
+
+use crate::config::{Cause, Dead};
+use crate::gc_dyn::{DynHandle, GcDyn, WeakDyn};
+use crate::heap::Heap;
+use crate::heap::access::raise;
+
+impl Heap {
+    /// The object behind its trait, or `None` if it is gone. O(1), by way of a function pointer.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{GcDyn, Heap, gc_dyn};
+    ///
+    /// trait Named { fn name(&self) -> &str; }
+    /// gc_dyn!(dyn Named);
+    /// impl Named for String { fn name(&self) -> &str { self } }
+    ///
+    /// let mut heap = Heap::new();
+    /// let bear: GcDyn<dyn Named> = heap.alloc("Teddy".to_string()).into();
+    /// assert_eq!(heap.get_dyn(bear).unwrap().name(), "Teddy");
+    /// heap.collect();
+    /// assert!(heap.get_dyn(bear).is_none());
+    /// ```
+    #[inline]
+    pub fn get_dyn<H: DynHandle>(&self, h: H) -> Option<&H::Dyn> {
+        h.downgrade().get(&self.store)
+    }
+
+    /// The object behind its trait, to be changed, or `None` if it is gone. Passes the write barrier, as
+    /// [`get_mut`](Self::get_mut) does. O(1).
+    #[inline]
+    pub fn get_dyn_mut<H: DynHandle>(&mut self, h: H) -> Option<&mut H::Dyn> {
+        h.downgrade().get_mut(&mut self.store)
+    }
+
+    /// Whether the object is still there. O(1).
+    pub fn is_alive_dyn(&self, h: impl DynHandle) -> bool {
+        self.get_dyn(h).is_some()
+    }
+
+    /// A strong handle of the object, if it is still there. O(1).
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Heap, WeakDyn, gc_dyn};
+    ///
+    /// trait Named {}
+    /// gc_dyn!(dyn Named);
+    /// impl Named for String {}
+    ///
+    /// let mut heap = Heap::new();
+    /// let bear = heap.alloc("Teddy".to_string());
+    /// let named: WeakDyn<dyn Named> = bear.downgrade().into();
+    /// assert_eq!(heap.upgrade_dyn(named).unwrap().downcast(), Some(bear));
+    /// ```
+    pub fn upgrade_dyn<D: ?Sized>(&self, weak: WeakDyn<D>) -> Option<GcDyn<D>> {
+        self.is_alive_dyn(weak).then(|| weak.assume_strong())
+    }
+}
+
+fn dead<H: DynHandle>(h: H) -> Dead {
+    h.downgrade().dead(if h.is_strong() { Cause::NotKept } else { Cause::Gone })
+}
+
+/// `heap[handle]` panics where `get_dyn` returns `None`.
+macro_rules! index {
+    ($($handle:ty),*) => {$(
+        impl<D: ?Sized + 'static> Index<$handle> for Heap {
+            type Output = D;
+
+            /// # Panics
+            /// With the text of [`Dead`](crate::Dead) if the object is gone.
+            #[track_caller]
+            fn index(&self, handle: $handle) -> &D {
+                match self.get_dyn(handle) {
+                    Some(object) => object,
+                    None => raise(dead(handle)),
+                }
+            }
+        }
+
+        impl<D: ?Sized + 'static> IndexMut<$handle> for Heap {
+            /// # Panics
+            /// With the text of [`Dead`](crate::Dead) if the object is gone.
+            #[track_caller]
+            fn index_mut(&mut self, handle: $handle) -> &mut D {
+                match self.get_dyn_mut(handle) {
+                    Some(object) => object,
+                    None => raise(dead(handle)),
+                }
+            }
+        }
+    )*};
+}
+
+index!(GcDyn<D>, WeakDyn<D>, &GcDyn<D>, &WeakDyn<D>);
