@@ -143,6 +143,13 @@ struct Counts {
     collections: u64,
 }
 
+/// Objects made with `&Heap` that are not in the heap so far, and the bytes of their slots.
+#[derive(Clone, Copy, Default)]
+struct Pending {
+    objects: usize,
+    bytes: usize,
+}
+
 /// A number that is lowered with `&Heap`, too.
 #[derive(Default)]
 struct Stop(Gauge);

@@ -197,7 +197,8 @@ impl<T: Default> PerThread<T> {
         std::thread_local! {
             static NUMBER: Cell<usize> = const { Cell::new(usize::MAX) };
         }
-        // Relaxed: only the number is used. Where a thread has none any more, since it is ending, any will do.
+        // Relaxed: only the number is used. Where a thread has none any more, since it is ending, any will
+        // do.
         let fresh = || NEXT.fetch_add(1, Ordering::Relaxed) % Self::LEN;
         let number = NUMBER.try_with(|number| {
             if number.get() == usize::MAX {

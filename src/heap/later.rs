@@ -19,9 +19,9 @@ use core::ops::Range;
 use crate::config::{AllocError, Limit};
 use crate::geometry::Geometry;
 use crate::handle::Gc;
-use crate::heap::Heap;
 use crate::heap::alloc::refuse;
 use crate::heap::load::owned;
+use crate::heap::{Heap, Pending};
 use crate::panics::Panics;
 use crate::pool::Pool;
 use crate::root::Root;
@@ -43,13 +43,6 @@ pub(super) struct Later {
     /// What became of the pages promised: the claims of their slots, in the pool's `later`. `None`: the page
     /// could not be opened.
     opened: Vec<Option<Range<usize>>>,
-}
-
-/// Objects that wait, and the bytes of their slots.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Pending {
-    pub(super) objects: usize,
-    pub(super) bytes: usize,
 }
 
 /// What one thread made, or several that share a number.

@@ -122,8 +122,8 @@ impl Store {
         self.open_one_of::<T>(pool, first, None)
     }
 
-    /// Promises a page that nobody has opened; a run of pages, the first of which it returns. Whoever promises
-    /// has a lock.
+    /// Promises a page that nobody has opened; a run of pages, the first of which it returns. Whoever
+    /// promises has a lock.
     pub(crate) fn promise_pages(&self, run: u32) -> Result<u32, Limit> {
         // Relaxed, both: see above.
         let page = self.space.opened().saturating_add(self.promised.load(Ordering::Relaxed));

@@ -131,9 +131,9 @@ fn objects_made_later_in_every_phase_outlive_its_cycle_and_no_more() {
     let mut heap = Heap::new();
     let kept: Vec<_> = (0..200).map(|value| heap.alloc_root(Node::leaf(value))).collect();
     let mut dice = Dice::new(4);
-    for _ in 0..20 {
+    for _ in 0..5 {
         // They die in several pages.
-        (0..3000).for_each(|n| _ = heap.alloc(Node::leaf(n)));
+        (0..600).for_each(|n| _ = heap.alloc(Node::leaf(n)));
         let mut made: Vec<(Root<Node>, Gc<Node>)> = Vec::new();
         let mut seen = HashSet::new();
         while {
@@ -141,7 +141,7 @@ fn objects_made_later_in_every_phase_outlive_its_cycle_and_no_more() {
             let root = heap.alloc_root_later(Node::with([inner]));
             made.push((root, inner));
             let stale = heap.alloc_later(Node::leaf(2));
-            let report = heap.step(Budget::Objects(1 + dice.below(3)));
+            let report = heap.step(Budget::Objects(5 + dice.below(20)));
             seen.insert(heap.stats().phase as u8);
             let child = heap.alloc_later(Node::with([stale]));
             heap[&made[0].0].edges.push(child);

@@ -123,8 +123,8 @@ impl Marker {
     }
 
     /// Once in a cycle, when all else is done: has what the program changed traced by whoever helps. What it
-    /// changes after that is little, and the rest of the cycle is for the steps. `true` if there was enough to
-    /// leave.
+    /// changes after that is little, and the rest of the cycle is for the steps. `true` if there was enough
+    /// to leave.
     pub(super) fn leave_changes(
         &mut self,
         ops: &[TraceOps],
