@@ -6,7 +6,7 @@
 //! so far. The object is traced again, as a whole, by whoever has `&mut Heap` next.
 
 use crate::handle::RawHandle;
-use crate::store::Store;
+use crate::store::{Look, Store};
 use crate::trace::tracer::{Side, Tracer};
 use crate::trace::{EdgeStack, Trace};
 
@@ -25,22 +25,23 @@ impl<'a> Tracer<'a> {
         Self { is_beside: true, ..Tracer::new(edges, store, side) }
     }
 
-    #[inline(always)]
-    pub(super) fn edge_beside<T: Trace>(&mut self, raw: RawHandle) {
-        // A branch: few edges lead to what is white, and to take a bit costs more than a wrong guess.
-        if self.look.take_white_beside::<T>(raw) && !self.edges.try_push(raw, true) {
-            let mut edges = core::mem::take(&mut self.edges);
-            edges.push(raw, &mut self.side.spill);
-            self.edges = edges;
-        }
-    }
-
     /// The object is traced again by whoever has the heap to itself.
     #[cold]
     pub(super) fn leave_to_heap(&mut self) {
         if self.side.unfinished.last() != Some(&self.current) {
             self.side.unfinished.push(self.current);
         }
+    }
+}
+
+/// An edge found beside others. Never inlined, and never with the tracer's address, so that the loop of a marker
+/// that has the heap to itself stays as small as it was and keeps the tracer in registers.
+#[cold]
+#[inline(never)]
+pub(super) fn edge_beside<T: Trace>(look: Look<'_>, raw: RawHandle, side: &mut Side) {
+    // A branch: few edges lead to what is white, and to take a bit costs more than a wrong guess.
+    if look.take_white_beside::<T>(raw) {
+        side.gathered.push(raw);
     }
 }
 

@@ -239,7 +239,7 @@ pub(super) fn help<T: Trace>(helper: &mut Helper, store: &Store, pool: u16) -> u
     let (mut taken, mut traced, quota) = (0, 0, *quota);
     'objects: while taken < quota {
         while queue.len() < QUEUE_DEPTH {
-            let Some(raw) = tracer.edges.pop() else { break };
+            let Some(raw) = tracer.side.gathered.pop().or_else(|| tracer.edges.pop()) else { break };
             if look.is_page_of::<T>(raw.granule()) {
                 look.prefetch_far(raw.granule(), lines);
                 queue.push(raw);
@@ -280,6 +280,7 @@ pub(super) fn help<T: Trace>(helper: &mut Helper, store: &Store, pool: u16) -> u
         }
     }
     *edges = tracer.edges;
+    side.gathered.drain(..).for_each(|raw| edges.push(raw, &mut side.spill));
     findings.traced += traced;
     queues[pool as usize].put(queue);
     taken
