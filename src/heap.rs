@@ -161,6 +161,11 @@ impl Stop {
         self.0.load(Ordering::Relaxed)
     }
 
+    #[inline(always)]
+    fn get_mut(&mut self) -> &mut usize {
+        self.0.get_mut()
+    }
+
     fn set(&self, bytes: usize) {
         self.0.store(bytes, Ordering::Relaxed);
     }

@@ -46,7 +46,7 @@ impl Heap {
 
     /// As [`alloc`](Self::alloc), beside an object that is in somebody's hand: it looks at no other object,
     /// in zeal mode either.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub(super) fn alloc_beside<T: Trace>(&mut self, value: T) -> Gc<T> {
         match self.ready_pool::<T>() {
@@ -191,10 +191,13 @@ impl Heap {
     #[inline(always)]
     pub(super) fn ready_pool<T: Trace>(&mut self) -> Result<Ready<'_>, Limit> {
         // Cannot overflow: that many bytes are not addressed.
-        if self.counts.bytes + Geometry::<T>::SLOT_BYTES > self.counts.bytes_stop.get() {
+        if self.counts.bytes + Geometry::<T>::SLOT_BYTES > *self.counts.bytes_stop.get_mut() {
             self.check_limits(Geometry::<T>::SLOT_BYTES)?;
         }
-        let index = self.pool_index::<T>()?;
+        let index = match self.types.recent::<T>() {
+            Some(index) => index,
+            None => self.find_pool::<T>()?,
+        };
         if let Err(limit) = self.pools[index as usize].claim(&mut self.store) {
             self.claim_from_others(index, limit)?;
         }
