@@ -5,10 +5,9 @@
 //! What needs the heap to itself is *left*: locks, weak collections, and ephemerons whose key is not reached
 //! so far. The object is traced again, as a whole, by whoever has `&mut Heap` next.
 
-use crate::handle::RawHandle;
-use crate::store::{Look, Store};
+use crate::store::Store;
+use crate::trace::EdgeStack;
 use crate::trace::tracer::{Side, Tracer};
-use crate::trace::{EdgeStack, Trace};
 
 impl Side {
     /// For a tracer beside readers and other markers, of the cycle that this one is of.
@@ -31,17 +30,6 @@ impl<'a> Tracer<'a> {
         if self.side.unfinished.last() != Some(&self.current) {
             self.side.unfinished.push(self.current);
         }
-    }
-}
-
-/// An edge found beside others. Never inlined, and never with the tracer's address, so that the loop of a marker
-/// that has the heap to itself stays as small as it was and keeps the tracer in registers.
-#[cold]
-#[inline(never)]
-pub(super) fn edge_beside<T: Trace>(look: Look<'_>, raw: RawHandle, side: &mut Side) {
-    // A branch: few edges lead to what is white, and to take a bit costs more than a wrong guess.
-    if look.take_white_beside::<T>(raw) {
-        side.gathered.push(raw);
     }
 }
 

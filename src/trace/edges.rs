@@ -5,6 +5,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::handle::RawHandle;
+use crate::store::Look;
+use crate::trace::Trace;
 
 /// Handles, the last found on top.
 ///
@@ -130,6 +132,18 @@ impl EdgeStack {
     pub(crate) fn reset(&mut self, spill: &mut Spill) {
         self.len = 0;
         *spill = Spill::default();
+    }
+}
+
+/// An edge found beside other markers (see `trace/beside.rs`). Never inlined, and never with the tracer's
+/// address, so that the loop of a marker that has the heap to itself stays small and keeps its tracer in
+/// registers.
+#[cold]
+#[inline(never)]
+pub(super) fn edge_beside<T: Trace>(look: Look<'_>, raw: RawHandle, found: &mut Vec<RawHandle>) {
+    // A branch: few edges lead to what is white, and to take a bit costs more than a wrong guess.
+    if look.take_white_beside::<T>(raw) {
+        found.push(raw);
     }
 }
 

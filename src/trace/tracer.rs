@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::store::{Color, Look, Store};
 use crate::tag::Tag;
-use crate::trace::beside::edge_beside;
+use crate::trace::edges::edge_beside;
 use crate::trace::findings::{Findings, Recorded, Report};
 use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, RecordIndex, Spill, Trace};
 
@@ -102,7 +102,7 @@ impl<'a> Tracer<'a> {
     #[inline(always)]
     pub fn edge<T: Trace>(&mut self, gc: Gc<T>) {
         if self.is_beside {
-            return edge_beside::<T>(self.look, gc.raw(), self.side);
+            return edge_beside::<T>(self.look, gc.raw(), &mut self.side.gathered);
         }
         let white = self.look.take_white::<T>(gc.raw());
         self.push(gc.raw(), white, Tag::of::<T>());
