@@ -96,7 +96,7 @@ fn op(u: &mut Unstructured<'_>, depth: u32) -> Result<Op> {
         43 if number < 192 => Op::ArmClock(number % 16),
         43 => Op::Own { target: number, kib: 0 },
         44 => Op::Finalize { target: number, then: block(u, depth)?, ending: ending(byte(u)?) },
-        45 => Op::Help { units: units(number), alone: number % 4 > 0 },
+        45 => Op::Help { units: units(number), alone: number % 16 > 0 },
         _ if number < 32 => Op::Pause,
         _ if number < 128 => Op::Resume,
         _ => Op::Step { units: Units::Few(1), source: source(u)? },
