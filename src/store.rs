@@ -43,7 +43,8 @@ pub(crate) use sweep::{DoomCursor, SweepLog};
 /// its destructor is yet to run, a handle to the destroyed object may still be stored somewhere (limbo), it
 /// is retired, or a [`Claim`] has it. `White`: occupied, and not reached by the collection under way; between
 /// collections, made since the last one. The bits are atomics so that marking can change them while it reads
-/// the objects; only whoever has the heap to itself does change them, so all their orderings are relaxed.
+/// the objects. Bits are set by whoever has the heap to itself; markers beside readers clear white ones, one
+/// at a time (`take_bits`). What marking did is handed over with a lock, so all their orderings are relaxed.
 ///
 /// When marking is complete, everything white is dead at that moment. Until a sweep in slices has come by,
 /// the pages with dead objects are *veiled*: their tag is another one, so that access takes a path that asks

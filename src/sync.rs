@@ -30,11 +30,11 @@ pub(crate) use loom::sync::{
     atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
 };
 
-/// A word of a bitmap. Not modelled: it is an atomic only so that marking can change it through a shared
-/// reference; whoever does has the heap to itself.
+/// A word of a bitmap. Not modelled: it is changed by whoever has the heap to itself, and by markers beside
+/// each other with one operation that says who was first.
 pub(crate) type BitsWord = bits64::AtomicU64;
 
-/// The flags of a slot. Not modelled, for the same reason.
+/// The flags of a slot. Not modelled: whoever changes them has the heap, or the object's white bit.
 pub(crate) type FlagsWord = core::sync::atomic::AtomicU32;
 
 /// What a root source notes while it is asked. Not modelled: it belongs to whoever has the source.

@@ -244,11 +244,12 @@ impl Pacer {
             () if self.is_paused => ceiling,
             // A full cycle that others mark costs the frames less than minor collections: none of those, and
             // the cycle begins so early that it ends before the heap grew by its growth.
-            () if self.has_help => {
+            () => {
                 let early = self.live_bytes.saturating_add(config.growth_bytes(self.live_bytes) / 4 * 3);
-                early.max(bytes.saturating_add(config.nursery().max(1))).min(ceiling)
+                let least = if self.has_help { early } else { 0 };
+                let next = least.max(bytes.saturating_add(config.nursery().max(1)));
+                next.min(ceiling.max(bytes.saturating_add(1)))
             }
-            () => bytes.saturating_add(config.nursery().max(1)).min(ceiling.max(bytes.saturating_add(1))),
         };
     }
 

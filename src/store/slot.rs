@@ -150,9 +150,10 @@ impl<'a, T> Slot<'a, T> {
 
     #[inline(always)]
     fn flags(self) -> u32 {
-        // Relaxed, here and below: notes of the collector, which has the heap to itself whenever they matter.
-        // A load and a store, not one operation, since that is an ordinary move: two threads could lose each
-        // other's notes, never a state, which changes through a `SlotMut` only.
+        // Relaxed, here and below: notes of the collector. Who writes them has the heap to itself, or traces
+        // the object beside readers, having won its white bit. A load and a store, not one operation, since
+        // that is an ordinary move: two threads could lose each other's notes, never a state, which changes
+        // through a `SlotMut` only.
         self.flags_word().load(Ordering::Relaxed)
     }
 

@@ -402,6 +402,26 @@ fn a_trace_that_panics_in_a_thread_of_a_collection_is_raised_by_the_collection()
     heap.verify();
 }
 
+#[test]
+fn threads_of_a_collection_are_no_help_that_pace_counts_on() {
+    let mut heap = Heap::with_config(HeapConfig::default().mark_threads(2));
+    let (nodes, _root) = random_graph(&mut heap, 50_000, &mut Dice::new(12));
+    let _all = heap.alloc_root(Node::with(nodes));
+    heap.collect();
+    let mut work = Vec::new();
+    for _ in 0..2000 {
+        (0..400).for_each(|value| _ = heap.alloc(Node::leaf(value)));
+        let report = heap.pace(Budget::Objects(1000));
+        if report.phase == Phase::Mark && heap.stats().phase == Phase::Mark {
+            work.push(report.work);
+        }
+        if work.len() == 8 {
+            break;
+        }
+    }
+    assert!(work.len() == 8 && work.iter().all(|work| *work > 200), "steps of so many units: {work:?}");
+}
+
 /// Counts how often it is asked.
 struct Source(Vec<Gc<Node>>, std::sync::atomic::AtomicUsize);
 

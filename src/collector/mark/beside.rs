@@ -43,7 +43,7 @@ pub(super) struct Helper {
     findings: Findings,
 }
 
-/// Whether somebody with `&Heap` marks between the steps.
+/// What is known of those who mark with `&Heap` between the steps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Help {
     /// Steps in a row that left edges and found that nobody had followed them.
@@ -322,18 +322,20 @@ mod threads {
         }
 
         fn share_with_threads(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) {
+            // These threads are no help between steps, and say nothing of it.
+            let help = self.help;
             self.offer();
             let (before, marker, threads) = (self.traced, &*self, self.threads);
             std::thread::scope(|scope| {
-                let help = || {
+                let mark = || {
                     // A budget without limits reads no clock.
                     let clock = crate::clock::Clock::default().timer();
                     marker.help(ops, store, &mut Meter::new(Budget::Unlimited, &clock, clock.now()));
                 };
-                let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, help).ok();
+                let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, mark).ok();
                 // A thread that the system refuses is done without.
                 let others: Vec<_> = (1..threads).filter_map(spawn).collect();
-                help();
+                mark();
                 for other in others {
                     if let Err(payload) = other.join() {
                         std::panic::resume_unwind(payload);
@@ -341,6 +343,7 @@ mod threads {
                 }
             });
             self.take_back(ops, store);
+            self.help = help;
             meter.spend(self.traced - before);
         }
     }
