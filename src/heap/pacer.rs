@@ -242,9 +242,9 @@ impl Pacer {
         self.due_bytes = match () {
             () if config.is_stress() => 0,
             () if self.is_paused => ceiling,
-            // A full cycle that others mark costs the frames less than minor collections: none of those, and
-            // the cycle begins so early that it ends before the heap grew by its growth.
             () => {
+                // A full cycle that others mark costs the frames less than minor collections: none of those,
+                // and the cycle begins so early that it ends before the heap grew by its growth.
                 let early = self.live_bytes.saturating_add(config.growth_bytes(self.live_bytes) / 4 * 3);
                 let least = if self.has_help { early } else { 0 };
                 let next = least.max(bytes.saturating_add(config.nursery().max(1)));

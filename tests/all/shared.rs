@@ -403,6 +403,7 @@ fn a_trace_that_panics_in_a_thread_of_a_collection_is_raised_by_the_collection()
 }
 
 #[test]
+#[cfg_attr(gc_zeal, ignore = "zeal mode marks at each allocation")]
 fn threads_of_a_collection_are_no_help_that_pace_counts_on() {
     let mut heap = Heap::with_config(HeapConfig::default().mark_threads(2));
     let (nodes, _root) = random_graph(&mut heap, 50_000, &mut Dice::new(12));
