@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use slotgc::{AnyGc, Budget, Gc, Heap, HeapConfig, Phase, Root, Trace, Tracer};
@@ -282,20 +283,25 @@ fn frame_after_frame_the_same_pages_serve() {
 #[test]
 fn callbacks_may_make_objects_later() {
     let mut heap = Heap::new();
+    let kept = Arc::new(Mutex::new(None));
+    let keeper = Arc::clone(&kept);
     let watched = heap.alloc(1_u8);
-    heap.on_death(watched, |heap, _| {
+    heap.on_death(watched, move |heap, _| {
         let inner = heap.alloc_later(Node::leaf(5));
         let root = heap.alloc_root_later(Node::with([inner]));
         // Opens the page that was promised.
         (0..10_000).for_each(|n| _ = heap.alloc(Node::leaf(n)));
-        std::mem::forget(root);
+        *keeper.lock().unwrap() = Some(root);
         heap.collect();
     })
     .unwrap();
     heap.collect();
     heap.collect();
-    assert_eq!(heap.len(), 2, "a root that is forgotten keeps its object");
+    assert_eq!(heap.len(), 2);
     heap.verify();
+    *kept.lock().unwrap() = None;
+    heap.collect();
+    assert_eq!(heap.len(), 0);
 }
 
 #[test]
