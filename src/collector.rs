@@ -293,7 +293,7 @@ impl Collector {
                 self.pool = 0;
                 meter.begin_phase();
                 #[cfg(gc_zeal)]
-                parts.pools.iter().for_each(|pool| pool.verify(parts.store, &mut Vec::new()));
+                parts.pools.iter().for_each(|pool| pool.verify(parts.store, &mut Default::default()));
             }
             if !is_done || meter.is_spent() {
                 break;

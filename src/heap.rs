@@ -28,6 +28,7 @@ mod shared;
 mod step;
 mod telemetry;
 mod types;
+mod verify;
 mod weak;
 
 use ::alloc::vec::Vec;
@@ -350,44 +351,6 @@ impl Heap {
     fn type_names(&self) -> Vec<&'static str> {
         let names: Vec<_> = self.pools.iter().map(|pool| pool.info().name).collect();
         short_names(&names)
-    }
-
-    /// Checks the heap's own books: for tests of code that uses a heap in unusual ways, and for reports of
-    /// bugs in this crate. O(slots).
-    ///
-    /// # Panics
-    /// If something is wrong, which no safe program can bring about. The text says what.
-    ///
-    /// # Examples
-    /// ```
-    /// use slotgc::{Budget, Heap};
-    ///
-    /// let mut heap = Heap::new();
-    /// heap.alloc("Teddy".to_string());
-    /// heap.step(Budget::Objects(1));
-    /// heap.verify();
-    /// ```
-    pub fn verify(&self) {
-        // Markers beside this one leave for as long as it takes.
-        let _held = self.collector.hold();
-        let mut logged = Vec::new();
-        let making = self.collector.making();
-        assert!(self.pools.iter().all(|pool| pool.making() == making), "objects are made as {making:?}");
-        self.pools.iter().for_each(|pool| pool.verify(&self.store, &mut logged));
-        if self.collector.phase() == Phase::Idle && self.collector.can_do_minor() {
-            if let Some(lost) = self.store.find_lost(&logged) {
-                let of = self.pools[self.store.pool_of(lost.granule()) as usize].info().name;
-                panic!("{of} {lost} was changed, and the write barrier's list does not have it");
-            }
-        }
-        let objects = self.pools.iter().map(Pool::live).sum::<usize>();
-        assert_eq!(objects, self.counts.objects, "objects in pools and as counted");
-        let bytes = self.pools.iter().map(|pool| pool.live() * pool.info().slot_bytes).sum::<usize>();
-        assert_eq!(bytes, self.counts.bytes, "bytes in pools and as counted");
-        let making = self.collector.building().iter();
-        let making: usize =
-            making.map(|raw| self.pools[self.store.pool_of(raw.granule()) as usize].info().slot_bytes).sum();
-        assert_eq!(making, self.counts.making_bytes, "bytes of objects being made, summed up and as counted");
     }
 
     /// The heap is about to shrink.

@@ -18,7 +18,7 @@ use core::mem::needs_drop;
 use crate::config::Limit;
 use crate::geometry::{Geometry, Granule};
 use crate::handle::{Generation, RawHandle};
-use crate::store::{Age, Barrier, Claim, DoomCursor, Made, Store, SweepLog, Vacated, reserve};
+use crate::store::{Age, Barrier, Census, Claim, DoomCursor, Made, Store, SweepLog, Vacated, reserve};
 use crate::tag::{self, Tag};
 use crate::trace::Trace;
 pub(crate) use kept::KeptPool;
@@ -39,7 +39,7 @@ pub(crate) struct PoolOps {
     drop_doomed: fn(&mut Store, &[u32], &mut DoomCursor) -> bool,
     sweep_page: fn(&mut Store, u32, &mut usize, usize, &mut SweepLog) -> usize,
     condemned_len: fn(&Store, u32) -> usize,
-    verify_page: fn(&Store, u32, &mut Vec<RawHandle>) -> (usize, usize),
+    verify_page: fn(&Store, u32, &mut Census),
     each_of: fn(&Store, u32, usize, u64, &mut dyn FnMut(RawHandle)),
     kill: fn(&mut Store, RawHandle) -> Option<Vacated>,
     abandon_reserved: fn(&mut Store, RawHandle) -> Option<Vacated>,
@@ -449,20 +449,22 @@ impl Pool {
     ///
     /// # Panics
     /// If something is wrong.
-    pub(crate) fn verify(&self, store: &Store, logged: &mut Vec<RawHandle>) {
+    pub(crate) fn verify(&self, store: &Store, census: &mut Census) {
         let name = self.info.name;
-        let (mut objects, mut watched) = (0, 0);
+        let (objects, watched) = (census.objects, census.watched);
         for (page, state) in self.pages.by_position().iter().zip(&self.states) {
             if state.state == PageState::Open {
-                let (of_page, watched_of_page) = (self.ops.verify_page)(store, *page, logged);
-                objects += of_page;
-                watched += watched_of_page;
+                (self.ops.verify_page)(store, *page, census);
             } else {
                 assert!(store.is_vacant(*page), "page {page} of {name}: closed and not vacant");
             }
         }
-        assert_eq!(objects, self.live, "objects of {name} in its pages and as counted");
-        assert_eq!(watched, self.watched, "watched objects of {name} in its pages and as counted");
+        assert_eq!(census.objects - objects, self.live, "objects of {name} in its pages and as counted");
+        assert_eq!(
+            census.watched - watched,
+            self.watched,
+            "watched objects of {name} in its pages and as counted"
+        );
         let is_listed = |position: &usize| self.states[*position].is_young;
         assert!(self.young.iter().all(is_listed), "a page of {name} is listed as young and does not know");
     }

@@ -231,6 +231,21 @@ impl Heap {
         Shown { type_name, handle, label }
     }
 
+    /// As [`show`](Self::show), for a living object of any type.
+    pub(super) fn show_any(&self, raw: RawHandle) -> impl fmt::Display + fmt::Debug {
+        let type_name = self.type_names()[self.store.pool_of(raw.granule()) as usize].into();
+        let label = self.walk().name_step(raw, None, &mut Names::default()).label;
+        Shown { type_name, handle: raw, label: Some(label) }
+    }
+
+    /// The name of the first field of an object that refers to another, if there is one and it has a name.
+    pub(super) fn field(&self, holder: RawHandle, target: RawHandle) -> Option<String> {
+        let mut names = Names::default();
+        let name = self.walk().name_step(holder, Some(target), &mut names).name?;
+        let name = names.shown(name);
+        (!name.is_empty()).then_some(name)
+    }
+
     #[cold]
     #[track_caller]
     fn still_alive(&self, any: AnyGc, roots: &dyn RootSource) -> ! {

@@ -7,16 +7,26 @@ use crate::geometry::Granule;
 use crate::handle::RawHandle;
 use crate::store::Store;
 
+/// What the pages that were checked hold.
+#[derive(Default)]
+pub(crate) struct Census {
+    /// Objects, the dead that are not swept yet included.
+    pub(crate) objects: usize,
+    /// Objects on which something is registered.
+    pub(crate) watched: usize,
+    /// Old objects that were changed since the last collection.
+    pub(crate) changed: Vec<RawHandle>,
+    /// Old objects that were not.
+    pub(crate) unchanged: Vec<RawHandle>,
+}
+
 impl Store {
-    /// Checks what is written about a page of `T`; returns how many objects live there, the dead that are not
-    /// swept yet included, and on how many of them something is registered. Adds the old ones that were
-    /// changed.
+    /// Checks what is written about a page of `T`, and adds what lives there to the census.
     ///
     /// # Panics
     /// If something is wrong.
-    pub(crate) fn verify_page<T: 'static>(&self, page: u32, logged: &mut Vec<RawHandle>) -> (usize, usize) {
+    pub(crate) fn verify_page<T: 'static>(&self, page: u32, census: &mut Census) {
         let name = core::any::type_name::<T>();
-        let (mut objects, mut watched) = (0, 0);
         let (white, occupied) = (self.words(Bits::White, page), self.words(Bits::Occupied, page));
         for (word, (white, occupied)) in white.iter().zip(occupied).enumerate() {
             let (white, occupied) = (read_word(white), read_word(occupied));
@@ -37,21 +47,21 @@ impl Store {
                 );
                 assert!(!is_alive || !slot.is_doomed(), "{name} {}v{}: alive and doomed", of.0, of.1);
                 assert!(!is_alive || !slot.is_reserved(), "{name} {}v{}: alive and reserved", of.0, of.1);
-                objects += usize::from(is_alive);
-                watched += usize::from(is_alive && slot.is_watched());
-                if is_alive && slot.is_logged() && white >> bit & 1 == 0 {
-                    logged.push(RawHandle::new(granule, slot.generation()));
+                census.objects += usize::from(is_alive);
+                census.watched += usize::from(is_alive && slot.is_watched());
+                if is_alive && white >> bit & 1 == 0 {
+                    let list = if slot.is_logged() { &mut census.changed } else { &mut census.unchanged };
+                    list.push(RawHandle::new(granule, slot.generation()));
                 }
             }
         }
-        (objects, watched)
     }
 
     /// Checks the write barrier's list, between two cycles: these old objects believe that they are in it.
     /// Returns one that is not.
-    pub(crate) fn find_lost(&self, logged: &[RawHandle]) -> Option<RawHandle> {
+    pub(crate) fn find_lost(&self, changed: &[RawHandle]) -> Option<RawHandle> {
         let mut dirty = self.dirty.clone();
         dirty.sort_unstable();
-        logged.iter().copied().find(|raw| dirty.binary_search(raw).is_err())
+        changed.iter().copied().find(|raw| dirty.binary_search(raw).is_err())
     }
 }

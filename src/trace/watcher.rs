@@ -31,6 +31,12 @@ impl Watcher {
         self.side.unguarded.clear();
     }
 
+    /// How many values that may change behind `&` have been reported so far.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn unguarded_values(&mut self) -> usize {
+        Tracer::new(EdgeStack::default(), &self.store, &mut self.side).unguarded_values()
+    }
+
     fn words(&mut self) -> &mut Findings {
         match self.side.report_mut() {
             Report::Words(words) => words,

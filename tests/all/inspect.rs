@@ -6,6 +6,7 @@ mod hostile;
 mod paths;
 mod roots;
 mod snapshots;
+mod verify;
 
 use slotgc::{Gc, Trace, Weak};
 
