@@ -38,6 +38,7 @@ impl Collector {
     }
 
     /// Abandons the cycle if a `trace` panicked there.
+    #[inline]
     pub(crate) fn give_up_failed(&mut self, store: &mut Store, pools: &mut [Pool]) {
         if self.phase == Phase::Mark && self.marker.has_failed() {
             self.phase = Phase::Idle;

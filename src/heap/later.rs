@@ -351,11 +351,17 @@ impl Heap {
         }
     }
 
+    /// Whether any value was ever made to wait.
+    #[inline]
+    pub(super) fn is_later_used(&self) -> bool {
+        // Relaxed: see `put_later`.
+        self.later.is_used.load(Ordering::Relaxed)
+    }
+
     /// Puts all values that wait into the heap; returns how many there were. After this nothing is promised
     /// and no slot set aside.
     pub(super) fn take_up_later(&mut self, panics: &mut Panics) -> usize {
-        // Relaxed: see `put_later`.
-        if !self.later.is_used.load(Ordering::Relaxed) {
+        if !self.is_later_used() {
             return 0;
         }
         self.open_all_promised();
@@ -384,8 +390,7 @@ impl Heap {
 
     /// Sets slots aside for as many values as came lately.
     pub(super) fn set_aside_for_later(&mut self) {
-        // Relaxed: see `put_later`.
-        if !self.later.is_used.load(Ordering::Relaxed) {
+        if !self.is_later_used() {
             return;
         }
         let wanted: Vec<_> = self

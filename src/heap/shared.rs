@@ -74,10 +74,13 @@ impl Heap {
     ///
     /// # Panics
     /// As [`flush`](Self::flush).
+    #[inline]
     pub(super) fn take_up_shared(&mut self) {
-        let mut panics = Panics::default();
-        self.take_up_later(&mut panics);
-        panics.raise();
+        if self.is_later_used() {
+            let mut panics = Panics::default();
+            self.take_up_later(&mut panics);
+            panics.raise();
+        }
         let Self { collector, store, pools, .. } = self;
         collector.give_up_failed(store, pools);
     }

@@ -6,7 +6,7 @@ use crate::clock::Timer;
 use crate::collector::{CycleKind, Meter};
 use crate::config::Budget;
 use crate::heap::Heap;
-use crate::heap::pacer::{Action, Nearness, Situation};
+use crate::heap::pacer::{Action, Nearness, Plan, Situation};
 use crate::heap::telemetry::MARGIN;
 use crate::panics::Panics;
 use crate::pool::Pool;
@@ -123,18 +123,18 @@ impl Heap {
         }
         self.take_up_shared();
         self.store.note_frame();
-        let situation = Situation {
-            weight: self.weight(),
-            size: self.size(),
-            roots: self.load.roots_weight(self.roots.dropped()),
-            owned: self.load.owned(),
-            nearness: self.pacer.nearness(self.len(), self.counts.bytes, &self.config),
-            is_idle: self.collector.phase() == Phase::Idle,
-            can_do_minor: self.collector.can_do_minor(),
-            minor_work: self.minor_work(),
-            has_help: self.collector.expects_help(),
-        };
-        let plan = self.pacer.plan(budget, &situation, &self.config);
+        let weight = self.weight();
+        if !self.pacer.is_due(weight) {
+            self.load.wait(self.roots.dropped(), &self.config);
+            return StepReport::default();
+        }
+        self.pace_due(budget, weight, roots)
+    }
+
+    /// The rest of a call of `pace` when something is due: apart, so that the others cost next to nothing.
+    #[inline(never)]
+    fn pace_due(&mut self, budget: Budget, weight: usize, roots: &dyn RootSource) -> StepReport {
+        let plan = self.plan(budget, weight);
         // For the next call: this one does what `is_due` said.
         self.load.wait(self.roots.dropped(), &self.config);
         match plan.action {
@@ -155,6 +155,22 @@ impl Heap {
                 StepReport { phase, work, time, finished: Some(stats), rule: plan.rule, overshot: false }
             }
         }
+    }
+
+    /// What is to be done.
+    fn plan(&self, budget: Budget, weight: usize) -> Plan {
+        let situation = Situation {
+            weight,
+            size: self.size(),
+            roots: self.load.roots_weight(self.roots.dropped()),
+            owned: self.load.owned(),
+            nearness: self.pacer.nearness(self.len(), self.counts.bytes, &self.config),
+            is_idle: self.collector.phase() == Phase::Idle,
+            can_do_minor: self.collector.can_do_minor(),
+            minor_work: self.minor_work(),
+            has_help: self.collector.expects_help(),
+        };
+        self.pacer.plan(budget, &situation, &self.config)
     }
 
     /// Whether [`pace`](Self::pace) would do something: one comparison, for a VM's safe point.

@@ -61,14 +61,21 @@ impl<'a> Look<'a> {
     /// object that awaits its sweep.
     #[inline(always)]
     pub(super) fn slot<T: 'static>(self, granule: Granule) -> Option<Slot<'a, T>> {
-        if self.view.tag(granule.page()) == Tag::of::<T>() {
+        match self.slot_in_the_open(granule) {
+            Some(slot) => Some(slot),
+            None => self.slot_behind_veil(granule),
+        }
+    }
+
+    /// As `slot`, in a page that is open to everybody.
+    #[inline(always)]
+    fn slot_in_the_open<T: 'static>(self, granule: Granule) -> Option<Slot<'a, T>> {
+        self.is_page_of::<T>(granule).then(|| {
             // SAFETY: the page has a tag, so it is open.
             let start = unsafe { self.view.slot_ptr(granule) };
             // SAFETY: the tag is that of `T`, and the store is borrowed for `'a`.
-            Some(unsafe { Slot::at(start) })
-        } else {
-            self.slot_behind_veil(granule)
-        }
+            unsafe { Slot::at(start) }
+        })
     }
 
     /// As `slot`, for a page that is not open to everybody.
@@ -106,7 +113,17 @@ impl<'a> Look<'a> {
 
     #[inline(always)]
     pub(crate) fn get<T: 'static>(self, raw: RawHandle) -> Option<&'a T> {
-        self.slot::<T>(raw.granule())?.get(raw)
+        // Without anything to do after the call, nothing is kept for it either: no register is saved.
+        match self.slot_in_the_open::<T>(raw.granule()) {
+            Some(slot) => slot.get(raw),
+            None => self.get_behind_veil(raw),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn get_behind_veil<T: 'static>(self, raw: RawHandle) -> Option<&'a T> {
+        self.slot_behind_veil::<T>(raw.granule())?.get(raw)
     }
 
     /// The object, about to be traced, and whether something waits for that. From here on its next change is

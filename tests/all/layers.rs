@@ -31,6 +31,7 @@ const CRATES: &[(&str, usize)] = &[
     ("src", 20),
     ("benches", 5),
     ("tests/all", 20),
+    ("crates/counts/src", 3),
     ("crates/derive/src", 3),
     ("crates/graphs/src", 1),
     ("crates/oracle/src", 20),
