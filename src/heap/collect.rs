@@ -219,7 +219,7 @@ impl Heap {
         const OFTEN: u64 = 61;
         const SMALL: usize = 2000;
         if self.allocated() % OFTEN == 0 && self.counts.objects < SMALL {
-            self.verify();
+            self.verify_books();
         }
         let clock = self.config.timer();
         let (collector, mut parts) = self.parts(&clock);

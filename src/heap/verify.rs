@@ -37,18 +37,24 @@ impl Heap {
     /// heap.verify();
     /// ```
     pub fn verify(&self) {
+        let census = self.verify_books();
+        if self.knows_old_from_young() {
+            self.verify_old(&census.unchanged);
+        }
+    }
+
+    /// As [`verify`](Self::verify), without a look at any object.
+    pub(super) fn verify_books(&self) -> Census {
         // Markers beside this one leave for as long as it takes.
         let _held = self.collector.hold();
         let making = self.collector.making();
         assert!(self.pools.iter().all(|pool| pool.making() == making), "objects are made as {making:?}");
         let mut census = Census::default();
         self.pools.iter().for_each(|pool| pool.verify(&self.store, &mut census));
-        if self.collector.phase() == Phase::Idle && self.collector.can_do_minor() {
+        if self.knows_old_from_young() {
             if let Some(lost) = self.store.find_lost(&census.changed) {
                 panic!("{} was changed, and the write barrier's list does not have it", self.name(lost));
             }
-            #[cfg(feature = "inspect")]
-            self.verify_old(&census.unchanged);
         }
         let objects = self.pools.iter().map(Pool::live).sum::<usize>();
         assert_eq!(objects, self.counts.objects, "objects in pools and as counted");
@@ -58,6 +64,12 @@ impl Heap {
         let making: usize =
             making.map(|raw| self.pools[self.store.pool_of(raw.granule()) as usize].info().slot_bytes).sum();
         assert_eq!(making, self.counts.making_bytes, "bytes of objects being made, summed up and as counted");
+        census
+    }
+
+    /// Whether a minor collection could begin now.
+    fn knows_old_from_young(&self) -> bool {
+        self.collector.phase() == Phase::Idle && self.collector.can_do_minor()
     }
 
     /// Checks that no old object that is unchanged refers to one made since the last collection.
@@ -65,26 +77,47 @@ impl Heap {
     fn verify_old(&self, unchanged: &[RawHandle]) {
         let mut watcher = Watcher::listing();
         for holder in unchanged {
-            let before = watcher.unguarded_values();
-            (self.ops_of(*holder).trace)(&self.store, *holder, &mut watcher);
-            let may_change_unseen = watcher.unguarded_values() != before;
-            let mut ephemerons = 0;
-            for recorded in watcher.reported().drain(..) {
-                match recorded {
-                    Recorded::Edge(raw, of) if ephemerons == 0 && !may_change_unseen => {
-                        let is_young = self.store.color_any(raw) == Color::White
-                            && (of == Tag::NONE || of == self.ops_of(raw).tag);
-                        if is_young {
-                            self.unseen(*holder, raw);
-                        }
-                    }
-                    Recorded::Edge(..) | Recorded::Gap => {}
-                    Recorded::Ephemeron(..) => ephemerons += 1,
-                    Recorded::EndOfEphemeron => ephemerons -= 1,
-                }
+            let young = self.first_young(*holder, &mut watcher, |_| true);
+            // A `trace` that says something else each time is no news of this heap.
+            let again = |young: &RawHandle| {
+                (0..2).all(|_| self.first_young(*holder, &mut watcher, |raw| raw == *young).is_some())
+            };
+            if let Some(young) = young.filter(again) {
+                self.unseen(*holder, young);
             }
         }
     }
+
+    /// The first strong edge of an object to one made since the last collection, of those that are wanted.
+    /// Nothing if it may change unseen.
+    #[cfg(feature = "inspect")]
+    fn first_young(
+        &self,
+        holder: RawHandle,
+        watcher: &mut Watcher,
+        is_wanted: impl Fn(RawHandle) -> bool,
+    ) -> Option<RawHandle> {
+        let before = watcher.unguarded_values();
+        (self.ops_of(holder).trace)(&self.store, holder, watcher);
+        let may_change_unseen = watcher.unguarded_values() != before;
+        let (mut ephemerons, mut found) = (0, None);
+        for recorded in watcher.reported().drain(..) {
+            match recorded {
+                Recorded::Edge(raw, of) if ephemerons == 0 && found.is_none() && is_wanted(raw) => {
+                    let is_young = self.store.color_any(raw) == Color::White
+                        && (of == Tag::NONE || of == self.ops_of(raw).tag);
+                    found = is_young.then_some(raw);
+                }
+                Recorded::Edge(..) | Recorded::Gap => {}
+                Recorded::Ephemeron(..) => ephemerons += 1,
+                Recorded::EndOfEphemeron => ephemerons -= 1,
+            }
+        }
+        found.filter(|_| !may_change_unseen)
+    }
+
+    #[cfg(not(feature = "inspect"))]
+    fn verify_old(&self, _: &[RawHandle]) {}
 
     #[cfg(feature = "inspect")]
     #[cold]

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Times are noisy where others use the machine; instructions are not: valgrind counts the same number twice.
-//! They say nothing of cache misses, which `slotgc-versus` is for. `crates/counts/counts.txt` has the counts on
+//! They say nothing of cache misses, which `slotgc-versus` is for. `crates/counts/counts.txt` has those on
 //! record, for the compiler of `rust-toolchain.toml` on x86-64.
 //!
 //! Also checked: the machine code of `get` has no call and no division.
