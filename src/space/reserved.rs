@@ -97,6 +97,8 @@ pub(crate) struct Space {
     accessible: u32,
     /// Pages handed out.
     opened: u32,
+    /// How many of them are the first of their type, at most: perhaps with next to nothing on them.
+    firsts: u32,
     /// Whether the program came to a pause since memory was made accessible: it grows frame by frame.
     is_calm: bool,
     /// Where the pages begin that were made accessible then, not advised to be huge so far.
@@ -127,6 +129,7 @@ impl Space {
             reserved: 0,
             accessible: 0,
             opened: 0,
+            firsts: 0,
             is_calm: false,
             small_from: None,
             tags_bytes,
@@ -151,8 +154,10 @@ impl Space {
         unsafe { self.view().tag_ptr(page).write(tag) }
     }
 
-    /// Opens the next `run` pages for slots of a class and gives the number of the first.
-    pub(crate) fn open(&mut self, run: u32, class: Class) -> Result<u32, Limit> {
+    /// Opens the next `run` pages for slots of a class, of the type with this number, and gives the number of
+    /// the first.
+    pub(crate) fn open(&mut self, run: u32, class: Class, of: u16) -> Result<u32, Limit> {
+        self.firsts = self.firsts.max(u32::from(of) + 1);
         if self.map.is_none() {
             self.reserve()?;
         }
@@ -266,7 +271,10 @@ impl Space {
             make_writable(self.view().tag_ptr(0).as_ptr().cast(), tags_bytes)?;
             self.tags_bytes = tags_bytes;
         }
-        if end > HUGE_FROM_PAGES {
+        if end > HUGE_FROM_PAGES && end - self.firsts.min(end) <= HUGE_FROM_PAGES {
+            // Many types with few objects each.
+            self.small_from.get_or_insert(self.accessible);
+        } else if end > HUGE_FROM_PAGES {
             // The first touch of a huge page has it cleared, which takes milliseconds where a hypervisor has
             // yet to find the memory: no matter when a level is loaded, but more than a frame has. So what
             // grows frame by frame begins with small pages, and is left to the kernel's own time once it is

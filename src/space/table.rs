@@ -99,8 +99,9 @@ impl Space {
     #[expect(clippy::unused_self, reason = "as for a reserved range")]
     pub(crate) fn note_frame(&mut self) {}
 
-    /// Opens the next `run` pages for slots of a class and gives the number of the first.
-    pub(crate) fn open(&mut self, run: u32, class: Class) -> Result<u32, Limit> {
+    /// Opens the next `run` pages for slots of a class, of the type with this number, and gives the number of
+    /// the first.
+    pub(crate) fn open(&mut self, run: u32, class: Class, _of: u16) -> Result<u32, Limit> {
         let first = self.pages.len() as u32;
         // The last page is never handed out: the null handle points there.
         let end = first.checked_add(run).filter(|end| *end < MAX_PAGES);

@@ -163,7 +163,7 @@ impl Store {
                 let pages = &self.pages[page as usize..(page + run) as usize];
                 (page, pages.iter().map(|page| page.first).fold(first, Generation::max))
             }
-            None => (self.space.open(run, class)?, first),
+            None => (self.space.open(run, class, pool)?, first),
         };
         let slot_granules = Geometry::<T>::SLOT_GRANULES.min(PAGE_GRANULES) as u16;
         let (start, end) = (page as usize, (page + run) as usize);

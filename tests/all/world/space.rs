@@ -93,3 +93,44 @@ fn an_address_range_that_is_used_up_says_how_large_it_was() {
     let refused = (0..).find_map(|_| heap.try_alloc([0_u8; 65_600]).err()).expect("there is a limit");
     assert!(refused.to_string().contains("max_bytes of 1048576 bytes"), "{refused}");
 }
+
+/// As many types as there are numbers.
+#[derive(slotgc::Trace)]
+struct Sparse<const NUMBER: usize>([u64; 6]);
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_type_with_one_object_takes_the_memory_that_it_touches() {
+    run_under("", "a_hundred_types");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "run by the one above, in a process of its own"]
+fn a_hundred_types() {
+    /// KiB of memory, without the program's code.
+    fn resident() -> usize {
+        let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux tells");
+        let line = rollup.lines().find(|line| line.starts_with("Anonymous:")).expect("a line for it");
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number of KiB")
+    }
+    fn alloc_all<const A: usize, const B: usize, const C: usize, const D: usize>(heap: &mut Heap) {
+        heap.alloc(Sparse::<A>([1; 6]));
+        heap.alloc(Sparse::<B>([1; 6]));
+        heap.alloc(Sparse::<C>([1; 6]));
+        heap.alloc(Sparse::<D>([1; 6]));
+    }
+    macro_rules! alloc_types {
+        ($heap:ident: $($number:literal)*) => {
+            $(alloc_all::<$number, { $number + 100 }, { $number + 200 }, { $number + 300 }>(&mut $heap);)*
+        };
+    }
+    let mut heap = Heap::new();
+    heap.alloc(Sparse::<99>([1; 6]));
+    let before = resident();
+    alloc_types!(heap: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25);
+    // A page of the system for the slot, one for its bitmaps, and what the heap's tables take.
+    let each = (resident() - before) / 100;
+    assert!(each < 16, "{each} KiB for a type with one object");
+    assert_eq!((heap.len(), heap.census().count()), (101, 101));
+}
