@@ -22,6 +22,7 @@
 //! (sticky mark bits: Demers et al., POPL 1990).
 
 mod attempt;
+mod finish;
 mod go_back;
 mod mark;
 mod meter;
@@ -44,6 +45,7 @@ use crate::trace::{Destroyed, Era, Moment, RootSource, Trace};
 use crate::tracing_spans;
 
 use attempt::Attempt;
+use finish::Settling;
 pub(crate) use mark::Marker;
 use mark::TraceOps;
 pub(crate) use meter::Meter;
@@ -108,6 +110,7 @@ pub(crate) struct Collector {
     /// Old objects that the program destroyed, as long as they are few: weak collections drop them in minor
     /// collections without looking at all entries.
     destroyed: Vec<Destroyed>,
+    settling: Settling,
     /// The pool that the phase has come to.
     pool: usize,
     /// Pools whose pages with free slots were found.
@@ -131,6 +134,7 @@ impl Default for Collector {
             full: 0,
             since: 0,
             destroyed: Vec::new(),
+            settling: Settling::default(),
             pool: 0,
             listed_pools: 0,
             log: SweepLog::default(),
@@ -463,32 +467,11 @@ impl Collector {
                 false => self.listed_pools += 1,
             }
         }
-        self.end(parts);
-        true
-    }
-
-    /// The heap is in its final state.
-    fn end<H>(&mut self, parts: &mut Parts<'_, H>) {
-        for pool in &mut *parts.pools {
-            pool.set_making(parts.store, Age::Young);
-            self.stats.kept += pool.live();
+        let is_done = self.settle(parts, meter, panics);
+        if is_done {
+            self.end(parts);
         }
-        self.needs_major = false;
-        self.phase = Phase::Notify;
-    }
-
-    /// Counts notifications, and the time that they took.
-    pub(crate) fn count_notified(&mut self, count: usize, time: core::time::Duration) {
-        self.stats.notified += count;
-        if count > 0 {
-            self.stats.notify_time = self.stats.notify_time.saturating_add(time);
-        }
-    }
-
-    /// Ends the cycle, all notifications told; gives what it did.
-    pub(crate) fn finish(&mut self) -> (CycleKind, CollectStats) {
-        self.phase = Phase::Idle;
-        (self.kind, self.stats)
+        is_done
     }
 }
 

@@ -8,6 +8,8 @@ A game world at 60 Hz, with slotgc in four ways and with Arc: how long are the p
 
 usage: frame_loop [options]
 
+  --world WORLD    game: what is described above
+                   ecs: handles in 300000 components of an ECS, which is a root source; no other modes
   --mode MODE      step: a bounded piece of work each frame
                    shared: the same, while another thread marks when a frame is drawn
                    minor: a minor collection each frame, a full one when the heap grew by half
@@ -15,7 +17,7 @@ usage: frame_loop [options]
                    arc: the same world with Arc and Mutex, cycles taken apart by hand
                    By default all five, one after the other
   --frames N       frames to play (1200: twenty seconds of a game)
-  --objects N      long-lived objects, at least 1000 (200000)
+  --objects N      long-lived objects, or components, at least 1000 (200000, of ecs 300000)
   --budget MICROS  what step may take in a frame (1000)
   --seed N         of the game's random decisions (1)
   --out PATH       where to draw the chart (target/frame_loop.svg)
@@ -47,8 +49,16 @@ impl Mode {
     }
 }
 
+/// Which world is played.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Game,
+    Ecs,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Arguments {
+    pub(crate) world: Kind,
     pub(crate) modes: Vec<Mode>,
     pub(crate) frames: usize,
     pub(crate) objects: usize,
@@ -62,6 +72,7 @@ pub(crate) struct Arguments {
 impl Default for Arguments {
     fn default() -> Self {
         Self {
+            world: Kind::Game,
             modes: Mode::ALL.to_vec(),
             frames: 1200,
             objects: 200_000,
@@ -81,10 +92,18 @@ impl Arguments {
     /// What cannot be understood, in words.
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let mut parsed = Self::default();
+        let mut objects = None;
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
             match argument.as_str() {
                 "--help" | "-h" => return Ok(None),
+                "--world" => {
+                    parsed.world = match value()?.as_str() {
+                        "game" => Kind::Game,
+                        "ecs" => Kind::Ecs,
+                        other => return Err(format!("--world {other:?}: game or ecs")),
+                    };
+                }
                 "--mode" => {
                     let name = value()?;
                     let mode = Mode::ALL.into_iter().find(|mode| mode.name() == name);
@@ -93,7 +112,7 @@ impl Arguments {
                     ];
                 }
                 "--frames" => parsed.frames = number(&argument, &value()?, 1..=10_000_000)?,
-                "--objects" => parsed.objects = number(&argument, &value()?, 1000..=50_000_000)?,
+                "--objects" => objects = Some(number(&argument, &value()?, 1000..=50_000_000)?),
                 "--budget" => {
                     let micros: u32 = number(&argument, &value()?, 1..=1_000_000)?;
                     parsed.budget = Duration::from_micros(micros.into());
@@ -105,6 +124,10 @@ impl Arguments {
                 _ => return Err(format!("{argument} is not an option")),
             }
         }
+        if parsed.world == Kind::Ecs && parsed.modes.len() == 1 {
+            return Err("--mode is for the game; --world ecs plays both ways of its own".into());
+        }
+        parsed.objects = objects.unwrap_or(if parsed.world == Kind::Ecs { 300_000 } else { parsed.objects });
         Ok(Some(parsed))
     }
 }
@@ -136,6 +159,8 @@ mod tests {
         assert_eq!((parsed.budget, parsed.out), (Duration::from_micros(500), "a.svg".into()));
         assert!(parse("--check --help").unwrap().is_none());
         assert_eq!(parse("").unwrap().unwrap().modes, Mode::ALL);
+        let ecs = parse("--world ecs --frames 7").unwrap().unwrap();
+        assert_eq!((ecs.world, ecs.objects, ecs.frames), (Kind::Ecs, 300_000, 7));
     }
 
     #[test]
@@ -144,6 +169,8 @@ mod tests {
             ("now", "now is not an option"),
             ("--mode", "--mode needs a value"),
             ("--mode steps", "--mode \"steps\": step, shared, minor, full or arc"),
+            ("--world sea", "--world \"sea\": game or ecs"),
+            ("--world ecs --mode step", "--mode is for the game; --world ecs plays both ways of its own"),
             ("--frames x", "--frames \"x\" is not a number"),
             ("--frames 0", "--frames 0: at least 1 and at most 10000000"),
         ] {

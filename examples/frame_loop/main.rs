@@ -8,10 +8,12 @@
 //! cargo run --release --example frame_loop -- --mode step        # 1 ms a frame for `Heap::pace`
 //! cargo run --release --example frame_loop -- --mode shared      # and a worker marks while a frame is drawn
 //! cargo run --release --example frame_loop -- --objects 1000000
+//! cargo run --release --example frame_loop -- --world ecs        # handles in components: a root source
 //! ```
 //!
 //! The game is in `game.rs`, and does the same in all modes. `gc_world.rs` is its world in a heap of slotgc,
-//! `arc_world.rs` is the same with `Arc` and `Mutex`, where every cycle must be broken by hand. `audit.rs`
+//! `arc_world.rs` is the same with `Arc` and `Mutex`, where every cycle must be broken by hand; `ecs.rs` is
+//! another world. `audit.rs`
 //! checks that nothing reachable is lost and that nothing unreachable outlives two cycles; if not, the
 //! program panics.
 
@@ -19,6 +21,7 @@ mod arc_world;
 mod arguments;
 mod audit;
 mod chart;
+mod ecs;
 mod game;
 mod gc_world;
 mod progress;
@@ -29,7 +32,7 @@ mod table;
 use std::error::Error;
 use std::process::ExitCode;
 
-use crate::arguments::{Arguments, HELP};
+use crate::arguments::{Arguments, HELP, Kind};
 use crate::progress::Progress;
 use crate::run::Run;
 
@@ -45,6 +48,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if arguments.world == Kind::Ecs {
+        ecs::play(&arguments);
+        return ExitCode::SUCCESS;
+    }
     match run_all(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -104,6 +111,11 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn components_keep_what_they_hold_whether_changes_are_reported_or_all() {
+        ecs::play(&Arguments { objects: 3000, ..tiny(1) });
     }
 
     #[test]

@@ -141,11 +141,11 @@ impl Measures {
     }
 }
 
-fn nanos(time: Duration) -> u64 {
+pub(crate) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn histogram() -> Histogram<u64> {
+pub(crate) fn histogram() -> Histogram<u64> {
     // To a minute, with three digits.
     Histogram::new_with_max(60_000_000_000, 3).expect("bounds and digits that it takes")
 }

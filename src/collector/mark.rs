@@ -21,6 +21,7 @@
 //! when nothing is left to catch up with, which the slice that finds so knows for sure, since it has the heap
 //! to itself.
 
+mod asking;
 mod beside;
 mod exchange;
 mod follow;
@@ -38,8 +39,9 @@ use crate::handle::{AnyGc, RawHandle};
 use crate::pool::Pool;
 use crate::root::RootTable;
 use crate::store::{Color, Store};
-use crate::trace::{EdgeStack, Era, Moment, RootSource, Side, Trace, Tracer};
+use crate::trace::{EdgeStack, Era, Moment, RootSource, Side, Trace, Tracer, Watcher};
 
+use asking::Asking;
 use beside::{Help, Helper};
 use exchange::Exchange;
 pub(crate) use exchange::Held;
@@ -57,6 +59,8 @@ pub(crate) struct TraceOps {
     trace: fn(&Store, RawHandle, &mut Tracer<'_>),
     /// What an object owns outside of its slot.
     owned: fn(&Store, RawHandle) -> usize,
+    /// Whether an object says, when it is traced, what a minor collection must know: see `finish.rs`.
+    pub(super) declares: fn(&Store, RawHandle, &mut Watcher) -> bool,
     /// Prunes an object's weak collections and gives the number of entries removed.
     prune: fn(&mut Store, RawHandle, Pruning<'_>) -> Pruned,
 }
@@ -68,6 +72,7 @@ impl TraceOps {
             help: beside::help::<T>,
             trace: follow::trace::<T>,
             owned: follow::owned::<T>,
+            declares: follow::declares::<T>,
             prune: prune::prune::<T>,
         }
     }
@@ -91,8 +96,7 @@ pub(crate) struct Marker {
     /// Words of the root table that are yet to be looked at.
     roots: Range<usize>,
     is_minor: bool,
-    /// Whether the root source was asked in this cycle.
-    source: Asked,
+    asking: Asking,
     /// Steps in which nothing was left but what the program did meanwhile, and that was too much.
     attempts: u32,
     /// What was left in the last of them.
@@ -131,14 +135,6 @@ const SOME: usize = 64;
 
 /// So many steps try to catch up within their budgets.
 const ATTEMPTS: u32 = 4;
-
-/// Whether a cycle asked the root source.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-enum Asked {
-    #[default]
-    Never,
-    Before,
-}
 
 impl Marker {
     pub(crate) fn add_type<T: Trace>(&mut self) {
@@ -224,7 +220,7 @@ impl Marker {
         self.traced = 0;
         self.traced_again = 0;
         self.pruned_owners = 0;
-        self.source = Asked::Never;
+        self.asking.begin();
         self.side.owned = 0;
         self.attempts = 0;
         self.left = usize::MAX;
@@ -275,9 +271,9 @@ impl Marker {
     ) -> bool {
         pools.iter_mut().for_each(Pool::note_made);
         // Asked in this call: since then nothing changed, so it has nothing new.
-        let mut is_source_known = self.source == Asked::Never;
+        let mut is_source_known = self.asking.comes_first();
         if is_source_known {
-            self.ask(store, source);
+            self.ask(store, source, meter);
         }
         let (mut saw_unguarded, mut was_patient) = (false, false);
         loop {
@@ -298,7 +294,7 @@ impl Marker {
                         // What tables know of the cycle's marking is void.
                         self.side.era = self.side.era.again();
                         self.side.gathering = true;
-                        self.ask(store, source);
+                        self.ask(store, source, meter);
                         is_source_known = true;
                     }
                 }
@@ -320,8 +316,12 @@ impl Marker {
             } else {
                 let found = self.catch_up(ops, store, pools, roots, meter);
                 if found == 0 {
-                    if !mem::replace(&mut is_source_known, true) {
-                        self.ask(store, source);
+                    if !is_source_known {
+                        if self.asking.is_put_off(meter) {
+                            return false;
+                        }
+                        self.ask(store, source, meter);
+                        is_source_known = true;
                     } else if saw_unguarded || self.side.unguarded.is_empty() {
                         break;
                     } else {
@@ -364,15 +364,6 @@ impl Marker {
         if let Some(doublings) = self.attempts.checked_sub(ATTEMPTS) {
             meter.grant(SOME << doublings.min(40));
         }
-    }
-
-    /// Asks the root source: for everything at first, then for what it holds anew.
-    fn ask(&mut self, store: &Store, source: &dyn RootSource) {
-        let asked = mem::replace(&mut self.source, Asked::Before);
-        self.trace_with(store, |tracer| match asked {
-            Asked::Never if !tracer.era().is_minor => source.trace_roots(tracer),
-            _ => source.trace_changed_roots(tracer),
-        });
     }
 
     fn trace_with(&mut self, store: &Store, trace: impl FnOnce(&mut Tracer<'_>)) {

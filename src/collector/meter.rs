@@ -125,6 +125,14 @@ impl<'a> Meter<'a> {
         matches!(self.limit, Allowance::Time { .. })
     }
 
+    /// What is left of a budget of time, as of now.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        match self.limit {
+            Allowance::Time { end, .. } => Some(end.saturating_sub(self.clock.now())),
+            _ => None,
+        }
+    }
+
     /// Takes note of work done.
     pub(crate) fn spend(&mut self, units: usize) {
         self.work += units;

@@ -90,6 +90,12 @@ impl Pool {
         Some(made)
     }
 
+    /// They are to be traced all the same.
+    pub(crate) fn put_made_back(&mut self, made: Made) {
+        self.made_len += made.bits.count_ones() as usize;
+        self.made.push(made);
+    }
+
     /// The handles of the objects made there.
     pub(crate) fn each_made(&self, store: &Store, made: Made, visit: &mut dyn FnMut(RawHandle)) {
         (self.ops.each_of)(store, made.page, made.word, made.bits, visit);

@@ -65,6 +65,11 @@ impl Store {
         self.dirty.pop()
     }
 
+    /// They are to be traced all the same.
+    pub(crate) fn put_dirty_back(&mut self, changed: Vec<RawHandle>) {
+        self.dirty.extend(changed);
+    }
+
     /// Whether the object was changed since it was last traced, or since this was last called.
     pub(crate) fn take_change(&self, raw: RawHandle) -> bool {
         self.untyped(raw.granule()).is_some_and(Slot::take_logged)

@@ -24,11 +24,21 @@ pub(crate) struct EdgeStack {
 
 /// What did not fit into the stack: full chunks, the last filled on top. In chunks, so that no push takes
 /// long.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Spill {
     full: Vec<Box<[RawHandle]>>,
-    /// An empty chunk at hand, so that going back and forth over a boundary allocates nothing.
-    spare: Option<Box<[RawHandle]>>,
+    /// Empty chunks at hand, of this cycle and of the one before: for memory that is new the system takes longer
+    /// than a root source does to fill it.
+    spare: Vec<Box<[RawHandle]>>,
+    /// The most chunks that were full in this cycle.
+    peak: usize,
+}
+
+/// Without what is at hand.
+impl Clone for Spill {
+    fn clone(&self) -> Self {
+        Self { full: self.full.clone(), spare: Vec::new(), peak: self.peak }
+    }
 }
 
 impl EdgeStack {
@@ -53,8 +63,9 @@ impl EdgeStack {
             room.resize((room.len() * 2).clamp(256, Self::CHUNK), RawHandle::NULL);
             self.room = room.into_boxed_slice();
         } else if self.len == self.room.len() {
-            let empty = spill.spare.take().unwrap_or_else(|| vec![RawHandle::NULL; Self::CHUNK].into());
+            let empty = spill.spare.pop().unwrap_or_else(|| vec![RawHandle::NULL; Self::CHUNK].into());
             spill.full.push(core::mem::replace(&mut self.room, empty));
+            spill.peak = spill.peak.max(spill.full.len());
             self.len = 0;
         }
     }
@@ -80,7 +91,7 @@ impl EdgeStack {
     pub(crate) fn unspill(&mut self, spill: &mut Spill) -> bool {
         spill.full.pop().is_some_and(|full| {
             self.len = full.len();
-            spill.spare = Some(core::mem::replace(&mut self.room, full));
+            spill.spare.push(core::mem::replace(&mut self.room, full));
             true
         })
     }
@@ -128,10 +139,12 @@ impl EdgeStack {
         }
     }
 
-    /// Empties the stack.
+    /// Empties the stack, for another cycle.
     pub(crate) fn reset(&mut self, spill: &mut Spill) {
         self.len = 0;
-        *spill = Spill::default();
+        spill.spare.append(&mut spill.full);
+        // Not for ever as much as in the largest cycle.
+        spill.spare.truncate(core::mem::take(&mut spill.peak));
     }
 }
 

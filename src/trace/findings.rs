@@ -26,6 +26,8 @@ pub(crate) enum Report {
     /// Nothing: it follows the edges.
     #[default]
     None,
+    /// Nothing, and it follows no edges either.
+    Ignored,
     Words(Findings),
     /// Three times the memory, and faster to read: for a loop over millions of edges that only looks at a few
     /// at a time.
@@ -36,7 +38,7 @@ pub(crate) enum Report {
 impl Report {
     pub(crate) fn push(&mut self, found: Recorded) {
         match self {
-            Report::None => {}
+            Report::None | Report::Ignored => {}
             Report::Words(words) => words.push(found),
             #[cfg(feature = "inspect")]
             Report::List(list) => list.push(found),

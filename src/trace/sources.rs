@@ -108,9 +108,7 @@ pub trait RootSource {
 ///     world.all.push(name);
 ///     world.changed.push(name);
 ///     heap.pace_with(Budget::Objects(100), &world);
-///     if world.log.take_reported() {
-///         world.changed.clear(); // the collector has seen them
-///     }
+///     world.log.forget_reported(&mut world.changed); // what the collector has seen
 /// }
 /// heap.collect_with(&world);
 /// assert_eq!(heap.len(), 100);
@@ -122,6 +120,8 @@ pub struct RootLog {
     cycle: LogWord,
     /// Whether there was a report since somebody last asked.
     reported: AtomicBool,
+    /// How many changes the last report knew of.
+    reported_len: LogWord,
 }
 
 impl RootLog {
@@ -130,8 +130,18 @@ impl RootLog {
         Self::default()
     }
 
-    /// Whether there was a report since this was last called. Asked right after a call of the heap, `true`
-    /// says that whatever the source held as changed was reported and need not be again.
+    /// Removes from a list of changes what the last report knew of: the first ones, as many as the report's
+    /// `changed` had. What was added since stays. O(changes).
+    ///
+    /// The list must be the one that [`report`](Self::report) gets, and only grow between two calls of this.
+    pub fn forget_reported<C>(&self, changed: &mut Vec<C>) {
+        let len = usize::try_from(self.reported_len.swap(0, Ordering::Relaxed)).unwrap_or(usize::MAX);
+        changed.drain(..len.min(changed.len()));
+    }
+
+    /// Whether there was a report since this was last called, in whichever call of the heap: for books that
+    /// [`forget_reported`](Self::forget_reported) cannot keep. Ask after *every* call of the heap that may
+    /// collect; `true` then says that whatever the source held as changed was reported and need not be again.
     pub fn take_reported(&self) -> bool {
         self.reported.swap(false, Ordering::Relaxed)
     }
@@ -144,19 +154,21 @@ impl RootLog {
         changed: impl IntoIterator<Item = Gc<T>>,
     ) {
         // Relaxed, here and below: whoever reports has the source in hand.
-        if tracer.epoch().is_some() {
-            self.reported.store(true, Ordering::Relaxed);
-        }
+        let mut len = 0;
+        let changed = changed.into_iter().inspect(|_| len += 1);
         let last = (self.heap.load(Ordering::Relaxed), self.cycle.load(Ordering::Relaxed));
         match tracer.epoch() {
             Some(epoch) if last == (epoch.heap, epoch.cycle) => tracer.edges(changed),
-            None => tracer.edges(all),
+            None => return tracer.edges(all),
             Some(epoch) => {
                 tracer.edges(all);
+                changed.for_each(drop);
                 self.heap.store(epoch.heap, Ordering::Relaxed);
                 self.cycle.store(epoch.cycle, Ordering::Relaxed);
             }
         }
+        self.reported.store(true, Ordering::Relaxed);
+        self.reported_len.store(len, Ordering::Relaxed);
     }
 }
 

@@ -57,6 +57,11 @@ impl Side {
         Self { report: Report::Words(Findings::default()), ..Self::default() }
     }
 
+    /// For a tracer that only looks, and only for what is counted here.
+    pub(crate) fn counting() -> Self {
+        Self { report: Report::Ignored, ..Self::default() }
+    }
+
     /// For a tracer that only looks and whose findings are read as a slice.
     #[cfg(feature = "inspect")]
     pub(crate) fn listing() -> Self {
@@ -461,6 +466,7 @@ fn overflow(
         #[cfg(feature = "inspect")]
         Report::List(list) => list.push(Recorded::Edge(raw, of)),
         Report::Words(words) => words.push(Recorded::Edge(raw, of)),
+        Report::Ignored => {}
         Report::None => return make_room_or_gather(edges, raw, white, store, side),
     }
     edges

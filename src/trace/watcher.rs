@@ -24,6 +24,11 @@ impl Watcher {
         Self { store: Store::new(0, 0), side: Side::listing() }
     }
 
+    /// One that keeps nothing, see [`declares`](Self::declares).
+    pub(crate) fn counting() -> Self {
+        Self { store: Store::new(0, 0), side: Side::counting() }
+    }
+
     pub(crate) fn watch(&mut self, trace: impl FnOnce(&mut Tracer<'_>)) {
         // Without room for edges each one comes to the slow path of a push, which records it.
         trace(&mut Tracer::new(EdgeStack::default(), &self.store, &mut self.side));
@@ -31,10 +36,23 @@ impl Watcher {
         self.side.unguarded.clear();
     }
 
+    /// What was reported so far besides edges: values that may change behind `&`, and weak collections.
+    fn declared(&mut self) -> (usize, usize) {
+        let tracer = Tracer::new(EdgeStack::default(), &self.store, &mut self.side);
+        (tracer.unguarded_values(), tracer.weak_collections())
+    }
+
     /// How many values that may change behind `&` have been reported so far.
     #[cfg(feature = "inspect")]
     pub(crate) fn unguarded_values(&mut self) -> usize {
-        Tracer::new(EdgeStack::default(), &self.store, &mut self.side).unguarded_values()
+        self.declared().0
+    }
+
+    /// Whether this trace reports more than edges: a value that may change behind `&`, or a weak collection.
+    pub(crate) fn declares(&mut self, trace: impl FnOnce(&mut Tracer<'_>)) -> bool {
+        let before = self.declared();
+        self.watch(trace);
+        self.declared() != before
     }
 
     fn words(&mut self) -> &mut Findings {

@@ -10,7 +10,7 @@ use crate::collector::prefetch_queue::{PrefetchQueue, QUEUE_DEPTH};
 use crate::geometry::Geometry;
 use crate::handle::RawHandle;
 use crate::store::{Store, Tenant};
-use crate::trace::{EdgeStack, Trace, Tracer};
+use crate::trace::{EdgeStack, Trace, Tracer, Watcher};
 
 /// A queue, and how many lines to ask for when an object of its type enters it.
 #[derive(Clone)]
@@ -260,6 +260,12 @@ fn release<'a>(mut tracer: Tracer<'a>, raw: RawHandle) -> Tracer<'a> {
 /// What an object owns.
 pub(super) fn owned<T: Trace>(store: &Store, raw: RawHandle) -> usize {
     if T::OWNS { store.look().get::<T>(raw).map_or(0, T::owned_bytes) } else { 0 }
+}
+
+/// Whether a trace of the object, which changes nothing, reports more than edges.
+pub(super) fn declares<T: Trace>(store: &Store, raw: RawHandle, watcher: &mut Watcher) -> bool {
+    T::NEEDS_TRACE
+        && store.look().get::<T>(raw).is_some_and(|object| watcher.declares(|tracer| object.trace(tracer)))
 }
 
 /// Traces one object, wherever it is.

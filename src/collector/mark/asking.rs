@@ -1,0 +1,57 @@
+//! When the root source is asked.
+//!
+//! Its answer is one piece of work, however long it takes: about 2 ns for a handle. At the end of marking it
+//! is asked again, and if what is left of a step's time is less than it took the last time, the next step
+//! begins with that instead.
+
+use core::mem;
+use core::time::Duration;
+
+use super::Marker;
+use crate::collector::meter::Meter;
+use crate::store::Store;
+use crate::trace::RootSource;
+
+/// What is known of the root source.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Asking {
+    /// Whether it was asked in this cycle.
+    was_asked: bool,
+    /// Whether the next step begins by asking it.
+    is_first: bool,
+    /// What its last answer took, in a step with a budget of time.
+    takes: Duration,
+}
+
+impl Asking {
+    /// Another cycle begins.
+    pub(super) fn begin(&mut self) {
+        (self.was_asked, self.is_first) = (false, false);
+    }
+
+    /// Whether this step begins by asking it.
+    pub(super) fn comes_first(&mut self) -> bool {
+        mem::take(&mut self.is_first) || !self.was_asked
+    }
+
+    /// Whether there is too little time left to ask it in this step.
+    pub(super) fn is_put_off(&mut self, meter: &Meter<'_>) -> bool {
+        self.is_first = meter.time_left().is_some_and(|left| left < self.takes);
+        self.is_first
+    }
+}
+
+impl Marker {
+    /// Asks the root source: for everything at first, then for what it holds anew.
+    pub(super) fn ask(&mut self, store: &Store, source: &dyn RootSource, meter: &Meter<'_>) {
+        let was_asked = mem::replace(&mut self.asking.was_asked, true);
+        let start = meter.is_timed().then(|| meter.clock().now());
+        self.trace_with(store, |tracer| match was_asked {
+            false if !tracer.era().is_minor => source.trace_roots(tracer),
+            _ => source.trace_changed_roots(tracer),
+        });
+        if let Some(start) = start {
+            self.asking.takes = meter.clock().now().saturating_sub(start);
+        }
+    }
+}
