@@ -1,0 +1,393 @@
+//! What do copying, saving and loading a graph, keeping a heap and going back cost, as multiples of the same
+//! work on the same values in a `Vec`?
+//!
+//! ```text
+//! taskset -c 1 cargo run --release --example graph_costs --features save_load -- [ROUNDS [PART OF A NAME]]
+//! ```
+//!
+//! A ratio is that of two times of one round, one after the other; shown is the median over the rounds. All
+//! values are of 64 bytes. Each work checks its result.
+//!
+//! Memory makes the difference between two answers. The system clears a page when a program first touches it,
+//! which takes longer than to fill it. *Touched* is a `Vec` that copies into memory in use before, and a heap
+//! that has free slots from an earlier collection; *fresh* are a new `Vec` and a heap that opens new pages.
+//! The allocator decides which of the two a program gets from `Vec::clone`: that of glibc gives memory back
+//! whose blocks are larger than 32 MB.
+//!
+//! Do not conclude: that a copy costs so many times a `Vec`'s, wherever. Values here have no destructors, but
+//! for those with a `String`; where a `clone` allocates, that is most of the time of both.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use slotgc::{CloneTypes, Gc, Heap, Root, Schema, Trace};
+
+/// One of a list.
+#[derive(Trace, Clone, Serialize, Deserialize)]
+struct Link {
+    id: u64,
+    next: Option<Gc<Link>>,
+    fill: [u64; 6],
+}
+
+/// One of a tree or a random graph.
+#[derive(Trace, Clone, Serialize)]
+struct Node {
+    id: u64,
+    edges: [Option<Gc<Node>>; 4],
+    fill: [u64; 3],
+}
+
+/// One of a list, with a name.
+#[derive(Trace, Clone)]
+struct Named {
+    id: u64,
+    next: Option<Gc<Named>>,
+    name: String,
+    fill: [u64; 3],
+}
+
+const _: () = assert!(size_of::<Link>() == 64 && size_of::<Node>() == 64 && size_of::<Named>() == 64);
+
+/// What the works need of a value.
+trait Value: Trace + Clone {
+    type List: CloneTypes;
+
+    fn schema() -> Schema<Self::List>;
+    fn new(id: u64) -> Self;
+    fn id(&self) -> u64;
+    fn lead_to(&mut self, edge: usize, to: Gc<Self>);
+}
+
+macro_rules! values {
+    ($($ty:ident { $($rest:tt)* } of $id:ident: $lead:expr;)*) => {$(
+        impl Value for $ty {
+            type List = ($ty, ());
+
+            fn schema() -> Schema<Self::List> {
+                Schema::new().with::<$ty>("value")
+            }
+
+            fn new($id: u64) -> Self {
+                $ty { id: $id, $($rest)* }
+            }
+
+            fn id(&self) -> u64 {
+                self.id
+            }
+
+            fn lead_to(&mut self, edge: usize, to: Gc<Self>) {
+                let lead: fn(&mut $ty, usize, Option<Gc<$ty>>) = $lead;
+                lead(self, edge, Some(to));
+            }
+        }
+    )*};
+}
+
+values! {
+    Link { next: None, fill: [id; 6] } of id: |link, _, to| link.next = to;
+    Node { edges: [None; 4], fill: [id; 3] } of id: |node, edge, to| node.edges[edge] = to;
+    Named { next: None, name: format!("object {id}"), fill: [id; 3] } of id: |named, _, to| named.next = to;
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((u128::from(mixed ^ (mixed >> 31)) * limit as u128) >> 64) as usize
+    }
+
+    fn order(&mut self, len: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..len).collect();
+        (1..len).rev().for_each(|last| order.swap(last, self.below(last + 1)));
+        order
+    }
+}
+
+/// The edges of a graph, all of it reached from the first object: number, which edge, to whom.
+type Shape = fn(usize) -> Vec<(usize, usize, usize)>;
+
+fn list(len: usize) -> Vec<(usize, usize, usize)> {
+    (1..len).map(|to| (to - 1, 0, to)).collect()
+}
+
+fn shuffled_list(len: usize) -> Vec<(usize, usize, usize)> {
+    let order = Random(1).order(len);
+    let start = order.iter().position(|place| *place == 0).expect("all numbers");
+    let at = |place: usize| order[(start + place) % len];
+    (1..len).map(|place| (at(place - 1), 0, at(place))).collect()
+}
+
+fn tree(len: usize) -> Vec<(usize, usize, usize)> {
+    (1..len).map(|to| ((to - 1) / 4, (to - 1) % 4, to)).collect()
+}
+
+fn random_graph(len: usize) -> Vec<(usize, usize, usize)> {
+    let mut random = Random(2);
+    let mut edges: Vec<_> = shuffled_list(len);
+    edges.extend((0..len * 3).map(|edge| (edge / 3, 1 + edge % 3, random.below(len))));
+    edges
+}
+
+/// A graph and its first object; the same values in a `Vec`.
+struct Graph<T: Value> {
+    heap: Heap,
+    first: Root<T>,
+    values: Vec<T>,
+}
+
+impl<T: Value> Graph<T> {
+    fn new(objects: usize, shape: Shape) -> Self {
+        let mut heap = Heap::new();
+        let all = heap.alloc_many((0..objects as u64).map(T::new));
+        for (from, edge, to) in shape(objects) {
+            heap[all[from]].lead_to(edge, all[to]);
+        }
+        let first = heap.root(all[0]).expect("it was made just now");
+        heap.collect();
+        let values = heap.iter::<T>().map(|(_, value)| value.clone()).collect();
+        Self { heap, first, values }
+    }
+
+    /// With free slots for as many objects more.
+    fn with_room(objects: usize, shape: Shape) -> Self {
+        let mut graph = Self::new(objects, shape);
+        graph.heap.extend((0..objects as u64).map(T::new));
+        graph.heap.collect();
+        graph
+    }
+}
+
+fn timed<R>(work: impl FnOnce() -> R) -> (Duration, R) {
+    let start = Instant::now();
+    let result = black_box(work());
+    (start.elapsed(), result)
+}
+
+/// A clone of the values in new memory, or in memory that a clone had before.
+fn vec_clone<T: Clone>(values: &[T], touched: Option<&mut Vec<T>>) -> Duration {
+    match touched {
+        Some(room) => {
+            room.clear();
+            timed(|| room.extend_from_slice(values)).0
+        }
+        None => {
+            let (time, copy) = timed(|| values.to_vec());
+            assert_eq!(copy.len(), values.len());
+            time
+        }
+    }
+}
+
+/// One line of the table: two works, of which `ours` may cost so many times what `plain` does.
+struct Work {
+    name: String,
+    goal: f64,
+    ours: Box<dyn FnMut() -> Duration>,
+    plain: Box<dyn FnMut() -> Duration>,
+    per: usize,
+}
+
+fn copies<T: Value>(works: &mut Vec<Work>, name: &str, objects: usize, shape: Shape) {
+    let schema = T::schema();
+    let mut graph = Graph::<T>::with_room(objects, shape);
+    let (values, mut room) = (graph.values.clone(), graph.values.clone());
+    let touched = move || {
+        let Graph { heap, first, .. } = &mut graph;
+        let time = check_copy(heap, first, &schema, objects);
+        heap.collect();
+        assert_eq!(heap.len(), objects);
+        time
+    };
+    works.push(Work {
+        name: format!("clone_graph, {name}, touched"),
+        goal: 4.0,
+        ours: Box::new(touched),
+        plain: Box::new(move || vec_clone(&values, Some(&mut room))),
+        per: objects,
+    });
+    let schema = T::schema();
+    let values = Graph::<T>::new(objects, shape).values;
+    works.push(Work {
+        name: format!("clone_graph, {name}, fresh"),
+        goal: 4.0,
+        ours: Box::new(move || {
+            let Graph { mut heap, first, .. } = Graph::<T>::new(objects, shape);
+            check_copy(&mut heap, &first, &schema, objects)
+        }),
+        plain: Box::new(move || vec_clone(&values, None)),
+        per: objects,
+    });
+}
+
+fn check_copy<T: Value>(
+    heap: &mut Heap,
+    first: &Root<T>,
+    schema: &Schema<T::List>,
+    objects: usize,
+) -> Duration {
+    let (time, copied) = timed(|| heap.clone_graph(first, schema));
+    let (copy, relinked) = copied.expect("a graph of known types");
+    assert_eq!((heap.len(), heap[copy].id()), (2 * objects, heap[first].id()));
+    assert_eq!((relinked.became_null(), relinked.get(first.gc())), (0, Some(copy)));
+    time
+}
+
+fn saves(works: &mut Vec<Work>, objects: usize) {
+    let Graph { heap, first, values } = Graph::<Link>::new(objects, list);
+    let (heap, first) = (std::rc::Rc::new(heap), [first.gc()]);
+    let saved = move || {
+        let schema = Link::schema();
+        let save = heap.save(&schema, &first).expect("a graph of known types");
+        postcard::to_stdvec(&save).expect("plain data")
+    };
+    let plain = move || postcard::to_stdvec(&values).expect("plain data");
+    let (bytes, plain_bytes) = (saved(), plain());
+    assert!(bytes.len() > plain_bytes.len());
+    works.push(Work {
+        name: String::from("save"),
+        goal: 1.5,
+        ours: Box::new(move || timed(|| saved().len()).0),
+        plain: Box::new(move || timed(|| plain().len()).0),
+        per: objects,
+    });
+    works.push(Work {
+        name: String::from("load"),
+        goal: 2.0,
+        ours: Box::new(move || {
+            let (schema, mut heap) = (Link::schema(), Heap::new());
+            let mut from = postcard::Deserializer::from_bytes(&bytes);
+            let (time, loaded) = timed(|| heap.load(&schema, &mut from));
+            let loaded = loaded.expect("saved just now");
+            assert_eq!((heap.len(), loaded.became_null()), (objects, 0));
+            let first = heap.downcast::<Link>(loaded.roots()[0]).expect("the first of the list");
+            let second = heap[first].next.expect("the next of the list");
+            assert_eq!((heap[first].id, heap[second].fill[5]), (0, 1));
+            time
+        }),
+        plain: Box::new(move || {
+            let (time, values) = timed(|| postcard::from_bytes::<Vec<Link>>(&plain_bytes));
+            assert_eq!(values.expect("saved just now").len(), objects);
+            time
+        }),
+        per: objects,
+    });
+}
+
+fn checkpoints(works: &mut Vec<Work>, objects: usize) {
+    let bytes = |graph: &Graph<Link>| -> Vec<[u64; 8]> { vec![[7; 8]; graph.values.len()] };
+    let graph = Graph::<Link>::new(objects, list);
+    let (plain, mut room) = (bytes(&graph), bytes(&graph));
+    let schema = Link::schema();
+    let keep = move || {
+        let (time, checkpoint) = timed(|| graph.heap.checkpoint(&schema));
+        checkpoint.expect("all types are known");
+        time
+    };
+    let (keep, plain) = (std::rc::Rc::new(keep), std::rc::Rc::new(plain));
+    let (keep_again, plain_again) = (keep.clone(), plain.clone());
+    works.push(Work {
+        name: String::from("checkpoint, touched"),
+        goal: 2.0,
+        ours: Box::new(move || keep()),
+        plain: Box::new(move || vec_clone(&plain, Some(&mut room))),
+        per: objects,
+    });
+    works.push(Work {
+        name: String::from("checkpoint, fresh"),
+        goal: 2.0,
+        ours: Box::new(move || keep_again()),
+        plain: Box::new(move || vec_clone(&plain_again, None)),
+        per: objects,
+    });
+    let mut graph = Graph::<Link>::new(objects, list);
+    let (plain, mut room) = (bytes(&graph), bytes(&graph));
+    let checkpoint = graph.heap.checkpoint(&Link::schema()).expect("all types are known");
+    works.push(Work {
+        name: String::from("roll_back"),
+        goal: 2.0,
+        ours: Box::new(move || {
+            let Graph { heap, first, .. } = &mut graph;
+            heap[&*first].id = 77;
+            let later = heap.alloc(Link::new(5));
+            let (time, ()) = timed(|| heap.roll_back(&checkpoint));
+            assert_eq!((heap.len(), heap[&*first].id, heap.is_alive(later)), (objects, 0, false));
+            time
+        }),
+        plain: Box::new(move || vec_clone(&plain, Some(&mut room))),
+        per: objects,
+    });
+}
+
+/// How many bytes an object saving takes at its peak, beside the heap, where the system tells.
+fn peak_of_saving(objects: usize, shape: Shape) -> Option<f64> {
+    let Graph { heap, first, .. } = Graph::<Node>::new(objects, shape);
+    let memory = |field: &str| -> Option<usize> {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let line = status.lines().find(|line| line.starts_with(field))?;
+        Some(line.split_whitespace().nth(1)?.parse::<usize>().ok()? * 1024)
+    };
+    // Forgets the highest mark so far.
+    std::fs::write("/proc/self/clear_refs", "5").ok()?;
+    let before = memory("VmRSS:")?;
+    let schema = Node::schema();
+    let roots = [first.gc()];
+    let save = heap.save(&schema, &roots).expect("a graph of known types");
+    assert_eq!(save.len(), objects);
+    postcard::to_io(&save, std::io::sink()).expect("plain data");
+    Some(memory("VmHWM:")?.saturating_sub(before) as f64 / objects as f64)
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let rounds = args.next().map_or(15, |rounds| rounds.parse::<usize>().expect("a number")).max(1);
+    let part = args.next().unwrap_or_default();
+    // A test is a small run.
+    let scale = if rounds == 1 { 100 } else { 1 };
+    let mut works = Vec::new();
+    let works_of: [(&str, &dyn Fn(&mut Vec<Work>)); 8] = [
+        ("list", &|works| copies::<Link>(works, "list", 100_000 / scale, list)),
+        ("shuffled", &|works| copies::<Link>(works, "shuffled list", 100_000 / scale, shuffled_list)),
+        ("tree", &|works| copies::<Node>(works, "tree", 100_000 / scale, tree)),
+        ("random", &|works| copies::<Node>(works, "random graph", 100_000 / scale, random_graph)),
+        ("named", &|works| copies::<Named>(works, "list with strings", 100_000 / scale, list)),
+        ("save", &|works| saves(works, 1_000_000 / scale)),
+        ("checkpoint", &|works| checkpoints(works, 200_000 / scale)),
+        ("peak", &|_| {
+            for (name, shape) in [("list", list as Shape), ("tree", tree), ("random graph", random_graph)] {
+                match peak_of_saving(1_000_000 / scale, shape) {
+                    Some(bytes) => println!("peak of saving, {name}: {bytes:.1} bytes an object; goal <= 16"),
+                    None => println!("peak of saving, {name}: this system does not tell"),
+                }
+            }
+        }),
+    ];
+    println!("{:40} {:>8} {:>8} {:>8} {:>8}", "", "ns", "plain ns", "ratio", "goal");
+    for (name, add) in works_of {
+        if !name.starts_with(&part) {
+            continue;
+        }
+        add(&mut works);
+        for Work { name, goal, ours, plain, per } in &mut works {
+            let times: Vec<_> = (0..rounds).map(|_| (ours().as_secs_f64(), plain().as_secs_f64())).collect();
+            let each = |times: Vec<f64>| median(times) * 1e9 / *per as f64;
+            println!(
+                "{name:40} {:8.1} {:8.1} {:8.2} {goal:>8}",
+                each(times.iter().map(|times| times.0).collect()),
+                each(times.iter().map(|times| times.1).collect()),
+                median(times.iter().map(|times| times.0 / times.1).collect()),
+            );
+        }
+        works.clear();
+    }
+}
