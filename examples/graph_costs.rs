@@ -2,11 +2,12 @@
 //! work on the same values in a `Vec`?
 //!
 //! ```text
-//! taskset -c 1 cargo run --release --example graph_costs --features save_load -- [ROUNDS [PART OF A NAME]]
+//! taskset -c 1 cargo run --release --example graph_costs --features graph_costs -- [ROUNDS [PART OF A NAME]]
 //! ```
 //!
-//! A ratio is that of two times of one round, one after the other; shown is the median over the rounds. All
-//! values are of 64 bytes. Each work checks its result.
+//! A ratio is that of two times of one round, one after the other; shown is the median over the rounds. Times
+//! are this thread's own processor time, so that a busy machine does not count as work. All values are of 64
+//! bytes. Each work checks its result.
 //!
 //! Memory makes the difference between two answers. The system clears a page when a program first touches it,
 //! which takes longer than to fill it. *Touched* is a `Vec` that copies into memory in use before, and a heap
@@ -18,8 +19,9 @@
 //! for those with a `String`; where a `clone` allocates, that is most of the time of both.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use slotgc::{CloneTypes, Gc, Heap, Root, Schema, Trace};
 
@@ -163,25 +165,28 @@ impl<T: Value> Graph<T> {
     }
 }
 
-fn timed<R>(work: impl FnOnce() -> R) -> (Duration, R) {
-    let start = Instant::now();
-    let result = black_box(work());
-    (start.elapsed(), result)
+/// Processor time of this thread.
+fn now() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// A clone of the values in new memory, or in memory that a clone had before.
-fn vec_clone<T: Clone>(values: &[T], touched: Option<&mut Vec<T>>) -> Duration {
-    match touched {
-        Some(room) => {
-            room.clear();
-            timed(|| room.extend_from_slice(values)).0
-        }
-        None => {
-            let (time, copy) = timed(|| values.to_vec());
-            assert_eq!(copy.len(), values.len());
-            time
-        }
-    }
+fn timed<R>(work: impl FnOnce() -> R) -> (Duration, R) {
+    let start = now();
+    let result = black_box(work());
+    (now() - start, result)
+}
+
+fn copy_to_touched<T: Clone>(values: &[T], room: &mut Vec<T>) -> Duration {
+    room.clear();
+    timed(|| room.extend_from_slice(values)).0
+}
+
+/// A new block is fresh memory as long as no block of that size was given back.
+fn copy_to_fresh<T: Clone>(values: &[T], kept: &mut Vec<Vec<T>>) -> Duration {
+    let (time, copy) = timed(|| values.to_vec());
+    kept.push(copy);
+    time
 }
 
 /// One line of the table: two works, of which `ours` may cost so many times what `plain` does.
@@ -208,11 +213,11 @@ fn copies<T: Value>(works: &mut Vec<Work>, name: &str, objects: usize, shape: Sh
         name: format!("clone_graph, {name}, touched"),
         goal: 4.0,
         ours: Box::new(touched),
-        plain: Box::new(move || vec_clone(&values, Some(&mut room))),
+        plain: Box::new(move || copy_to_touched(&values, &mut room)),
         per: objects,
     });
     let schema = T::schema();
-    let values = Graph::<T>::new(objects, shape).values;
+    let (values, mut kept) = (Graph::<T>::new(objects, shape).values, Vec::new());
     works.push(Work {
         name: format!("clone_graph, {name}, fresh"),
         goal: 4.0,
@@ -220,7 +225,7 @@ fn copies<T: Value>(works: &mut Vec<Work>, name: &str, objects: usize, shape: Sh
             let Graph { mut heap, first, .. } = Graph::<T>::new(objects, shape);
             check_copy(&mut heap, &first, &schema, objects)
         }),
-        plain: Box::new(move || vec_clone(&values, None)),
+        plain: Box::new(move || copy_to_fresh(&values, &mut kept)),
         per: objects,
     });
 }
@@ -283,7 +288,7 @@ fn checkpoints(works: &mut Vec<Work>, objects: usize) {
     let bytes = |graph: &Graph<Link>| -> Vec<[u64; 8]> { vec![[7; 8]; graph.values.len()] };
     let graph = Graph::<Link>::new(objects, list);
     let (plain, mut room) = (bytes(&graph), bytes(&graph));
-    let schema = Link::schema();
+    let (schema, mut kept) = (Link::schema(), Vec::new());
     let keep = move || {
         let (time, checkpoint) = timed(|| graph.heap.checkpoint(&schema));
         checkpoint.expect("all types are known");
@@ -295,14 +300,14 @@ fn checkpoints(works: &mut Vec<Work>, objects: usize) {
         name: String::from("checkpoint, touched"),
         goal: 2.0,
         ours: Box::new(move || keep()),
-        plain: Box::new(move || vec_clone(&plain, Some(&mut room))),
+        plain: Box::new(move || copy_to_touched(&plain, &mut room)),
         per: objects,
     });
     works.push(Work {
         name: String::from("checkpoint, fresh"),
         goal: 2.0,
         ours: Box::new(move || keep_again()),
-        plain: Box::new(move || vec_clone(&plain_again, None)),
+        plain: Box::new(move || copy_to_fresh(&plain_again, &mut kept)),
         per: objects,
     });
     let mut graph = Graph::<Link>::new(objects, list);
@@ -319,7 +324,7 @@ fn checkpoints(works: &mut Vec<Work>, objects: usize) {
             assert_eq!((heap.len(), heap[&*first].id, heap.is_alive(later)), (objects, 0, false));
             time
         }),
-        plain: Box::new(move || vec_clone(&plain, Some(&mut room))),
+        plain: Box::new(move || copy_to_touched(&plain, &mut room)),
         per: objects,
     });
 }

@@ -10,9 +10,8 @@ use core::fmt;
 
 use hashbrown::HashSet;
 
-use crate::graph::copies::Copies;
 use crate::handle::{AnyGc, Gc, RawHandle};
-use crate::trace::{Link, Links, Relinker, Trace};
+use crate::trace::{Copies, Link, Links, Relinker, Trace};
 use crate::weak::Fixed;
 
 /// The new handles of objects that were copied or loaded, by their old ones. For handles that live outside of
@@ -107,11 +106,12 @@ impl Column {
 }
 
 impl Map {
-    pub(crate) fn copies_mut(&mut self) -> Option<&mut Copies> {
+    /// What names nobody, in a copy and wherever its handles are looked up later.
+    pub(crate) fn set_dead(&mut self, dead: HashSet<RawHandle, Fixed>) {
         match self {
-            Self::Copies(copies) => Some(copies),
+            Self::Copies(copies) => copies.dead = dead,
             #[cfg(feature = "serde")]
-            Self::Loaded(_) => None,
+            Self::Loaded(_) => {}
         }
     }
 

@@ -3,8 +3,10 @@
 //! All that data can have wrong is found before the heap is touched: what is read waits in lists until it is
 //! complete. Nothing is reserved because data says how much is to come.
 
+mod made;
 mod read;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -16,13 +18,16 @@ use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
 use slotmap::Key;
 
 use crate::geometry::Geometry;
-use crate::graph::{Care, Column, GraphError, LoadError, Map, Relinked, Save, SaveTypes, Schema, Stop, Walk};
+use crate::graph::{
+    Care, Column, GraphError, LoadError, Map, Relinked, Save, SaveTypes, Schema, Stack, Stop, Walk,
+};
 use crate::handle::{AnyGc, Gc, RawHandle};
 use crate::heap::Heap;
-use crate::heap::graph::{HeapTypes, Made};
+use crate::heap::graph::HeapTypes;
 use crate::sync::Arc;
-use crate::trace::{Link, RootSource, Trace};
+use crate::trace::{Link, RootSource, Trace, Watcher};
 
+use made::Made;
 use read::SaveVisitor;
 
 impl Heap {
@@ -68,13 +73,14 @@ impl Heap {
     ) -> Result<Save<'a, L>, GraphError> {
         let mut care = Care::Late;
         let (mut reported, counts, marks) = loop {
-            let mut walk = Walk::new(&self.store, &self.pools, schema.types(), care);
-            let mut counts = vec![0; schema.types().len()];
-            let reported = walk.report(roots).map_err(|stop| self.graph_error(stop, schema, &[]))?;
+            let mut walk = Walk::new(&self.pools, schema.types(), care);
+            let mut stack = Stack::new(&self.store, schema.types());
+            let (mut watcher, mut counts) = (Box::new(Watcher::new()), vec![0; schema.types().len()]);
+            let reported = walk.report(&self.store, roots);
+            let reported = reported.map_err(|stop| self.graph_error(stop, schema, &[]))?;
             // One root after the other: what waits to be followed is kept small.
             let walked = reported.iter().try_for_each(|raw| {
-                walk.reach(*raw, &mut None);
-                walk.follow(&mut None, &mut |_, index| counts[index] += 1)
+                stack.follow(&mut walk, &mut watcher, *raw, &mut |index| counts[index] += 1)
             });
             match walked {
                 Ok(()) => break (reported, counts, Arc::new(walk.into_marks())),

@@ -460,7 +460,7 @@ fn overflow(
     match &mut side.report {
         #[cfg(feature = "inspect")]
         Report::List(list) => list.push(Recorded::Edge(raw, of)),
-        Report::Words(words) => words.push(Recorded::Edge(raw, of)),
+        Report::Words(words) => words.push_edge(raw, of),
         Report::None => return make_room_or_gather(edges, raw, white, store, side),
     }
     edges
