@@ -153,13 +153,15 @@ impl<T: Trace + Serialize> Serialize for Objects<'_, '_, '_, T> {
         let mut seq = serializer.serialize_seq(Some(counts[*index]))?;
         // A page is of one type: that of whatever lives there.
         let is_own = |granule: Granule| granule.is_boundary::<T>() && look.generation::<T>(granule).is_some();
-        let pages = marks.pages().filter(|page| marks.of_page(*page).next().is_some_and(is_own));
-        for granule in pages.flat_map(|page| marks.of_page(page)) {
-            let generation = look.generation::<T>(granule).filter(|generation| generation.is_occupied());
-            let raw = RawHandle::new(granule, generation.expect("nothing died since it was found"));
-            let object = look.get::<T>(raw).expect("nothing died since it was found");
-            let gc = Gc::<T>::from_raw(raw);
-            seq.serialize_element(&(gc, gc.erase(), object))?;
+        for page in marks.pages().filter(|page| marks.of_page(*page).next().is_some_and(is_own)) {
+            // Inside of the iterator, which is a loop in a loop.
+            marks.of_page(page).try_for_each(|granule| {
+                let generation = look.generation::<T>(granule).filter(|generation| generation.is_occupied());
+                let raw = RawHandle::new(granule, generation.expect("nothing died since it was found"));
+                let object = look.get::<T>(raw).expect("nothing died since it was found");
+                let gc = Gc::<T>::from_raw(raw);
+                seq.serialize_element(&(gc, gc.erase(), object))
+            })?;
         }
         seq.end()
     }

@@ -46,7 +46,7 @@ pub struct Schema<L = ()> {
 pub(crate) struct TypeOps {
     pub(crate) name: &'static str,
     pub(crate) type_name: &'static str,
-    id: TypeId,
+    pub(crate) id: TypeId,
     pub(crate) tag: Tag,
     /// Traces an object, if the handle names one. It lies in a page of the type.
     pub(crate) trace: fn(&Store, RawHandle, &mut Watcher) -> bool,

@@ -1,78 +1,84 @@
 //! Objects that are being loaded: all of them are kept, or none.
 
 use alloc::vec::Vec;
+use core::any::TypeId;
 
 use crate::geometry::Geometry;
-use crate::graph::{GraphError, Relinked};
+use crate::graph::{Column, GraphError, Map, Relinked};
 use crate::handle::{AnyGc, RawHandle};
 use crate::heap::Heap;
 use crate::heap::graph::HeapTypes;
 use crate::panics::Panics;
-use crate::trace::Trace;
+use crate::trace::{Link, Trace};
 
-/// Objects that are being made, type by type, and are destroyed again unless they are kept.
-pub(in crate::heap::saved) struct Made<'a> {
+/// Objects that are being made, by type, and are destroyed again unless they are kept.
+pub(super) struct Made<'a> {
     heap: &'a mut Heap,
-    raws: Vec<RawHandle>,
-    /// Where those of each type of the schema end.
-    ends: Vec<usize>,
+    map: Map,
 }
 
 impl<'a> Made<'a> {
-    pub(in crate::heap::saved) fn new(heap: &'a mut Heap) -> Self {
-        Self { heap, raws: Vec::new(), ends: Vec::new() }
+    /// Of so many types.
+    pub(super) fn new(heap: &'a mut Heap, types: impl Iterator<Item = TypeId>) -> Self {
+        Self { heap, map: Map::Loaded(types.map(Column::new).collect()) }
     }
 
-    /// All objects of the next type were made: these.
-    pub(in crate::heap::saved) fn end_type(&mut self) -> &[RawHandle] {
-        let start = self.ends.last().copied().unwrap_or(0);
-        self.ends.push(self.raws.len());
-        &self.raws[start..]
+    fn columns(map: &mut Map) -> &mut [Column] {
+        match map {
+            Map::Loaded(columns) => columns,
+            Map::Copies(_) => &mut [],
+        }
     }
 
-    /// Puts the new handles into all of them.
-    pub(in crate::heap::saved) fn relink<L: HeapTypes>(
-        &mut self,
-        relinked: &mut Relinked,
-    ) -> Result<(), GraphError> {
-        let starts = core::iter::once(&0).chain(&self.ends);
-        let placed: Vec<&[RawHandle]> =
-            starts.zip(&self.ends).map(|(start, end)| &self.raws[*start..*end]).collect();
-        let mut ops = Vec::new();
-        L::ops(&mut ops);
-        let pass = self.heap.relink_once(&ops, &placed, &relinked.map)?;
-        relinked.became_null += pass.became_null;
-        relinked.merged += pass.merged;
-        self.heap.refile(&ops, &pass.owners);
-        Ok(())
+    /// The objects of the type of this number.
+    pub(super) fn column(&mut self, index: usize) -> &mut Column {
+        &mut Self::columns(&mut self.map)[index]
     }
 
-    pub(in crate::heap::saved) fn place<T: Trace>(&mut self, value: T) -> Result<RawHandle, GraphError> {
+    /// Makes an object.
+    pub(super) fn place<T: Trace>(&mut self, value: T) -> Result<RawHandle, GraphError> {
         const { Geometry::<T>::FITS };
         match self.heap.try_alloc(value) {
-            Ok(gc) => {
-                self.raws.push(gc.raw());
-                Ok(gc.raw())
-            }
+            Ok(gc) => Ok(gc.raw()),
             Err(refused) => Err(GraphError::Limit(refused.without_value())),
         }
     }
 
-    pub(in crate::heap::saved) fn keep(mut self) {
-        self.raws.clear();
+    /// Puts the new handles into all of them, and keeps them.
+    pub(super) fn keep<L: HeapTypes>(mut self, mut roots: Vec<AnyGc>) -> Result<Relinked, GraphError> {
+        let Self { heap, map } = &mut self;
+        Self::columns(map).iter_mut().for_each(Column::close);
+        let (map, mut became_null) = (&*map, 0);
+        for root in &mut roots {
+            let new = map.find(Link { raw: root.raw(), typed: None });
+            became_null += usize::from(new.is_none() && !root.raw().is_null());
+            *root = AnyGc::from_raw(new.unwrap_or(RawHandle::NULL));
+        }
+        let mut ops = Vec::new();
+        L::ops(&mut ops);
+        let placed: Vec<&[RawHandle]> = match map {
+            Map::Loaded(columns) => columns.iter().map(|column| &column.new[..]).collect(),
+            Map::Copies(_) => Vec::new(),
+        };
+        let pass = heap.relink_once(&ops, &placed, map)?;
+        heap.refile(&ops, &pass.owners);
+        let map = core::mem::replace(&mut self.map, Map::Loaded(Vec::new()));
+        Ok(Relinked { map, roots, became_null: became_null + pass.became_null, merged: pass.merged })
     }
 }
 
 impl Drop for Made<'_> {
     fn drop(&mut self) {
         let mut panics = Panics::default();
-        panics.run_all(|| match self.raws.pop() {
-            Some(raw) => {
-                self.heap.destroy_any(AnyGc::from_raw(raw));
-                true
-            }
-            None => false,
-        });
+        for column in Self::columns(&mut self.map).iter_mut().rev() {
+            panics.run_all(|| match column.new.pop() {
+                Some(raw) => {
+                    self.heap.destroy_any(AnyGc::from_raw(raw));
+                    true
+                }
+                None => false,
+            });
+        }
         panics.raise_unless_panicking();
     }
 }

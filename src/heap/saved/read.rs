@@ -20,7 +20,7 @@ pub(super) struct SaveVisitor<'s, 'l, 'h, L> {
 }
 
 impl<'de, L: LoadTypes> Visitor<'de> for SaveVisitor<'_, '_, '_, L> {
-    type Value = (L::Staged, Vec<AnyGc>);
+    type Value = Vec<AnyGc>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a saved graph of objects")
@@ -28,17 +28,14 @@ impl<'de, L: LoadTypes> Visitor<'de> for SaveVisitor<'_, '_, '_, L> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let Self { schema, loading } = self;
-        let mut staged = L::Staged::default();
         check_version(seq.next_element()?.ok_or_else(|| A::Error::missing_field("version"))?)?;
-        let types = TypesSeed { schema, loading, staged: &mut staged };
+        let types = TypesSeed { schema, loading };
         seq.next_element_seed(types)?.ok_or_else(|| A::Error::missing_field("types"))?;
-        let roots = seq.next_element()?.ok_or_else(|| A::Error::missing_field("roots"))?;
-        Ok((staged, roots))
+        seq.next_element()?.ok_or_else(|| A::Error::missing_field("roots"))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let Self { schema, loading } = self;
-        let mut staged = L::Staged::default();
         let (mut has_version, mut has_types, mut roots) = (false, false, None);
         while let Some(field) = map.next_key::<SaveField>()? {
             match field {
@@ -48,7 +45,7 @@ impl<'de, L: LoadTypes> Visitor<'de> for SaveVisitor<'_, '_, '_, L> {
                 }
                 SaveField::Types if has_types => return Err(A::Error::duplicate_field("types")),
                 SaveField::Types => {
-                    map.next_value_seed(TypesSeed { schema, loading, staged: &mut staged })?;
+                    map.next_value_seed(TypesSeed { schema, loading })?;
                     has_types = true;
                 }
                 SaveField::Roots => roots = Some(map.next_value()?),
@@ -63,7 +60,7 @@ impl<'de, L: LoadTypes> Visitor<'de> for SaveVisitor<'_, '_, '_, L> {
         if !has_types {
             return Err(A::Error::missing_field("types"));
         }
-        Ok((staged, roots.ok_or_else(|| A::Error::missing_field("roots"))?))
+        roots.ok_or_else(|| A::Error::missing_field("roots"))
     }
 }
 
@@ -112,10 +109,9 @@ fields! {
     TypeField { "name" => Name, "objects" => Objects }
 }
 
-struct TypesSeed<'s, 'l, 'h, L: LoadTypes> {
+struct TypesSeed<'s, 'l, 'h, L> {
     schema: &'s Schema<L>,
     loading: &'l mut Loading<'h>,
-    staged: &'s mut L::Staged,
 }
 
 impl<'de, L: LoadTypes> DeserializeSeed<'de> for TypesSeed<'_, '_, '_, L> {
@@ -134,16 +130,15 @@ impl<'de, L: LoadTypes> Visitor<'de> for TypesSeed<'_, '_, '_, L> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Self { schema, loading, staged } = self;
-        while seq.next_element_seed(TypeSeed { schema, loading, staged })?.is_some() {}
+        let Self { schema, loading } = self;
+        while seq.next_element_seed(TypeSeed { schema, loading })?.is_some() {}
         Ok(())
     }
 }
 
-struct TypeSeed<'s, 'l, 'h, L: LoadTypes> {
+struct TypeSeed<'s, 'l, 'h, L> {
     schema: &'s Schema<L>,
     loading: &'l mut Loading<'h>,
-    staged: &'l mut L::Staged,
 }
 
 impl<'h, L: LoadTypes> TypeSeed<'_, '_, 'h, L> {
@@ -156,8 +151,7 @@ impl<'h, L: LoadTypes> TypeSeed<'_, '_, 'h, L> {
     }
 
     fn objects(&mut self, index: usize) -> ObjectsSeed<'_, 'h, L> {
-        let Self { loading, staged, .. } = self;
-        ObjectsSeed { loading, staged, index, list: PhantomData }
+        ObjectsSeed { loading: self.loading, index, list: PhantomData }
     }
 }
 
@@ -198,9 +192,8 @@ impl<'de, L: LoadTypes> Visitor<'de> for TypeSeed<'_, '_, '_, L> {
     }
 }
 
-struct ObjectsSeed<'l, 'h, L: LoadTypes> {
+struct ObjectsSeed<'l, 'h, L> {
     loading: &'l mut Loading<'h>,
-    staged: &'l mut L::Staged,
     index: usize,
     list: PhantomData<L>,
 }
@@ -209,6 +202,6 @@ impl<'de, L: LoadTypes> DeserializeSeed<'de> for ObjectsSeed<'_, '_, L> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        L::read(self.staged, self.index, self.loading, from)
+        L::read(self.index, self.loading, from)
     }
 }
