@@ -182,10 +182,11 @@ fn copy_to_touched<T: Clone>(values: &[T], room: &mut Vec<T>) -> Duration {
     timed(|| room.extend_from_slice(values)).0
 }
 
-/// A new block is fresh memory as long as no block of that size was given back.
-fn copy_to_fresh<T: Clone>(values: &[T], kept: &mut Vec<Vec<T>>) -> Duration {
-    let (time, copy) = timed(|| values.to_vec());
-    kept.push(copy);
+/// A block of more than 32 MB is memory that nobody has touched.
+fn copy_to_fresh<T: Clone>(values: &[T]) -> Duration {
+    let mut copy = Vec::with_capacity(values.len().max((40 << 20) / size_of::<T>()));
+    let (time, ()) = timed(|| copy.extend_from_slice(values));
+    assert_eq!(black_box(copy).len(), values.len());
     time
 }
 
@@ -217,7 +218,7 @@ fn copies<T: Value>(works: &mut Vec<Work>, name: &str, objects: usize, shape: Sh
         per: objects,
     });
     let schema = T::schema();
-    let (values, mut kept) = (Graph::<T>::new(objects, shape).values, Vec::new());
+    let values = Graph::<T>::new(objects, shape).values;
     works.push(Work {
         name: format!("clone_graph, {name}, fresh"),
         goal: 4.0,
@@ -225,7 +226,7 @@ fn copies<T: Value>(works: &mut Vec<Work>, name: &str, objects: usize, shape: Sh
             let Graph { mut heap, first, .. } = Graph::<T>::new(objects, shape);
             check_copy(&mut heap, &first, &schema, objects)
         }),
-        plain: Box::new(move || copy_to_fresh(&values, &mut kept)),
+        plain: Box::new(move || copy_to_fresh(&values)),
         per: objects,
     });
 }
@@ -246,19 +247,42 @@ fn check_copy<T: Value>(
 fn saves(works: &mut Vec<Work>, objects: usize) {
     let Graph { heap, first, values } = Graph::<Link>::new(objects, list);
     let (heap, first) = (std::rc::Rc::new(heap), [first.gc()]);
-    let saved = move || {
-        let schema = Link::schema();
-        let save = heap.save(&schema, &first).expect("a graph of known types");
-        postcard::to_stdvec(&save).expect("plain data")
+    let save = {
+        let heap = heap.clone();
+        move |to: &mut dyn FnMut(&slotgc::Save<'_, (Link, ())>) -> usize| {
+            let schema = Link::schema();
+            to(&heap.save(&schema, &first).expect("a graph of known types"))
+        }
     };
-    let plain = move || postcard::to_stdvec(&values).expect("plain data");
-    let (bytes, plain_bytes) = (saved(), plain());
+    let (save, values) = (std::rc::Rc::new(save), std::rc::Rc::new(values));
+    let mut bytes = Vec::new();
+    save(&mut |save| {
+        bytes = postcard::to_stdvec(save).expect("plain data");
+        bytes.len()
+    });
+    let plain_bytes = postcard::to_stdvec(&*values).expect("plain data");
     assert!(bytes.len() > plain_bytes.len());
+    let (to_vec, plain_to_vec) = (save.clone(), values.clone());
     works.push(Work {
-        name: String::from("save"),
+        name: String::from("save, into a Vec that grows"),
         goal: 1.5,
-        ours: Box::new(move || timed(|| saved().len()).0),
-        plain: Box::new(move || timed(|| plain().len()).0),
+        ours: Box::new(move || {
+            timed(|| to_vec(&mut |save| postcard::to_stdvec(save).expect("plain data").len())).0
+        }),
+        plain: Box::new(move || timed(|| postcard::to_stdvec(&*plain_to_vec).expect("plain data").len()).0),
+        per: objects,
+    });
+    let mut room = vec![1; bytes.len()];
+    let mut plain_room = room.clone();
+    works.push(Work {
+        name: String::from("save, into memory in use"),
+        goal: 1.5,
+        ours: Box::new(move || {
+            timed(|| save(&mut |save| postcard::to_slice(save, &mut room).expect("plain data").len())).0
+        }),
+        plain: Box::new(move || {
+            timed(|| postcard::to_slice(&*values, &mut plain_room).expect("plain data").len()).0
+        }),
         per: objects,
     });
     works.push(Work {
@@ -288,26 +312,30 @@ fn checkpoints(works: &mut Vec<Work>, objects: usize) {
     let bytes = |graph: &Graph<Link>| -> Vec<[u64; 8]> { vec![[7; 8]; graph.values.len()] };
     let graph = Graph::<Link>::new(objects, list);
     let (plain, mut room) = (bytes(&graph), bytes(&graph));
-    let (schema, mut kept) = (Link::schema(), Vec::new());
+    let schema = Link::schema();
     let keep = move || {
         let (time, checkpoint) = timed(|| graph.heap.checkpoint(&schema));
-        checkpoint.expect("all types are known");
-        time
+        (time, checkpoint.expect("all types are known"))
     };
     let (keep, plain) = (std::rc::Rc::new(keep), std::rc::Rc::new(plain));
-    let (keep_again, plain_again) = (keep.clone(), plain.clone());
+    let (keep_again, plain_again, mut kept) = (keep.clone(), plain.clone(), Vec::new());
     works.push(Work {
         name: String::from("checkpoint, touched"),
         goal: 2.0,
-        ours: Box::new(move || keep()),
+        ours: Box::new(move || keep().0),
         plain: Box::new(move || copy_to_touched(&plain, &mut room)),
         per: objects,
     });
     works.push(Work {
         name: String::from("checkpoint, fresh"),
         goal: 2.0,
-        ours: Box::new(move || keep_again()),
-        plain: Box::new(move || copy_to_fresh(&plain_again, &mut kept)),
+        ours: Box::new(move || {
+            let (time, checkpoint) = keep_again();
+            // Given back, its memory would be that of the next one.
+            kept.push(checkpoint);
+            time
+        }),
+        plain: Box::new(move || copy_to_fresh(&plain_again)),
         per: objects,
     });
     let mut graph = Graph::<Link>::new(objects, list);
@@ -357,6 +385,7 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let rounds = args.next().map_or(15, |rounds| rounds.parse::<usize>().expect("a number")).max(1);
     let part = args.next().unwrap_or_default();
+    let only = args.next().unwrap_or_default();
     // A test is a small run.
     let scale = if rounds == 1 { 100 } else { 1 };
     let mut works = Vec::new();
@@ -383,7 +412,8 @@ fn main() {
             continue;
         }
         add(&mut works);
-        for Work { name, goal, ours, plain, per } in &mut works {
+        for Work { name, goal, ours, plain, per } in works.iter_mut().filter(|work| work.name.contains(&only))
+        {
             let times: Vec<_> = (0..rounds).map(|_| (ours().as_secs_f64(), plain().as_secs_f64())).collect();
             let each = |times: Vec<f64>| median(times) * 1e9 / *per as f64;
             println!(

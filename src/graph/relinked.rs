@@ -8,6 +8,8 @@ use core::fmt;
 
 use hashbrown::HashSet;
 
+#[cfg(feature = "serde")]
+use crate::geometry::PAGE_GRANULES;
 use crate::handle::{AnyGc, Gc, RawHandle};
 use crate::trace::{Copies, Link, Links, Relinker, Trace};
 use crate::weak::Fixed;
@@ -54,9 +56,9 @@ pub(crate) struct Column {
     pub(crate) id: TypeId,
     /// Old handles in their dense form: ascending numbers, and generations.
     keys: Vec<u64>,
-    /// Old handles in their other form, ascending.
-    bits: Vec<u64>,
     pub(crate) new: Vec<RawHandle>,
+    /// Granules from one old slot to the next, by which the bits of an old handle tell its key.
+    stride: u32,
     /// Of each 64 numbers, which row is the first; one more at the end. Empty where many numbers are without
     /// an object.
     starts: Vec<u32>,
@@ -65,20 +67,24 @@ pub(crate) struct Column {
 #[cfg(feature = "serde")]
 impl Column {
     pub(crate) fn new(id: TypeId) -> Self {
-        Self { id, keys: Vec::new(), bits: Vec::new(), new: Vec::new(), starts: Vec::new() }
+        Self { id, keys: Vec::new(), new: Vec::new(), stride: 1, starts: Vec::new() }
     }
 
-    /// Whether a row of this key and these bits may come next.
+    /// Says how many granules there were from one slot to the next; `false` if that cannot be.
+    pub(crate) fn set_stride(&mut self, stride: u32) -> bool {
+        self.stride = stride.max(1);
+        stride > 0
+    }
+
+    /// Whether a row of this key may come next.
     #[inline]
-    pub(crate) fn ascends(&self, key: u64, bits: u64) -> bool {
-        let is_behind = |last: &u64| (*last as u32) < key as u32;
-        self.keys.last().is_none_or(is_behind) && self.bits.last().is_none_or(|last| *last < bits)
+    pub(crate) fn ascends(&self, key: u64) -> bool {
+        self.keys.last().is_none_or(|last| (*last as u32) < key as u32)
     }
 
     #[inline]
-    pub(crate) fn push(&mut self, key: u64, bits: u64, new: RawHandle) {
+    pub(crate) fn push(&mut self, key: u64, new: RawHandle) {
         self.keys.push(key);
-        self.bits.push(bits);
         self.new.push(new);
     }
 
@@ -115,11 +121,14 @@ impl Column {
         (self.keys[row] == key).then(|| self.new[row])
     }
 
-    fn by_bits(&self, bits: u64) -> Option<RawHandle> {
-        if bits < *self.bits.first()? || bits > *self.bits.last()? {
-            return None;
-        }
-        Some(self.new[self.bits.binary_search(&bits).ok()?])
+    /// Handles of other types have numbers of other pages, for which there is no row.
+    fn by_bits(&self, raw: RawHandle) -> Option<RawHandle> {
+        let (granule, stride) = (raw.granule(), self.stride);
+        let page_slots = (PAGE_GRANULES / stride).max(1);
+        let (slot, rest) = (granule.in_page() / stride, granule.in_page() % stride);
+        let number = granule.page().checked_mul(page_slots)?.checked_add(slot)?;
+        let is_boundary = rest == 0 && slot < page_slots;
+        is_boundary.then(|| self.by_key(u64::from(raw.generation().0) << 32 | u64::from(number)))?
     }
 }
 
@@ -146,7 +155,7 @@ impl Map {
                     let column = columns.iter().find(|column| column.id == typed.id)?;
                     column.by_key((typed.key)(link.raw).as_ffi())
                 }
-                None => columns.iter().find_map(|column| column.by_bits(link.raw.to_bits())),
+                None => columns.iter().find_map(|column| column.by_bits(link.raw)),
             },
         }
     }

@@ -33,14 +33,13 @@ impl<'a> Stack<'a> {
         Self { store, types, edges: EdgeStack::default(), spill: Spill::default() }
     }
 
-    /// Follows all edges from this object on; `visit` gets the number of the type of each that is reached,
-    /// once.
+    /// Follows all edges from this object on, and counts what is reached by the number of its type.
     pub(crate) fn follow(
         &mut self,
         walk: &mut Walk,
         watcher: &mut Watcher,
         from: RawHandle,
-        visit: &mut impl FnMut(usize),
+        counts: &mut [usize],
     ) -> Result<(), Stop> {
         walk.reach(from, &mut None, self);
         let mut queue = [RawHandle::NULL; AHEAD];
@@ -62,17 +61,17 @@ impl<'a> Stack<'a> {
             }
             let raw = queue[first];
             (first, len) = ((first + 1) % AHEAD, len - 1);
-            self.follow_one(walk, watcher, raw, visit)?;
+            self.follow_one(walk, watcher, raw, counts)?;
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn follow_one(
         &mut self,
         walk: &mut Walk,
         watcher: &mut Watcher,
         raw: RawHandle,
-        visit: &mut impl FnMut(usize),
+        counts: &mut [usize],
     ) -> Result<(), Stop> {
         let Some(index) = walk.index_of(raw).map(usize::from) else {
             return match self.store.is_alive_any(raw) {
@@ -84,7 +83,7 @@ impl<'a> Stack<'a> {
         if !(ops.trace)(self.store, raw, watcher) {
             return walk.take_back(self.store, raw);
         }
-        visit(index);
+        counts[index] += 1;
         walk.reach_seen(raw, watcher, &mut None, self)
     }
 }

@@ -206,7 +206,7 @@ impl Walk {
     }
 
     /// Reaches what the watcher saw in the object of this handle.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn reach_seen(
         &mut self,
         raw: RawHandle,

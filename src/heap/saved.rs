@@ -18,7 +18,7 @@ use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
 use slotmap::Key;
 
 use crate::graph::{Care, GraphError, LoadError, Relinked, Save, SaveTypes, Schema, Stack, Stop, Walk};
-use crate::handle::{AnyGc, Gc, RawHandle};
+use crate::handle::{Gc, RawHandle};
 use crate::heap::Heap;
 use crate::heap::graph::HeapTypes;
 use crate::sync::Arc;
@@ -76,9 +76,8 @@ impl Heap {
             let reported = walk.report(&self.store, roots);
             let reported = reported.map_err(|stop| self.graph_error(stop, schema, &[]))?;
             // One root after the other: what waits to be followed is kept small.
-            let walked = reported.iter().try_for_each(|raw| {
-                stack.follow(&mut walk, &mut watcher, *raw, &mut |index| counts[index] += 1)
-            });
+            let walked =
+                reported.iter().try_for_each(|raw| stack.follow(&mut walk, &mut watcher, *raw, &mut counts));
             match walked {
                 Ok(()) => break (reported, counts, Arc::new(walk.into_marks())),
                 Err(Stop::Stale) => care = Care::Each,
@@ -150,6 +149,16 @@ enum Refused {
     Graph(GraphError),
 }
 
+impl Loading<'_> {
+    /// So many granules there were from one slot of the type of this number to the next.
+    fn set_stride<E: Error>(&mut self, index: usize, stride: u32) -> Result<(), E> {
+        match self.made.column(index).set_stride(stride) {
+            true => Ok(()),
+            false => Err(E::custom("a type whose slots are of no size")),
+        }
+    }
+}
+
 impl fmt::Debug for Loading<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Loading").finish_non_exhaustive()
@@ -199,19 +208,18 @@ impl<'de, T: Trace + DeserializeOwned> Visitor<'de> for RowsVisitor<'_, '_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a sequence of objects, each with its handle in two forms")
+        f.write_str("a sequence of objects, each with its handle")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let Self { loading, index, .. } = self;
-        while let Some((gc, any, value)) = seq.next_element::<(Gc<T>, AnyGc, T)>()? {
-            let (key, bits) = (gc.data().as_ffi(), any.to_bits());
-            let ascends = loading.made.column(index).ascends(key, bits);
-            if gc.is_null() || any == AnyGc::default() || !ascends {
+        while let Some((gc, value)) = seq.next_element::<(Gc<T>, T)>()? {
+            let key = gc.data().as_ffi();
+            if gc.is_null() || !loading.made.column(index).ascends(key) {
                 return Err(A::Error::custom("the objects of a type ascend by their handles"));
             }
             match loading.made.place(value) {
-                Ok(new) => loading.made.column(index).push(key, bits, new),
+                Ok(new) => loading.made.column(index).push(key, new),
                 Err(error) => {
                     loading.refused = Some(Refused::Graph(error));
                     return Err(A::Error::custom("more objects than the heap's limits allow"));

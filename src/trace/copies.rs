@@ -54,7 +54,7 @@ impl Copies {
 
     /// Notes the copy of an object in a page whose slots are of this class; `false` if the slot has another
     /// handle's copy.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(&mut self, class: Class, old: RawHandle, new: RawHandle) -> bool {
         const ROWS: usize = 8;
         self.room += ROWS;
@@ -72,6 +72,7 @@ impl Copies {
     }
 
     #[cold]
+    #[inline(never)]
     fn insert_elsewhere(&mut self, class: Class, old: RawHandle, new: RawHandle) -> bool {
         let (page, rows) = (old.granule().page() as usize, class.page_words() * 64);
         let Some(room) = self.room.checked_sub(rows) else {
@@ -98,7 +99,7 @@ impl Copies {
     }
 
     /// The copy of an object.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, old: RawHandle) -> Option<RawHandle> {
         if let Some(Some(table)) = self.tables.get(old.granule().page() as usize) {
             // A handle of unknown type may lie between slots, and has the row of a neighbour then.
@@ -107,7 +108,13 @@ impl Copies {
                 return Some(RawHandle::from_bits(new));
             }
         }
-        if self.others.is_empty() { None } else { self.others.get(&old).copied() }
+        if self.others.is_empty() { None } else { self.get_elsewhere(old) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn get_elsewhere(&self, old: RawHandle) -> Option<RawHandle> {
+        self.others.get(&old).copied()
     }
 }
 

@@ -60,11 +60,18 @@ impl EdgeStack {
     }
 
     /// Pushes the handle and makes room for it.
+    #[inline]
     pub(crate) fn push(&mut self, handle: RawHandle, spill: &mut Spill) {
         if !self.try_push(handle, true) {
-            self.make_room(spill);
-            self.try_push(handle, true);
+            self.push_with_room(handle, spill);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_with_room(&mut self, handle: RawHandle, spill: &mut Spill) {
+        self.make_room(spill);
+        self.try_push(handle, true);
     }
 
     /// Takes the top off; what was spilled is got back by [`unspill`](Self::unspill) only.

@@ -135,7 +135,7 @@ impl Findings {
     }
 
     /// Empties it and keeps a little memory.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn clear(&mut self) {
         self.first.clear();
         if self.len > 0 {

@@ -237,7 +237,7 @@ fn weak_collections_keep_the_entries_whose_objects_are_saved() {
     let save = heap.save(&schema, &[tables.gc()]).unwrap();
     assert_eq!(save.len(), 4);
     let json = serde_json::to_value(&save).unwrap();
-    let saved = &json["types"][3]["objects"][0][2];
+    let saved = &json["types"][3]["objects"][0][1];
     assert_eq!(saved["set"].as_array().map(Vec::len), Some(1));
     assert_eq!(saved["words"].as_array().map(Vec::len), Some(1));
     assert_eq!(
@@ -340,11 +340,11 @@ fn errors_say_what_is_wrong() {
         heap.load(&schema(), &mut serde_json::Deserializer::from_str(text)).unwrap_err()
     }
     let mut heap = Heap::with_config(HeapConfig::default().max_objects(1));
-    let object = |slot: u32| format!(r#"["{slot}v1","{slot}v1",{{"Gold":1}}]"#);
+    let object = |slot: u32| format!(r#"["{slot}v1",{{"Gold":1}}]"#);
     let types = |name: &str, objects: &[u32]| {
         let objects: Vec<_> = objects.iter().map(|slot| object(*slot)).collect();
         format!(
-            r#"{{"version":1,"types":[{{"name":"{name}","objects":[{}]}}],"roots":[]}}"#,
+            r#"{{"version":1,"types":[{{"name":"{name}","stride":9,"objects":[{}]}}],"roots":[]}}"#,
             objects.join(",")
         )
     };
@@ -362,6 +362,8 @@ fn errors_say_what_is_wrong() {
         (types("loot", &[]).replace("\"version\":1,", ""), "missing field `version`"),
         (r#"{"version":1,"roots":[]}"#.to_string(), "missing field `types`"),
         (r#"{"version":1,"types":[{"objects":[]}],"roots":[]}"#.to_string(), "missing field `name`"),
+        (types("loot", &[1]).replace("\"stride\":9,", ""), "missing field `stride`"),
+        (types("loot", &[1]).replace("\"stride\":9", "\"stride\":0"), "no size"),
         (types("loot", &[1]).replace("\"1v1\"", "\"null\""), "ascend"),
         (types("loot", &[1]).replace("\"1v1\"", "7"), "a handle"),
     ] {

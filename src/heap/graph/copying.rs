@@ -13,14 +13,14 @@ use alloc::vec::Vec;
 
 use crate::bitmap::Class;
 use crate::config::AllocError;
-use crate::geometry::Geometry;
+use crate::geometry::{Geometry, Granule};
 use crate::graph::{Ahead, Care, GraphError, LeaveOut, Map, Relinked, Stop, TypeOps, Walk};
 use crate::handle::{AnyGc, RawHandle};
 use crate::heap::Heap;
 use crate::heap::checkpoint::Keeping;
 use crate::heap::graph::relink::{HeapOps, HeapTypes, Owners};
 use crate::panics::Panics;
-use crate::store::{Room, Store};
+use crate::store::{Barrier, Room, Store};
 use crate::trace::{Copies, Link, Links, Relinker, Trace, Watcher};
 
 /// The types of a [`Schema`](crate::Schema) that are all `Clone`; nothing to implement.
@@ -95,6 +95,8 @@ struct Entry {
 struct Kind {
     copier: Copier,
     room: Room,
+    /// Its pool, once there was room.
+    pool: Option<usize>,
     /// Handles that were taken from earlier rooms.
     taken: usize,
     /// Objects that are made and not counted yet.
@@ -124,7 +126,7 @@ impl Ahead for Line<'_> {
         &self.heap.store
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, old: RawHandle, index: Option<u16>) {
         let Some(new) = index.and_then(|index| self.kinds[usize::from(index)].room.next()) else {
             return self.push_slowly(old, index);
@@ -158,7 +160,11 @@ impl<'a> Line<'a> {
         let kind = &mut self.kinds[at];
         kind.taken += kind.room.used();
         match (kind.copier.make_room)(self.heap, &mut kind.room, objects, bytes) {
-            Ok(()) => self.push(old, index),
+            Ok(()) => {
+                let first = kind.room.first().expect("room for one at least");
+                kind.pool = Some(usize::from(self.heap.store.pool_of(first.granule())));
+                self.push(old, index);
+            }
             Err(error) => self.failure = Some(Failure::Graph(error)),
         }
     }
@@ -166,8 +172,8 @@ impl<'a> Line<'a> {
     /// Counts the objects that are made, and gives up what is left of the slots set aside.
     fn settle(&mut self) {
         for kind in &mut self.kinds {
-            let Some(raw) = kind.room.first() else { continue };
-            let pool = &mut self.heap.pools[usize::from(self.heap.store.pool_of(raw.granule()))];
+            let Some(pool) = kind.pool else { continue };
+            let pool = &mut self.heap.pools[pool];
             pool.hand_out(&mut kind.room);
             let made = core::mem::take(&mut kind.made);
             pool.count_all_born(made);
@@ -197,7 +203,7 @@ impl Drop for Line<'_> {
         let mut panics = Panics::default();
         panics.run_all(|| match self.entries.pop() {
             Some(entry) => {
-                self.heap.destroy_any(AnyGc::from_raw(entry.new));
+                self.heap.unmake(entry.new);
                 true
             }
             None => false,
@@ -218,6 +224,7 @@ impl<'a> Copying<'a> {
         let kinds = copiers.into_iter().map(|copier| Kind {
             copier,
             room: Room::default(),
+            pool: None,
             taken: 0,
             made: 0,
             open: Vec::new(),
@@ -320,8 +327,14 @@ fn follow<T: Trace + Clone>(
         if walk.index_of(entry.old).map(usize::from) != Some(index) {
             break;
         }
-        if let Some(later) = line.entries.get(line.done + AHEAD) {
-            walk.prefetch(&line.heap.store, later.old);
+        match line.entries.get(line.done + AHEAD) {
+            Some(later) => walk.prefetch(&line.heap.store, later.old),
+            // A list: its next objects may well be those that were made next.
+            None => {
+                let ahead = AHEAD as u32 * Geometry::<T>::SLOT_GRANULES;
+                let guess = Granule(entry.old.granule().0.wrapping_add(ahead));
+                line.heap.store.look().prefetch_far(guess, 1);
+            }
         }
         let Some(original) = get::<T>(&line.heap.store, entry.old) else {
             line.lose(walk, entry)?;
@@ -335,11 +348,22 @@ fn follow<T: Trace + Clone>(
             }
         }
         let original = get::<T>(&line.heap.store, entry.old).expect("it was there just now");
-        let mut copy = original.clone();
+        let copy = original.clone();
         let kind = &mut line.kinds[index];
-        if T::HOLDS_HANDLES {
+        // First into its slot: a value that changes on the stack is read in larger pieces than it was written
+        // in, for which the processor waits.
+        line.heap.store.fill_ahead::<T>(&kind.room, entry.new, copy);
+        (line.done, kind.made) = (line.done + 1, kind.made + 1);
+        if T::HOLDS_HANDLES || T::OWNS {
+            // Nothing to log: nobody has looked at it so far.
+            let copy = line.heap.store.get_mut::<T>(entry.new, Barrier::None).expect("made just now");
+            if T::OWNS {
+                line.heap.load.allocate(copy.owned_bytes());
+            }
             let mut first = First::default();
-            copy.relink(&mut Links::to_copies(&line.copies, &mut first));
+            if T::HOLDS_HANDLES {
+                copy.relink(&mut Links::to_copies(&line.copies, &mut first));
+            }
             let First { is_open, has_table, merged, unsupported } = first;
             line.merged += merged;
             line.unsupported = line.unsupported.or(unsupported);
@@ -350,11 +374,6 @@ fn follow<T: Trace + Clone>(
                 line.owners.push((index, entry.new));
             }
         }
-        if T::OWNS {
-            line.heap.load.allocate(copy.owned_bytes());
-        }
-        line.heap.store.fill_ahead::<T>(&kind.room, entry.new, copy);
-        (line.done, kind.made) = (line.done + 1, kind.made + 1);
     }
     Ok(())
 }

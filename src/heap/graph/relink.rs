@@ -3,11 +3,20 @@
 use alloc::vec::Vec;
 
 use crate::graph::{GraphError, Map, Relinking, TypeList};
-use crate::handle::{Gc, RawHandle};
+use crate::handle::{AnyGc, Gc, RawHandle};
 use crate::heap::Heap;
 use crate::trace::{Link, Links, Relinker, Trace, Values};
 
 impl Heap {
+    /// Destroys an object that nobody has come to know: as if it had not been made.
+    pub(in crate::heap) fn unmake(&mut self, raw: RawHandle) {
+        let slot_bytes = self.pools[usize::from(self.store.pool_of(raw.granule()))].info().slot_bytes;
+        if self.destroy_any(AnyGc::from_raw(raw)) {
+            self.counts.freed -= 1;
+            self.counts.freed_bytes -= slot_bytes as u64;
+        }
+    }
+
     /// Replaces the handles in objects, those of each type, once.
     pub(in crate::heap) fn relink_once(
         &mut self,

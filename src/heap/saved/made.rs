@@ -73,7 +73,7 @@ impl Drop for Made<'_> {
         for column in Self::columns(&mut self.map).iter_mut().rev() {
             panics.run_all(|| match column.new.pop() {
                 Some(raw) => {
-                    self.heap.destroy_any(AnyGc::from_raw(raw));
+                    self.heap.unmake(raw);
                     true
                 }
                 None => false,

@@ -13,7 +13,7 @@ use crate::graph::{Schema, VERSION};
 use crate::handle::AnyGc;
 use crate::heap::saved::{LoadTypes, Loading, Refused};
 
-/// The whole. Fields in their order, or by name in any order but with the name of a type before its objects.
+/// The whole. Fields in their order, or by name in any order but with the name of a type first.
 pub(super) struct SaveVisitor<'s, 'l, 'h, L> {
     pub(super) schema: &'s Schema<L>,
     pub(super) loading: &'l mut Loading<'h>,
@@ -106,7 +106,7 @@ macro_rules! fields {
 
 fields! {
     SaveField { "version" => Version, "types" => Types, "roots" => Roots }
-    TypeField { "name" => Name, "objects" => Objects }
+    TypeField { "name" => Name, "stride" => Stride, "objects" => Objects }
 }
 
 struct TypesSeed<'s, 'l, 'h, L> {
@@ -159,7 +159,7 @@ impl<'de, L: LoadTypes> DeserializeSeed<'de> for TypeSeed<'_, '_, '_, L> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_struct("Type", &["name", "objects"], self)
+        from.deserialize_struct("Type", &["name", "stride", "objects"], self)
     }
 }
 
@@ -173,22 +173,33 @@ impl<'de, L: LoadTypes> Visitor<'de> for TypeSeed<'_, '_, '_, L> {
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
         let name = seq.next_element()?.ok_or_else(|| A::Error::missing_field("name"))?;
         let index = self.index_of(name)?;
+        let stride = seq.next_element()?.ok_or_else(|| A::Error::missing_field("stride"))?;
+        self.loading.set_stride(index, stride)?;
         seq.next_element_seed(self.objects(index))?.ok_or_else(|| A::Error::missing_field("objects"))
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        let mut index = None;
+        let (mut index, mut has_stride) = (None, false);
         while let Some(field) = map.next_key::<TypeField>()? {
             match (field, index) {
                 (TypeField::Name, _) => index = Some(self.index_of(map.next_value()?)?),
+                (TypeField::Stride, Some(index)) => {
+                    self.loading.set_stride(index, map.next_value()?)?;
+                    has_stride = true;
+                }
                 (TypeField::Objects, Some(index)) => map.next_value_seed(self.objects(index))?,
-                (TypeField::Objects, None) => return Err(A::Error::missing_field("name")),
+                (TypeField::Stride | TypeField::Objects, None) => {
+                    return Err(A::Error::missing_field("name"));
+                }
                 (TypeField::Other, _) => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        index.map(drop).ok_or_else(|| A::Error::missing_field("name"))
+        if !has_stride {
+            return Err(A::Error::missing_field(if index.is_some() { "stride" } else { "name" }));
+        }
+        Ok(())
     }
 }
 
