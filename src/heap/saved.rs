@@ -35,8 +35,9 @@ impl Heap {
     /// At most 16 bytes an object are needed beside the heap, and more for entries of
     /// [`WeakKeyMap`](crate::WeakKeyMap) whose key is reached later than the map. O(objects and edges).
     ///
-    /// A handle is saved as its number and generation, an object under its type's name in the schema. What
-    /// weak collections name is not saved for that; of their entries those are whose object is.
+    /// A handle is saved as its number and generation, an object under its type's name in the schema, and with
+    /// a type the distance of its slots. What weak collections name is not saved for that; of their entries
+    /// those are whose object is.
     ///
     /// # Errors
     /// [`GraphError::NotInSchema`], with the path to the object, and [`GraphError::Locked`].
@@ -99,6 +100,9 @@ impl Heap {
     /// allow. Data from anywhere is safe: it can make objects of the schema's types, within the limits of the
     /// heap's [`HeapConfig`](crate::HeapConfig), and nothing else. (A format may have limits of its own, on
     /// nesting, say.)
+    ///
+    /// An object is made when it is read: O(objects and edges), and 16 bytes an object beside the heap, which
+    /// [`Relinked`] keeps. After an error the slots of what was read are free again with the next collection.
     ///
     /// # Errors
     /// [`LoadError`]; the heap is as it was.

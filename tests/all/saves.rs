@@ -375,6 +375,27 @@ fn errors_say_what_is_wrong() {
 }
 
 #[test]
+fn a_root_of_unknown_type_is_found_by_its_place_and_generation() {
+    let mut heap = Heap::new();
+    let place = |page: u32, slot: u32| page * 8192 + slot * 9;
+    let mut roots = Vec::from(["null".to_string(), format!("{}v1", place(0, 1) + 1)]);
+    // Pages have 910 slots of nine granules each.
+    let all = [0, 1, 2, 70, 909, 910, 1820];
+    roots.extend(all.iter().map(|number| format!("{}v1", place(number / 910, number % 910))));
+    roots.extend([format!("{}v3", place(0, 1)), format!("{}v1", place(0, 3)), format!("{}v1", place(4, 0))]);
+    let objects = all.map(|number| format!(r#"["{number}v1",{{"Gold":{number}}}]"#)).join(",");
+    let text = format!(
+        r#"{{"version":1,"types":[{{"name":"loot","stride":9,"objects":[{objects}]}}],"roots":{roots:?}}}"#
+    );
+    let loaded = heap.load(&schema(), &mut serde_json::Deserializer::from_str(&text)).unwrap();
+    let found = loaded.roots().iter().map(|any| heap.downcast::<Loot>(*any).map(|gc| &heap[gc]));
+    let found: Vec<_> = found.map(|loot| loot.map(|loot| format!("{loot:?}"))).collect();
+    let gold = all.iter().map(|number| Some(format!("Gold({number})")));
+    let expected: Vec<_> = [None, None].into_iter().chain(gold).chain([None, None, None]).collect();
+    assert_eq!((found, loaded.became_null()), (expected, 4));
+}
+
+#[test]
 fn what_the_schema_lacks_is_named_when_it_is_saved() {
     let mut heap = Heap::new();
     let chest = heap.alloc(Loot::Gold(1));
