@@ -2,11 +2,11 @@
 //! work on the same values in a `Vec`?
 //!
 //! ```text
-//! taskset -c 1 cargo run --release --example graph_costs --features graph_costs -- [ROUNDS [GROUP [PART OF A NAME]]]
+//! taskset -c 1 cargo run --release --example graph_costs --features graph_costs -- [ROUNDS [GROUP [PART]]]
 //! ```
 //!
-//! Groups: `list`, `shuffled`, `tree`, `random`, `strings`, `save`, `checkpoint`, `peak`. One round is a test, with
-//! a hundredth of the objects.
+//! Groups: `list`, `shuffled`, `tree`, `random`, `strings`, `save`, `checkpoint`, `peak`; of each what has
+//! the part in its name. One round is a test, with a hundredth of the objects.
 //!
 //! A ratio is that of two times of one round, one after the other; shown is the median over the rounds. Times
 //! are this thread's own processor time, so that a busy machine does not count as work. All values are of 64
@@ -19,16 +19,16 @@
 //! whose blocks are larger than 32 MB.
 //!
 //! Do not conclude: that a copy costs so many times a `Vec`'s, wherever. Values here have no destructors, but
-//! for those with a `String`; where a `clone` allocates, that is most of the time of both. Nor that four times
-//! a `Vec` is a matter of skill for every shape: one that memory is not read in order for waits for it at each
-//! object, however it is copied. Hence the copies by hand.
-#![expect(unsafe_code, reason = "an allocator that counts: what saving takes at its peak")]
+//! for those with a `String`; where a `clone` allocates, that is most of the time of both. Nor that any shape
+//! can be copied in a few times what a `Vec` takes: where memory is not read in its order, whoever copies
+//! waits for it at each object. Hence the copies by hand.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
+
 use std::hint::black_box;
 use std::time::Duration;
 
+use counting::{Counting, IN_USE, PEAK};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use slotgc::{CloneTypes, Gc, Heap, Root, Schema, Trace};
@@ -365,48 +365,6 @@ fn checkpoints(works: &mut Vec<Work>, objects: usize) {
     });
 }
 
-/// Counts what this thread has allocated, at present and at most.
-struct Counting;
-
-thread_local! {
-    static IN_USE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-impl Counting {
-    fn count(bytes: isize) {
-        IN_USE.set(IN_USE.get() + bytes);
-        PEAK.set(PEAK.get().max(IN_USE.get()));
-    }
-}
-
-// SAFETY: does as `System`, and counts.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        Self::count(layout.size() as isize);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        Self::count(layout.size() as isize);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        Self::count(new_size as isize - layout.size() as isize);
-        // SAFETY: as the caller promises; every pointer is from `System`.
-        unsafe { System.realloc(ptr, layout, new_size) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        Self::count(-(layout.size() as isize));
-        // SAFETY: as the caller promises; every pointer is from `System`.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
@@ -423,8 +381,8 @@ fn peak_of_saving(name: &str, objects: usize, shape: Shape) {
     assert!(objects < 100_000 || bytes <= 16.0, "saving takes more memory than it says");
 }
 
-/// A copy as one writes it for a graph of one type in a `Vec`, whose handles are its indices: the least that a
-/// walk over this shape costs, whoever makes it.
+/// A copy as one writes it for a graph of one type in a `Vec`, whose handles are its indices: about the least
+/// that a walk over this shape costs.
 fn by_hand(works: &mut Vec<Work>, name: &str, objects: usize, shape: Shape) {
     #[derive(Clone)]
     struct Indexed {
