@@ -35,9 +35,9 @@ impl Heap {
     /// At most 16 bytes an object are needed beside the heap, and more for entries of
     /// [`WeakKeyMap`](crate::WeakKeyMap) whose key is reached later than the map. O(objects and edges).
     ///
-    /// A handle is saved as its number and generation, an object under its type's name in the schema, and with
-    /// a type the distance of its slots. What weak collections name is not saved for that; of their entries
-    /// those are whose object is.
+    /// A handle is saved as its number and generation, an object under its type's name in the schema, and
+    /// with a type the distance of its slots. What weak collections name is not saved for that; of their
+    /// entries those are whose object is.
     ///
     /// # Errors
     /// [`GraphError::NotInSchema`], with the path to the object, and [`GraphError::Locked`].
