@@ -31,7 +31,7 @@ use std::time::Duration;
 use counting::{Counting, IN_USE, PEAK};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
-use slotgc::{CloneTypes, Gc, Heap, Root, Schema, Trace};
+use slotgc::{CloneTypes, Gc, Heap, Root, Save, Schema, Trace};
 
 /// One of a list.
 #[derive(Trace, Clone, Serialize, Deserialize)]
@@ -207,6 +207,9 @@ struct Work {
     per: usize,
 }
 
+/// Adds the works of a group.
+type Add<'a> = &'a dyn Fn(&mut Vec<Work>);
+
 fn copies<T: Value>(works: &mut Vec<Work>, name: &str, objects: usize, shape: Shape) {
     let schema = T::schema();
     let mut graph = Graph::<T>::with_room(objects, shape);
@@ -252,12 +255,15 @@ fn check_copy<T: Value>(
     time
 }
 
+/// Writes a save somewhere; returns how many bytes.
+type To<'a> = &'a mut dyn FnMut(&Save<'_, (Link, ())>) -> usize;
+
 fn saves(works: &mut Vec<Work>, objects: usize) {
     let Graph { heap, first, values } = Graph::<Link>::new(objects, list);
     let (heap, first) = (std::rc::Rc::new(heap), [first.gc()]);
     let save = {
         let heap = heap.clone();
-        move |to: &mut dyn FnMut(&slotgc::Save<'_, (Link, ())>) -> usize| {
+        move |to: To<'_>| {
             let schema = Link::schema();
             to(&heap.save(&schema, &first).expect("a graph of known types"))
         }
@@ -445,7 +451,7 @@ fn main() {
     let scale = if rounds == 1 { 100 } else { 1 };
     let (few, some, many) = (100_000 / scale, 200_000 / scale, 1_000_000 / scale);
     let mut works = Vec::new();
-    let works_of: [(&str, &dyn Fn(&mut Vec<Work>)); 8] = [
+    let works_of: [(&str, Add<'_>); 8] = [
         ("list", &|works| {
             copies::<Link>(works, "list", few, list);
             by_hand(works, "list", few, list);
