@@ -402,6 +402,7 @@ impl<T> AllocError<T> {
     }
 
     /// The same refusal, of something else.
+    #[cfg(feature = "serde")]
     pub(crate) fn without_value(self) -> AllocError<()> {
         AllocError { value: (), limit: self.limit }
     }

@@ -7,7 +7,6 @@
 //!
 //! No recursion over objects, and nothing here believes a handle before it resolves.
 
-mod copies;
 mod error;
 mod marks;
 mod path;
@@ -16,12 +15,13 @@ mod relinked;
 mod save;
 mod schema;
 #[cfg(feature = "serde")]
+mod stack;
+#[cfg(feature = "serde")]
 mod text;
 mod walk;
 #[cfg(feature = "serde")]
 mod weak;
 
-pub(crate) use copies::Copies;
 pub use error::GraphError;
 #[cfg(feature = "serde")]
 pub use error::LoadError;
@@ -34,5 +34,8 @@ pub(crate) use relinked::{Map, Relinking};
 pub(crate) use save::VERSION;
 #[cfg(feature = "serde")]
 pub use save::{Save, SaveTypes};
+pub(crate) use schema::TypeOps;
 pub use schema::{Schema, TypeList};
-pub(crate) use walk::{Care, LeaveOut, Stop, Walk};
+#[cfg(feature = "serde")]
+pub(crate) use stack::Stack;
+pub(crate) use walk::{Ahead, Care, LeaveOut, Stop, Walk};

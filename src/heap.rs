@@ -1,6 +1,6 @@
 //! The heap: where objects live, and the only place through which they change.
 //!
-//! This file is what a user sees. Storage is in `page.rs` and `pool.rs`, collecting in `collector.rs`.
+//! This file is what a user sees. Storage is in `store.rs` and `pool.rs`, collecting in `collector.rs`.
 
 mod access;
 mod alloc;

@@ -18,7 +18,7 @@ use core::mem::needs_drop;
 use crate::config::Limit;
 use crate::geometry::{Geometry, Granule};
 use crate::handle::{Generation, RawHandle};
-use crate::store::{Age, Barrier, Census, Claim, DoomCursor, Made, Store, SweepLog, Vacated, reserve};
+use crate::store::{Age, Barrier, Census, Claim, DoomCursor, Made, Room, Store, SweepLog, Vacated, reserve};
 use crate::tag::{self, Tag};
 use crate::trace::Trace;
 pub(crate) use kept::KeptPool;
@@ -255,6 +255,11 @@ impl Pool {
     #[inline(always)]
     pub(crate) fn ready_claim(&mut self) -> &mut Claim {
         &mut self.claim
+    }
+
+    /// The handles of a room that looked ahead at the claim were taken.
+    pub(crate) fn hand_out(&mut self, room: &mut Room) {
+        Store::hand_out(&mut self.claim, room);
     }
 
     #[inline(always)]

@@ -29,7 +29,7 @@ use crate::sync::PageCount;
 #[cfg(feature = "rayon")]
 pub(crate) use access::LoggedMut;
 pub(crate) use access::{Barrier, Objects, ObjectsMut};
-pub(crate) use claim::{Age, Claim, Made, slot_of_bit};
+pub(crate) use claim::{Age, Claim, Made, Room, slot_of_bit};
 pub(crate) use keep::{KeptPages, KeptStore, KeptValues};
 pub(crate) use look::{Color, Headers, Look, Tenant};
 pub(crate) use pages::reserve;

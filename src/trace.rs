@@ -7,6 +7,7 @@
 pub(crate) mod adapter;
 pub(crate) mod beside;
 mod chunked_vec;
+mod copies;
 mod cycle;
 mod discarded;
 mod edges;
@@ -26,6 +27,7 @@ use crate::handle::{Gc, Weak};
 use crate::root::Root;
 
 pub use adapter::TraceWith;
+pub(crate) use copies::Copies;
 pub use cycle::Epoch;
 pub(crate) use cycle::{Destroyed, Era, Moment};
 pub(crate) use discarded::Discarded;

@@ -1,7 +1,7 @@
 //! `--world ecs`: the handles are in components, outside of the heap, and their column is a root source.
 //!
-//! Each entity has a blackboard and a plan in a cycle. Each frame 1000 entities despawn and as many spawn, 500
-//! change their plans, and 5000 events live for that frame. The collector gets its budget by `pace_with`,
+//! Each entity has a blackboard and a plan in a cycle. Each frame 1000 entities despawn and as many spawn,
+//! 500 change their plans, and 5000 events live for that frame. The collector gets its budget by `pace_with`,
 //! with a source that reports what changed, or with one that is looked through whole whenever it is asked.
 
 use std::cell::Cell;

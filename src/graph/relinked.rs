@@ -1,7 +1,5 @@
 //! [`Relinked`]: which object stands for which, after a graph was copied or loaded.
 
-#[cfg(feature = "serde")]
-use alloc::vec;
 use alloc::vec::Vec;
 #[cfg(feature = "serde")]
 use core::any::TypeId;
@@ -10,9 +8,10 @@ use core::fmt;
 
 use hashbrown::HashSet;
 
-use crate::graph::copies::Copies;
+#[cfg(feature = "serde")]
+use crate::geometry::PAGE_GRANULES;
 use crate::handle::{AnyGc, Gc, RawHandle};
-use crate::trace::{Link, Links, Relinker, Trace};
+use crate::trace::{Copies, Link, Links, Relinker, Trace};
 use crate::weak::Fixed;
 
 /// The new handles of objects that were copied or loaded, by their old ones. For handles that live outside of
@@ -55,63 +54,95 @@ pub(crate) enum Map {
 #[cfg(feature = "serde")]
 pub(crate) struct Column {
     pub(crate) id: TypeId,
-    /// By old handles in their dense form.
-    keys: Rows,
-    /// By old handles in their other form.
-    bits: Vec<(u64, RawHandle)>,
-}
-
-/// The new handle of each key.
-#[cfg(feature = "serde")]
-enum Rows {
-    /// By number: the generation and the new handle, in one line. Where few numbers are without an object.
-    Dense(Vec<(u32, RawHandle)>),
-    Sparse(Vec<(u64, RawHandle)>),
+    /// Old handles in their dense form: ascending numbers, and generations.
+    keys: Vec<u64>,
+    pub(crate) new: Vec<RawHandle>,
+    /// Granules from one old slot to the next, by which the bits of an old handle tell its key.
+    stride: u32,
+    /// Of each 64 numbers, which row is the first; one more at the end. Empty where many numbers are without
+    /// an object.
+    starts: Vec<u32>,
 }
 
 #[cfg(feature = "serde")]
 impl Column {
-    /// Of rows whose keys and bits ascend, as many as new handles.
-    pub(crate) fn new(id: TypeId, keys: &[u64], bits: &[u64], new: &[RawHandle]) -> Self {
-        let bits = bits.iter().copied().zip(new.iter().copied()).collect();
-        let rows = keys.iter().copied().zip(new.iter().copied());
-        let last = keys.last().map_or(0, |key| *key as u32 as usize);
-        if last >= keys.len() * 4 + 1024 {
-            return Self { id, keys: Rows::Sparse(rows.collect()), bits };
+    pub(crate) fn new(id: TypeId) -> Self {
+        Self { id, keys: Vec::new(), new: Vec::new(), stride: 1, starts: Vec::new() }
+    }
+
+    /// Says how many granules there were from one slot to the next; `false` if that cannot be.
+    pub(crate) fn set_stride(&mut self, stride: u32) -> bool {
+        self.stride = stride.max(1);
+        stride > 0
+    }
+
+    /// Whether a row of this key may come next.
+    #[inline]
+    pub(crate) fn ascends(&self, key: u64) -> bool {
+        self.keys.last().is_none_or(|last| (*last as u32) < key as u32)
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, key: u64, new: RawHandle) {
+        self.keys.push(key);
+        self.new.push(new);
+    }
+
+    /// There are no more rows.
+    pub(crate) fn close(&mut self) {
+        let blocks = self.keys.last().map_or(0, |key| *key as u32 as usize / BLOCK + 1);
+        if blocks > self.keys.len() {
+            return;
         }
-        let mut dense = vec![(0, RawHandle::NULL); last + 1];
-        rows.for_each(|(key, new)| dense[key as u32 as usize] = ((key >> 32) as u32, new));
-        Self { id, keys: Rows::Dense(dense), bits }
+        let mut row = 0;
+        self.starts = (0..=blocks)
+            .map(|block| {
+                while self.keys.get(row).is_some_and(|key| (*key as u32 as usize) < block * BLOCK) {
+                    row += 1;
+                }
+                row as u32
+            })
+            .collect();
     }
 
     #[inline]
     fn by_key(&self, key: u64) -> Option<RawHandle> {
-        match &self.keys {
-            Rows::Dense(rows) => {
-                let (generation, new) = rows.get(key as u32 as usize)?;
-                (u64::from(*generation) == key >> 32 && *generation != 0).then_some(*new)
-            }
-            Rows::Sparse(rows) => {
-                let row = rows.binary_search_by_key(&(key as u32), |(known, _)| *known as u32).ok()?;
-                (rows[row].0 == key).then_some(rows[row].1)
-            }
-        }
+        let block = key as u32 as usize / BLOCK;
+        let rows = match self.starts.get(block..).unwrap_or_default() {
+            [start, end, ..] => *start as usize..*end as usize,
+            _ if self.starts.is_empty() => 0..self.keys.len(),
+            _ => return None,
+        };
+        let row = match rows.len() {
+            // No number is without an object.
+            BLOCK => rows.start + key as u32 as usize % BLOCK,
+            _ => rows.start + self.keys[rows].binary_search_by_key(&(key as u32), |key| *key as u32).ok()?,
+        };
+        (self.keys[row] == key).then(|| self.new[row])
     }
 
-    fn by_bits(&self, bits: u64) -> Option<RawHandle> {
-        if bits < self.bits.first()?.0 || bits > self.bits.last()?.0 {
-            return None;
-        }
-        Some(self.bits[self.bits.binary_search_by_key(&bits, |(known, _)| *known).ok()?].1)
+    /// Handles of other types have numbers of other pages, for which there is no row.
+    fn by_bits(&self, raw: RawHandle) -> Option<RawHandle> {
+        let (granule, stride) = (raw.granule(), self.stride);
+        let page_slots = (PAGE_GRANULES / stride).max(1);
+        let (slot, rest) = (granule.in_page() / stride, granule.in_page() % stride);
+        let number = granule.page().checked_mul(page_slots)?.checked_add(slot)?;
+        let is_boundary = rest == 0 && slot < page_slots;
+        is_boundary.then(|| self.by_key(u64::from(raw.generation().0) << 32 | u64::from(number)))?
     }
 }
 
+/// Numbers that are looked up together.
+#[cfg(feature = "serde")]
+const BLOCK: usize = 64;
+
 impl Map {
-    pub(crate) fn copies_mut(&mut self) -> Option<&mut Copies> {
+    /// What names nobody, in a copy and wherever its handles are looked up later.
+    pub(crate) fn set_dead(&mut self, dead: HashSet<RawHandle, Fixed>) {
         match self {
-            Self::Copies(copies) => Some(copies),
+            Self::Copies(copies) => copies.dead = dead,
             #[cfg(feature = "serde")]
-            Self::Loaded(_) => None,
+            Self::Loaded(_) => {}
         }
     }
 
@@ -124,7 +155,7 @@ impl Map {
                     let column = columns.iter().find(|column| column.id == typed.id)?;
                     column.by_key((typed.key)(link.raw).as_ffi())
                 }
-                None => columns.iter().find_map(|column| column.by_bits(link.raw.to_bits())),
+                None => columns.iter().find_map(|column| column.by_bits(link.raw)),
             },
         }
     }

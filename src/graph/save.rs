@@ -1,10 +1,11 @@
 //! [`Save`]: a graph on its way into a format.
 //!
 //! What is written is one struct: the version, the types with their objects, and the roots. A type is its
-//! name in the schema and a sequence of rows: an object's handle in both forms and the object. Rows ascend by
-//! slot, so that a table of them can be searched, and so that memory is read in its order. Nothing is
-//! gathered on the way: the walk has left a bit a granule, and objects go from the heap into the format one
-//! by one.
+//! name in the schema, how many granules there are from one of its slots to the next, and a sequence of rows:
+//! an object's handle in its dense form and the object. The other form, that of handles of unknown type,
+//! follows from the two numbers. Rows ascend by slot, so that a table of them can be searched, and so that
+//! memory is read in its order. Nothing is gathered on the way: the walk has left a bit a granule, and
+//! objects go from the heap into the format one by one.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -12,7 +13,7 @@ use core::fmt;
 use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 
-use crate::geometry::Granule;
+use crate::geometry::{Geometry, Granule};
 use crate::graph::marks::Marks;
 use crate::graph::schema::{Schema, TypeList};
 use crate::handle::{AnyGc, Gc, RawHandle};
@@ -137,8 +138,9 @@ struct Section<'s, 'a, T> {
 
 impl<T: Trace + Serialize> Serialize for Section<'_, '_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut section = serializer.serialize_struct("Type", 2)?;
+        let mut section = serializer.serialize_struct("Type", 3)?;
         section.serialize_field("name", self.sections.names[self.index])?;
+        section.serialize_field("stride", &Geometry::<T>::SLOT_GRANULES)?;
         section.serialize_field("objects", &Objects(self))?;
         section.end()
     }
@@ -153,13 +155,14 @@ impl<T: Trace + Serialize> Serialize for Objects<'_, '_, '_, T> {
         let mut seq = serializer.serialize_seq(Some(counts[*index]))?;
         // A page is of one type: that of whatever lives there.
         let is_own = |granule: Granule| granule.is_boundary::<T>() && look.generation::<T>(granule).is_some();
-        let pages = marks.pages().filter(|page| marks.of_page(*page).next().is_some_and(is_own));
-        for granule in pages.flat_map(|page| marks.of_page(page)) {
-            let generation = look.generation::<T>(granule).filter(|generation| generation.is_occupied());
-            let raw = RawHandle::new(granule, generation.expect("nothing died since it was found"));
-            let object = look.get::<T>(raw).expect("nothing died since it was found");
-            let gc = Gc::<T>::from_raw(raw);
-            seq.serialize_element(&(gc, gc.erase(), object))?;
+        for page in marks.pages().filter(|page| marks.of_page(*page).next().is_some_and(is_own)) {
+            // Inside of the iterator, which is a loop in a loop.
+            marks.of_page(page).try_for_each(|granule| {
+                let generation = look.generation::<T>(granule).filter(|generation| generation.is_occupied());
+                let raw = RawHandle::new(granule, generation.expect("nothing died since it was found"));
+                let object = look.get::<T>(raw).expect("nothing died since it was found");
+                seq.serialize_element(&(Gc::<T>::from_raw(raw), object))
+            })?;
         }
         seq.end()
     }

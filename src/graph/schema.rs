@@ -46,9 +46,8 @@ pub struct Schema<L = ()> {
 pub(crate) struct TypeOps {
     pub(crate) name: &'static str,
     pub(crate) type_name: &'static str,
-    id: TypeId,
+    pub(crate) id: TypeId,
     pub(crate) tag: Tag,
-    pub(crate) needs_trace: bool,
     /// Traces an object, if the handle names one. It lies in a page of the type.
     pub(crate) trace: fn(&Store, RawHandle, &mut Watcher) -> bool,
     /// Names the edges of an object that is alive.
@@ -62,7 +61,6 @@ impl TypeOps {
             type_name: type_name::<T>(),
             id: TypeId::of::<T>(),
             tag: Tag::of::<T>(),
-            needs_trace: T::NEEDS_TRACE,
             trace: |store, raw, watcher| {
                 let Some(object) = get::<T>(store, raw) else { return false };
                 if T::NEEDS_TRACE {

@@ -40,9 +40,15 @@ impl fmt::Display for Text {
     }
 }
 
-fn serialize<S: Serializer>(numbers: Numbers, word: u64, serializer: S) -> Result<S::Ok, S::Error> {
+/// Inlined, since most formats know while they are compiled which of the two they are.
+#[inline(always)]
+fn serialize<S: Serializer>(
+    numbers: impl FnOnce() -> Numbers,
+    word: u64,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match serializer.is_human_readable() {
-        true => serializer.collect_str(&Text(numbers)),
+        true => serializer.collect_str(&Text(numbers())),
         false => serializer.serialize_u64(word),
     }
 }
@@ -93,7 +99,7 @@ macro_rules! typed {
         impl<T> Serialize for $handle<T> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 let key = self.data();
-                serialize(of_key(key), key.as_ffi(), serializer)
+                serialize(|| of_key(key), key.as_ffi(), serializer)
             }
         }
 
@@ -115,7 +121,7 @@ typed!(Gc, Weak);
 
 impl Serialize for AnyGc {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize(of_any(*self), self.to_bits(), serializer)
+        serialize(|| of_any(*self), self.to_bits(), serializer)
     }
 }
 

@@ -1,7 +1,8 @@
 //! A walk over what some handles reach: through `&`, without a trace in the heap, and without recursion.
 //!
-//! Beside the heap it takes a bit a granule, and eight bytes for each object found and not yet followed. Only
-//! entries of ephemeron tables whose key was not reached so far take more.
+//! Beside the heap it takes a bit a granule, and what is kept of each object found and not yet followed.
+//! That is the business of [`Ahead`], as is the order in which they are followed. Only entries of ephemeron
+//! tables whose key was not reached so far take more.
 //!
 //! An object is looked at once, when its turn comes, and its memory is asked for some turns before. So an
 //! edge marks the place that it names before anybody knows who lives there. A handle of an object that is
@@ -9,7 +10,6 @@
 //! one may have been passed over, and the walk says so ([`Stop::Stale`]). It is then made once more with
 //! care: each edge looks at its target first.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use hashbrown::HashMap;
@@ -22,7 +22,7 @@ use crate::store::{Store, Tenant};
 use crate::tag::Tag;
 #[cfg(feature = "serde")]
 use crate::trace::RootSource;
-use crate::trace::{EdgeStack, Recorded, Spill, Watcher};
+use crate::trace::{Recorded, Watcher};
 use crate::weak::Fixed;
 
 /// Why a walk ended early: at this object.
@@ -63,27 +63,29 @@ struct Page {
     lines: u8,
 }
 
-pub(crate) struct Walk<'a> {
-    store: &'a Store,
-    types: &'a [TypeOps],
+/// Where a walk goes on: what was found and not yet followed.
+pub(crate) trait Ahead {
+    fn store(&self) -> &Store;
+
+    /// An object to follow, for the first time, and the number of its type if the schema lists it. Whether
+    /// there is one, nobody has looked.
+    fn push(&mut self, raw: RawHandle, index: Option<u16>);
+}
+
+pub(crate) struct Walk {
     care: Care,
     pages: Vec<Option<Page>>,
     marks: Marks,
-    stack: EdgeStack,
-    spill: Spill,
     waiting: HashMap<RawHandle, Vec<Waiting>, Fixed>,
-    /// `None` while objects are followed.
-    watcher: Option<Box<Watcher>>,
+    /// Of the entry that is read.
+    keys: Vec<RawHandle>,
 }
 
 /// What decides whether an object that was reached is followed.
 pub(crate) type LeaveOut<'s> = Option<&'s mut dyn FnMut(RawHandle) -> bool>;
 
-/// How many objects are on their way from memory while others are followed.
-const AHEAD: usize = 32;
-
-impl<'a> Walk<'a> {
-    pub(crate) fn new(store: &'a Store, pools: &[Pool], types: &'a [TypeOps], care: Care) -> Self {
+impl Walk {
+    pub(crate) fn new(pools: &[Pool], types: &[TypeOps], care: Care) -> Self {
         let mut pages = Vec::new();
         for pool in pools {
             let (of, index) = (pool.info().tag, types.iter().position(|ops| ops.tag == pool.info().tag));
@@ -96,27 +98,31 @@ impl<'a> Walk<'a> {
                 pages[place] = Some(page);
             }
         }
-        Self {
-            store,
-            types,
-            care,
-            pages,
-            marks: Marks::default(),
-            stack: EdgeStack::default(),
-            spill: Spill::default(),
-            waiting: HashMap::default(),
-            watcher: Some(Box::new(Watcher::new())),
-        }
+        Self { care, pages, marks: Marks::default(), waiting: HashMap::default(), keys: Vec::new() }
     }
 
+    #[inline]
     fn page(&self, raw: RawHandle) -> Option<Page> {
         *self.pages.get(raw.granule().page() as usize)?
+    }
+
+    /// The number of the type of a handle's page, if the schema lists it.
+    #[inline]
+    pub(crate) fn index_of(&self, raw: RawHandle) -> Option<u16> {
+        self.page(raw)?.index
+    }
+
+    /// Prefetches an object that will be followed soon.
+    #[inline]
+    pub(crate) fn prefetch(&self, store: &Store, raw: RawHandle) {
+        let lines = self.page(raw).map_or(1, |page| page.lines);
+        store.look().prefetch_far(raw.granule(), u32::from(lines));
     }
 
     /// What a root source reports, in order and with repeats, null handles and dead ones included; not what
     /// it has under the key of an ephemeron, which waits for that.
     #[cfg(feature = "serde")]
-    pub(crate) fn report(&mut self, source: &dyn RootSource) -> Result<Vec<RawHandle>, Stop> {
+    pub(crate) fn report(&mut self, store: &Store, source: &dyn RootSource) -> Result<Vec<RawHandle>, Stop> {
         let mut watcher = Watcher::new();
         watcher.watch(|tracer| source.trace_roots(tracer));
         let findings = watcher.take();
@@ -127,7 +133,7 @@ impl<'a> Walk<'a> {
                 Recorded::Edge(raw, of) if keys.is_empty() => handles.push(self.of(raw, of)),
                 Recorded::Edge(raw, of) => {
                     // Nothing is reached so far.
-                    self.wait(self.of(raw, of), keys.clone());
+                    self.wait(store, self.of(raw, of), keys.clone());
                 }
                 Recorded::Ephemeron(key, of) => keys.push(self.of(key, of)),
                 Recorded::EndOfEphemeron => drop(keys.pop()),
@@ -149,49 +155,49 @@ impl<'a> Walk<'a> {
 
     /// The object is reached, if there is one. What waits for it is too. The handle lies in a page of its
     /// type, or is null.
-    #[inline]
-    pub(crate) fn reach(&mut self, raw: RawHandle, leave_out: &mut LeaveOut<'_>) {
-        if self.enter(raw, leave_out) && !self.waiting.is_empty() {
-            self.release(raw, leave_out);
+    #[inline(always)]
+    pub(crate) fn reach(&mut self, raw: RawHandle, leave_out: &mut LeaveOut<'_>, ahead: &mut impl Ahead) {
+        if self.enter(raw, leave_out, ahead) && !self.waiting.is_empty() {
+            self.release(raw, leave_out, ahead);
         }
     }
 
     /// Notes that the object is reached; `false` if that was known.
-    #[inline]
-    fn enter(&mut self, raw: RawHandle, leave_out: &mut LeaveOut<'_>) -> bool {
-        if raw.is_null() || (self.care == Care::Each && !self.store.is_alive_any(raw)) {
+    #[inline(always)]
+    fn enter(&mut self, raw: RawHandle, leave_out: &mut LeaveOut<'_>, ahead: &mut impl Ahead) -> bool {
+        if raw.is_null() || (self.care == Care::Each && !ahead.store().is_alive_any(raw)) {
             return false;
         }
         let is_new = self.marks.insert(raw.granule());
         if is_new && leave_out.as_mut().is_none_or(|leave_out| !leave_out(raw)) {
-            self.stack.push(raw, &mut self.spill);
+            ahead.push(raw, self.index_of(raw));
         }
         is_new
     }
 
     /// Lets go what waits for this object, and what waits for that.
     #[cold]
-    fn release(&mut self, key: RawHandle, leave_out: &mut LeaveOut<'_>) {
+    fn release(&mut self, key: RawHandle, leave_out: &mut LeaveOut<'_>, ahead: &mut impl Ahead) {
         let mut keys = Vec::from([key]);
         while let Some(key) = keys.pop() {
             for Waiting { edge, more_keys } in self.waiting.remove(&key).into_iter().flatten() {
-                let edge = self.wait(edge, more_keys);
-                keys.extend(edge.filter(|edge| self.enter(*edge, leave_out)));
+                let edge = self.wait(ahead.store(), edge, more_keys);
+                keys.extend(edge.filter(|edge| self.enter(*edge, leave_out, ahead)));
             }
         }
     }
 
-    fn is_reached(&self, raw: RawHandle) -> bool {
-        self.store.is_alive_any(raw) && self.marks.contains(raw.granule())
+    fn is_reached(&self, store: &Store, raw: RawHandle) -> bool {
+        store.is_alive_any(raw) && self.marks.contains(raw.granule())
     }
 
     /// Files an edge under the first of its keys that is not reached; gives it back if there is none.
-    fn wait(&mut self, edge: RawHandle, mut keys: Vec<RawHandle>) -> Option<RawHandle> {
+    fn wait(&mut self, store: &Store, edge: RawHandle, mut keys: Vec<RawHandle>) -> Option<RawHandle> {
         while let Some(key) = keys.pop() {
-            if self.is_reached(key) {
+            if self.is_reached(store, key) {
                 continue;
             }
-            if !key.is_null() && self.store.is_alive_any(key) {
+            if !key.is_null() && store.is_alive_any(key) {
                 self.waiting.entry(key).or_default().push(Waiting { edge, more_keys: keys });
             }
             return None;
@@ -199,82 +205,28 @@ impl<'a> Walk<'a> {
         Some(edge)
     }
 
-    /// Follows all edges; `visit` gets each object that is reached, once, with the number of its type.
-    pub(crate) fn follow(
+    /// Reaches what the watcher saw in the object of this handle.
+    #[inline(always)]
+    pub(crate) fn reach_seen(
         &mut self,
-        leave_out: &mut LeaveOut<'_>,
-        visit: &mut dyn FnMut(RawHandle, usize),
-    ) -> Result<(), Stop> {
-        let mut watcher = self.watcher.take().unwrap_or_else(|| Box::new(Watcher::new()));
-        let followed = self.follow_with(&mut watcher, leave_out, visit);
-        self.watcher = Some(watcher);
-        followed
-    }
-
-    fn follow_with(
-        &mut self,
-        watcher: &mut Watcher,
-        leave_out: &mut LeaveOut<'_>,
-        visit: &mut dyn FnMut(RawHandle, usize),
-    ) -> Result<(), Stop> {
-        let mut queue = [RawHandle::NULL; AHEAD];
-        let (mut first, mut len) = (0, 0);
-        loop {
-            while len < AHEAD {
-                let Some(raw) = self.stack.pop() else {
-                    match self.stack.unspill(&mut self.spill) {
-                        true => continue,
-                        false => break,
-                    }
-                };
-                let lines = self.page(raw).map_or(1, |page| page.lines);
-                self.store.look().prefetch_far(raw.granule(), u32::from(lines));
-                queue[(first + len) % AHEAD] = raw;
-                len += 1;
-            }
-            if len == 0 {
-                return Ok(());
-            }
-            let raw = queue[first];
-            (first, len) = ((first + 1) % AHEAD, len - 1);
-            self.follow_one(watcher, raw, leave_out, visit)?;
-        }
-    }
-
-    #[inline]
-    fn follow_one(
-        &mut self,
-        watcher: &mut Watcher,
         raw: RawHandle,
+        watcher: &mut Watcher,
         leave_out: &mut LeaveOut<'_>,
-        visit: &mut dyn FnMut(RawHandle, usize),
+        ahead: &mut impl Ahead,
     ) -> Result<(), Stop> {
-        let Some(Page { index: Some(index), .. }) = self.page(raw) else {
-            return if self.store.is_alive_any(raw) {
-                Err(Stop::NotInSchema(raw))
-            } else {
-                self.take_back(raw)
-            };
-        };
-        let ops = self.types[usize::from(index)];
-        if !(ops.trace)(self.store, raw, watcher) {
-            return self.take_back(raw);
-        }
-        visit(raw, usize::from(index));
-        if !ops.needs_trace {
-            return Ok(());
-        }
-        let mut keys = Vec::new();
         for found in watcher.drain() {
             match found {
-                Recorded::Edge(edge, of) if keys.is_empty() => self.reach(self.of(edge, of), leave_out),
+                Recorded::Edge(edge, of) if self.keys.is_empty() => {
+                    self.reach(self.of(edge, of), leave_out, ahead);
+                }
                 Recorded::Edge(edge, of) => {
-                    if let Some(edge) = self.wait(self.of(edge, of), keys.clone()) {
-                        self.reach(edge, leave_out);
+                    let keys = self.keys.clone();
+                    if let Some(edge) = self.wait(ahead.store(), self.of(edge, of), keys) {
+                        self.reach(edge, leave_out, ahead);
                     }
                 }
-                Recorded::Ephemeron(key, of) => keys.push(self.of(key, of)),
-                Recorded::EndOfEphemeron => drop(keys.pop()),
+                Recorded::Ephemeron(key, of) => self.keys.push(self.of(key, of)),
+                Recorded::EndOfEphemeron => drop(self.keys.pop()),
                 Recorded::Gap => return Err(Stop::Locked(raw)),
             }
         }
@@ -283,8 +235,8 @@ impl<'a> Walk<'a> {
 
     /// The handle names nobody.
     #[cold]
-    fn take_back(&mut self, raw: RawHandle) -> Result<(), Stop> {
-        if self.store.tenant_of(raw) == Tenant::Other {
+    pub(crate) fn take_back(&mut self, store: &Store, raw: RawHandle) -> Result<(), Stop> {
+        if store.tenant_of(raw) == Tenant::Other {
             return Err(Stop::Stale);
         }
         self.marks.remove(raw.granule());

@@ -76,7 +76,7 @@ impl RawHandle {
 
     /// The same handle if it lies on a slot boundary of `T` or stands for a foreign key, else null.
     #[inline]
-    pub(super) fn checked<T>(self) -> Self {
+    pub(crate) fn checked<T>(self) -> Self {
         let granule = self.granule();
         if granule.page() == LAST_PAGE {
             return self.foreign_key::<T>().map_or(Self::NULL, |_| self);

@@ -8,7 +8,7 @@ use crate::heap::load::{Load, owned};
 use crate::heap::{Counts, Heap, Pending};
 use crate::pool::Pool;
 use crate::root::{Root, RootTable};
-use crate::store::Store;
+use crate::store::{Room, Store};
 use crate::sync::Arc;
 use crate::trace::{RootSource, Trace, Tracer};
 
@@ -346,6 +346,11 @@ impl Ready<'_> {
     pub(super) fn has_room<T: Trace>(&mut self) -> bool {
         let is_within_limits = self.counts.bytes + Geometry::<T>::SLOT_BYTES <= self.counts.bytes_stop.get();
         is_within_limits && !self.pool.ready_claim().is_empty()
+    }
+
+    /// Looks ahead at the slots of the claim.
+    pub(super) fn look_ahead<T: Trace>(&mut self, room: &mut Room) {
+        self.store.look_ahead::<T>(self.pool.ready_claim(), room);
     }
 
     /// Makes an object in the next slot of the claim, which must have one.

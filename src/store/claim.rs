@@ -1,5 +1,7 @@
 //! Claims: slots set aside for allocation, and how objects come into them.
 
+use alloc::vec::Vec;
+
 use crate::bitmap::{Bits, Class, Valid, ones, read_word, write_word};
 use crate::geometry::Granule;
 use crate::handle::{Generation, RawHandle};
@@ -71,6 +73,45 @@ impl Claim {
         let bits = self.all & !self.free;
         self.all = self.free;
         Made { page: self.page, word: self.word, bits }
+    }
+}
+
+/// Handles for objects that are yet to be made, in the next slots of a claim: whoever copies a graph has to
+/// know them before. Nothing is written until they are. For as long as nobody else uses the claim.
+#[derive(Default)]
+pub(crate) struct Room {
+    handles: Vec<RawHandle>,
+    used: usize,
+    start: Option<Start>,
+}
+
+impl Room {
+    /// The next handle.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> Option<RawHandle> {
+        let next = *self.handles.get(self.used)?;
+        self.used += 1;
+        Some(next)
+    }
+
+    /// The first handle, taken or not.
+    pub(crate) fn first(&self) -> Option<RawHandle> {
+        self.handles.first().copied()
+    }
+
+    /// Handles that were taken.
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+
+    /// Handles there are, taken ones included.
+    pub(crate) fn len(&self) -> usize {
+        self.handles.len()
+    }
+
+    /// Forgets all but the first so many handles.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.handles.truncate(len);
     }
 }
 
@@ -153,6 +194,47 @@ impl Store {
         let (first, start) = (claim.first, claim.start);
         let (mut slot, granule) = self.next_slot::<T>(claim);
         RawHandle::new(granule, slot.occupy(first, start, value))
+    }
+
+    /// Looks ahead at the slots of a claim.
+    pub(crate) fn look_ahead<T: 'static>(&self, claim: &Claim, room: &mut Room) {
+        room.handles.clear();
+        (room.used, room.start) = (0, Some(claim.start));
+        for bit in ones(claim.free) {
+            let granule = slot_of_bit::<T>(claim.page, claim.word, bit);
+            let slot = self.look().slot::<T>(granule).expect("a claim of slots of T");
+            room.handles.push(RawHandle::new(granule, slot.next_tenant(claim.first)));
+        }
+    }
+
+    /// Takes the slots out of a claim whose handles were taken.
+    pub(crate) fn hand_out(claim: &mut Claim, room: &mut Room) {
+        for _ in 0..core::mem::take(&mut room.used) {
+            claim.free &= claim.free.wrapping_sub(1);
+        }
+        room.handles.clear();
+    }
+
+    /// Makes the object of a handle that the room gave.
+    ///
+    /// # Panics
+    /// If an object lives there, or one did since.
+    #[inline(always)]
+    pub(crate) fn fill_ahead<T: 'static>(&mut self, room: &Room, raw: RawHandle, value: T) {
+        let start = room.start.expect("a room that was looked at");
+        let mut slot = self.slot_mut::<T>(raw.granule()).expect("a slot of T");
+        let generation = slot.occupy(raw.generation(), start, value);
+        assert!(generation == raw.generation(), "the slot is as it was when its handle was made");
+    }
+
+    /// Uses up a handle that a room gave, without an object.
+    pub(crate) fn waste(&mut self, raw: RawHandle) -> Vacated {
+        let mut slot = self.untyped_mut(raw.granule()).expect("a slot of a page in use");
+        let generation = slot.reserve(raw.generation());
+        let is_own = generation == raw.generation() && slot.abandon(raw);
+        assert!(is_own, "the slot is as it was when its handle was made");
+        self.note_past(raw.granule().page(), Past::Recycled);
+        Vacated::after(raw)
     }
 
     /// Takes the next slot of a claim and leaves it reserved. The handle is what

@@ -198,6 +198,12 @@ impl<'a, T> Slot<'a, T> {
         self.holds(raw).then(|| unsafe { self.value().as_ref() })
     }
 
+    /// The generation of the next tenant, `least` or a later one.
+    #[inline(always)]
+    pub(super) fn next_tenant(self, least: Generation) -> Generation {
+        self.generation().next().max(least)
+    }
+
     /// Whether a destructor waits here.
     pub(super) fn is_doomed(self) -> bool {
         self.flags() & DOOMED != 0
@@ -297,12 +303,6 @@ impl<'a, T> SlotMut<'a, T> {
         }
     }
 
-    /// The generation of the next tenant, `least` or a later one.
-    #[inline(always)]
-    fn next_tenant(&self, least: Generation) -> Generation {
-        self.0.generation().next().max(least)
-    }
-
     fn is_free(&self) -> bool {
         !self.0.generation().is_occupied() && self.0.flags() & (DOOMED | RESERVED) == 0
     }
@@ -314,7 +314,7 @@ impl<'a, T> SlotMut<'a, T> {
     #[inline(always)]
     pub(super) fn occupy(&mut self, least: Generation, start: Start, value: T) -> Generation {
         debug_assert!(self.is_free(), "an object is made in a free slot");
-        let generation = self.next_tenant(least);
+        let generation = self.0.next_tenant(least);
         // Also in release: a reference to the object that lives here may be in somebody's hand. What is
         // doomed or reserved would only be leaked.
         assert!(generation.is_occupied(), "an object is made where none lives");
@@ -331,7 +331,7 @@ impl<'a, T> SlotMut<'a, T> {
     /// If the slot is not free.
     pub(super) fn reserve(&mut self, least: Generation) -> Generation {
         assert!(self.is_free(), "a free slot is reserved");
-        let generation = self.next_tenant(least);
+        let generation = self.0.next_tenant(least);
         // The even one just before the handle's, also in a slot that was never used.
         self.set_header(Generation(generation.0 - 1), RESERVED);
         generation

@@ -27,8 +27,8 @@ pub(crate) struct EdgeStack {
 #[derive(Default)]
 pub(crate) struct Spill {
     full: Vec<Box<[RawHandle]>>,
-    /// Empty chunks at hand, of this cycle and of the one before: for memory that is new the system takes longer
-    /// than a root source does to fill it.
+    /// Empty chunks at hand, of this cycle and of the one before: for memory that is new the system takes
+    /// longer than a root source does to fill it.
     spare: Vec<Box<[RawHandle]>>,
     /// The most chunks that were full in this cycle.
     peak: usize,
@@ -71,11 +71,18 @@ impl EdgeStack {
     }
 
     /// Pushes the handle and makes room for it.
+    #[inline]
     pub(crate) fn push(&mut self, handle: RawHandle, spill: &mut Spill) {
         if !self.try_push(handle, true) {
-            self.make_room(spill);
-            self.try_push(handle, true);
+            self.push_with_room(handle, spill);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_with_room(&mut self, handle: RawHandle, spill: &mut Spill) {
+        self.make_room(spill);
+        self.try_push(handle, true);
     }
 
     /// Takes the top off; what was spilled is got back by [`unspill`](Self::unspill) only.

@@ -87,17 +87,29 @@ impl Findings {
         }
     }
 
-    #[inline]
+    /// As `push` of an edge.
+    #[inline(always)]
+    pub(crate) fn push_edge(&mut self, edge: RawHandle, of: Tag) {
+        self.write_typed(edge.to_bits(), of);
+    }
+
+    #[inline(always)]
     fn write_typed(&mut self, word: u64, of: Tag) {
         if self.writing != Some(of) {
-            self.writing = Some(of);
-            self.tags.push_back(of);
-            self.write(OTHER_TYPE);
+            self.write_type(of);
         }
         self.write(word);
     }
 
-    #[inline]
+    #[cold]
+    #[inline(never)]
+    fn write_type(&mut self, of: Tag) {
+        self.writing = Some(of);
+        self.tags.push_back(of);
+        self.write(OTHER_TYPE);
+    }
+
+    #[inline(always)]
     fn write(&mut self, word: u64) {
         self.len += 1;
         match self.first.len() < CHUNK {
@@ -125,16 +137,17 @@ impl Findings {
     }
 
     /// Empties it and keeps a little memory.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn clear(&mut self) {
         self.first.clear();
-        if !self.more.is_empty() {
+        if self.len > 0 {
             self.more.clear();
-        }
-        if !self.tags.is_empty() {
             self.tags.clear();
         }
-        (self.next, self.len, self.writing) = (0, 0, None);
+        // What was written last was read last, if all was read: the next object's edges have the same type,
+        // as a rule.
+        self.writing = if self.len == 0 { self.reading } else { None };
+        (self.next, self.len) = (0, 0);
     }
 }
 
@@ -144,11 +157,11 @@ impl Iterator for Findings {
     #[inline]
     fn next(&mut self) -> Option<Recorded> {
         loop {
-            if self.next == self.first.len() {
+            let Some(word) = self.first.get(self.next).copied() else {
                 self.first = self.more.pop_front()?;
                 self.next = 0;
-            }
-            let word = *self.first.get(self.next)?;
+                continue;
+            };
             self.next += 1;
             self.len -= 1;
             return Some(match word {

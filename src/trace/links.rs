@@ -7,7 +7,7 @@ use slotmap::KeyData;
 
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::store::Store;
-use crate::trace::Trace;
+use crate::trace::{Copies, Trace};
 
 /// A handle that is to be replaced.
 #[derive(Clone, Copy, Debug)]
@@ -115,27 +115,61 @@ impl<'a> Values<'a> {
 /// ```
 pub struct Links<'a> {
     relinker: &'a mut dyn Relinker,
+    /// What is looked at first, without a call: most handles in a copy lead to another one.
+    copies: Option<&'a Copies>,
 }
 
 impl<'a> Links<'a> {
     pub(crate) fn new(relinker: &'a mut dyn Relinker) -> Self {
-        Self { relinker }
+        Self { relinker, copies: None }
+    }
+
+    /// Replaces the handles of what has a copy by that of the copy, and asks for the others.
+    #[inline]
+    pub(crate) fn to_copies(copies: &'a Copies, others: &'a mut dyn Relinker) -> Self {
+        Self { relinker: others, copies: Some(copies) }
+    }
+
+    #[inline]
+    fn copy_of(&self, raw: RawHandle) -> Option<RawHandle> {
+        self.copies?.get(raw)
     }
 
     /// Replaces a strong handle.
+    #[inline]
     pub fn gc<T: Trace>(&mut self, gc: &mut Gc<T>) {
+        match self.copy_of(gc.raw()) {
+            Some(copy) => *gc = Gc::from_raw(copy.checked::<T>()),
+            None => self.ask_for_gc(gc),
+        }
+    }
+
+    #[inline(never)]
+    fn ask_for_gc<T: Trace>(&mut self, gc: &mut Gc<T>) {
         *gc = Gc::from_bits(self.relinker.replace(Link::of_gc(*gc)).to_bits());
     }
 
     /// Replaces a weak handle.
+    #[inline]
     pub fn weak<T: 'static>(&mut self, weak: &mut Weak<T>) {
+        match self.copy_of(weak.raw()) {
+            Some(copy) => *weak = Weak::from_raw(copy.checked::<T>()),
+            None => self.ask_for_weak(weak),
+        }
+    }
+
+    #[inline(never)]
+    fn ask_for_weak<T: 'static>(&mut self, weak: &mut Weak<T>) {
         let typed = Some(Typed::of::<T>());
         *weak = Weak::from_bits(self.relinker.replace(Link { raw: weak.raw(), typed }).to_bits());
     }
 
     /// Replaces a handle whose type is known at run time only.
     pub fn any(&mut self, any: &mut AnyGc) {
-        *any = AnyGc::from_raw(self.relinker.replace(Link { raw: any.raw(), typed: None }));
+        let copy = self.copy_of(any.raw());
+        *any = AnyGc::from_raw(
+            copy.unwrap_or_else(|| self.relinker.replace(Link { raw: any.raw(), typed: None })),
+        );
     }
 
     /// Replaces every handle in a field.

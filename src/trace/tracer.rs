@@ -96,9 +96,9 @@ impl<'a> Tracer<'a> {
     /// Pushes the handle if its slot was white, without a branch on that: it is a coin toss.
     #[inline(always)]
     fn push(&mut self, raw: RawHandle, white: bool, of: Tag) {
-        if !self.edges.try_push(raw, white) {
+        if !self.edges.try_push(raw, white) && !record_edge(raw, of, self.side) {
             let edges = core::mem::take(&mut self.edges);
-            self.edges = overflow(edges, raw, white, of, self.store, self.side);
+            self.edges = overflow(edges, raw, white, self.store, self.side);
         }
     }
 
@@ -449,37 +449,28 @@ impl Drop for Nested<'_, '_> {
     }
 }
 
-/// What [`Tracer::push`] does when the stack has no room: records, or makes some, or gathers. By value, see
-/// [`EdgeStack`]. Short, since a look-only trace comes here with every edge.
+/// What [`Tracer::push`] does when the stack has no room and the trace only looks; `false` if it does not.
+/// Short, since such a trace comes here with every edge, and without the stack: to be passed it would go
+/// through memory, in pieces that are not read as they were written.
 #[cold]
 #[inline(never)]
-fn overflow(
-    edges: EdgeStack,
-    raw: RawHandle,
-    white: bool,
-    of: Tag,
-    store: &Store,
-    side: &mut Side,
-) -> EdgeStack {
+fn record_edge(raw: RawHandle, of: Tag, side: &mut Side) -> bool {
     // White or not: the store is empty and knows nothing of it.
     match &mut side.report {
         #[cfg(feature = "inspect")]
         Report::List(list) => list.push(Recorded::Edge(raw, of)),
-        Report::Words(words) => words.push(Recorded::Edge(raw, of)),
+        Report::Words(words) => words.push_edge(raw, of),
         Report::Ignored => {}
-        Report::None => return make_room_or_gather(edges, raw, white, store, side),
+        Report::None => return false,
     }
-    edges
+    true
 }
 
+/// What [`Tracer::push`] does when the stack has no room: makes some, or gathers. By value, see
+/// [`EdgeStack`].
+#[cold]
 #[inline(never)]
-fn make_room_or_gather(
-    mut edges: EdgeStack,
-    raw: RawHandle,
-    white: bool,
-    store: &Store,
-    side: &mut Side,
-) -> EdgeStack {
+fn overflow(mut edges: EdgeStack, raw: RawHandle, white: bool, store: &Store, side: &mut Side) -> EdgeStack {
     if !side.gathering {
         edges.make_room(&mut side.spill);
         edges.try_push(raw, white);

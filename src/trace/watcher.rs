@@ -29,6 +29,7 @@ impl Watcher {
         Self { store: Store::new(0, 0), side: Side::counting() }
     }
 
+    #[inline(always)]
     pub(crate) fn watch(&mut self, trace: impl FnOnce(&mut Tracer<'_>)) {
         // Without room for edges each one comes to the slow path of a push, which records it.
         trace(&mut Tracer::new(EdgeStack::default(), &self.store, &mut self.side));
@@ -55,6 +56,7 @@ impl Watcher {
         self.declared() != before
     }
 
+    #[inline(always)]
     fn words(&mut self) -> &mut Findings {
         match self.side.report_mut() {
             Report::Words(words) => words,
@@ -68,6 +70,7 @@ impl Watcher {
     }
 
     /// Takes what was reported since the last call.
+    #[inline(always)]
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Recorded> {
         Drain(self.words())
     }
@@ -95,6 +98,7 @@ impl Iterator for Drain<'_> {
 }
 
 impl Drop for Drain<'_> {
+    #[inline(always)]
     fn drop(&mut self) {
         self.0.clear();
     }

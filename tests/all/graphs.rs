@@ -310,3 +310,87 @@ fn a_list_of_a_hundred_thousand_is_copied_amid_a_cycle() {
     }
     assert_eq!(len, 100_000);
 }
+
+#[test]
+fn a_copy_amid_the_dead_and_their_successors_is_that_of_a_naive_walk() {
+    for seed in 0..8 {
+        let mut random = slotgc_graphs::Random::new(seed);
+        let mut heap = Heap::new();
+        let mut nodes = heap.alloc_many((0..4000).map(|n| node(&n.to_string())));
+        // More go than wait for a collection, so slots are used again and stale handles stay; or fewer.
+        let gone = if seed == 5 { 500 } else { 2000 };
+        let dead: Vec<_> = (0..gone).map(|_| nodes.swap_remove(random.below(nodes.len()))).collect();
+        dead.iter().filter(|_| seed > 0).for_each(|gc| _ = heap.destroy(*gc));
+        nodes.extend(heap.alloc_many((4000..4900).map(|n| node(&n.to_string()))));
+        for gc in &nodes {
+            let mut any = |stale: usize| match random.below(100) < stale {
+                true => dead[random.below(dead.len())],
+                false => nodes[random.below(nodes.len())],
+            };
+            let stale = if seed < 4 { 0 } else { seed as usize % 4 };
+            let (next, parent) = ([any(stale), any(stale)], any(20));
+            heap[*gc].next = next[..usize::from(seed % 2 == 0) + 1].to_vec();
+            heap[*gc].parent = parent.into();
+        }
+        let mut reached = std::collections::HashSet::from([nodes[0]]);
+        let mut queue = vec![nodes[0]];
+        while let Some(gc) = queue.pop() {
+            let living = heap[gc].next.iter().copied().filter(|next| heap.is_alive(next));
+            queue.extend(living.filter(|next| reached.insert(*next)));
+        }
+        let (len, allocated) = (heap.len(), heap.allocated());
+        let (copy, relinked) = heap.clone_graph(nodes[0], &schema()).unwrap();
+        assert_eq!(relinked.get(nodes[0]), Some(copy));
+        assert_eq!(heap.len(), len + reached.len());
+        assert_eq!(heap.allocated(), allocated + reached.len() as u64);
+        for gc in nodes.iter().chain(&dead) {
+            assert_eq!(relinked.get(*gc).is_some(), reached.contains(gc));
+        }
+        let is_alive = |gc: &Gc<Node>| heap.is_alive(gc);
+        for gc in &reached {
+            let (old, new) = (&heap[*gc], &heap[relinked.get(*gc).unwrap()]);
+            assert_eq!(old.name, new.name);
+            let next = old.next.iter().map(|next| relinked.get(*next).unwrap_or_default());
+            assert_eq!(new.next, next.collect::<Vec<_>>());
+            let parent = heap.upgrade(old.parent);
+            let parent = parent.map(|parent| relinked.get(parent).unwrap_or(parent));
+            assert_eq!(new.parent, parent.filter(is_alive).map_or(Weak::dangling(), Weak::from));
+        }
+        heap.verify();
+        let (copy, first) = (heap.root(copy).unwrap(), heap.root(nodes[0]).unwrap());
+        assert_eq!(heap.collect().kept, 2 * reached.len());
+        drop((copy, first));
+    }
+}
+
+#[test]
+fn a_strong_handle_to_the_dead_becomes_null_in_a_copy_that_needs_nothing_else() {
+    let mut heap = Heap::new();
+    let [inner, dead] = ["inner", "dead"].map(|name| heap.alloc(node(name)));
+    let first = heap.alloc(Node { next: vec![inner, dead], ..node("first") });
+    heap.destroy(dead);
+    let (copy, mut relinked) = heap.clone_graph(first, &schema()).unwrap();
+    assert_eq!(heap[copy].next, [relinked.get(inner).unwrap(), Gc::default()]);
+    assert_eq!((relinked.became_null(), relinked.get(dead), heap.len()), (1, None, 4));
+    // Once more, with the slot of the dead in use.
+    heap.collect_with(&[first, copy]);
+    relinked = heap.clone_graph(first, &schema()).unwrap().1;
+    assert_eq!((relinked.became_null(), heap.len()), (1, 6));
+    heap.verify();
+}
+
+#[test]
+fn a_copy_fits_exactly_into_the_limits() {
+    for most in 190..230 {
+        let mut heap = Heap::with_config(HeapConfig::default().max_objects(most));
+        let mut head = heap.alloc(node("last"));
+        for n in 1..100 {
+            let side = if n % 10 == 0 { heap.alloc(node("side")) } else { head };
+            head = heap.alloc(Node { next: vec![head, side], ..node("inner") });
+        }
+        let all = heap.len();
+        assert_eq!(heap.clone_graph(head, &schema()).is_ok(), 2 * all <= most);
+        assert_eq!(heap.len(), if 2 * all <= most { 2 * all } else { all });
+        heap.verify();
+    }
+}

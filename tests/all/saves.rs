@@ -237,7 +237,7 @@ fn weak_collections_keep_the_entries_whose_objects_are_saved() {
     let save = heap.save(&schema, &[tables.gc()]).unwrap();
     assert_eq!(save.len(), 4);
     let json = serde_json::to_value(&save).unwrap();
-    let saved = &json["types"][3]["objects"][0][2];
+    let saved = &json["types"][3]["objects"][0][1];
     assert_eq!(saved["set"].as_array().map(Vec::len), Some(1));
     assert_eq!(saved["words"].as_array().map(Vec::len), Some(1));
     assert_eq!(
@@ -340,11 +340,11 @@ fn errors_say_what_is_wrong() {
         heap.load(&schema(), &mut serde_json::Deserializer::from_str(text)).unwrap_err()
     }
     let mut heap = Heap::with_config(HeapConfig::default().max_objects(1));
-    let object = |slot: u32| format!(r#"["{slot}v1","{slot}v1",{{"Gold":1}}]"#);
+    let object = |slot: u32| format!(r#"["{slot}v1",{{"Gold":1}}]"#);
     let types = |name: &str, objects: &[u32]| {
         let objects: Vec<_> = objects.iter().map(|slot| object(*slot)).collect();
         format!(
-            r#"{{"version":1,"types":[{{"name":"{name}","objects":[{}]}}],"roots":[]}}"#,
+            r#"{{"version":1,"types":[{{"name":"{name}","stride":9,"objects":[{}]}}],"roots":[]}}"#,
             objects.join(",")
         )
     };
@@ -362,6 +362,8 @@ fn errors_say_what_is_wrong() {
         (types("loot", &[]).replace("\"version\":1,", ""), "missing field `version`"),
         (r#"{"version":1,"roots":[]}"#.to_string(), "missing field `types`"),
         (r#"{"version":1,"types":[{"objects":[]}],"roots":[]}"#.to_string(), "missing field `name`"),
+        (types("loot", &[1]).replace("\"stride\":9,", ""), "missing field `stride`"),
+        (types("loot", &[1]).replace("\"stride\":9", "\"stride\":0"), "no size"),
         (types("loot", &[1]).replace("\"1v1\"", "\"null\""), "ascend"),
         (types("loot", &[1]).replace("\"1v1\"", "7"), "a handle"),
     ] {
@@ -370,6 +372,27 @@ fn errors_say_what_is_wrong() {
         assert!(matches!(error, LoadError::Format(_)));
     }
     assert_eq!(heap.len(), 0);
+}
+
+#[test]
+fn a_root_of_unknown_type_is_found_by_its_place_and_generation() {
+    let mut heap = Heap::new();
+    let place = |page: u32, slot: u32| page * 8192 + slot * 9;
+    let mut roots = Vec::from(["null".to_string(), format!("{}v1", place(0, 1) + 1)]);
+    // Pages have 910 slots of nine granules each.
+    let all = [0, 1, 2, 70, 909, 910, 1820];
+    roots.extend(all.iter().map(|number| format!("{}v1", place(number / 910, number % 910))));
+    roots.extend([format!("{}v3", place(0, 1)), format!("{}v1", place(0, 3)), format!("{}v1", place(4, 0))]);
+    let objects = all.map(|number| format!(r#"["{number}v1",{{"Gold":{number}}}]"#)).join(",");
+    let text = format!(
+        r#"{{"version":1,"types":[{{"name":"loot","stride":9,"objects":[{objects}]}}],"roots":{roots:?}}}"#
+    );
+    let loaded = heap.load(&schema(), &mut serde_json::Deserializer::from_str(&text)).unwrap();
+    let found = loaded.roots().iter().map(|any| heap.downcast::<Loot>(*any).map(|gc| &heap[gc]));
+    let found: Vec<_> = found.map(|loot| loot.map(|loot| format!("{loot:?}"))).collect();
+    let gold = all.iter().map(|number| Some(format!("Gold({number})")));
+    let expected: Vec<_> = [None, None].into_iter().chain(gold).chain([None, None, None]).collect();
+    assert_eq!((found, loaded.became_null()), (expected, 4));
 }
 
 #[test]

@@ -13,14 +13,14 @@ use crate::graph::{Schema, VERSION};
 use crate::handle::AnyGc;
 use crate::heap::saved::{LoadTypes, Loading, Refused};
 
-/// The whole. Fields in their order, or by name in any order but with the name of a type before its objects.
+/// The whole. Fields in their order, or by name in any order but with the name of a type first.
 pub(super) struct SaveVisitor<'s, 'l, 'h, L> {
     pub(super) schema: &'s Schema<L>,
     pub(super) loading: &'l mut Loading<'h>,
 }
 
 impl<'de, L: LoadTypes> Visitor<'de> for SaveVisitor<'_, '_, '_, L> {
-    type Value = (L::Staged, Vec<AnyGc>);
+    type Value = Vec<AnyGc>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a saved graph of objects")
@@ -28,17 +28,14 @@ impl<'de, L: LoadTypes> Visitor<'de> for SaveVisitor<'_, '_, '_, L> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let Self { schema, loading } = self;
-        let mut staged = L::Staged::default();
         check_version(seq.next_element()?.ok_or_else(|| A::Error::missing_field("version"))?)?;
-        let types = TypesSeed { schema, loading, staged: &mut staged };
+        let types = TypesSeed { schema, loading };
         seq.next_element_seed(types)?.ok_or_else(|| A::Error::missing_field("types"))?;
-        let roots = seq.next_element()?.ok_or_else(|| A::Error::missing_field("roots"))?;
-        Ok((staged, roots))
+        seq.next_element()?.ok_or_else(|| A::Error::missing_field("roots"))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let Self { schema, loading } = self;
-        let mut staged = L::Staged::default();
         let (mut has_version, mut has_types, mut roots) = (false, false, None);
         while let Some(field) = map.next_key::<SaveField>()? {
             match field {
@@ -48,7 +45,7 @@ impl<'de, L: LoadTypes> Visitor<'de> for SaveVisitor<'_, '_, '_, L> {
                 }
                 SaveField::Types if has_types => return Err(A::Error::duplicate_field("types")),
                 SaveField::Types => {
-                    map.next_value_seed(TypesSeed { schema, loading, staged: &mut staged })?;
+                    map.next_value_seed(TypesSeed { schema, loading })?;
                     has_types = true;
                 }
                 SaveField::Roots => roots = Some(map.next_value()?),
@@ -63,7 +60,7 @@ impl<'de, L: LoadTypes> Visitor<'de> for SaveVisitor<'_, '_, '_, L> {
         if !has_types {
             return Err(A::Error::missing_field("types"));
         }
-        Ok((staged, roots.ok_or_else(|| A::Error::missing_field("roots"))?))
+        roots.ok_or_else(|| A::Error::missing_field("roots"))
     }
 }
 
@@ -109,13 +106,12 @@ macro_rules! fields {
 
 fields! {
     SaveField { "version" => Version, "types" => Types, "roots" => Roots }
-    TypeField { "name" => Name, "objects" => Objects }
+    TypeField { "name" => Name, "stride" => Stride, "objects" => Objects }
 }
 
-struct TypesSeed<'s, 'l, 'h, L: LoadTypes> {
+struct TypesSeed<'s, 'l, 'h, L> {
     schema: &'s Schema<L>,
     loading: &'l mut Loading<'h>,
-    staged: &'s mut L::Staged,
 }
 
 impl<'de, L: LoadTypes> DeserializeSeed<'de> for TypesSeed<'_, '_, '_, L> {
@@ -134,16 +130,15 @@ impl<'de, L: LoadTypes> Visitor<'de> for TypesSeed<'_, '_, '_, L> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Self { schema, loading, staged } = self;
-        while seq.next_element_seed(TypeSeed { schema, loading, staged })?.is_some() {}
+        let Self { schema, loading } = self;
+        while seq.next_element_seed(TypeSeed { schema, loading })?.is_some() {}
         Ok(())
     }
 }
 
-struct TypeSeed<'s, 'l, 'h, L: LoadTypes> {
+struct TypeSeed<'s, 'l, 'h, L> {
     schema: &'s Schema<L>,
     loading: &'l mut Loading<'h>,
-    staged: &'l mut L::Staged,
 }
 
 impl<'h, L: LoadTypes> TypeSeed<'_, '_, 'h, L> {
@@ -156,8 +151,7 @@ impl<'h, L: LoadTypes> TypeSeed<'_, '_, 'h, L> {
     }
 
     fn objects(&mut self, index: usize) -> ObjectsSeed<'_, 'h, L> {
-        let Self { loading, staged, .. } = self;
-        ObjectsSeed { loading, staged, index, list: PhantomData }
+        ObjectsSeed { loading: self.loading, index, list: PhantomData }
     }
 }
 
@@ -165,7 +159,7 @@ impl<'de, L: LoadTypes> DeserializeSeed<'de> for TypeSeed<'_, '_, '_, L> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_struct("Type", &["name", "objects"], self)
+        from.deserialize_struct("Type", &["name", "stride", "objects"], self)
     }
 }
 
@@ -179,28 +173,38 @@ impl<'de, L: LoadTypes> Visitor<'de> for TypeSeed<'_, '_, '_, L> {
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
         let name = seq.next_element()?.ok_or_else(|| A::Error::missing_field("name"))?;
         let index = self.index_of(name)?;
+        let stride = seq.next_element()?.ok_or_else(|| A::Error::missing_field("stride"))?;
+        self.loading.set_stride(index, stride)?;
         seq.next_element_seed(self.objects(index))?.ok_or_else(|| A::Error::missing_field("objects"))
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        let mut index = None;
+        let (mut index, mut has_stride) = (None, false);
         while let Some(field) = map.next_key::<TypeField>()? {
             match (field, index) {
                 (TypeField::Name, _) => index = Some(self.index_of(map.next_value()?)?),
+                (TypeField::Stride, Some(index)) => {
+                    self.loading.set_stride(index, map.next_value()?)?;
+                    has_stride = true;
+                }
                 (TypeField::Objects, Some(index)) => map.next_value_seed(self.objects(index))?,
-                (TypeField::Objects, None) => return Err(A::Error::missing_field("name")),
+                (TypeField::Stride | TypeField::Objects, None) => {
+                    return Err(A::Error::missing_field("name"));
+                }
                 (TypeField::Other, _) => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        index.map(drop).ok_or_else(|| A::Error::missing_field("name"))
+        if !has_stride {
+            return Err(A::Error::missing_field(if index.is_some() { "stride" } else { "name" }));
+        }
+        Ok(())
     }
 }
 
-struct ObjectsSeed<'l, 'h, L: LoadTypes> {
+struct ObjectsSeed<'l, 'h, L> {
     loading: &'l mut Loading<'h>,
-    staged: &'l mut L::Staged,
     index: usize,
     list: PhantomData<L>,
 }
@@ -209,6 +213,6 @@ impl<'de, L: LoadTypes> DeserializeSeed<'de> for ObjectsSeed<'_, '_, L> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        L::read(self.staged, self.index, self.loading, from)
+        L::read(self.index, self.loading, from)
     }
 }

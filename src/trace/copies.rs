@@ -2,17 +2,20 @@
 //!
 //! A table for each page that holds originals, in which a row is found as a slot's bit is: one line to look
 //! at, nothing to hash. A page with few originals would be mostly empty, so there is room for so many rows
-//! only as are in proportion to the graph; what is left goes into a hash table.
+//! only as are in proportion to what is known of the graph; what is left goes into a hash table.
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::hash::BuildHasherDefault;
 
 use hashbrown::{HashMap, HashSet};
 
 use crate::bitmap::Class;
 use crate::geometry::Granule;
 use crate::handle::RawHandle;
-use crate::weak::Fixed;
+use crate::hash::HandleHasher;
+
+type Fixed = BuildHasherDefault<HandleHasher>;
 
 #[derive(Default)]
 pub(crate) struct Copies {
@@ -20,7 +23,7 @@ pub(crate) struct Copies {
     tables: Vec<Option<PageTable>>,
     /// Rows that tables may still have.
     room: usize,
-    /// Originals in pages without a table.
+    /// Originals in pages that had no table when they came.
     others: HashMap<RawHandle, RawHandle, Fixed>,
     /// Handles to nothing, which become null.
     pub(crate) dead: HashSet<RawHandle, Fixed>,
@@ -44,57 +47,74 @@ impl PageTable {
 }
 
 impl Copies {
-    /// Of a graph of so many objects.
-    pub(crate) fn new(objects: usize) -> Self {
-        const ROWS: usize = 4;
-        Self { room: objects.saturating_mul(ROWS), ..Self::default() }
-    }
-
     /// Only which handles become null.
     pub(crate) fn of_dead(dead: HashSet<RawHandle, Fixed>) -> Self {
         Self { dead, ..Self::default() }
     }
 
-    /// Notes the copy of an object in a page whose slots are of this class.
-    #[inline]
-    pub(crate) fn insert(&mut self, class: Class, old: RawHandle, new: RawHandle) {
+    /// Notes the copy of an object in a page whose slots are of this class; `false` if the slot has another
+    /// handle's copy.
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, class: Class, old: RawHandle, new: RawHandle) -> bool {
+        const ROWS: usize = 8;
+        self.room += ROWS;
         let granule = old.granule();
         match self.tables.get_mut(granule.page() as usize) {
             Some(Some(table)) => {
                 let index = table.index(granule);
-                table.rows[index] = (old.to_bits(), new.to_bits());
+                let row = &mut table.rows[index];
+                let is_own = row.0 == 0 || row.0 == old.to_bits();
+                *row = (old.to_bits(), new.to_bits());
+                is_own
             }
             _ => self.insert_elsewhere(class, old, new),
         }
     }
 
     #[cold]
-    fn insert_elsewhere(&mut self, class: Class, old: RawHandle, new: RawHandle) {
+    #[inline(never)]
+    fn insert_elsewhere(&mut self, class: Class, old: RawHandle, new: RawHandle) -> bool {
         let (page, rows) = (old.granule().page() as usize, class.page_words() * 64);
         let Some(room) = self.room.checked_sub(rows) else {
             self.others.insert(old, new);
-            return;
+            return true;
         };
         self.room = room;
         if self.tables.len() <= page {
             self.tables.resize_with(page + 1, || None);
         }
         self.tables[page] = Some(PageTable::new(class));
-        self.insert(class, old, new);
+        self.insert(class, old, new)
+    }
+
+    /// Forgets the copy of an object.
+    pub(crate) fn remove(&mut self, old: RawHandle) {
+        self.others.remove(&old);
+        if let Some(Some(table)) = self.tables.get_mut(old.granule().page() as usize) {
+            let index = table.index(old.granule());
+            if let Some(row) = table.rows.get_mut(index).filter(|row| row.0 == old.to_bits()) {
+                *row = (0, 0);
+            }
+        }
     }
 
     /// The copy of an object.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, old: RawHandle) -> Option<RawHandle> {
-        match self.tables.get(old.granule().page() as usize) {
-            Some(Some(table)) => {
-                // A handle of unknown type may lie between slots, and has the row of a neighbour then.
-                let (known, new) = *table.rows.get(table.index(old.granule()))?;
-                (known == old.to_bits()).then(|| RawHandle::from_bits(new))
+        if let Some(Some(table)) = self.tables.get(old.granule().page() as usize) {
+            // A handle of unknown type may lie between slots, and has the row of a neighbour then.
+            let (known, new) = *table.rows.get(table.index(old.granule()))?;
+            if known == old.to_bits() {
+                return Some(RawHandle::from_bits(new));
             }
-            _ if self.others.is_empty() => None,
-            _ => self.others.get(&old).copied(),
         }
+        if self.others.is_empty() { None } else { self.get_elsewhere(old) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn get_elsewhere(&self, old: RawHandle) -> Option<RawHandle> {
+        self.others.get(&old).copied()
     }
 }
 
@@ -114,7 +134,7 @@ mod tests {
         let full = (0..2000).map(|slot| handle(2, slot, 1 + slot % 7 * 2));
         let sparse = (0..200).map(|page| handle(10 + page, page, 5));
         let olds: Vec<_> = full.chain(sparse).collect();
-        let mut copies = Copies::new(olds.len());
+        let mut copies = Copies::default();
         let mut naive = alloc::collections::BTreeMap::new();
         for (number, old) in olds.iter().enumerate() {
             let new = handle(1000, number as u32, 3);

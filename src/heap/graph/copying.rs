@@ -1,0 +1,449 @@
+//! Copying a graph: each object is looked at once, and its copy is written once.
+//!
+//! What is reached stands in a line, first come first served, with the handle that its copy will have: a
+//! slot that is set aside for it (`Room`). When its turn comes it is traced, so that what it leads to stands
+//! in the line as well; it is cloned, the handles in the clone are replaced, and that goes into its slot. All
+//! of it happens while the object is in the cache, in code of its type. A strong handle has its replacement
+//! by then. A weak one may lead to what is reached later, or out of the graph: such copies are relinked once
+//! more when all is done. That is no harm, since no new handle is also an old one.
+//!
+//! Code of the user (`trace`, `clone`, `relink`) never has the heap, so nobody else uses a slot set aside.
+
+use alloc::vec::Vec;
+
+use crate::bitmap::Class;
+use crate::config::AllocError;
+use crate::geometry::{Geometry, Granule};
+use crate::graph::{Ahead, Care, GraphError, LeaveOut, Map, Relinked, Stop, TypeOps, Walk};
+use crate::handle::{AnyGc, RawHandle};
+use crate::heap::Heap;
+use crate::heap::checkpoint::Keeping;
+use crate::heap::graph::relink::{HeapOps, HeapTypes, Owners};
+use crate::panics::Panics;
+use crate::store::{Barrier, Room, Store};
+use crate::trace::{Copies, Link, Links, Relinker, Trace, Watcher};
+
+/// The types of a [`Schema`](crate::Schema) that are all `Clone`; nothing to implement.
+pub trait CloneTypes: HeapTypes {
+    #[doc(hidden)]
+    fn keep(keeping: &mut Keeping<'_>);
+
+    #[doc(hidden)]
+    fn copiers() -> Vec<Copier>;
+}
+
+impl CloneTypes for () {
+    fn keep(_: &mut Keeping<'_>) {}
+
+    fn copiers() -> Vec<Copier> {
+        Vec::new()
+    }
+}
+
+impl<T: Trace + Clone, L: CloneTypes> CloneTypes for (T, L) {
+    fn keep(keeping: &mut Keeping<'_>) {
+        L::keep(keeping);
+        keeping.keep::<T>();
+    }
+
+    fn copiers() -> Vec<Copier> {
+        let mut ops = Vec::new();
+        <(T, L)>::ops(&mut ops);
+        let mut copiers = L::copiers();
+        copiers.push(Copier {
+            class: Class::of::<T>(),
+            slot_bytes: Geometry::<T>::SLOT_BYTES,
+            relink: *ops.last().expect("one for each type"),
+            follow: follow::<T>,
+            make_room: make_room::<T>,
+        });
+        copiers
+    }
+}
+
+/// What is done with objects of a listed type, whatever it is.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Copier {
+    class: Class,
+    slot_bytes: usize,
+    relink: HeapOps,
+    follow: fn(&mut Walk, &mut Line<'_>, &mut Watcher, &mut LeaveOut<'_>, usize) -> Result<(), Stop>,
+    make_room: fn(&mut Heap, &mut Room, usize, usize) -> Result<(), GraphError>,
+}
+
+/// Why there is no copy.
+pub(super) enum Failure {
+    Stop(Stop),
+    Graph(GraphError),
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Self {
+        Failure::Stop(stop)
+    }
+}
+
+/// An object and the handle of its copy.
+#[derive(Clone, Copy)]
+struct Entry {
+    old: RawHandle,
+    new: RawHandle,
+}
+
+/// What is known of the copies of a type.
+struct Kind {
+    copier: Copier,
+    room: Room,
+    /// Its pool, once there was room.
+    pool: Option<usize>,
+    /// Handles that were taken from earlier rooms.
+    taken: usize,
+    /// Objects that are made and not counted yet.
+    made: usize,
+    /// To be relinked once more: see above.
+    open: Vec<RawHandle>,
+}
+
+/// The objects that were reached, and those that are copied so far.
+pub(super) struct Line<'a> {
+    heap: &'a mut Heap,
+    kinds: Vec<Kind>,
+    entries: Vec<Entry>,
+    /// So many are copied.
+    done: usize,
+    copies: Copies,
+    owners: Owners,
+    /// Handles in the line that name nobody.
+    lost: Vec<Entry>,
+    unsupported: Option<&'static str>,
+    merged: usize,
+    failure: Option<Failure>,
+}
+
+impl Ahead for Line<'_> {
+    fn store(&self) -> &Store {
+        &self.heap.store
+    }
+
+    #[inline(always)]
+    fn push(&mut self, old: RawHandle, index: Option<u16>) {
+        let Some(new) = index.and_then(|index| self.kinds[usize::from(index)].room.next()) else {
+            return self.push_slowly(old, index);
+        };
+        self.entries.push(Entry { old, new });
+        let class = self.kinds[usize::from(index.unwrap_or(0))].copier.class;
+        if !self.copies.insert(class, old, new) {
+            // Two handles of one slot, or one that lies between slots.
+            self.failure = Some(Failure::Stop(Stop::Stale));
+        }
+    }
+}
+
+impl<'a> Line<'a> {
+    /// There is no room, or no such type.
+    #[cold]
+    #[inline(never)]
+    fn push_slowly(&mut self, old: RawHandle, index: Option<u16>) {
+        if self.failure.is_some() {
+            return;
+        }
+        let Some(at) = index.map(usize::from) else {
+            if self.heap.store.is_alive_any(old) {
+                self.failure = Some(Failure::Stop(Stop::NotInSchema(old)));
+            }
+            return;
+        };
+        let taken = self.kinds.iter().map(|kind| (kind.taken + kind.room.used(), kind.copier.slot_bytes));
+        let (objects, bytes) =
+            taken.fold((0, 0), |sum, (objects, bytes)| (sum.0 + objects, sum.1 + objects * bytes));
+        let kind = &mut self.kinds[at];
+        kind.taken += kind.room.used();
+        match (kind.copier.make_room)(self.heap, &mut kind.room, objects, bytes) {
+            Ok(()) => {
+                let first = kind.room.first().expect("room for one at least");
+                kind.pool = Some(usize::from(self.heap.store.pool_of(first.granule())));
+                self.push(old, index);
+            }
+            Err(error) => self.failure = Some(Failure::Graph(error)),
+        }
+    }
+
+    /// Counts the objects that are made, and gives up what is left of the slots set aside.
+    fn settle(&mut self) {
+        for kind in &mut self.kinds {
+            let Some(pool) = kind.pool else { continue };
+            let pool = &mut self.heap.pools[pool];
+            pool.hand_out(&mut kind.room);
+            let made = core::mem::take(&mut kind.made);
+            pool.count_all_born(made);
+            self.heap.counts.objects += made;
+            self.heap.counts.bytes += made * kind.copier.slot_bytes;
+        }
+    }
+
+    /// The handle of the next in the line names nobody.
+    #[cold]
+    fn lose(&mut self, walk: &mut Walk, entry: Entry) -> Result<(), Stop> {
+        walk.take_back(&self.heap.store, entry.old)?;
+        self.heap.waste(entry.new);
+        self.lost.push(entry);
+        self.done += 1;
+        Ok(())
+    }
+}
+
+/// Undoes everything, unless there is nothing in the line.
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        self.settle();
+        for entry in self.entries.drain(self.done..) {
+            self.heap.waste(entry.new);
+        }
+        let mut panics = Panics::default();
+        panics.run_all(|| match self.entries.pop() {
+            Some(entry) => {
+                self.heap.unmake(entry.new);
+                true
+            }
+            None => false,
+        });
+        panics.raise_unless_panicking();
+    }
+}
+
+/// A graph that is being copied.
+pub(super) struct Copying<'a> {
+    walk: Walk,
+    line: Line<'a>,
+}
+
+impl<'a> Copying<'a> {
+    pub(super) fn new(heap: &'a mut Heap, types: &[TypeOps], copiers: Vec<Copier>, care: Care) -> Self {
+        let walk = Walk::new(&heap.pools, types, care);
+        let kinds = copiers.into_iter().map(|copier| Kind {
+            copier,
+            room: Room::default(),
+            pool: None,
+            taken: 0,
+            made: 0,
+            open: Vec::new(),
+        });
+        let line = Line {
+            kinds: kinds.collect(),
+            heap,
+            entries: Vec::new(),
+            done: 0,
+            copies: Copies::default(),
+            owners: Vec::new(),
+            lost: Vec::new(),
+            unsupported: None,
+            merged: 0,
+            failure: None,
+        };
+        Self { walk, line }
+    }
+
+    pub(super) fn run(
+        mut self,
+        original: RawHandle,
+        leave_out: &mut LeaveOut<'_>,
+    ) -> Result<Relinked, Failure> {
+        let Self { walk, line } = &mut self;
+        let mut watcher = Watcher::new();
+        walk.reach(original, leave_out, line);
+        loop {
+            if let Some(failure) = line.failure.take() {
+                return Err(failure);
+            }
+            let Some(next) = line.entries.get(line.done) else { break };
+            let index = usize::from(walk.index_of(next.old).expect("a page of a listed type"));
+            (line.kinds[index].copier.follow)(walk, line, &mut watcher, leave_out, index)?;
+        }
+        match line.unsupported {
+            Some(type_name) => Err(Failure::Graph(GraphError::NotRelinkable { type_name })),
+            None => line.finish(walk).map_err(Failure::Graph),
+        }
+    }
+}
+
+impl Line<'_> {
+    /// All copies are made. Relinks those once more that need it, and files tables again.
+    fn finish(&mut self, walk: &Walk) -> Result<Relinked, GraphError> {
+        self.settle();
+        let ops: Vec<_> = self.kinds.iter().map(|kind| kind.copier.relink).collect();
+        self.lost.iter().for_each(|entry| self.copies.remove(entry.old));
+        let mut relinked = Relinked {
+            map: Map::Copies(core::mem::take(&mut self.copies)),
+            roots: Vec::from([AnyGc::from_raw(self.entries[0].new)]),
+            became_null: 0,
+            merged: self.merged,
+        };
+        let mut open: Vec<_> = self.kinds.iter_mut().map(|kind| core::mem::take(&mut kind.open)).collect();
+        if open.iter().any(|open| !open.is_empty()) || !self.lost.is_empty() {
+            let pass = self.heap.relink_once(&ops, &open, &relinked.map)?;
+            relinked.merged += pass.merged;
+            let mut dead = pass.outside;
+            // Most handles that lead out of the copy lead to the living. The rest becomes null in another
+            // pass.
+            dead.retain(|raw| !raw.is_null() && !self.heap.store.is_alive_any(*raw));
+            let mut known = dead.clone();
+            if !self.lost.is_empty() {
+                known.extend(self.lost.iter().map(|entry| entry.old));
+                // Any copy may have a handle that was meant for the copy of nobody.
+                dead.extend(self.lost.iter().map(|entry| entry.new));
+                open.iter_mut().for_each(Vec::clear);
+                for entry in &self.entries {
+                    let index = walk.index_of(entry.old).expect("a page of a listed type");
+                    open[usize::from(index)].push(entry.new);
+                }
+            }
+            if !dead.is_empty() {
+                let pass = self.heap.relink_once(&ops, &open, &Map::Copies(Copies::of_dead(dead)))?;
+                relinked.became_null += pass.became_null;
+                relinked.merged += pass.merged;
+            }
+            relinked.map.set_dead(known);
+        }
+        self.heap.refile(&ops, &self.owners);
+        self.entries.clear();
+        self.done = 0;
+        Ok(relinked)
+    }
+}
+
+/// How far before its turn an object is asked for.
+const AHEAD: usize = 8;
+
+/// Copies the objects at the head of the line, as long as they are of type `T`.
+fn follow<T: Trace + Clone>(
+    walk: &mut Walk,
+    line: &mut Line<'_>,
+    watcher: &mut Watcher,
+    leave_out: &mut LeaveOut<'_>,
+    index: usize,
+) -> Result<(), Stop> {
+    while let Some(entry) = line.entries.get(line.done).copied() {
+        if walk.index_of(entry.old).map(usize::from) != Some(index) {
+            break;
+        }
+        match line.entries.get(line.done + AHEAD) {
+            Some(later) => walk.prefetch(&line.heap.store, later.old),
+            // A list: its next objects may well be those that were made next.
+            None => {
+                let ahead = AHEAD as u32 * Geometry::<T>::SLOT_GRANULES;
+                let guess = Granule(entry.old.granule().0.wrapping_add(ahead));
+                line.heap.store.look().prefetch_far(guess, 1);
+            }
+        }
+        let Some(original) = get::<T>(&line.heap.store, entry.old) else {
+            line.lose(walk, entry)?;
+            continue;
+        };
+        if T::NEEDS_TRACE {
+            watcher.watch(|tracer| original.trace(tracer));
+            walk.reach_seen(entry.old, watcher, leave_out, line)?;
+            if line.failure.is_some() {
+                break;
+            }
+        }
+        let original = get::<T>(&line.heap.store, entry.old).expect("it was there just now");
+        let copy = original.clone();
+        let kind = &mut line.kinds[index];
+        // First into its slot: a value that changes on the stack is read in larger pieces than it was written
+        // in, for which the processor waits.
+        line.heap.store.fill_ahead::<T>(&kind.room, entry.new, copy);
+        (line.done, kind.made) = (line.done + 1, kind.made + 1);
+        if T::HOLDS_HANDLES || T::OWNS {
+            // Nothing to log: nobody has looked at it so far.
+            let copy = line.heap.store.get_mut::<T>(entry.new, Barrier::None).expect("made just now");
+            if T::OWNS {
+                line.heap.load.allocate(copy.owned_bytes());
+            }
+            let mut first = First::default();
+            if T::HOLDS_HANDLES {
+                copy.relink(&mut Links::to_copies(&line.copies, &mut first));
+            }
+            let First { is_open, has_table, merged, unsupported } = first;
+            line.merged += merged;
+            line.unsupported = line.unsupported.or(unsupported);
+            if is_open {
+                kind.open.push(entry.new);
+            }
+            if has_table {
+                line.owners.push((index, entry.new));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The object of a handle that may lie between slots.
+#[inline(always)]
+fn get<T: 'static>(store: &Store, raw: RawHandle) -> Option<&T> {
+    if raw.granule().is_boundary::<T>() { store.look().get::<T>(raw) } else { None }
+}
+
+/// What comes of a clone whose handles are replaced as far as there are copies.
+#[derive(Default)]
+struct First {
+    /// Whether others are left, of which more will be known later.
+    is_open: bool,
+    has_table: bool,
+    merged: usize,
+    unsupported: Option<&'static str>,
+}
+
+impl Relinker for First {
+    fn replace(&mut self, link: Link) -> RawHandle {
+        self.is_open |= !link.is_null();
+        link.raw
+    }
+
+    fn unsupported(&mut self, type_name: &'static str) {
+        self.unsupported.get_or_insert(type_name);
+    }
+
+    fn merged(&mut self) {
+        self.merged += 1;
+    }
+
+    fn note_table(&mut self) {
+        self.has_table = true;
+    }
+}
+
+/// Looks ahead at the next free slots of `T`, within the limits of the heap: so many objects of so many bytes
+/// are being made.
+fn make_room<T: Trace>(
+    heap: &mut Heap,
+    room: &mut Room,
+    objects: usize,
+    bytes: usize,
+) -> Result<(), GraphError> {
+    if let Some(raw) = room.first() {
+        heap.pools[usize::from(heap.store.pool_of(raw.granule()))].hand_out(room);
+    }
+    let with = |more: usize| (objects + more, bytes + more * Geometry::<T>::SLOT_BYTES);
+    let (more_objects, more_bytes) = with(1);
+    heap.check_room(more_objects, more_bytes)?;
+    match heap.ready_pool::<T>() {
+        Ok(mut ready) => ready.look_ahead::<T>(room),
+        Err(limit) => return Err(GraphError::Limit(AllocError::new((), limit))),
+    }
+    let (more_objects, more_bytes) = with(room.len());
+    if heap.check_room(more_objects, more_bytes).is_err() {
+        room.truncate(1);
+    }
+    Ok(())
+}
+
+impl Heap {
+    /// Uses up the slot of a handle that was set aside for a copy.
+    fn waste(&mut self, raw: RawHandle) {
+        self.collector.note_destroyed(raw);
+        let pool = usize::from(self.store.pool_of(raw.granule()));
+        let vacated = self.store.waste(raw);
+        self.pools[pool].vacate(&mut self.store, raw.granule(), vacated);
+    }
+}
