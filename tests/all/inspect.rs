@@ -9,6 +9,8 @@ mod snapshots;
 
 use slotgc::{Gc, Trace, Weak};
 
+use crate::objects::slot_bytes;
+
 /// Refers to others in every way that has a name.
 #[derive(Trace, Default)]
 struct Mob {
@@ -21,6 +23,8 @@ struct Mob {
 
 #[derive(Trace)]
 struct Loot(u64);
+
+const VEC_SLOT: usize = slot_bytes::<Vec<u64>>();
 
 fn mob(name: &str) -> Mob {
     Mob { name: name.to_string(), ..Mob::default() }
