@@ -271,8 +271,8 @@ fn planted_race() {
     unsafe impl Sync for Raced {}
 
     let raced = Raced(std::cell::UnsafeCell::new(0));
-    // On a busy machine one thread would else be over before the other begins, and what the system and the library do
-    // in between may hide the race.
+    // On a busy machine one thread would else be over before the other begins, and what the system and the
+    // library do in between may hide the race.
     let start = Barrier::new(2);
     thread::scope(|scope| {
         for _ in 0..2 {
