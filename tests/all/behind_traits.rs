@@ -64,7 +64,7 @@ struct Mob {
 
 #[test]
 fn a_handle_behind_a_trait_is_sixteen_bytes() {
-    assert_eq!(size_of::<GcDyn<dyn Behaviour>>(), size_of::<u64>() + size_of::<usize>());
+    assert_eq!(size_of::<GcDyn<dyn Behaviour>>(), size_of::<(u64, usize)>());
     assert_eq!(size_of::<Option<GcDyn<dyn Behaviour>>>(), size_of::<WeakDyn<dyn Behaviour>>());
 }
 

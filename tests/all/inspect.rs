@@ -10,6 +10,8 @@ mod verify;
 
 use slotgc::{Gc, Trace, Weak};
 
+use crate::objects::slot_bytes;
+
 /// Refers to others in every way that has a name.
 #[derive(Trace, Default)]
 struct Mob {
@@ -22,6 +24,8 @@ struct Mob {
 
 #[derive(Trace)]
 struct Loot(u64);
+
+const VEC_SLOT: usize = slot_bytes::<Vec<u64>>();
 
 fn mob(name: &str) -> Mob {
     Mob { name: name.to_string(), ..Mob::default() }

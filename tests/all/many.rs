@@ -2,7 +2,7 @@
 
 use slotgc::{Budget, DeathQueue, Gc, Graveyard, Heap, HeapConfig, Phase, Root, Trace, Weak, WeakSet};
 
-use crate::objects::{Link, Log, Node, Noisy};
+use crate::objects::{Link, Log, Node, Noisy, slot_bytes};
 
 #[test]
 fn alloc_many_gives_the_handles_that_as_many_allocs_give() {
@@ -57,7 +57,8 @@ fn an_iterator_that_promises_nonsense_gets_what_it_has() {
 #[test]
 fn at_a_limit_nothing_is_lost_and_nothing_made_twice() {
     let log = Log::default();
-    for config in [HeapConfig::default().max_objects(150), HeapConfig::default().max_bytes(5000)] {
+    let bytes = 200 * slot_bytes::<Noisy>();
+    for config in [HeapConfig::default().max_objects(150), HeapConfig::default().max_bytes(bytes)] {
         let mut heap = Heap::with_config(config);
         let noisy = |number| Noisy::new(number, &log);
         let refused = heap.try_alloc_many((0..400).map(noisy)).unwrap_err();

@@ -29,6 +29,11 @@ macro_rules! traced {
 }
 pub(crate) use traced;
 
+/// What an object takes in a heap, on any platform: a header of 8 bytes and the value, in granules of 8 bytes.
+pub(crate) const fn slot_bytes<T>() -> usize {
+    (8 + size_of::<T>()).next_multiple_of(8)
+}
+
 /// A value and any number of strong edges; with a destructor that leaves no trace.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {

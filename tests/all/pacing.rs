@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use slotgc::{Budget, Heap, HeapConfig, Phase, Rule, StepReport};
 
-use crate::objects::Node;
+use crate::objects::{Node, slot_bytes};
 
 const KIB: usize = 1 << 10;
 
@@ -16,7 +16,7 @@ fn config() -> HeapConfig {
 
 /// Allocates this many bytes of garbage.
 fn litter(heap: &mut Heap, bytes: usize) {
-    for _ in 0..bytes.div_ceil(size_of::<Node>() + 8) {
+    for _ in 0..bytes.div_ceil(slot_bytes::<Node>()) {
         heap.alloc(Node::leaf(1));
     }
 }

@@ -271,10 +271,14 @@ fn planted_race() {
     unsafe impl Sync for Raced {}
 
     let raced = Raced(std::cell::UnsafeCell::new(0));
+    // On a busy machine one thread would else be over before the other begins, and what the system and the
+    // library do in between may hide the race.
+    let start = Barrier::new(2);
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 let raced = &raced;
+                start.wait();
                 for _ in 0..1000 {
                     // SAFETY: as above. The sanitizer reports the two threads' accesses.
                     unsafe { *raced.0.get() += 1 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use slotgc::inspect::{Snapshot, named_roots};
 use slotgc::{Gc, Heap, HeapConfig, Root, Trace, WeakKeyMap};
 
-use super::{Loot, Mob, mob};
+use super::{Loot, Mob, VEC_SLOT, mob};
 
 /// The sections of a file, each as the text between its brackets.
 struct Sections {
@@ -123,7 +123,7 @@ fn nodes_are_named_by_type_and_label_and_sized_by_slot_and_what_they_own() {
     let strings = file.strings();
     let sizes: BTreeMap<_, _> =
         file.nodes().iter().map(|node| (strings[node[1] as usize].clone(), node[3])).collect();
-    assert_eq!(sizes["Vec<u64>"], 832);
+    assert_eq!(sizes["Vec<u64>"], (VEC_SLOT + 800) as u64);
     let slot = snapshot.get(wolf.gc()).unwrap();
     assert_eq!(sizes[r#"<Mob \"wolf\">"#], (slot.bytes() + slot.owned_bytes()) as u64);
     assert!(file.nodes().iter().all(|node| node[5] == 0 && node[6] == 0));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use slotgc::inspect::Snapshot;
 use slotgc::{AnyGc, Budget, Gc, Heap, HeapConfig, Phase, Trace, Weak, WeakKeyMap, WeakSet};
 
-use super::{Loot, Mob, mob};
+use super::{Loot, Mob, VEC_SLOT, mob};
 
 fn heap() -> Heap {
     Heap::with_config(HeapConfig::default().root_origins(false))
@@ -40,8 +40,8 @@ fn bytes_are_those_of_slots_and_what_is_owned() {
     let number = heap.alloc_root(1_u64);
     let snapshot = heap.snapshot();
     let node = snapshot.get(list.gc()).unwrap();
-    assert_eq!((node.bytes(), node.owned_bytes()), (32, 800));
-    assert_eq!((node.retained_bytes(), node.retained_len()), (832, 1));
+    assert_eq!((node.bytes(), node.owned_bytes()), (VEC_SLOT, 800));
+    assert_eq!((node.retained_bytes(), node.retained_len()), (VEC_SLOT + 800, 1));
     assert_eq!((snapshot.bytes(), snapshot.owned_bytes()), (heap.stats().bytes, 800));
     assert_eq!(snapshot.get(number.gc()).unwrap().owned_bytes(), 0);
 }
@@ -170,7 +170,7 @@ fn a_census_counts_by_type_and_sorts_by_each_column() {
     let owned = heap.snapshot().owned_bytes() - 80;
     assert_eq!((of_mob.owned_bytes, of_mob.retained_bytes), (owned, 2 * slot + owned));
     let of_chest = census.get("Vec<Gc<Loot>>").unwrap();
-    assert_eq!((of_chest.owned_bytes, of_chest.retained_bytes), (80, 32 + 80 + 9 * 16));
+    assert_eq!((of_chest.owned_bytes, of_chest.retained_bytes), (80, VEC_SLOT + 80 + 9 * 16));
     let first = |census: slotgc::inspect::Census| census.rows()[0].type_name.clone();
     assert_eq!(first(census.clone().by_count()), "Loot");
     assert_eq!(first(census.clone().by_owned_bytes()), "Vec<Gc<Loot>>");
