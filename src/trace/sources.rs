@@ -131,7 +131,7 @@ impl RootLog {
     }
 
     /// Removes from a list of changes what the last report knew of: the first ones, as many as the report's
-    /// `changed` had. What was added since stays. O(changes).
+    /// `changed` said that it had ([`Iterator::size_hint`]). What was added since stays. O(changes).
     ///
     /// The list must be the one that [`report`](Self::report) gets, and only grow between two calls of this.
     pub fn forget_reported<C>(&self, changed: &mut Vec<C>) {
@@ -153,16 +153,16 @@ impl RootLog {
         all: impl IntoIterator<Item = Gc<T>>,
         changed: impl IntoIterator<Item = Gc<T>>,
     ) {
+        // Too few, if the iterator does not know how many there are: then those are reported once more.
+        let changed = changed.into_iter();
+        let len = changed.size_hint().0 as u64;
         // Relaxed, here and below: whoever reports has the source in hand.
-        let mut len = 0;
-        let changed = changed.into_iter().inspect(|_| len += 1);
         let last = (self.heap.load(Ordering::Relaxed), self.cycle.load(Ordering::Relaxed));
         match tracer.epoch() {
             Some(epoch) if last == (epoch.heap, epoch.cycle) => tracer.edges(changed),
             None => return tracer.edges(all),
             Some(epoch) => {
                 tracer.edges(all);
-                changed.for_each(drop);
                 self.heap.store(epoch.heap, Ordering::Relaxed);
                 self.cycle.store(epoch.cycle, Ordering::Relaxed);
             }

@@ -270,13 +270,14 @@ fn changes_that_no_report_knew_of_are_not_forgotten() {
     // The level is loaded; nobody asks the log.
     heap.collect_with(&world);
     assert!(world.log.take_reported());
-    let (first, second) = (node(&mut heap, None), node(&mut heap, None));
+    let first = node(&mut heap, None);
     world.all.push(first);
     world.changed.push(first);
     heap.pace_with(Budget::Objects(100), &world);
     world.log.forget_reported(&mut world.changed);
     assert_eq!(world.changed, [first], "nothing was due, so nobody asked for it");
     heap.collect_minor_with(&world);
+    let second = node(&mut heap, None);
     world.all.push(second);
     world.changed.push(second);
     world.log.forget_reported(&mut world.changed);
@@ -412,12 +413,14 @@ impl Trace for Counted {
 #[test]
 fn a_minor_collection_after_a_cycle_in_steps_does_not_trace_all_that_was_made_in_it() {
     let mut heap = Heap::new();
-    let _level = heap.alloc_root((0..20_000).map(|_| node(&mut heap, None)).collect::<Vec<_>>());
-    (0..20_000).for_each(|_| _ = node(&mut heap, None));
+    let objects: Vec<_> = (0..20_000).map(|_| node(&mut heap, None)).collect();
+    let _level = heap.alloc_root(objects);
+    // Each has a destructor, which is a unit of work.
+    (0..20_000).for_each(|number| _ = heap.alloc(number.to_string()));
     while heap.step(Budget::Objects(500)).phase <= Phase::Mark {}
     let traced = Arc::new(AtomicUsize::new(0));
     let (mut made, mut shared, mut frames) = (vec![], None, 0);
-    while heap.step(Budget::Objects(2000)).finished.is_none() {
+    while heap.step(Budget::Objects(1000)).finished.is_none() {
         made.extend((0..500).map(|_| heap.alloc_root(Counted(traced.clone()))));
         // One that changes past the write barrier.
         shared = shared.or_else(|| Some(heap.alloc_root(Mutex::new(None::<Gc<Node>>))));
