@@ -3,9 +3,9 @@
 //! Two backends with one interface: one reserved address range (64-bit Unix), and a table of separately
 //! allocated pages (everywhere else: Windows, `no_std`, WebAssembly, Miri, or on request with `--cfg
 //! slotgc_table`). What the former asks of the system is in a file for each family of systems. That for
-//! Windows has passed the unit tests only, under wine, so it is chosen with `--cfg slotgc_windows_range` only.
+//! Windows has passed the unit tests alone, under wine, so it is chosen by `--cfg slotgc_windows_range` only.
 //!
-//! Invariant, which `page.rs` builds on: between `open` or `reopen` of a run of pages and its `release`,
+//! Invariant, which `store.rs` builds on: between `open` or `reopen` of a run of pages and its `release`,
 //! `slot_ptr` of a granule in the run points to that granule's memory, which stays in place, belongs to
 //! nobody else, is aligned as the page is, and read as zero when the pages were opened. A page has a tag
 //! other than `NONE` only between these calls, so a tag seen is leave to access. The last page that a granule

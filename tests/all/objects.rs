@@ -29,7 +29,7 @@ macro_rules! traced {
 }
 pub(crate) use traced;
 
-/// What an object takes in a heap, on any platform: a header of 8 bytes and the value, in granules of 8 bytes.
+/// What an object takes in a heap, on any platform: a header of 8 bytes and the value, in granules of 8.
 pub(crate) const fn slot_bytes<T>() -> usize {
     (8 + size_of::<T>()).next_multiple_of(8)
 }

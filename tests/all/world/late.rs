@@ -447,11 +447,12 @@ fn a_trace_that_panics_where_a_cycle_ends_is_raised_and_its_object_stays() {
         }
     }
     let mut heap = Heap::new();
-    (0..5000).for_each(|_| _ = node(&mut heap, None));
+    (0..5000).for_each(|number| _ = heap.alloc(number.to_string()));
     while heap.step(Budget::Objects(500)).phase <= Phase::Mark {}
     let is_touchy = Arc::new(AtomicBool::new(true));
     let kept = node(&mut heap, None);
     let touchy = heap.alloc_root(Touchy(is_touchy.clone(), kept));
+    assert!(heap.stats().phase >= Phase::Sweep);
     let mut panics = 0;
     loop {
         (0..100).for_each(|_| _ = node(&mut heap, None));
