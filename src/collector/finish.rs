@@ -47,6 +47,7 @@ impl Collector {
         if !meter.is_limited() || !matches!(self.kind, CycleKind::Major | CycleKind::Minor) {
             return true;
         }
+        parts.pools.iter_mut().for_each(Pool::note_made);
         loop {
             if !self.settle_round(parts, meter, panics) {
                 return false;
