@@ -20,17 +20,17 @@ use crate::trace::Watcher;
 /// last ones, and leaves over those that said so.
 #[derive(Clone, Default)]
 pub(super) struct Settling {
-    /// Objects left to look at, of those that there were when the round began: made, and changed.
+    /// Objects left to look at, of those that there were at the last count: made, and changed.
     left: [usize; 2],
-    /// Rounds begun. The program makes others meanwhile, in fewer and fewer steps.
-    rounds: usize,
+    /// Steps that came here.
+    steps: usize,
     /// Pools, and places with objects that are left over.
     made: Vec<(usize, Made)>,
     changed: Vec<RawHandle>,
 }
 
-/// So many rounds at most, so that a cycle ends.
-const ROUNDS: usize = 6;
+/// So many steps at most: a program may make more in each than one looks at, and the cycle is to end.
+const STEPS: usize = 8;
 
 /// So few are left to the next minor collection.
 const FEW: usize = 2048;
@@ -48,19 +48,21 @@ impl Collector {
             return true;
         }
         parts.pools.iter_mut().for_each(Pool::note_made);
+        self.settling.steps += 1;
         loop {
-            if !self.settle_round(parts, meter, panics) {
-                return false;
+            if !self.settle_some(parts, meter, panics) {
+                return self.settling.steps >= STEPS;
             }
+            // The program made others meanwhile.
             let left = [parts.pools.iter().map(Pool::made_len).sum(), parts.store.dirty_len()];
-            if self.settling.rounds == ROUNDS || left[0] + left[1] < FEW {
+            if left[0] + left[1] < FEW {
                 return true;
             }
-            (self.settling.left, self.settling.rounds) = (left, self.settling.rounds + 1);
+            self.settling.left = left;
         }
     }
 
-    fn settle_round<H>(
+    fn settle_some<H>(
         &mut self,
         parts: &mut Parts<'_, H>,
         meter: &mut Meter<'_>,
@@ -80,17 +82,18 @@ impl Collector {
                 let len = made.bits.count_ones() as usize;
                 *made_left = made_left.saturating_sub(len);
                 meter.spend(len);
-                // Also when a `trace` panics.
-                let mut is_kept = true;
+                // Left over, also when a `trace` panics.
+                kept_made.push((number, made));
+                let mut is_left = true;
                 panics.run_once(|_| {
                     let mut any_declares = false;
                     pool.each_made(parts.store, made, &mut |raw| {
                         any_declares |= declares(parts.store, number, raw);
                     });
-                    is_kept = any_declares;
+                    is_left = any_declares;
                 });
-                if is_kept {
-                    kept_made.push((number, made));
+                if !is_left {
+                    kept_made.pop();
                 }
             }
         }
@@ -104,12 +107,11 @@ impl Collector {
             if parts.store.color_any(raw) != Color::Reached {
                 continue;
             }
-            let mut is_kept = true;
-            let pool = parts.store.pool_of(raw.granule()) as usize;
-            panics.run_once(|_| is_kept = declares(parts.store, pool, raw));
-            if is_kept {
-                kept_changed.push(raw);
-            } else {
+            kept_changed.push(raw);
+            let (mut is_left, pool) = (true, parts.store.pool_of(raw.granule()) as usize);
+            panics.run_once(|_| is_left = declares(parts.store, pool, raw));
+            if !is_left {
+                kept_changed.pop();
                 parts.store.take_change(raw);
             }
         }
