@@ -199,6 +199,11 @@ impl Collector {
         self.marker.knows_weak_collections()
     }
 
+    /// Gives back what lists have at hand for the next cycle.
+    pub(crate) fn shrink(&mut self) {
+        self.marker.shrink();
+    }
+
     /// Whether a minor collection can tell young from old.
     pub(crate) fn can_do_minor(&self) -> bool {
         !self.needs_major

@@ -380,6 +380,7 @@ impl Heap {
         self.take_back_abandoned();
         let in_cycle = self.release_empty_pages();
         self.store.shrink_lists();
+        self.collector.shrink();
         self.deaths.shrink();
         // An entry stays where it is while it has a `Root`.
         if !in_cycle && Arc::strong_count(&self.roots) == 1 {

@@ -18,7 +18,7 @@ use core::mem::needs_drop;
 use crate::config::Limit;
 use crate::geometry::{Geometry, Granule};
 use crate::handle::{Generation, RawHandle};
-use crate::store::{Age, Barrier, Census, Claim, DoomCursor, Made, Room, Store, SweepLog, Vacated, reserve};
+use crate::store::{Age, Barrier, Claim, DoomCursor, Made, Room, Store, SweepLog, Tally, Vacated, reserve};
 use crate::tag::{self, Tag};
 use crate::trace::Trace;
 pub(crate) use kept::KeptPool;
@@ -39,7 +39,7 @@ pub(crate) struct PoolOps {
     drop_doomed: fn(&mut Store, &[u32], &mut DoomCursor) -> bool,
     sweep_page: fn(&mut Store, u32, &mut usize, usize, &mut SweepLog) -> usize,
     condemned_len: fn(&Store, u32) -> usize,
-    verify_page: fn(&Store, u32, &mut Census),
+    verify_page: fn(&Store, u32, &mut Tally),
     each_of: fn(&Store, u32, usize, u64, &mut dyn FnMut(RawHandle)),
     kill: fn(&mut Store, RawHandle) -> Option<Vacated>,
     abandon_reserved: fn(&mut Store, RawHandle) -> Option<Vacated>,
@@ -454,19 +454,19 @@ impl Pool {
     ///
     /// # Panics
     /// If something is wrong.
-    pub(crate) fn verify(&self, store: &Store, census: &mut Census) {
+    pub(crate) fn verify(&self, store: &Store, tally: &mut Tally) {
         let name = self.info.name;
-        let (objects, watched) = (census.objects, census.watched);
+        let (objects, watched) = (tally.objects, tally.watched);
         for (page, state) in self.pages.by_position().iter().zip(&self.states) {
             if state.state == PageState::Open {
-                (self.ops.verify_page)(store, *page, census);
+                (self.ops.verify_page)(store, *page, tally);
             } else {
                 assert!(store.is_vacant(*page), "page {page} of {name}: closed and not vacant");
             }
         }
-        assert_eq!(census.objects - objects, self.live, "objects of {name} in its pages and as counted");
+        assert_eq!(tally.objects - objects, self.live, "objects of {name} in its pages and as counted");
         assert_eq!(
-            census.watched - watched,
+            tally.watched - watched,
             self.watched,
             "watched objects of {name} in its pages and as counted"
         );

@@ -36,7 +36,7 @@ pub(crate) use pages::reserve;
 use pages::{GivenUp, PageMeta, PagePast};
 pub(crate) use slot::MAX_WAITER;
 pub(crate) use sweep::{DoomCursor, SweepLog};
-pub(crate) use verify::Census;
+pub(crate) use verify::Tally;
 
 /// All storage of a heap: the pages and what is in them.
 ///

@@ -4,7 +4,6 @@
 //! 500 change their plans, and 5000 events live for that frame. The collector gets its budget by `pace_with`,
 //! with a source that reports what changed, or with one that is looked through whole whenever it is asked.
 
-use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use hdrhistogram::Histogram;
 use slotgc::{Budget, Gc, Heap, RootLog, RootSource, Rule, Trace, Tracer, Weak};
 
 use crate::arguments::Arguments;
+use crate::game::Random;
 use crate::progress::Progress;
 use crate::run::{histogram, nanos};
 use crate::stopwatch::Stopwatch;
@@ -68,7 +68,7 @@ struct Column {
     /// Handles that were stored since the collector last asked.
     changed: Vec<Gc<Blackboard>>,
     log: RootLog,
-    /// The longest time that telling all handles took, in nanoseconds.
+    /// The longest time that an answer took, in nanoseconds.
     scan: AtomicU64,
 }
 
@@ -96,14 +96,15 @@ struct World {
     /// What the components must lead to.
     ids: Vec<u64>,
     next: u64,
-    random: Cell<u64>,
+    random: Random,
 }
 
 impl World {
     fn new(entities: usize, answer: Answer, seed: u64) -> Self {
         let (minds, changed) = (Vec::with_capacity(entities), Vec::new());
         let column = Column { answer, minds, changed, log: RootLog::new(), scan: AtomicU64::new(0) };
-        let mut world = Self { heap: Heap::new(), column, ids: Vec::new(), next: 0, random: Cell::new(seed) };
+        let mut world =
+            Self { heap: Heap::new(), column, ids: Vec::new(), next: 0, random: Random::new(seed) };
         for _ in 0..entities {
             let mind = world.mind();
             world.column.minds.push(mind);
@@ -126,10 +127,8 @@ impl World {
     }
 
     /// A place in the column.
-    fn place(&self) -> usize {
-        let state = self.random.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        self.random.set(state);
-        ((state >> 32) as usize * self.ids.len()) >> 32
+    fn place(&mut self) -> usize {
+        self.random.below(self.ids.len())
     }
 
     fn frame(&mut self) {
@@ -140,7 +139,8 @@ impl World {
             self.ids[place] = self.next;
         }
         for _ in 0..THINKING {
-            let (me, target) = (self.column.minds[self.place()], self.column.minds[self.place()]);
+            let (me, target) = (self.place(), self.place());
+            let (me, target) = (self.column.minds[me], self.column.minds[target]);
             let steps = self.heap[self.heap[me].plan].steps + 1;
             let plan = self.heap.alloc(Plan { owner: me, steps });
             self.heap[me].plan = plan;
@@ -148,7 +148,8 @@ impl World {
         }
         let mut before = None;
         for _ in 0..EVENTS {
-            let to = self.column.minds[self.place()];
+            let place = self.place();
+            let to = self.column.minds[place];
             before = Some(self.heap.alloc(Event { to, before }));
         }
         let mut seen = 0;
@@ -250,6 +251,6 @@ fn print(played: &[Played]) {
     row("forced collections", &|played| played.forced.to_string());
     row("full cycles", &|played| played.cycles.to_string());
     row("minor collections", &|played| played.minors.to_string());
-    row("longest full report", &|played| millis(nanos(played.scan)));
+    row("longest answer of it", &|played| millis(nanos(played.scan)));
     row("memory max", &|played| format!("{:.1} MiB", played.most as f64 / f64::from(1 << 20)));
 }

@@ -146,6 +146,11 @@ impl Marker {
         self.threads = threads;
     }
 
+    /// Gives back what lists have at hand for the next cycle.
+    pub(crate) fn shrink(&mut self) {
+        EdgeStack::shrink(&mut self.side.spill);
+    }
+
     pub(crate) fn building(&self) -> &[RawHandle] {
         &self.side.building
     }

@@ -38,7 +38,8 @@ impl Heap {
     ///
     /// # Panics
     /// As [`collect`](Self::collect), at the end of the step in which user code panicked. A panic in a
-    /// `trace` or a root source abandons the cycle.
+    /// `trace` or a root source abandons the cycle; when marking is over, the `trace` of an object that was
+    /// made or changed since is called once more, and if that panics, the cycle goes on and the object stays.
     ///
     /// # Examples
     /// ```

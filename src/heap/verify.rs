@@ -8,9 +8,9 @@ use crate::heap::Heap;
 use crate::inspect::InspectOps;
 use crate::pool::Pool;
 use crate::stats::Phase;
-use crate::store::Census;
 #[cfg(feature = "inspect")]
 use crate::store::Color;
+use crate::store::Tally;
 #[cfg(feature = "inspect")]
 use crate::tag::Tag;
 #[cfg(feature = "inspect")]
@@ -37,22 +37,22 @@ impl Heap {
     /// heap.verify();
     /// ```
     pub fn verify(&self) {
-        let census = self.verify_books();
+        let tally = self.verify_books();
         if self.knows_old_from_young() {
-            self.verify_old(&census.unchanged);
+            self.verify_old(&tally.unchanged);
         }
     }
 
     /// As [`verify`](Self::verify), without a look at any object.
-    pub(super) fn verify_books(&self) -> Census {
+    pub(super) fn verify_books(&self) -> Tally {
         // Markers beside this one leave for as long as it takes.
         let _held = self.collector.hold();
         let making = self.collector.making();
         assert!(self.pools.iter().all(|pool| pool.making() == making), "objects are made as {making:?}");
-        let mut census = Census::default();
-        self.pools.iter().for_each(|pool| pool.verify(&self.store, &mut census));
+        let mut tally = Tally::default();
+        self.pools.iter().for_each(|pool| pool.verify(&self.store, &mut tally));
         if self.knows_old_from_young() {
-            if let Some(lost) = self.store.find_lost(&census.changed) {
+            if let Some(lost) = self.store.find_lost(&tally.changed) {
                 panic!("{} was changed, and the write barrier's list does not have it", self.name(lost));
             }
         }
@@ -64,7 +64,7 @@ impl Heap {
         let making: usize =
             making.map(|raw| self.pools[self.store.pool_of(raw.granule()) as usize].info().slot_bytes).sum();
         assert_eq!(making, self.counts.making_bytes, "bytes of objects being made, summed up and as counted");
-        census
+        tally
     }
 
     /// Whether a minor collection could begin now.

@@ -271,7 +271,7 @@ impl Space {
             make_writable(self.view().tag_ptr(0).as_ptr().cast(), tags_bytes)?;
             self.tags_bytes = tags_bytes;
         }
-        if end > HUGE_FROM_PAGES && end - self.firsts.min(end) <= HUGE_FROM_PAGES {
+        if end > HUGE_FROM_PAGES && end.saturating_sub(self.firsts) <= HUGE_FROM_PAGES {
             // Many types with few objects each.
             self.small_from.get_or_insert(self.accessible);
         } else if end > HUGE_FROM_PAGES {

@@ -9,7 +9,7 @@ use crate::store::Store;
 
 /// What the pages that were checked hold.
 #[derive(Default)]
-pub(crate) struct Census {
+pub(crate) struct Tally {
     /// Objects, the dead that are not swept yet included.
     pub(crate) objects: usize,
     /// Objects on which something is registered.
@@ -21,11 +21,11 @@ pub(crate) struct Census {
 }
 
 impl Store {
-    /// Checks what is written about a page of `T`, and adds what lives there to the census.
+    /// Checks what is written about a page of `T`, and adds what lives there to the tally.
     ///
     /// # Panics
     /// If something is wrong.
-    pub(crate) fn verify_page<T: 'static>(&self, page: u32, census: &mut Census) {
+    pub(crate) fn verify_page<T: 'static>(&self, page: u32, tally: &mut Tally) {
         let name = core::any::type_name::<T>();
         let (white, occupied) = (self.words(Bits::White, page), self.words(Bits::Occupied, page));
         for (word, (white, occupied)) in white.iter().zip(occupied).enumerate() {
@@ -47,10 +47,10 @@ impl Store {
                 );
                 assert!(!is_alive || !slot.is_doomed(), "{name} {}v{}: alive and doomed", of.0, of.1);
                 assert!(!is_alive || !slot.is_reserved(), "{name} {}v{}: alive and reserved", of.0, of.1);
-                census.objects += usize::from(is_alive);
-                census.watched += usize::from(is_alive && slot.is_watched());
+                tally.objects += usize::from(is_alive);
+                tally.watched += usize::from(is_alive && slot.is_watched());
                 if is_alive && white >> bit & 1 == 0 {
-                    let list = if slot.is_logged() { &mut census.changed } else { &mut census.unchanged };
+                    let list = if slot.is_logged() { &mut tally.changed } else { &mut tally.unchanged };
                     list.push(RawHandle::new(granule, slot.generation()));
                 }
             }

@@ -146,6 +146,11 @@ impl EdgeStack {
         }
     }
 
+    /// Gives back what is at hand.
+    pub(crate) fn shrink(spill: &mut Spill) {
+        spill.spare = Vec::new();
+    }
+
     /// Empties the stack, for another cycle.
     pub(crate) fn reset(&mut self, spill: &mut Spill) {
         self.len = 0;

@@ -186,6 +186,11 @@ impl<'a> Tracer<'a> {
         !matches!(self.side.report, Report::None)
     }
 
+    /// Whether this trace only looks, and keeps no edges.
+    pub(crate) fn is_counting(&self) -> bool {
+        matches!(self.side.report, Report::Ignored)
+    }
+
     fn record(&mut self, found: Recorded) {
         self.side.report.push(found);
     }

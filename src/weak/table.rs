@@ -133,8 +133,9 @@ impl<E> Table<E> {
         target: impl Fn(&E) -> Weak<T> + Copy,
         trace: impl Fn(&mut Tracer<'_>, &'e E) + Copy,
     ) {
-        if tracer.is_beside {
-            // The table's notes are for whoever has the heap to itself, and the object was left to that.
+        if tracer.is_beside || tracer.is_counting() {
+            // The table's notes are for whoever has the heap to itself, and the object was left to that; that
+            // it has a weak collection is all that counts.
             return;
         }
         let (weak_collections, unguarded) = (tracer.weak_collections(), tracer.unguarded_values());

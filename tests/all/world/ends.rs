@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use slotgc::{Budget, Gc, Heap, Phase, Trace, Tracer};
+use slotgc::{Budget, Gc, Heap, Phase, Trace, Tracer, WeakKeyMap};
 
 #[derive(Trace)]
 struct Node {
@@ -87,5 +87,32 @@ fn a_trace_that_panics_where_a_cycle_ends_is_raised_and_its_object_stays() {
     heap.collect();
     assert!(touchy.iter().all(|touchy| heap.is_alive(touchy)) && heap.is_alive(kept));
     assert_eq!(heap.len(), 3001);
+    heap.verify();
+}
+
+#[test]
+fn a_large_weak_map_that_changes_where_a_cycle_ends_is_not_traced_in_one_piece() {
+    let mut heap = Heap::new();
+    let traced = Arc::new(AtomicUsize::new(0));
+    let keys: Vec<_> = (0..20_000).map(|_| node(&mut heap, None)).collect();
+    let map = heap.alloc_root(WeakKeyMap::<Node, Counted>::new());
+    keys.iter().for_each(|key| _ = heap[&map].insert(*key, Counted(traced.clone())));
+    let _keys = heap.alloc_root(keys.clone());
+    (0..20_000).for_each(|number| _ = heap.alloc(number.to_string()));
+    while heap.step(Budget::Objects(500)).phase <= Phase::Mark {}
+    let mut steps = 0;
+    loop {
+        (0..300).for_each(|_| _ = node(&mut heap, None));
+        heap[&map].insert(keys[steps], Counted(traced.clone()));
+        traced.store(0, Ordering::Relaxed);
+        let report = heap.step(Budget::Objects(2000));
+        let traced = traced.load(Ordering::Relaxed);
+        assert!(traced < 4000, "{traced} values were traced in a step that came to {:?}", report.phase);
+        steps += 1;
+        if report.finished.is_some() {
+            break;
+        }
+    }
+    assert!(steps > 10 && heap[&map].len() == 20_000);
     heap.verify();
 }
