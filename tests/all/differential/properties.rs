@@ -44,7 +44,7 @@ fn config(cases: u32, max_shrink_iters: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(400, 20_000))]
+    #![proptest_config(config(150, 20_000))]
 
     #[test]
     fn heap_and_model_agree_on_short_programs(ops in ops(1..60)) {
@@ -58,7 +58,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(60, 2000))]
+    #![proptest_config(config(30, 2000))]
 
     #[test]
     fn heap_keeps_within_bounds_on_stepped_programs(bytes in vec(any::<u8>(), 1..500)) {
@@ -71,7 +71,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(16, 2000))]
+    #![proptest_config(config(6, 2000))]
 
     #[test]
     fn heap_and_model_agree_on_long_programs(ops in ops(200..600)) {

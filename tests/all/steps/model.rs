@@ -368,7 +368,7 @@ fn whatever_the_program_does_between_steps_nothing_reachable_is_lost() {
     } else if cfg!(gc_zeal) {
         30
     } else {
-        150
+        50
     };
     let seeds =
         std::env::var("SLOTGC_SEEDS").map_or(usual, |seeds| seeds.parse().expect("a number of seeds"));

@@ -327,11 +327,11 @@ fn a_cycle_ends_though_the_program_changes_more_than_a_step_looks_at() {
         let mut heap = Heap::new();
         // Zeal checks all books in every step.
         let (len, changes, allocations) =
-            if cfg!(gc_zeal) { (400, changes / 25, allocations / 25) } else { (8000, changes, allocations) };
+            if cfg!(gc_zeal) { (400, changes / 25, allocations / 25) } else { (3000, changes, allocations) };
         let objects: Vec<_> = (0..len).map(|_| node(&mut heap, None)).collect();
         let list = heap.alloc_root(objects.clone());
         heap.collect();
-        for _ in 0..3 {
+        for _ in 0..2 {
             let (mut steps, mut turn) = (0, 0);
             while heap.step(Budget::Objects(budget)).finished.is_none() {
                 steps += 1;
