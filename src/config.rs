@@ -296,11 +296,6 @@ impl HeapConfig {
         Generation(self.first_generation)
     }
 
-    /// Fresh slots start above the generation at which they started so far.
-    pub(crate) fn skip_generation(&mut self) {
-        self.first_generation = self.first_generation.saturating_add(2) | 1;
-    }
-
     pub(crate) fn has_limits(&self) -> bool {
         (self.max_objects, self.max_bytes) != (usize::MAX, usize::MAX)
     }
@@ -355,8 +350,6 @@ pub(crate) enum Limit {
     Types(usize),
     Range(u64),
     Memory(usize),
-    /// No limit of anybody's: pages are promised, and to be opened first. Never comes out of the heap.
-    Promised,
 }
 
 impl fmt::Display for Limit {
@@ -367,7 +360,6 @@ impl fmt::Display for Limit {
             Limit::Types(max) => write!(f, "a heap holds objects of {max} types at most"),
             Limit::Range(bytes) => write!(f, "the heap's address range of {bytes} bytes is used up"),
             Limit::Memory(bytes) => write!(f, "the system refused {bytes} bytes of memory"),
-            Limit::Promised => write!(f, "pages are promised to `alloc_later`"),
         }
     }
 }

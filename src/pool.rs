@@ -30,7 +30,6 @@ pub(crate) use sweep::Scope;
 #[derive(Clone, Copy)]
 pub(crate) struct PoolOps {
     open: fn(&mut Store, u16, Generation) -> Result<u32, Limit>,
-    open_promised: fn(&mut Store, u16, Generation) -> Result<u32, Limit>,
     claim: fn(&mut Store, u32, usize, Age, Barrier) -> Option<Claim>,
     reopen_closed: fn(&mut Store, u32, &mut dyn FnMut(Granule)),
     release: fn(&mut Store, u32),
@@ -154,7 +153,6 @@ impl Pool {
         };
         let ops = PoolOps {
             open: Store::open_page::<T>,
-            open_promised: Store::open_promised::<T>,
             claim: Store::claim::<T>,
             reopen_closed: |store, page, retire| store.reopen_closed::<T>(page, retire),
             release: Store::release_page::<T>,

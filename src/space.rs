@@ -94,9 +94,16 @@ mod prefetch {
 mod tests {
     use super::*;
     use crate::bitmap::{Bits, Class};
+    use crate::config::Limit;
     use crate::geometry::{Granule, MAX_PAGES, PAGE_BYTES};
     use crate::sync::Ordering;
     use crate::tag::Tag;
+
+    /// Opens the next pages.
+    fn open(space: &mut Space, run: u32, class: Class) -> Result<u32, Limit> {
+        let first = space.opened();
+        space.open(first, run, class, 0).map(|()| first)
+    }
 
     fn start_of(space: &Space, page: u32) -> *mut u8 {
         // SAFETY: only pages that are open are asked for.
@@ -116,11 +123,11 @@ mod tests {
     #[test]
     fn pages_are_zero_apart_and_stay_in_place() {
         let mut space = Space::new(usize::MAX);
-        let first = space.open(1, Class(1), 0).unwrap();
+        let first = open(&mut space, 1, Class(1)).unwrap();
         let start = start_of(&space, first);
         assert_eq!(fill(&mut space, first, 1), 0);
         for byte in 2..200 {
-            let page = space.open(1, Class(1), 0).unwrap();
+            let page = open(&mut space, 1, Class(1)).unwrap();
             assert_eq!(page, first + u32::from(byte) - 1);
             assert_eq!(fill(&mut space, page, byte), 0);
         }
@@ -132,7 +139,7 @@ mod tests {
     fn bits_of_neighbouring_pages_classes_and_bitmaps_do_not_touch() {
         let mut space = Space::new(usize::MAX);
         let classes = [Class(1), Class(3), Class(1), Class(7), Class(3)];
-        let pages = classes.map(|class| (space.open(1, class, 0).unwrap(), class));
+        let pages = classes.map(|class| (open(&mut space, 1, class).unwrap(), class));
         let words = |bits, page: (u32, Class)| {
             // SAFETY: the page was opened for this class.
             unsafe { space.view().words(bits, page.1, page.0) }
@@ -152,8 +159,8 @@ mod tests {
     #[test]
     fn a_run_is_contiguous() {
         let mut space = Space::new(usize::MAX);
-        let page = space.open(3, Class(7), 0).unwrap();
-        assert_eq!(space.open(1, Class(1), 0).unwrap(), page + 3);
+        let page = open(&mut space, 3, Class(7)).unwrap();
+        assert_eq!(open(&mut space, 1, Class(1)).unwrap(), page + 3);
         let start = start_of(&space, page);
         // SAFETY: the three pages are open and contiguous.
         unsafe { start.write_bytes(7, 3 * PAGE_BYTES) };
@@ -162,7 +169,7 @@ mod tests {
     #[test]
     fn released_pages_come_back_as_zero() {
         let mut space = Space::new(usize::MAX);
-        let page = space.open(1, Class(1), 0).unwrap();
+        let page = open(&mut space, 1, Class(1)).unwrap();
         fill(&mut space, page, 9);
         space.release(page, 1);
         space.reopen(page, 1).unwrap();
@@ -173,7 +180,7 @@ mod tests {
     fn every_page_has_a_tag_and_it_is_none_at_first() {
         let mut space = Space::new(usize::MAX);
         assert_eq!(space.view().tag(MAX_PAGES - 1), Tag::NONE);
-        let pages: alloc::vec::Vec<u32> = (0..100).map(|_| space.open(1, Class(1), 0).unwrap()).collect();
+        let pages: alloc::vec::Vec<u32> = (0..100).map(|_| open(&mut space, 1, Class(1)).unwrap()).collect();
         for page in &pages {
             assert_eq!(space.view().tag(*page), Tag::NONE);
             space.set_tag(*page, Tag::of::<u8>());

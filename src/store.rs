@@ -9,6 +9,7 @@
 //! a value of the wrong type or a value that is gone.
 
 mod access;
+mod ahead;
 mod claim;
 #[cfg(gc_zeal)]
 mod deaths;
@@ -24,11 +25,12 @@ use alloc::vec::Vec;
 
 use crate::handle::{Generation, RawHandle};
 use crate::space::Space;
-use crate::sync::PageCount;
 
 #[cfg(feature = "rayon")]
 pub(crate) use access::LoggedMut;
 pub(crate) use access::{Barrier, Objects, ObjectsMut};
+use ahead::Ahead;
+pub(crate) use ahead::Draft;
 pub(crate) use claim::{Age, Claim, Made, Room, slot_of_bit};
 pub(crate) use keep::{KeptPages, KeptStore, KeptValues};
 pub(crate) use look::{Color, Headers, Look, Tenant};
@@ -59,8 +61,8 @@ pub(crate) struct Store {
     pasts: Vec<PagePast>,
     /// Pages that have no type any more.
     given_up: GivenUp,
-    /// Pages that were promised with `&Heap` and are to be opened before any other.
-    promised: PageCount,
+    /// Pages that are filled with `&Heap`.
+    ahead: Ahead,
     /// The write barrier's list: objects that were changed after they had been traced, each once.
     dirty: Vec<RawHandle>,
     /// What values owned whose destructors ran, in bytes outside of their slots.
@@ -93,7 +95,7 @@ impl Store {
             pages: Vec::new(),
             pasts: Vec::new(),
             given_up: GivenUp::default(),
-            promised: PageCount::new(0),
+            ahead: Ahead::default(),
             dirty: Vec::new(),
             freed_owned: 0,
             #[cfg(gc_zeal)]

@@ -46,8 +46,8 @@ pub(crate) type Flag = core::sync::atomic::AtomicBool;
 /// A number that `&mut Heap` compares and `&Heap` may lower. Not modelled: it is handed over with the heap.
 pub(crate) type Gauge = core::sync::atomic::AtomicUsize;
 
-/// Pages promised with `&Heap`. Not modelled, for the same reason.
-pub(crate) type PageCount = core::sync::atomic::AtomicU32;
+/// Pages promised with `&Heap`.
+pub(crate) type PageCount = AtomicU32;
 
 /// What heaps are numbered from. Not modelled: a model has no process-wide state.
 pub(crate) type HeapNumber = bits64::AtomicU64;
@@ -173,76 +173,98 @@ mod lock {
     }
 }
 
-/// A few of a kind, of which each thread has one that it shares with few others or none. Made when the first
-/// is asked for.
-#[cfg(feature = "std")]
+/// One for each thread, made when it first asks. What a thread leaves goes to a later one.
+///
+/// Without std threads cannot be told apart: one for all.
 #[derive(Debug)]
-pub(crate) struct PerThread<T>(std::sync::OnceLock<alloc::boxed::Box<[Padded<T>]>>);
+pub(crate) struct PerThread<T: Send>(per_thread::Inner<T>);
 
-/// On lines of its own.
-#[cfg(feature = "std")]
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Padded<T>(T);
+#[cfg(all(feature = "std", not(loom)))]
+mod per_thread {
+    use core::cell::RefCell;
 
-#[cfg(feature = "std")]
-impl<T: Default> PerThread<T> {
-    const LEN: usize = 16;
+    pub(super) type Inner<T> = thread_local::ThreadLocal<Padded<T>>;
 
-    /// Calls `f` with the one of this thread.
-    #[inline]
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
-        use std::cell::Cell;
-        static NEXT: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
-        std::thread_local! {
-            static NUMBER: Cell<usize> = const { Cell::new(usize::MAX) };
+    /// On lines of its own: what one thread writes takes no line from another.
+    #[derive(Debug, Default)]
+    #[repr(align(128))]
+    pub(super) struct Padded<T>(RefCell<T>);
+
+    impl<T: Send + Default> super::PerThread<T> {
+        /// Calls `f` with the one of this thread.
+        ///
+        /// # Panics
+        /// Inside of `f`.
+        #[inline]
+        pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+            f(&mut self.0.get_or_default().0.borrow_mut())
         }
-        // Relaxed: only the number is used. Where a thread has none any more, since it is ending, any will
-        // do.
-        let fresh = || NEXT.fetch_add(1, Ordering::Relaxed) % Self::LEN;
-        let number = NUMBER.try_with(|number| {
-            if number.get() == usize::MAX {
-                number.set(fresh());
-            }
-            number.get()
-        });
-        let all = self.0.get_or_init(|| (0..Self::LEN).map(|_| Padded::default()).collect());
-        f(&all[number.unwrap_or(0)].0)
+
+        /// All there are.
+        pub(crate) fn each(&mut self, f: impl FnMut(&mut T)) {
+            self.0.iter_mut().map(|padded| padded.0.get_mut()).for_each(f);
+        }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.get().map_or(0, |all| all.len())
-    }
-
-    pub(crate) fn get(&self, number: usize) -> Option<&T> {
-        self.0.get().and_then(|all| all.get(number)).map(|padded| &padded.0)
+    impl<T: Send> Default for super::PerThread<T> {
+        fn default() -> Self {
+            Self(Inner::new())
+        }
     }
 }
 
-#[cfg(feature = "std")]
-impl<T> Default for PerThread<T> {
-    fn default() -> Self {
-        Self(std::sync::OnceLock::new())
+/// Models have threads of their own, which take what is theirs out while they use it.
+#[cfg(loom)]
+mod per_thread {
+    use alloc::vec::Vec;
+
+    use loom::thread::{ThreadId, current};
+
+    pub(super) type Inner<T> = super::Lock<Vec<(ThreadId, T)>>;
+
+    impl<T: Send + Default> super::PerThread<T> {
+        pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+            let id = current().id();
+            let taken = self.0.with(|all| {
+                let place = all.iter().position(|(owner, _)| *owner == id)?;
+                Some(all.swap_remove(place).1)
+            });
+            let mut own = taken.unwrap_or_default();
+            let result = f(&mut own);
+            self.0.with(|all| all.push((id, own)));
+            result
+        }
+
+        pub(crate) fn each(&mut self, f: impl FnMut(&mut T)) {
+            self.0.with(|all| all.iter_mut().map(|(_, own)| own).for_each(f));
+        }
+    }
+
+    impl<T: Send> Default for super::PerThread<T> {
+        fn default() -> Self {
+            Self(Inner::default())
+        }
     }
 }
 
-/// Without std threads cannot be told apart: there is one for all.
-#[cfg(not(feature = "std"))]
-#[derive(Debug, Default)]
-pub(crate) struct PerThread<T>(T);
+#[cfg(all(not(feature = "std"), not(loom)))]
+mod per_thread {
+    pub(super) type Inner<T> = super::Lock<T>;
 
-#[cfg(not(feature = "std"))]
-impl<T> PerThread<T> {
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
-        f(&self.0)
+    impl<T: Send> super::PerThread<T> {
+        pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+            self.0.with(f)
+        }
+
+        pub(crate) fn each(&mut self, mut f: impl FnMut(&mut T)) {
+            self.0.with(|all| f(all));
+        }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        1
-    }
-
-    pub(crate) fn get(&self, number: usize) -> Option<&T> {
-        (number == 0).then_some(&self.0)
+    impl<T: Send + Default> Default for super::PerThread<T> {
+        fn default() -> Self {
+            Self(Inner::default())
+        }
     }
 }
 

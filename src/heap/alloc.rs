@@ -215,12 +215,11 @@ impl Heap {
     }
 
     /// The system has no more memory or the range no more pages: there may be some in empty pages of other
-    /// types. Or pages are promised, which are opened first.
+    /// types.
     #[cold]
     fn claim_from_others(&mut self, index: u16, limit: Limit) -> Result<(), Limit> {
         match limit {
             Limit::Memory(_) | Limit::Range(_) => _ = self.release_empty_pages(),
-            Limit::Promised => self.open_all_promised(),
             _ => return Err(limit),
         }
         self.pools[index as usize].claim(&mut self.store)

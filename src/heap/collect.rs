@@ -267,6 +267,8 @@ impl Heap {
         meter: &mut Meter<'_>,
         panics: &mut Panics,
     ) -> Option<CollectStats> {
+        // What a `make` gave up by taking this heap away: it counts as alive no longer.
+        self.take_back_abandoned();
         // What died is counted before code of the user runs.
         self.advance_until(Phase::Drop, roots, in_slices, meter, panics);
         if !meter.is_spent() {

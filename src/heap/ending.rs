@@ -90,6 +90,7 @@ impl Heap {
                 }
             }
         }
+        self.drop_later(&mut panics);
         clock.end(&mut panics);
         self.has_ended = true;
         (panics, uncalled)

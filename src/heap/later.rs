@@ -1,155 +1,43 @@
 //! Objects made through `&Heap`: values that wait for [`Heap::flush`], and where they will live.
 //!
-//! A handle is final when its value is taken, so a place must be found with `&Heap`. Places come in *blocks*:
-//! a word of free slots that was set aside for this at the end of the last call with `&mut Heap`, or a page
-//! that is promised: the next one that nobody has opened. A thread takes a block at a time under a lock, and
-//! fills it under a lock of its own. Nothing in the storage changes before the flush, which opens the pages
-//! promised, in the order of their promises, and puts the values into their slots.
+//! A handle is final when its value is taken, so a place must be found with `&Heap`. Places are of two kinds.
+//! In words of free slots that were set aside at the end of the last call with `&mut Heap`, among objects
+//! that others read: nothing changes there before the flush, which puts the values into their slots. And in
+//! drafts, new pages that nobody can reach yet ([`Draft`]): the values go where they will stay, and the flush
+//! opens the page. A thread takes a word or a page at a time, and fills what it took without any lock.
 //!
-//! Invariant: no page is opened for anybody else while promised ones are not (`Limit::Promised`), and no
-//! collection begins while values wait.
+//! Invariant: no collection begins while values wait.
 
 mod blocks;
+mod values;
 
-use alloc::boxed::Box;
 use alloc::vec::{Drain, Vec};
-use core::any::{Any, TypeId};
-use core::ops::Range;
 
 use crate::config::{AllocError, Limit};
-use crate::geometry::Geometry;
-use crate::handle::Gc;
+use crate::geometry::{Geometry, Granule};
+use crate::handle::{Gc, RawHandle};
+use crate::heap::access::barrier;
 use crate::heap::alloc::refuse;
 use crate::heap::load::owned;
 use crate::heap::{Heap, Pending};
 use crate::panics::Panics;
-use crate::pool::Pool;
 use crate::root::Root;
-use crate::store::Claim;
+use crate::store::{Claim, Draft, Store};
 use crate::sync::{Flag, Lock, Ordering, PerThread};
 use crate::trace::Trace;
 
-use blocks::{Block, Blocks, ByType, Demand, From, Places, Promised};
+use blocks::{ByType, Demand, Places};
+use values::Shard;
 
 /// What was made with `&Heap` and is not in the heap so far.
 #[derive(Default)]
 pub(super) struct Later {
     /// Whether anything was ever made so.
     is_used: Flag,
-    shards: PerThread<Lock<Shard>>,
-    blocks: Lock<Blocks>,
+    shards: PerThread<Shard>,
+    types: Lock<ByType<Demand>>,
     /// Counted where there are limits.
     pending: Lock<Pending>,
-    /// What became of the pages promised: the claims of their slots, in the pool's `later`. `None`: the page
-    /// could not be opened.
-    opened: Vec<Option<Range<usize>>>,
-}
-
-/// What one thread made, or several that share a number.
-#[derive(Default)]
-struct Shard {
-    places: ByType<usize>,
-    buffers: Vec<(TypeId, Box<dyn Buffer>)>,
-    /// The place of the type used last.
-    last: usize,
-}
-
-/// The values of one type.
-struct Values<T> {
-    /// In the order of their places in the blocks.
-    values: Vec<T>,
-    /// The last one is being filled.
-    blocks: Vec<Block>,
-    places: Option<Places>,
-}
-
-/// [`Values`] of any type.
-trait Buffer: Any + Send + Sync {
-    fn as_any(&mut self) -> &mut dyn Any;
-    /// Puts the values into their places. Returns how many found one.
-    fn flush(&mut self, heap: &mut Heap, panics: &mut Panics) -> usize;
-}
-
-impl<T: Trace> Values<T> {
-    /// Takes a value, or gives it back if there is no place for it.
-    fn push(&mut self, heap: &Heap, value: T) -> Result<Gc<T>, (T, Limit)> {
-        let raw = loop {
-            if let Some(raw) = self.places.as_mut().and_then(|places| places.next::<T>(heap)) {
-                break raw;
-            }
-            match heap.take_block::<T>() {
-                Ok((from, places)) => {
-                    self.blocks.push(Block { from, used: 0 });
-                    self.places = Some(places);
-                }
-                Err(limit) => return Err((value, limit)),
-            }
-        };
-        if let Some(block) = self.blocks.last_mut() {
-            block.used += 1;
-        }
-        self.values.push(value);
-        Ok(Gc::from_raw(raw))
-    }
-}
-
-impl<T: Trace> Buffer for Values<T> {
-    fn as_any(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn flush(&mut self, heap: &mut Heap, panics: &mut Panics) -> usize {
-        self.places = None;
-        let len = self.values.len();
-        heap.later.blocks.with(|blocks| {
-            blocks.types.entry(TypeId::of::<T>()).and_modify(|demand| demand.seen += len);
-        });
-        let index = heap.types.get::<T>().map(usize::from);
-        let (mut values, mut made) = (self.values.drain(..), 0);
-        for block in self.blocks.drain(..) {
-            let words = match block.from {
-                From::Word(word) => Some(word..word + 1),
-                From::Page(number) => heap.later.opened.get(number).cloned().flatten(),
-            };
-            let (Some(index), Some(words)) = (index, words) else {
-                // There is no page: the values are dropped, their handles never resolve.
-                let mut left = block.used;
-                panics.run_all(|| {
-                    left = left.wrapping_sub(1);
-                    left != usize::MAX && values.next().is_some()
-                });
-                continue;
-            };
-            let mut left = block.used;
-            for word in words {
-                let mut claim = heap.pools[index].take_later(word);
-                let most = left.min(claim.len());
-                made += heap.fill_claim(index, &mut claim, &mut values, most, panics);
-                left -= most;
-                heap.pools[index].put_later(word, claim);
-            }
-        }
-        drop(values);
-        // Not for ever as large as for the largest frame.
-        if self.values.capacity() / 4 > len {
-            self.values.shrink_to(2 * len);
-        }
-        made
-    }
-}
-
-impl Shard {
-    fn values<T: Trace>(&mut self) -> &mut Values<T> {
-        let id = TypeId::of::<T>();
-        if self.buffers.get(self.last).is_none_or(|(last, _)| *last != id) {
-            self.last = *self.places.entry(id).or_insert(self.buffers.len());
-            if self.last == self.buffers.len() {
-                let values = Values::<T> { values: Vec::new(), blocks: Vec::new(), places: None };
-                self.buffers.push((id, Box::new(values)));
-            }
-        }
-        self.buffers[self.last].1.as_any().downcast_mut().expect("the buffer of this type")
-    }
 }
 
 impl Heap {
@@ -160,8 +48,8 @@ impl Heap {
     /// [`alloc_root_later`](Self::alloc_root_later) makes one.
     ///
     /// What one thread makes of a type becomes objects in that order; between threads no order is promised,
-    /// and the handles depend on their timing, so this is not for programs in lockstep. O(1), with a lock
-    /// that is the thread's own but for every sixty-fourth value or so.
+    /// and the handles depend on their timing, so this is not for programs in lockstep. O(1), without a lock
+    /// but for every sixty-fourth value or so.
     ///
     /// # Panics
     /// When a limit is reached, as `alloc`: what waits counts.
@@ -229,8 +117,8 @@ impl Heap {
     /// Makes the objects whose values wait since [`alloc_later`](Self::alloc_later); returns how many.
     /// Whatever collects does it first.
     ///
-    /// O(values). Should the system refuse the memory, the values are dropped and their handles never
-    /// resolve.
+    /// O(values), and less where they went to new pages. Should the system refuse memory for the books of a
+    /// page, its values are dropped and their handles never resolve.
     ///
     /// # Panics
     /// If an `owned_bytes` or a destructor does, when all is done; the object in question is not made.
@@ -265,7 +153,7 @@ impl Heap {
                 return Err((value, limit));
             }
         }
-        let put = self.later.shards.with(|shard| shard.with(|shard| shard.values::<T>().push(self, value)));
+        let put = self.later.shards.with(|shard| shard.values::<T>().push(self, value));
         if put.is_err() && has_limits {
             self.later.pending.with(|pending| {
                 pending.objects -= 1;
@@ -293,56 +181,94 @@ impl Heap {
         self.later.pending.with(|pending| *pending)
     }
 
-    /// Takes the next places for values of `T`.
-    fn take_block<T: Trace>(&self) -> Result<(From, Places), Limit> {
-        let pool = self.types.get::<T>().map(|index| &self.pools[usize::from(index)]);
-        self.later.blocks.with(|Blocks { types, promised }| {
-            let demand = types.entry(TypeId::of::<T>()).or_insert(Demand {
-                next: 0,
-                seen: 0,
-                values: 0,
-                set_aside: |heap, values| heap.set_aside::<T>(values),
-            });
-            if let Some(claim) = pool.and_then(|pool| pool.later(demand.next)) {
-                let from = From::Word(demand.next);
-                demand.next += 1;
-                let (page, word, free, first) = claim.places();
-                return Ok((from, Places::Word { page, word, free, first }));
-            }
-            let page = self.store.promise_pages(Geometry::<T>::RUN_PAGES)?;
-            crate::tag::register::<T>();
-            promised.push(Promised { page, open: |heap, page| heap.open_promised::<T>(page) });
-            let first = pool.map_or(self.config.fresh_generation(), Pool::first);
-            Ok((From::Page(promised.len() - 1), Places::Page { page, next: 0, first }))
+    /// Takes the next word that was set aside for values of `T`.
+    fn take_word<T: Trace>(&self) -> Option<(usize, Places)> {
+        let pool = &self.pools[usize::from(self.types.get::<T>()?)];
+        self.later.types.with(|types| {
+            let demand = Demand::of::<T>(types);
+            let (page, word, free, first) = pool.later(demand.next)?.places();
+            demand.next += 1;
+            Some((demand.next - 1, Places { page, word, free, first }))
         })
     }
 
-    /// Opens the pages promised, all of them: others come after.
-    pub(super) fn open_all_promised(&mut self) {
-        let done = self.later.opened.len();
-        let promised: Vec<Promised> = self.later.blocks.with(|blocks| blocks.promised[done..].to_vec());
-        let mut has_failed = false;
-        for Promised { page, open } in promised {
-            // After one that could not be opened the numbers of the others are wrong.
-            let opened = if has_failed { None } else { open(self, page).ok() };
-            has_failed |= opened.is_none();
-            self.later.opened.push(opened);
-        }
-        self.store.forget_promises();
-        if has_failed {
-            // Handles of those pages are given out and dead: other pages may get their numbers.
-            self.config.skip_generation();
-            let first = self.config.fresh_generation();
-            self.pools.iter_mut().for_each(|pool| pool.skip_to(first));
-        }
+    /// A new page for values of `T`.
+    fn draft<T: Trace>(&self) -> Result<Draft<T>, Limit> {
+        crate::tag::register::<T>();
+        self.later.types.with(|types| _ = Demand::of::<T>(types));
+        let (first, age) = match self.types.get::<T>().map(|index| &self.pools[usize::from(index)]) {
+            Some(pool) => (pool.first(), pool.making()),
+            None => (self.config.fresh_generation(), self.collector.making()),
+        };
+        self.store.draft(first, age, barrier::<T>())
     }
 
-    fn open_promised<T: Trace>(&mut self, page: u32) -> Result<Range<usize>, Limit> {
-        let index = match self.types.get::<T>() {
-            Some(index) => index,
-            None => self.find_pool::<T>()?,
+    /// Opens a page that was filled; returns how many objects there are.
+    fn open_draft<T: Trace>(&mut self, draft: Draft<T>, panics: &mut Panics) -> usize {
+        let found = match self.types.get::<T>() {
+            Some(index) => Ok(index),
+            None => self.find_pool::<T>(),
         };
-        self.pools[usize::from(index)].open_promised(&mut self.store, page)
+        let found = found.and_then(|index| {
+            self.pools[usize::from(index)].reserve_page()?;
+            Ok(index)
+        });
+        let Self { store, pools, counts, .. } = self;
+        let opened = match found {
+            Ok(index) => {
+                let making = pools[usize::from(index)].making();
+                store.open_draft(draft, index, making, barrier::<T>()).map(|opened| (index, opened))
+            }
+            Err(_) => Err(draft),
+        };
+        let (index, (page, len)) = match opened {
+            Ok(opened) => opened,
+            Err(draft) => {
+                // There is no memory for what is known of a page.
+                store.discard_draft(draft, panics);
+                return 0;
+            }
+        };
+        pools[usize::from(index)].adopt(page, len, Store::made_on::<T>(page, len));
+        counts.objects += len as usize;
+        counts.bytes += len as usize * Geometry::<T>::SLOT_BYTES;
+        let lost = if T::OWNS { self.weigh_draft::<T>(page, len, panics) } else { 0 };
+        len as usize - lost
+    }
+
+    /// Counts what the objects of a page own that was a draft; returns how many of them could not be asked:
+    /// they are no objects.
+    fn weigh_draft<T: Trace>(&mut self, page: u32, len: u32, panics: &mut Panics) -> usize {
+        let (mut next, mut lost) = (0, Vec::new());
+        let mut asked = None;
+        panics.run_all(|| {
+            lost.extend(asked.take());
+            while next < len {
+                let granule = Granule::of_slot::<T>(page, next);
+                next += 1;
+                let generation = self.store.look().generation::<T>(granule).expect("a page of T's");
+                let raw = RawHandle::new(granule, generation);
+                asked = Some(raw);
+                if let Some(value) = self.store.look().get::<T>(raw) {
+                    self.load.allocate(owned(value));
+                }
+                asked = None;
+            }
+            false
+        });
+        let len = lost.len();
+        let mut values = Vec::new();
+        for raw in lost {
+            self.collector.note_destroyed(raw);
+            let Some((value, vacated)) = self.store.take::<T>(raw) else { continue };
+            let pool = usize::from(self.store.pool_of(raw.granule()));
+            self.pools[pool].count_dead(&mut self.store, raw.granule(), vacated);
+            self.counts.objects -= 1;
+            self.counts.bytes -= Geometry::<T>::SLOT_BYTES;
+            values.push(value);
+        }
+        panics.run_all(|| values.pop().is_some());
+        len
     }
 
     fn set_aside<T: Trace>(&mut self, values: usize) {
@@ -358,34 +284,28 @@ impl Heap {
         self.later.is_used.load(Ordering::Relaxed)
     }
 
-    /// Puts all values that wait into the heap; returns how many there were. After this nothing is promised
-    /// and no slot set aside.
+    /// Puts all values that wait into the heap; returns how many there were. After this no page is being
+    /// filled and no slot set aside.
     pub(super) fn take_up_later(&mut self, panics: &mut Panics) -> usize {
         if !self.is_later_used() {
             return 0;
         }
-        self.open_all_promised();
         let mut made = 0;
-        for number in 0..self.later.shards.len() {
-            let take = |shard: &Lock<Shard>| shard.with(core::mem::take);
-            let Some(mut shard) = self.later.shards.get(number).map(take) else { continue };
-            for (_, buffer) in &mut shard.buffers {
-                made += buffer.flush(self, panics);
-            }
-            if let Some(place) = self.later.shards.get(number) {
-                place.with(|place| *place = shard);
-            }
-        }
-        self.later.opened.clear();
+        let mut shards = core::mem::take(&mut self.later.shards);
+        shards.each(|shard| made += shard.flush(self, panics));
+        self.later.shards = shards;
         self.later.pending.with(|pending| *pending = Pending::default());
         self.counts.check_limits_next();
         let Self { later, pools, store, .. } = self;
         pools.iter_mut().for_each(|pool| pool.return_later(store));
-        later.blocks.with(|blocks| {
-            blocks.promised.clear();
-            blocks.types.values_mut().for_each(Demand::end_frame);
-        });
+        later.types.with(|types| types.values_mut().for_each(Demand::end_frame));
         made
+    }
+
+    /// Drops all values that wait: the heap ends.
+    pub(super) fn drop_later(&mut self, panics: &mut Panics) {
+        let Self { later, store, .. } = self;
+        later.shards.each(|shard| shard.discard(store, panics));
     }
 
     /// Sets slots aside for as many values as came lately.
@@ -395,8 +315,8 @@ impl Heap {
         }
         let wanted: Vec<_> = self
             .later
-            .blocks
-            .with(|blocks| blocks.types.values().map(|demand| (demand.set_aside, demand.values)).collect());
+            .types
+            .with(|types| types.values().map(|demand| (demand.set_aside, demand.values)).collect());
         wanted
             .into_iter()
             .filter(|(_, values)| *values > 0)

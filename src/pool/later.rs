@@ -1,22 +1,15 @@
 //! Slots for objects that are made with `&Heap`: set aside, filled by the next flush, and returned.
 
-use core::ops::Range;
-
 use super::{Pool, PoolPage};
 use crate::config::Limit;
 use crate::handle::Generation;
 use crate::pool::lists::List;
-use crate::store::{Claim, Store, reserve};
+use crate::store::{Claim, Made, Store, reserve};
 
 impl Pool {
     /// The generation at which fresh slots start.
     pub(crate) fn first(&self) -> Generation {
         self.first
-    }
-
-    /// Fresh slots start at this generation, or above.
-    pub(crate) fn skip_to(&mut self, first: Generation) {
-        self.first = self.first.max(first);
     }
 
     /// The claim of a word that was set aside.
@@ -57,24 +50,24 @@ impl Pool {
         }
     }
 
-    /// Opens the page that was promised, and sets all its slots aside. Returns which of the claims are those.
-    pub(crate) fn open_promised(&mut self, store: &mut Store, page: u32) -> Result<Range<usize>, Limit> {
+    /// Makes room for what is known of one more page.
+    pub(crate) fn reserve_page(&mut self) -> Result<(), Limit> {
         self.pages.reserve(1)?;
         reserve(&mut self.states, 1)?;
         let more_young = self.states.len() + 1 - self.young.len();
-        reserve(&mut self.young, more_young as u32)?;
-        let opened = (self.ops.open_promised)(store, self.index, self.first)?;
-        assert_eq!(opened, page, "pages are opened in the order in which they were promised");
+        reserve(&mut self.young, more_young as u32)
+    }
+
+    /// Takes a page that was just opened, in whose first so many slots objects were made: these.
+    pub(crate) fn adopt(&mut self, page: u32, len: u32, made: impl Iterator<Item = Made>) {
         self.states.push(PoolPage::OPEN);
         let position = self.pages.push(page);
-        store.distrust_bits(page);
-        let (start, mut word) = (self.later.len(), 0);
-        while let Some(claim) = (self.ops.claim)(store, page, word, self.making, self.barrier) {
-            word = claim.word() + 1;
-            self.later.push((position, claim));
-        }
+        self.live += len as usize;
+        made.for_each(|made| self.note_made_at(made));
         self.note_young(position);
-        Ok(start..self.later.len())
+        if len < self.info.page_slots {
+            self.lists.add_partial(&mut self.states, position);
+        }
     }
 
     /// Frees what was set aside and not used.

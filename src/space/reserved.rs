@@ -24,7 +24,7 @@ use crate::config::Limit;
 use crate::geometry::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
 use crate::space::share::{LEAST_PAGES, Share};
 use crate::space::system::{self, Mapping};
-use crate::sync::BitsWord;
+use crate::sync::{BitsWord, Lock};
 use crate::tag::Tag;
 
 /// The size of a huge page: memory is opened in steps of it, on its boundaries.
@@ -93,26 +93,45 @@ pub(crate) struct Space {
     share: Share,
     /// Pages that the range has room for.
     reserved: u32,
-    /// Pages that can be accessed.
-    accessible: u32,
     /// Pages handed out.
     opened: u32,
-    /// How many of them are the first of their type, at most: perhaps with next to nothing on them.
+    /// Bytes of tags that can be written.
+    tags_bytes: usize,
+    /// For each class, the bytes of each of its bitmaps that can be accessed.
+    bits_bytes: [usize; CLASSES],
+    growth: Lock<Growth>,
+}
+
+// SAFETY: `Space` owns its mapping as a box owns its memory, and hands out addresses and atomics only.
+unsafe impl Send for Space {}
+// SAFETY: `&Space` computes addresses, reads tags, which change through `&mut` only, gives atomics, and makes
+// memory accessible, under a lock.
+unsafe impl Sync for Space {}
+
+/// How much of the range can be accessed: more of it with `&Space`, too.
+struct Growth {
+    /// A range that was reserved with `&Space`, which takes it over with `&mut`.
+    ahead: Option<Range>,
+    /// Pages that can be accessed.
+    accessible: u32,
+    /// How many pages are the first of their type, at most: perhaps with next to nothing on them.
     firsts: u32,
     /// Whether the program came to a pause since memory was made accessible: it grows frame by frame.
     is_calm: bool,
     /// Where the pages begin that were made accessible then, not advised to be huge so far.
     small_from: Option<u32>,
-    /// Bytes of tags that can be written.
-    tags_bytes: usize,
-    /// For each class, the bytes of each of its bitmaps that can be accessed.
-    bits_bytes: [usize; CLASSES],
 }
 
-// SAFETY: `Space` owns its mapping as a box owns its memory, and hands out addresses and atomics only.
-unsafe impl Send for Space {}
-// SAFETY: `&Space` computes addresses, reads tags, which change through `&mut` only, and gives atomics.
-unsafe impl Sync for Space {}
+/// A range that was reserved.
+struct Range {
+    map: Mapping,
+    base: NonNull<u8>,
+    pages: u32,
+    /// Whether it is smaller than asked for.
+    was_refused: bool,
+    /// Whether all bitmaps can be accessed.
+    has_bits: bool,
+}
 
 impl Space {
     /// An empty space, for at most so many bytes in slots. Nothing is reserved yet.
@@ -127,13 +146,16 @@ impl Space {
             map: None,
             share: Share::for_bytes(max_bytes),
             reserved: 0,
-            accessible: 0,
             opened: 0,
-            firsts: 0,
-            is_calm: false,
-            small_from: None,
             tags_bytes,
             bits_bytes,
+            growth: Lock::new(Growth {
+                ahead: None,
+                accessible: 0,
+                firsts: 0,
+                is_calm: false,
+                small_from: None,
+            }),
         }
     }
 
@@ -144,7 +166,7 @@ impl Space {
 
     /// The program is between two frames.
     pub(crate) fn note_frame(&mut self) {
-        self.is_calm = true;
+        self.growth.with(|growth| growth.is_calm = true);
     }
 
     /// Gives an open page its tag.
@@ -154,22 +176,52 @@ impl Space {
         unsafe { self.view().tag_ptr(page).write(tag) }
     }
 
-    /// Opens the next `run` pages for slots of a class, of the type with this number, and gives the number of
-    /// the first.
-    pub(crate) fn open(&mut self, run: u32, class: Class, of: u16) -> Result<u32, Limit> {
-        self.firsts = self.firsts.max(u32::from(of) + 1);
+    /// Opens `run` pages for slots of a class, of the type with this number, from page `first` on. It was not
+    /// opened before; those before it that were not either may be later.
+    pub(crate) fn open(&mut self, first: u32, run: u32, class: Class, of: u16) -> Result<(), Limit> {
         if self.map.is_none() {
             self.reserve()?;
         }
-        let first = self.opened;
-        let end = first.checked_add(run).filter(|end| *end <= self.reserved);
-        let end = end.ok_or(Limit::Range(u64::from(self.reserved) * PAGE_BYTES as u64))?;
-        if end > self.accessible {
-            self.make_accessible(end)?;
+        let range = (self.base, self.reserved);
+        let end = self.growth.with(|growth| {
+            growth.firsts = growth.firsts.max(u32::from(of) + 1);
+            growth.reach(range, first, run)
+        })?;
+        let tags_bytes = (end as usize * size_of::<Tag>()).next_multiple_of(SIDE_STEP_BYTES);
+        if tags_bytes > self.tags_bytes {
+            make_writable(self.view().tag_ptr(0).as_ptr().cast(), tags_bytes)?;
+            self.tags_bytes = tags_bytes;
         }
         self.make_bits_accessible(class, end)?;
-        self.opened = end;
-        Ok(first)
+        self.opened = self.opened.max(end);
+        Ok(())
+    }
+
+    /// Makes the memory of `run` pages from page `first` on accessible, which are to be opened by and by.
+    /// Returns its address: nobody else reads or writes there until they are.
+    pub(crate) fn open_ahead(&self, first: u32, run: u32, _class: Class) -> Result<NonNull<u8>, Limit> {
+        self.growth.with(|growth| {
+            let range = match (&self.map, &mut growth.ahead) {
+                (Some(_), _) => (self.base, self.reserved),
+                (None, Some(ahead)) => (ahead.base, ahead.most_pages()),
+                (None, ahead @ None) => {
+                    let range = ahead.insert(Range::new(self.share.pages())?);
+                    (range.base, range.most_pages())
+                }
+            };
+            growth.reach(range, first, run)?;
+            // SAFETY: the pages lie in the range, since `reach` made them accessible.
+            Ok(unsafe { range.0.add(first as usize * PAGE_BYTES) })
+        })
+    }
+
+    /// Gives up pages that were opened ahead and are out of use: they read as zero again.
+    pub(crate) fn close_ahead(&mut self, first: u32, run: u32) {
+        if self.map.is_none() && self.reserve().is_err() {
+            return;
+        }
+        self.release(first, run);
+        self.reopen(first, run).expect("memory for pages that had some");
     }
 
     /// The number of the next page that nobody has opened.
@@ -216,79 +268,19 @@ impl Space {
         }
     }
 
-    /// Reserves the range, a smaller one when the system refuses, and no access to it but to the tags.
+    /// Reserves the range, or takes over the one that was reserved ahead.
     fn reserve(&mut self) -> Result<(), Limit> {
-        let asked = self.share.pages();
-        let mut pages = asked;
-        let map = loop {
-            match Mapping::without_access(range_bytes(pages)) {
-                Some(map) => break map,
-                None if pages > LEAST_PAGES => pages /= 2,
-                None => return Err(Limit::Memory(range_bytes(pages))),
-            }
+        let range = match self.growth.with(|growth| growth.ahead.take()) {
+            Some(range) => range,
+            None => Range::new(self.share.pages())?,
         };
-        // Where the first boundary of a huge page is that leaves room for everything before the base.
-        let side_bytes = all_bits_bytes(pages) + TAGS_BYTES;
-        let skip = map.start().as_ptr().wrapping_add(side_bytes).align_offset(HUGE_BYTES);
-        // SAFETY: the mapping is a huge page longer than needed.
-        let base = unsafe { map.start().add(side_bytes + skip) };
-        let tags = base.as_ptr().wrapping_sub(TAGS_BYTES);
-        // SAFETY: the tags lie in the new mapping, which nobody has accessed yet.
-        if !unsafe { system::make_readable(tags, TAGS_BYTES) } {
-            return Err(Limit::Memory(TAGS_BYTES));
-        }
-        self.row_bytes = row_bytes(pages);
-        if self.row_bytes < SIDE_STEP_BYTES.max(system::FREE_BYTES) {
-            // Too small to be opened in steps, each of which costs a mapping of the few that the process has.
-            let bytes = all_bits_bytes(pages);
-            make_writable(tags.wrapping_sub(bytes), bytes)?;
+        self.row_bytes = row_bytes(range.pages);
+        if range.has_bits {
             self.bits_bytes = [usize::MAX; CLASSES];
         }
-        self.share.take(range_bytes(pages), pages < asked);
-        (self.base, self.map) = (base, Some(map));
-        // The last page that can be named is never handed out: the null handle points there.
-        self.reserved = pages.min(MAX_PAGES - 1);
-        Ok(())
-    }
-
-    /// Makes the pages before `end` accessible, and some more: a step is a call into the kernel.
-    #[cold]
-    fn make_accessible(&mut self, end: u32) -> Result<(), Limit> {
-        let ahead = (self.accessible / 8).max(STEP_PAGES);
-        let far = end.max(self.accessible + ahead).next_multiple_of(STEP_PAGES).min(self.reserved);
-        let (start, bytes) = self.range(self.accessible, far);
-        let end = match make_writable(start, bytes) {
-            Ok(()) => far,
-            // There is no memory to look ahead with, perhaps some for what is needed now.
-            Err(_) => {
-                let (start, bytes) = self.range(self.accessible, end);
-                make_writable(start, bytes)?;
-                end
-            }
-        };
-        let tags_bytes = (end as usize * size_of::<Tag>()).next_multiple_of(SIDE_STEP_BYTES);
-        if tags_bytes > self.tags_bytes {
-            make_writable(self.view().tag_ptr(0).as_ptr().cast(), tags_bytes)?;
-            self.tags_bytes = tags_bytes;
-        }
-        if end > HUGE_FROM_PAGES && end.saturating_sub(self.firsts) <= HUGE_FROM_PAGES {
-            // Many types with few objects each.
-            self.small_from.get_or_insert(self.accessible);
-        } else if end > HUGE_FROM_PAGES {
-            // The first touch of a huge page has it cleared, which takes milliseconds where a hypervisor has
-            // yet to find the memory: no matter when a level is loaded, but more than a frame has. So what
-            // grows frame by frame begins with small pages, and is left to the kernel's own time once it is
-            // in use.
-            let advised = self.small_from.take().unwrap_or(self.accessible);
-            match core::mem::take(&mut self.is_calm) {
-                true => {
-                    self.advise_huge(advised, self.accessible);
-                    self.small_from = Some(self.accessible);
-                }
-                false => self.advise_huge(advised, end),
-            }
-        }
-        self.accessible = end;
+        self.share.take(range_bytes(range.pages), range.was_refused);
+        self.reserved = range.most_pages();
+        (self.base, self.map) = (range.base, Some(range.map));
         Ok(())
     }
 
@@ -307,24 +299,114 @@ impl Space {
         Ok(())
     }
 
-    /// Asks for huge pages from where the heap became large enough for them.
-    fn advise_huge(&self, start: u32, end: u32) {
-        if start.max(STEP_PAGES) < end {
-            let (start, bytes) = self.range(start.max(STEP_PAGES), end);
-            // SAFETY: the range is in the mapping.
-            unsafe { system::advise_huge(start, bytes) };
-        }
-    }
-
     /// Address and length of the pages from `first` to before `end`.
     fn range(&self, first: u32, end: u32) -> (*mut u8, usize) {
-        assert!(
-            first <= end && end <= self.reserved,
-            "pages {first} to {end} lie outside of the heap's range"
-        );
-        let start = self.base.as_ptr().wrapping_add(first as usize * PAGE_BYTES);
-        (start, (end - first) as usize * PAGE_BYTES)
+        part((self.base, self.reserved), first, end)
     }
+}
+
+impl Range {
+    /// Reserves a range of so many pages, a smaller one when the system refuses, and no access to it but to
+    /// the tags.
+    fn new(asked: u32) -> Result<Self, Limit> {
+        let mut pages = asked;
+        let map = loop {
+            match Mapping::without_access(range_bytes(pages)) {
+                Some(map) => break map,
+                None if pages > LEAST_PAGES => pages /= 2,
+                None => return Err(Limit::Memory(range_bytes(pages))),
+            }
+        };
+        // Where the first boundary of a huge page is that leaves room for everything before the base.
+        let side_bytes = all_bits_bytes(pages) + TAGS_BYTES;
+        let skip = map.start().as_ptr().wrapping_add(side_bytes).align_offset(HUGE_BYTES);
+        // SAFETY: the mapping is a huge page longer than needed.
+        let base = unsafe { map.start().add(side_bytes + skip) };
+        let tags = base.as_ptr().wrapping_sub(TAGS_BYTES);
+        // SAFETY: the tags lie in the new mapping, which nobody has accessed yet.
+        if !unsafe { system::make_readable(tags, TAGS_BYTES) } {
+            return Err(Limit::Memory(TAGS_BYTES));
+        }
+        // Too small to be opened in steps, each of which costs a mapping of the few that the process has.
+        let has_bits = row_bytes(pages) < SIDE_STEP_BYTES.max(system::FREE_BYTES);
+        if has_bits {
+            let bytes = all_bits_bytes(pages);
+            make_writable(tags.wrapping_sub(bytes), bytes)?;
+        }
+        Ok(Self { map, base, pages, was_refused: pages < asked, has_bits })
+    }
+
+    /// Pages that there is room for. The last page that can be named is never handed out: the null handle
+    /// points there.
+    fn most_pages(&self) -> u32 {
+        self.pages.min(MAX_PAGES - 1)
+    }
+}
+
+impl Growth {
+    /// Sees to it that `run` pages from `first` on can be accessed, in a range with this base and so many
+    /// pages. Returns the number of the page after them.
+    #[inline]
+    fn reach(&mut self, range: (NonNull<u8>, u32), first: u32, run: u32) -> Result<u32, Limit> {
+        let end = first.checked_add(run).filter(|end| *end <= range.1);
+        let end = end.ok_or(Limit::Range(u64::from(range.1) * PAGE_BYTES as u64))?;
+        if end > self.accessible {
+            self.make_accessible(range, end)?;
+        }
+        Ok(end)
+    }
+
+    /// Makes the pages before `end` accessible, and some more: a step is a call into the kernel.
+    #[cold]
+    fn make_accessible(&mut self, range: (NonNull<u8>, u32), end: u32) -> Result<(), Limit> {
+        let ahead = (self.accessible / 8).max(STEP_PAGES);
+        let far = end.max(self.accessible + ahead).next_multiple_of(STEP_PAGES).min(range.1);
+        let (start, bytes) = part(range, self.accessible, far);
+        let end = match make_writable(start, bytes) {
+            Ok(()) => far,
+            // There is no memory to look ahead with, perhaps some for what is needed now.
+            Err(_) => {
+                let (start, bytes) = part(range, self.accessible, end);
+                make_writable(start, bytes)?;
+                end
+            }
+        };
+        if end > HUGE_FROM_PAGES && end.saturating_sub(self.firsts) <= HUGE_FROM_PAGES {
+            // Many types with few objects each.
+            self.small_from.get_or_insert(self.accessible);
+        } else if end > HUGE_FROM_PAGES {
+            // The first touch of a huge page has it cleared, which takes milliseconds where a hypervisor has
+            // yet to find the memory: no matter when a level is loaded, but more than a frame has. So what
+            // grows frame by frame begins with small pages, and is left to the kernel's own time once it is
+            // in use.
+            let advised = self.small_from.take().unwrap_or(self.accessible);
+            match core::mem::take(&mut self.is_calm) {
+                true => {
+                    advise_huge(range, advised, self.accessible);
+                    self.small_from = Some(self.accessible);
+                }
+                false => advise_huge(range, advised, end),
+            }
+        }
+        self.accessible = end;
+        Ok(())
+    }
+}
+
+/// Asks for huge pages from where the heap became large enough for them.
+fn advise_huge(range: (NonNull<u8>, u32), start: u32, end: u32) {
+    if start.max(STEP_PAGES) < end {
+        let (start, bytes) = part(range, start.max(STEP_PAGES), end);
+        // SAFETY: the part is in the mapping.
+        unsafe { system::advise_huge(start, bytes) };
+    }
+}
+
+/// Address and length of the pages from `first` to before `end`, in a range with this base and so many pages.
+fn part((base, pages): (NonNull<u8>, u32), first: u32, end: u32) -> (*mut u8, usize) {
+    assert!(first <= end && end <= pages, "pages {first} to {end} lie outside of the heap's range");
+    let start = base.as_ptr().wrapping_add(first as usize * PAGE_BYTES);
+    (start, (end - first) as usize * PAGE_BYTES)
 }
 
 /// Where everything is: an address and a size, which a loop can keep in registers.

@@ -6,19 +6,21 @@
 
 use alloc::alloc::{Layout, alloc_zeroed, dealloc};
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ptr::{NonNull, null, null_mut};
 
 use crate::bitmap::{Bits, Class};
 use crate::config::Limit;
 use crate::geometry::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
-use crate::sync::BitsWord;
+use crate::sync::{BitsWord, Lock};
 use crate::tag::Tag;
 
 /// The pages of a heap.
-#[derive(Default)]
 pub(crate) struct Space {
     pages: Vec<Option<Run>>,
+    /// Runs that are to be opened by and by, and their first pages.
+    ahead: Lock<BTreeMap<u32, Run>>,
 }
 
 /// An allocation of one page or more, and the bits of its slots.
@@ -82,7 +84,7 @@ impl Drop for Run {
 impl Space {
     /// An empty space. What it will need does not matter: nothing is reserved.
     pub(crate) fn new(_max_bytes: usize) -> Self {
-        Self::default()
+        Self { pages: Vec::new(), ahead: Lock::new(BTreeMap::new()) }
     }
 
     #[inline(always)]
@@ -99,16 +101,40 @@ impl Space {
     #[expect(clippy::unused_self, reason = "as for a reserved range")]
     pub(crate) fn note_frame(&mut self) {}
 
-    /// Opens the next `run` pages for slots of a class, of the type with this number, and gives the number of
-    /// the first.
-    pub(crate) fn open(&mut self, run: u32, class: Class, _of: u16) -> Result<u32, Limit> {
-        let first = self.pages.len() as u32;
+    /// Opens `run` pages for slots of a class, of the type with this number, from page `first` on. It was not
+    /// opened before; those before it that were not either may be later.
+    pub(crate) fn open(&mut self, first: u32, run: u32, class: Class, _of: u16) -> Result<(), Limit> {
         // The last page is never handed out: the null handle points there.
         let end = first.checked_add(run).filter(|end| *end < MAX_PAGES);
-        let end = end.ok_or(Limit::Range(u64::from(MAX_PAGES - 1) * PAGE_BYTES as u64))?;
-        self.pages.push(Some(Run::new(run, class)?));
-        self.pages.resize_with(end as usize, || None);
-        Ok(first)
+        let end = end.ok_or(Limit::Range(u64::from(MAX_PAGES - 1) * PAGE_BYTES as u64))? as usize;
+        let opened = match self.take_ahead(first) {
+            Some(run) => run,
+            None => Run::new(run, class)?,
+        };
+        if self.pages.len() < end {
+            self.pages.resize_with(end, || None);
+        }
+        assert!(self.pages[first as usize..end].iter().all(Option::is_none), "page {first} is open");
+        self.pages[first as usize] = Some(opened);
+        Ok(())
+    }
+
+    /// Allocates the memory of `run` pages from page `first` on, which are to be opened by and by. Returns
+    /// its address: nobody else reads or writes there until they are.
+    pub(crate) fn open_ahead(&self, first: u32, run: u32, class: Class) -> Result<NonNull<u8>, Limit> {
+        let run = Run::new(run, class)?;
+        let start = run.start.expect("it has memory");
+        self.ahead.with(|ahead| ahead.insert(first, run));
+        Ok(start)
+    }
+
+    /// Gives up pages that were opened ahead and are out of use.
+    pub(crate) fn close_ahead(&mut self, first: u32, _run: u32) {
+        drop(self.take_ahead(first));
+    }
+
+    fn take_ahead(&mut self, first: u32) -> Option<Run> {
+        self.ahead.with(|ahead| ahead.remove(&first))
     }
 
     /// The number of the next page that nobody has opened.

@@ -148,9 +148,7 @@ impl Store {
                 write_word(white, read_word(white) | free);
             }
             let first = self.pages[page as usize].first();
-            let start =
-                if age == Age::Old || barrier == Barrier::None { Start::Clean } else { Start::Logged };
-            return Some(Claim { page, word, free, all: free, first, start });
+            return Some(Claim { page, word, free, all: free, first, start: Start::of(age, barrier) });
         }
         None
     }

@@ -116,10 +116,13 @@ impl<T: Clone + Send + Sync + Any> KeptValues for Values<T> {
 
 impl Store {
     pub(crate) fn keep(&self) -> KeptStore {
+        // Pages that are being filled will be empty when the heap goes back.
+        let mut given_up = self.given_up.clone();
+        self.ahead.passed().for_each(|page| given_up.insert(page));
         KeptStore {
             pages: self.pages.clone(),
             pasts: self.pasts.clone(),
-            given_up: self.given_up.clone(),
+            given_up,
             dirty: self.dirty.clone(),
             freed_owned: self.freed_owned,
         }
@@ -184,6 +187,7 @@ impl Store {
     /// Goes back to what was kept. All pages that were not open then are out of use; see
     /// [`wipe_page`](Self::wipe_page).
     pub(crate) fn restore(&mut self, kept: &KeptStore) {
+        self.ahead.begin_again();
         self.space.truncate(kept.opened());
         self.pages.clone_from(&kept.pages);
         self.pasts.clone_from(&kept.pasts);

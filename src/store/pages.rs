@@ -6,10 +6,9 @@ use core::mem::needs_drop;
 
 use crate::bitmap::{Bits, Class, read_word, write_word};
 use crate::config::Limit;
-use crate::geometry::{Geometry, Granule, PAGE_BYTES, PAGE_GRANULES};
+use crate::geometry::{Geometry, Granule, PAGE_GRANULES};
 use crate::handle::Generation;
 use crate::store::Store;
-use crate::sync::{Ordering, PageCount};
 use crate::tag::Tag;
 
 /// What is known of the objects that a page has had. As long as no slot has had two, an occupied slot's
@@ -69,7 +68,7 @@ impl GivenUp {
         Some(first)
     }
 
-    fn insert(&mut self, page: u32) {
+    pub(super) fn insert(&mut self, page: u32) {
         let is_new = self.0.insert(page);
         assert!(is_new, "page {page} was given up twice");
     }
@@ -109,34 +108,16 @@ impl Store {
     /// Opens a page for `T` (a run of pages where `T` is larger than one), all slots free: one that was given
     /// up, or a new one.
     pub(crate) fn open_page<T: 'static>(&mut self, pool: u16, first: Generation) -> Result<u32, Limit> {
-        // Relaxed: promised with `&Heap`, which is over.
-        if self.promised.load(Ordering::Relaxed) > 0 {
-            return Err(Limit::Promised);
-        }
         let run = Geometry::<T>::RUN_PAGES;
-        self.open_one_of::<T>(pool, first, self.given_up.run(run))
-    }
-
-    /// Opens the page for `T` that was promised first among those that are not open, or fails.
-    pub(crate) fn open_promised<T: 'static>(&mut self, pool: u16, first: Generation) -> Result<u32, Limit> {
-        self.open_one_of::<T>(pool, first, None)
-    }
-
-    /// Promises a page that nobody has opened; a run of pages, the first of which it returns. Whoever
-    /// promises has a lock.
-    pub(crate) fn promise_pages(&self, run: u32) -> Result<u32, Limit> {
-        // Relaxed, both: see above.
-        let page = self.space.opened().saturating_add(self.promised.load(Ordering::Relaxed));
-        if page.checked_add(run).is_none_or(|end| end > self.space.most_pages()) {
-            return Err(Limit::Range(u64::from(self.space.most_pages()) * PAGE_BYTES as u64));
+        let given_up = self.given_up.run(run);
+        // Those promised lie before the next new one.
+        let end = self.space.opened();
+        let page = given_up.unwrap_or_else(|| end + self.ahead.pages());
+        self.open_one_of::<T>(pool, first, page, given_up.is_some())?;
+        if given_up.is_none() {
+            self.ahead.note_opened(end, page, run);
         }
-        self.promised.fetch_add(run, Ordering::Relaxed);
         Ok(page)
-    }
-
-    /// Pages promised are open, or never will be.
-    pub(crate) fn forget_promises(&mut self) {
-        self.promised = PageCount::new(0);
     }
 
     /// The bitmaps do not tell which objects of the page are alive.
@@ -144,31 +125,33 @@ impl Store {
         self.note_past(page, Past::Recycled);
     }
 
-    fn open_one_of<T: 'static>(
+    /// Opens a page that nobody has, new or given up; returns the generation at which its slots start.
+    pub(super) fn open_one_of<T: 'static>(
         &mut self,
         pool: u16,
         first: Generation,
-        given_up: Option<u32>,
-    ) -> Result<u32, Limit> {
+        page: u32,
+        was_given_up: bool,
+    ) -> Result<Generation, Limit> {
         let () = Geometry::<T>::FITS;
         let run = Geometry::<T>::RUN_PAGES;
         let class = Class::of::<T>();
-        reserve(&mut self.pages, run)?;
-        reserve(&mut self.pasts, run)?;
-        let (page, first) = match given_up {
-            // Above every generation that any of them gave.
-            Some(page) => {
-                self.space.open_again(page, run, class)?;
-                (page..page + run).for_each(|page| self.given_up.remove(page));
-                let pages = &self.pages[page as usize..(page + run) as usize];
-                (page, pages.iter().map(|page| page.first).fold(first, Generation::max))
-            }
-            None => (self.space.open(run, class, pool)?, first),
-        };
-        let slot_granules = Geometry::<T>::SLOT_GRANULES.min(PAGE_GRANULES) as u16;
         let (start, end) = (page as usize, (page + run) as usize);
+        let more = end.saturating_sub(self.pages.len()) as u32;
+        reserve(&mut self.pages, more)?;
+        reserve(&mut self.pasts, more)?;
+        let mut first = first;
+        if was_given_up {
+            self.space.open_again(page, run, class)?;
+            (page..page + run).for_each(|page| self.given_up.remove(page));
+            // Above every generation that any of them gave.
+            first = self.pages[start..end].iter().map(|page| page.first).fold(first, Generation::max);
+        } else {
+            self.space.open(page, run, class, pool)?;
+        }
+        let slot_granules = Geometry::<T>::SLOT_GRANULES.min(PAGE_GRANULES) as u16;
         let (meta, past) = (PageMeta { first, pool, slot_granules }, PagePast::FRESH);
-        if end > self.pages.len() {
+        if more > 0 {
             self.pages.resize(end, meta);
             self.pasts.resize(end, past);
         }
@@ -176,7 +159,7 @@ impl Store {
         self.pasts[start..end].fill(past);
         // Only the first page of a run: no slot begins in the others.
         self.space.set_tag(page, Tag::of::<T>());
-        Ok(page)
+        Ok(first)
     }
 
     /// Makes room for what is known of so many more pages, if there is memory for that.

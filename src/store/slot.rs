@@ -24,6 +24,7 @@ use core::ptr::NonNull;
 
 use crate::geometry::{GRANULE_BYTES, HEADER_BYTES};
 use crate::handle::{Generation, RawHandle};
+use crate::store::{Age, Barrier};
 use crate::sync::{FlagsWord, Ordering};
 
 /// What stands before each value.
@@ -89,6 +90,12 @@ pub(super) enum Start {
 }
 
 impl Start {
+    /// Of objects that the collector knows so, with such a barrier.
+    #[inline(always)]
+    pub(super) fn of(age: Age, barrier: Barrier) -> Self {
+        if age == Age::Old || barrier == Barrier::None { Start::Clean } else { Start::Logged }
+    }
+
     #[inline(always)]
     fn flags(self) -> u32 {
         match self {
@@ -225,6 +232,11 @@ impl<'a, T> Slot<'a, T> {
     #[inline(always)]
     pub(super) fn is_logged(self) -> bool {
         self.flags() & LOGGED != 0
+    }
+
+    /// Notes with what an object begins that was just made.
+    pub(super) fn begin(self, start: Start) {
+        self.note(self.flags() & !LOGGED | start.flags());
     }
 
     #[inline(always)]

@@ -328,3 +328,65 @@ fn a_checkpoint_does_not_have_what_waits_and_going_back_undoes_it() {
     heap.collect();
     assert_eq!(heap.len(), 1);
 }
+
+#[test]
+fn pages_that_wait_while_others_are_opened_serve_again_after_going_back() {
+    let mut heap = Heap::new();
+    let schema = slotgc::Schema::new().with::<Node>("node").with::<[u64; 8]>("eight");
+    let waiting = heap.alloc_later(Node::leaf(3));
+    let kept = heap.alloc_root([1_u64; 8]);
+    let checkpoint = heap.checkpoint(&schema).unwrap();
+    for round in 0..50 {
+        assert_eq!(heap.flush(), usize::from(round == 0));
+        assert_eq!(heap.is_alive(waiting), round == 0);
+        heap.roll_back(&checkpoint);
+        heap.verify();
+        // Other types get the pages that the checkpoint knows as being filled.
+        let made: Vec<_> = (0..3000).map(|n| heap.alloc([n; 8])).collect();
+        assert!(made.iter().enumerate().all(|(n, gc)| heap[*gc] == [n as u64; 8]));
+        assert!(!heap.is_alive(waiting) && heap[&kept] == [1; 8]);
+        heap.verify();
+        heap.roll_back(&checkpoint);
+        assert!(heap.stats().pages <= 2, "{} pages", heap.stats().pages);
+    }
+}
+
+#[test]
+fn what_callbacks_make_later_at_the_end_of_a_heap_is_dropped_once() {
+    let (log, heap) = (Log::default(), &mut Heap::new());
+    for name in 0..3_u32 {
+        let watched = heap.alloc(name);
+        let log = log.clone();
+        let finalizer = heap.finalizer(watched, move |heap| {
+            (0..200).for_each(|n| _ = heap.alloc_later(Noisy::new(1000 * name + n, &log)));
+        });
+        assert!(finalizer.is_ok());
+    }
+    drop(std::mem::take(heap));
+    let mut names = log.take();
+    names.sort_unstable();
+    assert!(names.into_iter().eq((0..3).flat_map(|name| (0..200).map(move |n| 1000 * name + n))));
+}
+
+#[test]
+fn threads_that_come_and_go_leave_nothing_behind_and_lose_nothing() {
+    let mut heap = Heap::new();
+    for frame in 0..200_u64 {
+        thread::scope(|scope| {
+            let heap = &heap;
+            for thread in 0..3 {
+                scope.spawn(move || {
+                    (0..40).for_each(|n| _ = heap.alloc_later(frame * 1000 + thread * 100 + n));
+                    heap.alloc_later(format!("{frame} {thread}"));
+                });
+            }
+        });
+        assert_eq!(heap.flush(), 3 * 41);
+        let mut found: Vec<_> = heap.iter::<u64>().map(|(_, number)| *number).collect();
+        found.sort_unstable();
+        let made = (0..3).flat_map(|thread| (0..40).map(move |n| frame * 1000 + thread * 100 + n));
+        assert!(found.into_iter().eq(made), "frame {frame}");
+        heap.collect();
+    }
+    assert!(heap.stats().pages <= 16, "{} pages", heap.stats().pages);
+}

@@ -6,7 +6,7 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use slotgc::{Budget, Gc, Graveyard, Heap, HeapConfig, Phase, Trace, WeakValueMap};
+use slotgc::{Budget, Gc, Graveyard, Heap, HeapConfig, Phase, Trace, WeakSet, WeakValueMap};
 
 use crate::objects::{Log, Noisy, panic_text};
 
@@ -104,6 +104,26 @@ fn a_slot_that_a_swapping_make_gave_up_is_no_root_and_outlasts_no_shrinking() {
     a.collect();
     a.verify();
     assert!(a.is_empty());
+}
+
+#[test]
+#[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
+fn what_a_swapping_make_gave_up_amid_a_cycle_is_dead_to_that_cycle() {
+    let (mut a, mut b) = two_heaps();
+    let set = a.alloc_root(WeakSet::<Cell>::new());
+    a.step(Budget::Objects(1));
+    assert_eq!(a.stats().phase, Phase::Mark);
+    panic_text(|| {
+        a.alloc_cyclic(|heap, own| {
+            heap[&set].insert(own);
+            mem::swap(heap, &mut b);
+            Cell::Number(1)
+        })
+    });
+    mem::swap(&mut a, &mut b);
+    while a.step(Budget::Unlimited).finished.is_none() {}
+    assert_eq!(a[&set].len(), 0);
+    a.verify();
 }
 
 #[test]

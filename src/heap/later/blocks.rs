@@ -1,27 +1,17 @@
-//! Blocks of places for values that wait: which are taken, and where in a block the next value goes.
+//! Places for values that wait, in words that were set aside: which are taken, and where the next value goes.
 
-use alloc::vec::Vec;
 use core::any::TypeId;
 use core::hash::BuildHasherDefault;
-use core::ops::Range;
 
 use hashbrown::HashMap;
 
-use crate::config::Limit;
-use crate::geometry::{Geometry, Granule};
 use crate::handle::{Generation, RawHandle};
 use crate::hash::HandleHasher;
 use crate::heap::Heap;
 use crate::store::slot_of_bit;
+use crate::trace::Trace;
 
 pub(super) type ByType<V> = HashMap<TypeId, V, BuildHasherDefault<HandleHasher>>;
-
-/// Which blocks are taken.
-#[derive(Default)]
-pub(super) struct Blocks {
-    pub(super) types: ByType<Demand>,
-    pub(super) promised: Vec<Promised>,
-}
 
 /// How many places of a type are asked for.
 pub(super) struct Demand {
@@ -35,55 +25,43 @@ pub(super) struct Demand {
 }
 
 impl Demand {
+    /// Of a type.
+    pub(super) fn of<T: Trace>(types: &mut ByType<Demand>) -> &mut Demand {
+        types.entry(TypeId::of::<T>()).or_insert(Demand {
+            next: 0,
+            seen: 0,
+            values: 0,
+            set_aside: |heap, values| heap.set_aside::<T>(values),
+        })
+    }
+
     pub(super) fn end_frame(&mut self) {
         self.next = 0;
         self.values = core::mem::take(&mut self.seen).max(self.values / 8 * 7);
     }
 }
 
-/// A page that a type will get.
-#[derive(Clone, Copy)]
-pub(super) struct Promised {
-    pub(super) page: u32,
-    pub(super) open: fn(&mut Heap, u32) -> Result<Range<usize>, Limit>,
-}
-
-/// A run of places.
+/// Values that wait for places in a word that was set aside, by its position among those of the pool.
 #[derive(Clone, Copy)]
 pub(super) struct Block {
-    pub(super) from: From,
+    pub(super) word: usize,
     pub(super) used: usize,
 }
 
-#[derive(Clone, Copy)]
-pub(super) enum From {
-    /// A word set aside, by its position among those of the pool.
-    Word(usize),
-    /// A page promised, by its position among those.
-    Page(usize),
-}
-
-/// The places of a block that are left.
-pub(super) enum Places {
-    Word { page: u32, word: usize, free: u64, first: Generation },
-    Page { page: u32, next: u32, first: Generation },
+/// The places of a word that are left.
+pub(super) struct Places {
+    pub(super) page: u32,
+    pub(super) word: usize,
+    pub(super) free: u64,
+    pub(super) first: Generation,
 }
 
 impl Places {
     pub(super) fn next<T: 'static>(&mut self, heap: &Heap) -> Option<RawHandle> {
-        match self {
-            Places::Word { page, word, free, first } => {
-                let bit = (*free != 0).then(|| free.trailing_zeros())?;
-                *free &= *free - 1;
-                let granule = slot_of_bit::<T>(*page, *word, bit);
-                let last = heap.store.look().generation::<T>(granule)?;
-                Some(RawHandle::new(granule, last.next().max(*first)))
-            }
-            Places::Page { page, next, first } => {
-                let slot = (*next < Geometry::<T>::PAGE_SLOTS).then_some(*next)?;
-                *next += 1;
-                Some(RawHandle::new(Granule::of_slot::<T>(*page, slot), *first))
-            }
-        }
+        let bit = (self.free != 0).then(|| self.free.trailing_zeros())?;
+        self.free &= self.free - 1;
+        let granule = slot_of_bit::<T>(self.page, self.word, bit);
+        let last = heap.store.look().generation::<T>(granule)?;
+        Some(RawHandle::new(granule, last.next().max(self.first)))
     }
 }
