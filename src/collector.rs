@@ -174,6 +174,11 @@ impl Collector {
         self.condemned && matches!(self.phase, Phase::Prune | Phase::Sweep)
     }
 
+    /// Objects that the cycle under way has reached.
+    pub(crate) fn marked(&self) -> usize {
+        self.marker.marked()
+    }
+
     /// What becomes of objects that are made now.
     pub(crate) fn making(&self) -> Age {
         match self.phase {

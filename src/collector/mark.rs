@@ -133,6 +133,11 @@ impl Clone for Scratch {
 /// So much of what the program did meanwhile is caught up with in one go.
 const SOME: usize = 64;
 
+/// Roots that count as one object traced.
+const ROOT_UNIT: usize = 8;
+/// So many of them are looked at in one go.
+const MOST_ROOTS: usize = 1024;
+
 /// So many steps try to catch up within their budgets.
 const ATTEMPTS: u32 = 4;
 
@@ -149,6 +154,7 @@ impl Marker {
     /// Gives back what lists have at hand for the next cycle.
     pub(crate) fn shrink(&mut self) {
         EdgeStack::shrink(&mut self.side.spill);
+        self.side.reported.shrink();
     }
 
     pub(crate) fn building(&self) -> &[RawHandle] {
@@ -213,6 +219,8 @@ impl Marker {
         self.queues.iter_mut().for_each(|queue| queue.queue().clear());
         self.active.clear();
         self.side.gathered.clear();
+        self.side.reported.reset();
+        self.side.defers = false;
         self.side.tenants.clear();
         for raw in self.side.weak_owners.drain(..) {
             store.set_weak_owner(raw, false);
@@ -311,11 +319,14 @@ impl Marker {
                     return false;
                 }
                 self.resumes = self.regray(ops, store, raw) && meter.is_timed();
-            } else if !self.roots.is_empty() {
+            } else if !self.roots.is_empty() || !self.side.reported.is_empty() {
                 if meter.is_spent() {
                     return false;
                 }
-                self.trace_roots(store, roots, meter);
+                match self.roots.is_empty() {
+                    true => self.trace_reported(store, meter),
+                    false => self.trace_roots(store, roots, meter),
+                }
             } else if self.leave_changes(ops, store, pools, roots, meter) {
                 return false;
             } else {
@@ -381,10 +392,9 @@ impl Marker {
 
     /// Some of the roots that there were when marking began.
     fn trace_roots(&mut self, store: &Store, roots: &RootTable, meter: &mut Meter<'_>) {
-        const UNIT: usize = 8;
         /// Words without a root that count as one object traced.
         const WORDS: usize = 64;
-        let most = meter.quota().saturating_mul(UNIT).min(1024);
+        let most = meter.quota().saturating_mul(ROOT_UNIT).min(MOST_ROOTS);
         let (mut len, start) = (0, self.roots.start);
         let mut words = mem::take(&mut self.roots);
         self.trace_with(store, |tracer| {
@@ -396,7 +406,7 @@ impl Marker {
                 });
             }
         });
-        meter.spend(len.div_ceil(UNIT) + (words.start - start).div_ceil(WORDS));
+        meter.spend(len.div_ceil(ROOT_UNIT) + (words.start - start).div_ceil(WORDS));
         self.roots = words;
     }
 

@@ -201,7 +201,7 @@ impl Heap {
         self.take_back_abandoned();
         self.deaths.take_up();
         self.load.begin(kind != CycleKind::Minor, self.roots.dropped());
-        self.pacer.begin(self.allocated_bytes());
+        self.pacer.begin(self.totals());
         let (collector, mut parts) = self.parts(clock);
         collector.begin(&mut parts, kind);
     }
@@ -295,16 +295,20 @@ impl Heap {
             let roots = Arc::strong_count(&self.roots) - 1;
             self.load.finish_full(self.collector.owned(), roots, &self.config);
         }
-        let totals = Totals {
+        let totals = self.totals();
+        self.pacer.finish(kind, totals, &self.config);
+        self.counts.check_limits_next();
+        stats
+    }
+
+    fn totals(&self) -> Totals {
+        Totals {
             size: self.size(),
             bytes: self.counts.bytes,
             objects: self.counts.objects,
             allocated_bytes: self.allocated_bytes(),
             allocated: self.allocated(),
             has_help: self.collector.expects_help(),
-        };
-        self.pacer.finish(kind, totals, &self.config);
-        self.counts.check_limits_next();
-        stats
+        }
     }
 }

@@ -24,6 +24,13 @@ pub(super) struct Pacer {
     full_end_bytes: usize,
     /// The bytes that had been allocated when the cycle under way began.
     begin_allocated: u64,
+    /// The size at that moment, and the objects there were.
+    begin_size: usize,
+    begin_objects: usize,
+    /// What is expected to be allocated during a full cycle: as much as during the last one.
+    expected: usize,
+    /// Whether the cycle under way reached the ceiling.
+    was_forced: bool,
     /// Objects and bytes of slots when the last full cycle ended: what the distance to a limit is measured
     /// from.
     full_end: Mark,
@@ -97,6 +104,9 @@ pub(super) struct Situation {
     pub(super) owned: usize,
     pub(super) nearness: Nearness,
     pub(super) is_idle: bool,
+    /// Whether the cycle under way is marking, and what it has marked.
+    pub(super) is_marking: bool,
+    pub(super) marked: usize,
     pub(super) can_do_minor: bool,
     /// Objects that a minor collection would have to look at.
     pub(super) minor_work: usize,
@@ -113,6 +123,10 @@ impl Pacer {
             end_allocated: 0,
             full_end_bytes: 0,
             begin_allocated: 0,
+            begin_size: 0,
+            begin_objects: 0,
+            expected: 0,
+            was_forced: false,
             full_end: Mark { objects: 0, bytes: 0 },
             is_paused: false,
             has_help: false,
@@ -145,8 +159,9 @@ impl Pacer {
     }
 
     /// A cycle begins.
-    pub(super) fn begin(&mut self, allocated_bytes: u64) {
-        self.begin_allocated = allocated_bytes;
+    pub(super) fn begin(&mut self, totals: Totals) {
+        self.begin_allocated = totals.allocated_bytes;
+        (self.begin_size, self.begin_objects) = (totals.size, totals.objects);
         if !self.is_paused {
             self.due_bytes = 0;
         }
@@ -162,6 +177,8 @@ impl Pacer {
             // What was made meanwhile outlived the cycle without being asked for.
             let made = usize::try_from(allocated_bytes - self.begin_allocated).unwrap_or(usize::MAX);
             self.live_bytes = size.saturating_sub(made);
+            // One that was cut short would have taken longer.
+            self.expected = if core::mem::take(&mut self.was_forced) { made.saturating_mul(2) } else { made };
             self.full_end_bytes = size;
             self.full_end = Mark { objects, bytes };
             // While minor collections are refused nothing is learnt of them, so a refusal must not be for
@@ -169,6 +186,11 @@ impl Pacer {
             self.minor_ns = self.minor_ns.min(MINOR_NS);
         }
         self.set_due(size, config);
+    }
+
+    /// The cycle under way is finished at once, since the heap reached its ceiling.
+    pub(super) fn note_forced(&mut self) {
+        self.was_forced = true;
     }
 
     /// A limit came nearer: there is something to do, whatever the weight.
@@ -284,7 +306,8 @@ impl Pacer {
         let (debt, ceiling) = (self.debt_bytes(now.size), config.ceiling(self.live_bytes));
         let in_debt = debt > ceiling / 4 * 3;
         // With help most steps leave their edges. The last ones of marking are not to be left over.
-        let slice_budget = if in_debt || now.has_help { budget } else { budget.half() };
+        let is_hurried = in_debt || now.has_help || self.is_behind(now, config);
+        let slice_budget = if is_hurried { budget } else { budget.half() };
         let slice = plan(Action::Slice(slice_budget), if in_debt { Rule::Debt } else { Rule::Slice });
         if !now.is_idle {
             return slice;
@@ -292,7 +315,9 @@ impl Pacer {
         // What was made during the last cycle outlived it unasked, and cannot be helped by another one so
         // soon.
         let growth = now.size.saturating_sub(self.full_end_bytes);
-        let has_grown = growth >= config.growth_bytes(self.live_bytes) || debt >= ceiling / 2;
+        let has_grown = growth >= config.growth_bytes(self.live_bytes)
+            || debt >= ceiling / 2
+            || debt.saturating_add(self.expected / 4 * 5) >= ceiling;
         if in_debt {
             slice
         } else if now.roots >= config.nursery() / 2 && now.roots > 0 {
@@ -302,6 +327,25 @@ impl Pacer {
         } else {
             plan(Action::Slice(slice_budget), Rule::Growth)
         }
+    }
+
+    /// Whether the heap grows so fast that, at the rate at which the cycle under way has come on so far, it
+    /// would reach the ceiling before the cycle ends.
+    fn is_behind(&self, now: &Situation, config: &HeapConfig) -> bool {
+        /// The part of a cycle's work that is marking, when it comes to it.
+        const MARKING: f32 = 0.8;
+        /// The part of the room that is to be left at the end.
+        const KEPT: f32 = 0.25;
+        if now.is_idle {
+            return false;
+        }
+        // Garbage included, so it is rather too little.
+        let marked = now.marked as f32 / self.begin_objects.max(1) as f32;
+        let done = if now.is_marking { marked.min(1.0) * MARKING } else { MARKING };
+        let ceiling = self.ceiling(config);
+        let room = ceiling.saturating_sub(self.begin_size) as f32;
+        let left = ceiling.saturating_sub(now.size) as f32;
+        left - room * KEPT < (1.0 - done) * room * (1.0 - KEPT)
     }
 
     /// Whether a minor collection of so many objects is expected to keep to the budget. For budgets in

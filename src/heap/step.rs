@@ -146,7 +146,10 @@ impl Heap {
                 let edges = if is_urgent { Edges::Follow } else { Edges::Leave };
                 self.slice(part, budget, plan.rule, edges, roots)
             }
-            Action::Finish => self.slice(Budget::Unlimited, budget, plan.rule, Edges::Follow, roots),
+            Action::Finish => {
+                self.pacer.note_forced();
+                self.slice(Budget::Unlimited, budget, plan.rule, Edges::Follow, roots)
+            }
             Action::Collect => {
                 let stats = self.collect_with(roots);
                 let times =
@@ -167,6 +170,8 @@ impl Heap {
             owned: self.load.owned(),
             nearness: self.pacer.nearness(self.len(), self.counts.bytes, &self.config),
             is_idle: self.collector.phase() == Phase::Idle,
+            is_marking: self.collector.phase() == Phase::Mark,
+            marked: self.collector.marked(),
             can_do_minor: self.collector.can_do_minor(),
             minor_work: self.minor_work(),
             has_help: self.collector.expects_help(),

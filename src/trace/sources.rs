@@ -146,7 +146,8 @@ impl RootLog {
         self.reported.swap(false, Ordering::Relaxed)
     }
 
-    /// Reports `changed` if the last report was in this epoch, else `all`.
+    /// Reports `changed` if the last report was in this epoch, else `all`. At the beginning of a cycle in
+    /// steps `all` are only written down, about a nanosecond each, and followed within the steps' budgets.
     pub fn report<T: Trace>(
         &self,
         tracer: &mut Tracer<'_>,
@@ -162,7 +163,7 @@ impl RootLog {
             Some(epoch) if last == (epoch.heap, epoch.cycle) => tracer.edges(changed),
             None => return tracer.edges(all),
             Some(epoch) => {
-                tracer.edges(all);
+                tracer.many_roots(all);
                 self.heap.store(epoch.heap, Ordering::Relaxed);
                 self.cycle.store(epoch.cycle, Ordering::Relaxed);
             }

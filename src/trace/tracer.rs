@@ -7,6 +7,7 @@ use crate::store::{Color, Look, Store};
 use crate::tag::Tag;
 use crate::trace::edges::edge_beside;
 use crate::trace::findings::{Findings, Recorded, Report};
+use crate::trace::reported::Reported;
 use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, RecordIndex, Spill, Trace};
 
 /// How many handles ahead a loop over a weak collection asks for their headers.
@@ -24,6 +25,10 @@ pub(crate) struct Side {
     pub(crate) gathered: Vec<RawHandle>,
     /// Edges to follow that found no room on the stack.
     pub(crate) spill: Spill,
+    /// What a root source reported, and not an edge so far.
+    pub(crate) reported: Reported,
+    /// Whether what it reports as a whole is written down there.
+    pub(crate) defers: bool,
     /// Objects that asked for their `prune`.
     pub(crate) weak_owners: Vec<RawHandle>,
     /// Ephemerons whose key has not been reached.

@@ -7,7 +7,7 @@
 use core::mem;
 use core::time::Duration;
 
-use super::Marker;
+use super::{MOST_ROOTS, Marker, ROOT_UNIT};
 use crate::collector::meter::Meter;
 use crate::store::Store;
 use crate::trace::RootSource;
@@ -42,14 +42,25 @@ impl Asking {
 }
 
 impl Marker {
+    /// Some of what it reported at the beginning.
+    pub(super) fn trace_reported(&mut self, store: &Store, meter: &mut Meter<'_>) {
+        let Some(mut list) = self.side.reported.pop() else { return };
+        let (most, mut len) = (meter.quota().saturating_mul(ROOT_UNIT).min(MOST_ROOTS), 0);
+        self.trace_with(store, |tracer| len = list.record_last(most, tracer));
+        self.side.reported.put_back(list);
+        meter.spend(len.div_ceil(ROOT_UNIT));
+    }
+
     /// Asks the root source: for everything at first, then for what it holds anew.
     pub(super) fn ask(&mut self, store: &Store, source: &dyn RootSource, meter: &Meter<'_>) {
         let was_asked = mem::replace(&mut self.asking.was_asked, true);
         let start = meter.is_timed().then(|| meter.clock().now());
+        self.side.defers = !was_asked && !self.is_minor && !self.side.gathering && meter.is_limited();
         self.trace_with(store, |tracer| match was_asked {
             false if !tracer.era().is_minor => source.trace_roots(tracer),
             _ => source.trace_changed_roots(tracer),
         });
+        self.side.defers = false;
         if let Some(start) = start {
             self.asking.takes = meter.clock().now().saturating_sub(start);
         }

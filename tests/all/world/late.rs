@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use slotgc::{
-    Budget, DeathQueue, Gc, Heap, HeapConfig, Phase, RootLog, RootSource, Rule, Trace, Tracer, WeakSet, roots,
+    Budget, DeathQueue, Gc, Heap, HeapConfig, Phase, RootLog, RootSource, Rule, Schema, Trace, Tracer,
+    WeakSet, roots,
 };
 
-#[derive(Trace)]
+#[derive(Clone, Trace)]
 struct Node {
     next: Option<Gc<Node>>,
     bytes: [u64; 4],
@@ -258,6 +259,41 @@ fn a_source_that_reports_changes_pays_for_changes() {
     world.reported.set(0);
     heap.collect_minor_with(&world);
     assert_eq!(world.reported.get(), world.all.len());
+}
+
+#[test]
+fn what_a_source_reports_as_a_whole_is_followed_in_slices_whatever_comes_between() {
+    let mut heap = Heap::new();
+    let len = if cfg!(gc_zeal) { 2000 } else { 40_000 };
+    let all: Vec<_> = (0..len).map(|_| node(&mut heap, None)).collect();
+    let mut world = Changes { all, ..Changes::default() };
+    heap.collect();
+    world.all = (0..len).map(|_| node(&mut heap, None)).collect();
+    let schema = Schema::new().with::<Node>("node");
+    for between in 0..4 {
+        let (mut steps, mut garbage) = (0, Vec::new());
+        while heap.step_with(Budget::Objects(50), &world).finished.is_none() {
+            steps += 1;
+            garbage.push(node(&mut heap, None));
+            if steps == 3 {
+                match between {
+                    0 => heap.shrink_to_fit(),
+                    1 => {
+                        let checkpoint = heap.checkpoint(&schema).unwrap();
+                        heap.step_with(Budget::Objects(1000), &world);
+                        heap.roll_back(&checkpoint);
+                    }
+                    // The cycle begins again.
+                    2 => _ = heap.collect_with(&world),
+                    _ => _ = heap.destroy(world.all.swap_remove(7)),
+                }
+            }
+        }
+        assert!(steps > len / 8 / 100, "{steps} steps for {len} handles");
+        assert!(world.all.iter().all(|gc| heap.is_alive(gc)), "{between}");
+        heap.verify();
+    }
+    assert_eq!(heap.collect_with(&world).kept, world.all.len());
 }
 
 #[test]
