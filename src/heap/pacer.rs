@@ -27,10 +27,6 @@ pub(super) struct Pacer {
     /// The size at that moment, and the objects there were.
     begin_size: usize,
     begin_objects: usize,
-    /// What is expected to be allocated during a full cycle: as much as during the last one.
-    expected: usize,
-    /// Whether the cycle under way reached the ceiling.
-    was_forced: bool,
     /// Objects and bytes of slots when the last full cycle ended: what the distance to a limit is measured
     /// from.
     full_end: Mark,
@@ -125,8 +121,6 @@ impl Pacer {
             begin_allocated: 0,
             begin_size: 0,
             begin_objects: 0,
-            expected: 0,
-            was_forced: false,
             full_end: Mark { objects: 0, bytes: 0 },
             is_paused: false,
             has_help: false,
@@ -177,8 +171,6 @@ impl Pacer {
             // What was made meanwhile outlived the cycle without being asked for.
             let made = usize::try_from(allocated_bytes - self.begin_allocated).unwrap_or(usize::MAX);
             self.live_bytes = size.saturating_sub(made);
-            // One that was cut short would have taken longer.
-            self.expected = if core::mem::take(&mut self.was_forced) { made.saturating_mul(2) } else { made };
             self.full_end_bytes = size;
             self.full_end = Mark { objects, bytes };
             // While minor collections are refused nothing is learnt of them, so a refusal must not be for
@@ -186,11 +178,6 @@ impl Pacer {
             self.minor_ns = self.minor_ns.min(MINOR_NS);
         }
         self.set_due(size, config);
-    }
-
-    /// The cycle under way is finished at once, since the heap reached its ceiling.
-    pub(super) fn note_forced(&mut self) {
-        self.was_forced = true;
     }
 
     /// A limit came nearer: there is something to do, whatever the weight.
@@ -315,9 +302,7 @@ impl Pacer {
         // What was made during the last cycle outlived it unasked, and cannot be helped by another one so
         // soon.
         let growth = now.size.saturating_sub(self.full_end_bytes);
-        let has_grown = growth >= config.growth_bytes(self.live_bytes)
-            || debt >= ceiling / 2
-            || debt.saturating_add(self.expected / 4 * 5) >= ceiling;
+        let has_grown = growth >= config.growth_bytes(self.live_bytes) || debt >= ceiling / 2;
         if in_debt {
             slice
         } else if now.roots >= config.nursery() / 2 && now.roots > 0 {

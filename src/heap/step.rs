@@ -146,10 +146,7 @@ impl Heap {
                 let edges = if is_urgent { Edges::Follow } else { Edges::Leave };
                 self.slice(part, budget, plan.rule, edges, roots)
             }
-            Action::Finish => {
-                self.pacer.note_forced();
-                self.slice(Budget::Unlimited, budget, plan.rule, Edges::Follow, roots)
-            }
+            Action::Finish => self.slice(Budget::Unlimited, budget, plan.rule, Edges::Follow, roots),
             Action::Collect => {
                 let stats = self.collect_with(roots);
                 let times =

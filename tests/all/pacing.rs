@@ -111,24 +111,6 @@ fn debt_takes_more_of_the_budget() {
     assert!(most(Rule::Debt) > most(Rule::Growth) && most(Rule::Debt) <= 80 + 64, "{works:?}");
 }
 
-/// Paces a heap of 60,000 objects to which so many short-lived ones come in each frame, more than a minor
-/// collection may look at; returns in which frames a collection was forced.
-fn forced(garbage: usize) -> Vec<usize> {
-    let mut heap = Heap::with_config(config().ceiling_bytes(8 << 20));
-    let kept: Vec<_> = (0..60_000).map(|number| heap.alloc_root(Tree { left: None, number })).collect();
-    heap.collect();
-    let mut forced = Vec::new();
-    for frame in 0..1500 {
-        (0..garbage).for_each(|_| _ = heap.alloc([frame; 4]));
-        if heap.pace(Budget::Objects(1000)).rule == Rule::Ceiling {
-            forced.push(frame);
-        }
-    }
-    assert!(kept.iter().zip(0..).all(|(root, number)| heap[root].number == number));
-    assert!(heap.stats().collections > 10);
-    forced
-}
-
 #[derive(slotgc::Trace)]
 struct Tree {
     left: Option<Gc<Tree>>,
@@ -138,15 +120,16 @@ struct Tree {
 #[test]
 #[cfg_attr(gc_zeal, ignore = "zeal marks a bit at each allocation")]
 fn a_cycle_that_would_not_end_in_time_at_half_the_budget_gets_the_whole() {
-    assert_eq!(forced(1100), [0; 0]);
-}
-
-#[test]
-#[cfg_attr(gc_zeal, ignore = "zeal marks a bit at each allocation")]
-fn a_cycle_begins_as_early_as_the_last_one_was_long() {
-    // The first one comes too late.
-    let forced = forced(1300);
-    assert!(forced.len() <= 1, "{forced:?}");
+    let mut heap = Heap::with_config(config().ceiling_bytes(8 << 20));
+    let kept: Vec<_> = (0..60_000).map(|number| heap.alloc_root(Tree { left: None, number })).collect();
+    heap.collect();
+    for frame in 0..1500 {
+        // More than a minor collection may look at.
+        (0..1100).for_each(|_| _ = heap.alloc([frame; 4]));
+        assert_ne!(heap.pace(Budget::Objects(1000)).rule, Rule::Ceiling, "in frame {frame}");
+    }
+    assert!(kept.iter().zip(0..).all(|(root, number)| heap[root].number == number));
+    assert!(heap.stats().collections > 10);
 }
 
 #[test]
