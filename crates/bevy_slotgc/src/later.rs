@@ -1,21 +1,19 @@
-//! Allocation from systems that run in parallel: values wait in a queue until somebody has `&mut GcHeap`.
+//! Objects made through `&GcHeap` that are put somewhere as soon as they can be.
 //!
-//! The queue is this crate's own, and a [`Later`] is empty until the value has its slot. Once the core
-//! allocates through `&Heap`, a `Later` is a root from the start, and the queue goes.
+//! The heap itself makes them: [`Heap::alloc_root_later`]. What waits here is what to do then.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 
 use crossbeam_queue::SegQueue;
-use slotgc::{Gc, Heap, Root, Trace};
+use slotgc::{Gc, Heap, Trace};
 
 use crate::GcHeap;
 
-type Allocation = Box<dyn FnOnce(&mut Heap) + Send>;
+type Then = Box<dyn FnOnce(&mut Heap) + Send>;
 
-/// Values that wait for their slots.
+/// What is done when the objects are there.
 #[derive(Default)]
-pub(crate) struct LaterQueue(SegQueue<Allocation>);
+pub(crate) struct LaterQueue(SegQueue<Then>);
 
 impl fmt::Debug for LaterQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,37 +22,11 @@ impl fmt::Debug for LaterQueue {
 }
 
 impl GcHeap {
-    /// Allocates through `Res<GcHeap>`, so from systems that run in parallel and from `par_iter`: the value
-    /// gets its slot at the next [`flush`](Self::flush), which [`pace`](crate::pace()) does too.
+    /// As [`alloc_later`](Heap::alloc_later), for an object that is put somewhere at the next
+    /// [`flush`](Self::flush). Until then it is rooted.
     ///
-    /// The object is rooted for as long as a [`Later`] names it. In which order values of several threads get
-    /// their slots depends on timing: use commands where runs must be alike
-    /// ([`GcCommands::spawn_with_heap`](crate::GcCommands::spawn_with_heap)).
-    ///
-    /// # Examples
-    /// ```
-    /// use bevy_slotgc::GcHeap;
-    ///
-    /// let mut heap = GcHeap::default();
-    /// let later = std::thread::scope(|threads| {
-    ///     threads.spawn(|| heap.alloc_later("a wolf")).join().unwrap()
-    /// });
-    /// assert_eq!(later.gc(), None);
-    /// heap.flush();
-    /// assert_eq!(heap[later.gc().unwrap()], "a wolf");
-    /// ```
-    pub fn alloc_later<T: Trace>(&self, value: T) -> Later<T> {
-        let later = Later { root: Arc::new(OnceLock::new()) };
-        let place = Arc::downgrade(&later.root);
-        self.later.0.push(Box::new(move |heap| {
-            let Some(place) = place.upgrade() else { return };
-            // Set once: this closure is the only one that has this place.
-            let _ = place.set(heap.alloc_root(value));
-        }));
-        later
-    }
-
-    /// As [`alloc_later`](Self::alloc_later), for a value that is put somewhere as soon as it has its slot.
+    /// # Panics
+    /// When a limit is reached, as `alloc_later`.
     ///
     /// # Examples
     /// ```
@@ -66,61 +38,39 @@ impl GcHeap {
     /// let into = pack.clone();
     /// heap.alloc_later_then("a wolf", move |heap, wolf| heap[&into].push(wolf)); // through `&GcHeap`
     /// assert_eq!(heap.flush(), 1);
-    /// assert_eq!(heap[&pack].len(), 1);
+    /// assert_eq!(heap[heap[&pack][0]], "a wolf");
     /// ```
     pub fn alloc_later_then<T: Trace>(&self, value: T, then: impl FnOnce(&mut Heap, Gc<T>) + Send + 'static) {
-        self.later.0.push(Box::new(move |heap| {
-            let gc = heap.alloc(value);
-            then(heap, gc);
-        }));
+        let root = self.heap.alloc_root_later(value);
+        self.later.0.push(Box::new(move |heap| then(heap, root.gc())));
     }
 
-    /// Gives slots to the values that wait; returns how many there were. A value whose [`Later`]s are all
-    /// gone is dropped without one.
+    /// As [`Heap::flush`]: makes the objects that wait, and returns how many. Then does with them what
+    /// [`alloc_later_then`](Self::alloc_later_then) was told. [`pace`](crate::pace()) does this first.
     ///
     /// # Panics
-    /// If the heap's limits refuse a value, as [`Heap::alloc`] does. The others wait for the next flush.
+    /// As `Heap::flush`, or if a closure does: those after it wait for the next flush.
+    ///
+    /// # Examples
+    /// ```
+    /// use bevy_slotgc::GcHeap;
+    ///
+    /// let mut heap = GcHeap::default();
+    /// let wolf = std::thread::scope(|threads| {
+    ///     let heap = &heap; // `Res<GcHeap>`, in a system that runs beside others
+    ///     threads.spawn(|| heap.alloc_root_later("a wolf")).join().unwrap()
+    /// });
+    /// assert!(!heap.is_alive(&wolf));
+    /// assert_eq!(heap.flush(), 1);
+    /// assert_eq!(heap[&wolf], "a wolf");
+    /// ```
     pub fn flush(&mut self) -> usize {
-        let mut count = 0;
+        let made = self.heap.flush();
         // Not more than there are now: one that queues others does not keep this going.
         for _ in 0..self.later.0.len() {
-            let Some(allocate) = self.later.0.pop() else { break };
-            count += 1;
-            allocate(&mut self.heap);
+            let Some(then) = self.later.0.pop() else { break };
+            then(&mut self.heap);
         }
-        count
-    }
-}
-
-/// An object that [`GcHeap::alloc_later`] allocates. Keeps it alive, as a [`Root`] does.
-pub struct Later<T> {
-    root: Arc<OnceLock<Root<T>>>,
-}
-
-impl<T: Trace> Later<T> {
-    /// The object's handle; `None` until the flush.
-    pub fn gc(&self) -> Option<Gc<T>> {
-        self.root.get().map(Root::gc)
-    }
-
-    /// A root of the object; `None` until the flush.
-    pub fn root(&self) -> Option<Root<T>> {
-        self.root.get().cloned()
-    }
-}
-
-impl<T> Clone for Later<T> {
-    fn clone(&self) -> Self {
-        Self { root: self.root.clone() }
-    }
-}
-
-impl<T> fmt::Debug for Later<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Later(")?;
-        match self.root.get() {
-            Some(root) => write!(f, "{root:?})"),
-            None => f.write_str("..)"),
-        }
+        made
     }
 }

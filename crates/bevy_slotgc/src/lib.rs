@@ -22,8 +22,7 @@ pub use diagnostics::GcDiagnosticsPlugin;
 pub use handles::{GcRef, GcRoot};
 pub use heap::GcHeap;
 pub use in_flight::{GcInFlight, Kept};
-pub use later::Later;
-pub use pace::{GcFrame, GcSettings, GcSystems, announce_deaths, flush_later, pace};
+pub use pace::{GcFrame, GcSettings, GcSystems, announce_deaths, flush_later, mark_beside, pace};
 #[cfg(feature = "app")]
 pub use plugin::{GcAppExt, GcPlugin};
 pub use roots::GcColumn;

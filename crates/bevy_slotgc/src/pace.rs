@@ -78,8 +78,33 @@ pub fn announce_deaths(world: &mut World) {
     announcers.into_iter().for_each(|announce| announce(world));
 }
 
-/// A system that gives slots to the values of [`alloc_later`](GcHeap::alloc_later), for schedules in which
+/// A system that makes the objects of [`alloc_later`](slotgc::Heap::alloc_later), for schedules in which
 /// somebody waits for them.
 pub fn flush_later(mut heap: ResMut<GcHeap>) {
     heap.flush();
+}
+
+/// A system that marks beside others that read: with the budget of [`GcSettings`], if a cycle is marking. Put
+/// it where the main thread waits for somebody else (while the render world draws, say), and before the
+/// system that paces: what it marks, [`pace`] need not.
+///
+/// # Examples
+/// ```
+/// use bevy_ecs::prelude::*;
+/// use bevy_slotgc::{GcHeap, GcWorldExt, mark_beside};
+///
+/// fn draw(heap: Res<GcHeap>) {
+///     // reads the heap
+///     # let _ = heap.len();
+/// }
+///
+/// let mut world = World::new();
+/// world.init_gc();
+/// let mut shadow = Schedule::default();
+/// shadow.add_systems((draw, mark_beside)); // both with `Res<GcHeap>`: side by side
+/// shadow.run(&mut world);
+/// ```
+pub fn mark_beside(heap: Res<GcHeap>, settings: Option<Res<GcSettings>>) {
+    let budget = settings.map_or_else(GcSettings::default, |settings| *settings).budget;
+    heap.step_shared(budget);
 }
