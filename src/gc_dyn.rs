@@ -1,9 +1,11 @@
-//! Handles of objects behind a trait: [`GcDyn`] and [`WeakDyn`].
+//! Handles of objects behind a trait: [`GcDyn`], [`WeakDyn`] and [`RootDyn`].
 //!
 //! Beside the object's handle stands the address of a [`Cast`]: a table of functions for the object's type,
 //! made where the type was known. Invariant: the handle is one of a `T`, and the table that of the same `T`.
 //! Nothing here but the two constructors puts them together, so what a handle reads is always an object of
 //! its own type, found as any other: behind the tag of its type and its generation. No `unsafe`.
+
+mod root;
 
 use core::any::TypeId;
 use core::cmp::Ordering;
@@ -15,6 +17,7 @@ use crate::config::{Cause, Dead, Obituary};
 use crate::handle::{AnyGc, Gc, RawHandle, ShortName, Weak};
 use crate::store::{Barrier, Store};
 use crate::trace::{Inspector, Links, Trace, Tracer};
+pub use root::RootDyn;
 
 /// How a `&T` becomes a `&dyn YourTrait`. Implemented for a trait object and every object that has the trait
 /// by [`gc_dyn!`](crate::gc_dyn).
@@ -361,8 +364,8 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// Anything that names an object behind a trait: [`GcDyn`], [`WeakDyn`], and references to them, however
-/// deep. The counterpart of [`Handle`](crate::Handle).
+/// Anything that names an object behind a trait: [`GcDyn`], [`WeakDyn`], `&RootDyn`, and references to them,
+/// however deep. The counterpart of [`Handle`](crate::Handle).
 pub trait DynHandle: Copy + sealed::Sealed {
     /// The trait object.
     type Dyn: ?Sized + 'static;
@@ -373,6 +376,18 @@ pub trait DynHandle: Copy + sealed::Sealed {
     /// What to say where it does not resolve.
     #[doc(hidden)]
     fn is_strong(self) -> bool;
+
+    /// Whether it may name an object of the heap of this number.
+    #[doc(hidden)]
+    fn is_of(self, _heap: u64) -> bool {
+        true
+    }
+
+    /// Whether it is known to be of another heap than that of this number.
+    #[doc(hidden)]
+    fn is_foreign(self, _heap: u64) -> bool {
+        false
+    }
 }
 
 impl<H: sealed::Sealed> sealed::Sealed for &H {}
@@ -386,6 +401,14 @@ impl<H: DynHandle> DynHandle for &H {
 
     fn is_strong(self) -> bool {
         (*self).is_strong()
+    }
+
+    fn is_of(self, heap: u64) -> bool {
+        (*self).is_of(heap)
+    }
+
+    fn is_foreign(self, heap: u64) -> bool {
+        (*self).is_foreign(heap)
     }
 }
 

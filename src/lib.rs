@@ -43,7 +43,7 @@ pub mod __derive {
 
 pub use config::{AllocError, Budget, Dead, HeapConfig};
 pub use death::{DeathQueue, Graveyard, Watch, WatchGuard};
-pub use gc_dyn::{CastFrom, DynHandle, GcDyn, WeakDyn};
+pub use gc_dyn::{CastFrom, DynHandle, GcDyn, RootDyn, WeakDyn};
 pub use graph::{GraphError, Relinked, Schema, TypeList};
 #[cfg(feature = "serde")]
 pub use graph::{LoadError, Save, SaveTypes};

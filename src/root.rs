@@ -99,6 +99,13 @@ impl<T> Root<T> {
         if self.table.is_undone(self.index) { UNDONE } else { self.table.heap_number() }
     }
 
+    /// The same root, of an object that is called by another type.
+    pub(crate) fn retyped<U>(self) -> Root<U> {
+        // This one gives its count back when it is dropped.
+        self.table.retain(self.index);
+        Root { gc: Gc::from_raw(self.gc.raw()), index: self.index, table: Arc::clone(&self.table) }
+    }
+
     /// The handle of the object, to be stored in other objects.
     #[inline]
     pub fn gc(&self) -> Gc<T> {

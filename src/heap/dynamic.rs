@@ -3,9 +3,11 @@
 use core::ops::{Index, IndexMut};
 
 use crate::config::{Cause, Dead};
-use crate::gc_dyn::{DynHandle, GcDyn, WeakDyn};
+use crate::gc_dyn::{DynHandle, GcDyn, RootDyn, WeakDyn};
+use crate::handle::Gc;
 use crate::heap::Heap;
 use crate::heap::access::raise;
+use crate::root::Root;
 
 impl Heap {
     /// The object behind its trait, or `None` if it is gone. O(1), by way of a function pointer.
@@ -26,14 +28,14 @@ impl Heap {
     /// ```
     #[inline]
     pub fn get_dyn<H: DynHandle>(&self, h: H) -> Option<&H::Dyn> {
-        h.downgrade().get(&self.store)
+        self.local_dyn(h)?.get(&self.store)
     }
 
     /// The object behind its trait, to be changed, or `None` if it is gone. Passes the write barrier, as
     /// [`get_mut`](Self::get_mut) does. O(1).
     #[inline]
     pub fn get_dyn_mut<H: DynHandle>(&mut self, h: H) -> Option<&mut H::Dyn> {
-        h.downgrade().get_mut(&mut self.store)
+        self.local_dyn(h)?.get_mut(&mut self.store)
     }
 
     /// Whether the object is still there. O(1).
@@ -59,10 +61,44 @@ impl Heap {
     pub fn upgrade_dyn<D: ?Sized>(&self, weak: WeakDyn<D>) -> Option<GcDyn<D>> {
         self.is_alive_dyn(weak).then(|| weak.assume_strong())
     }
+
+    /// A root of the object, if it is still there. O(1).
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{GcDyn, Heap, gc_dyn};
+    ///
+    /// trait Named { fn name(&self) -> &str; }
+    /// gc_dyn!(dyn Named);
+    /// impl Named for String { fn name(&self) -> &str { self } }
+    ///
+    /// let mut heap = Heap::new();
+    /// let bear: GcDyn<dyn Named> = heap.alloc("Teddy".to_string()).into();
+    /// let root = heap.root_dyn(bear).unwrap();
+    /// heap.collect();
+    /// assert_eq!(heap[&root].name(), "Teddy");
+    /// ```
+    #[must_use = "the object is kept alive for as long as the root is"]
+    #[track_caller]
+    pub fn root_dyn<H: DynHandle>(&self, h: H) -> Option<RootDyn<H::Dyn>> {
+        let handle = self.local_dyn(h).filter(|handle| self.is_alive_dyn(*handle))?;
+        let gc = Gc::from_raw(handle.assume_strong().erase().raw());
+        Some(RootDyn::of(Root::new(&self.roots, gc), handle))
+    }
+
+    /// The weak handle, unless it is a root's of another heap.
+    fn local_dyn<H: DynHandle>(&self, h: H) -> Option<WeakDyn<H::Dyn>> {
+        h.is_of(self.number()).then(|| h.downgrade())
+    }
 }
 
-fn dead<H: DynHandle>(h: H) -> Dead {
-    h.downgrade().dead(if h.is_strong() { Cause::NotKept } else { Cause::Gone })
+/// What is said of a handle that does not resolve in the heap of this number.
+fn dead<H: DynHandle>(h: H, heap: u64) -> Dead {
+    h.downgrade().dead(match () {
+        () if h.is_foreign(heap) => Cause::OtherHeap,
+        () if h.is_strong() => Cause::NotKept,
+        () => Cause::Gone,
+    })
 }
 
 /// `heap[handle]` panics where `get_dyn` returns `None`.
@@ -77,7 +113,7 @@ macro_rules! index {
             fn index(&self, handle: $handle) -> &D {
                 match self.get_dyn(handle) {
                     Some(object) => object,
-                    None => raise(dead(handle)),
+                    None => raise(dead(handle, self.number())),
                 }
             }
         }
@@ -87,13 +123,14 @@ macro_rules! index {
             /// With the text of [`Dead`](crate::Dead) if the object is gone.
             #[track_caller]
             fn index_mut(&mut self, handle: $handle) -> &mut D {
+                let heap = self.number();
                 match self.get_dyn_mut(handle) {
                     Some(object) => object,
-                    None => raise(dead(handle)),
+                    None => raise(dead(handle, heap)),
                 }
             }
         }
     )*};
 }
 
-index!(GcDyn<D>, WeakDyn<D>, &GcDyn<D>, &WeakDyn<D>);
+index!(GcDyn<D>, WeakDyn<D>, &GcDyn<D>, &WeakDyn<D>, &RootDyn<D>);

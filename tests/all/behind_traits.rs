@@ -3,7 +3,11 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Debug;
 
-use slotgc::{AnyGc, Gc, GcDyn, Heap, HeapConfig, Root, Schema, Trace, Weak, WeakDyn, gc_dyn, trace_dyn};
+use slotgc::{
+    AnyGc, Gc, GcDyn, Heap, HeapConfig, Root, RootDyn, Schema, Trace, Weak, WeakDyn, gc_dyn, trace_dyn,
+};
+
+use crate::objects::panic_text;
 
 trait Behaviour: Debug {
     fn act(&mut self) -> u32;
@@ -151,7 +155,6 @@ fn identity_is_that_of_the_object() {
 #[cfg(feature = "std")]
 #[test]
 fn a_dead_handle_says_what_it_was_of() {
-    use crate::objects::panic_text;
     let mut heap = Heap::new();
     let wait = heap.alloc(Wait(1));
     heap.destroy(wait);
@@ -228,4 +231,28 @@ fn a_slice_of_handles_behind_a_trait_is_a_root_source() {
     let kept: Root<Follow> = heap.root(stack[0].downcast::<Follow>().unwrap()).unwrap();
     heap.collect();
     assert!(heap.is_alive_dyn(stack[0]) && heap.is_alive(&kept));
+}
+
+#[test]
+fn a_root_behind_a_trait_keeps_its_object_and_knows_its_heap() {
+    let (mut heap, mut other) = (Heap::new(), Heap::new());
+    let wait: GcDyn<dyn Behaviour> = heap.alloc(Wait(1)).into();
+    let root = heap.root_dyn(wait).unwrap().named("waiting");
+    let typed: RootDyn<dyn Behaviour> = heap.alloc_root(Wait(2)).into();
+    heap.collect();
+    assert_eq!((heap.len(), heap[&root].name(), heap[&typed].name()), (2, "wait", "wait"));
+    assert_eq!((root.gc(), root.downgrade(), root.clone()), (wait, wait.downgrade(), root.clone()));
+    assert_eq!(root.downcast::<Wait>().map(|root| root.gc()), wait.downcast());
+    assert!(root.downcast::<Follow>().is_none() && root != typed);
+    // In another heap, with an object in the same place, it is nothing.
+    let there: RootDyn<dyn Behaviour> = other.alloc_root(Wait(3)).into();
+    assert_eq!(there.gc(), wait);
+    assert!(there != root && other.get_dyn(&root).is_none() && other.get_dyn_mut(&root).is_none());
+    assert!(other.root_dyn(&root).is_none() && !other.is_alive_dyn(&root) && other.is_alive_dyn(&there));
+    let text = panic_text(|| other[&root].name());
+    assert!(text.ends_with("(a root of another heap)"), "{text}");
+    drop((root, typed));
+    heap.collect();
+    assert!(heap.is_empty() && heap.root_dyn(wait).is_none());
+    assert_eq!(heap.stats().roots, 0);
 }
