@@ -39,8 +39,10 @@ pub(crate) trait Column {
     fn frame(&mut self, plan: &Plan);
     /// The ids of all objects in the order of the column, read from them.
     fn ids(&self) -> Vec<u64>;
-    /// Frees all garbage, and returns how many objects there are, where the peer can say.
-    fn living(&mut self) -> Option<usize>;
+    /// How many objects there are, garbage included, where the peer can say.
+    fn objects(&mut self) -> Option<usize>;
+    /// Frees all garbage.
+    fn free_all(&mut self);
 }
 
 /// A column for a peer whose handles keep objects alive, or that frees by hand. (Handles go before the heap
@@ -70,7 +72,10 @@ impl<P: Free> Column for Held<P> {
         self.column.iter().map(|handle| self.heap.read::<First>(handle)).collect()
     }
 
-    fn living(&mut self) -> Option<usize> {
+    fn objects(&mut self) -> Option<usize> {
         None
     }
+
+    /// The last frame did.
+    fn free_all(&mut self) {}
 }

@@ -34,9 +34,12 @@ macro_rules! reclaim {
     };
 }
 
+/// Keeps an object alive from outside of the arena.
+type NodeRoot = DynamicRoot<Rootable![Node<'_>]>;
+
 /// The components are outside of the arena, with a `DynamicRoot` each.
 pub(crate) struct RootSetColumn {
-    column: Vec<DynamicRoot<Rootable![Node<'_>]>>,
+    column: Vec<NodeRoot>,
     arena: Arena<Rootable![DynamicRootSet<'_>]>,
     reclaim: Reclaim,
 }
@@ -67,11 +70,14 @@ impl Column for RootSetColumn {
         self.arena.mutate(|_, set| self.column.iter().map(|root| set.fetch(root).id).collect())
     }
 
-    fn living(&mut self) -> Option<usize> {
-        // The first one may have begun before the last objects died.
-        (0..2).for_each(|_| self.arena.finish_cycle());
+    fn objects(&mut self) -> Option<usize> {
         // The set is an object too.
         Some(self.arena.metrics().total_gc_count() - 1)
+    }
+
+    fn free_all(&mut self) {
+        // The first cycle may have begun before the last objects died.
+        (0..2).for_each(|_| self.arena.finish_cycle());
     }
 }
 
@@ -106,9 +112,12 @@ impl Column for RootColumn {
         self.arena.mutate(|_, Roots(column)| column.iter().map(|node| node.id).collect())
     }
 
-    fn living(&mut self) -> Option<usize> {
-        // The first one may have begun before the last objects died.
-        (0..2).for_each(|_| self.arena.finish_cycle());
+    fn objects(&mut self) -> Option<usize> {
         Some(self.arena.metrics().total_gc_count())
+    }
+
+    fn free_all(&mut self) {
+        // The first cycle may have begun before the last objects died.
+        (0..2).for_each(|_| self.arena.finish_cycle());
     }
 }
