@@ -1,9 +1,10 @@
 //! What the operations of a heap cost. `README.md` says how to measure, and holds the numbers.
 //!
 //! A file is a question, a case in it an answer. All objects are of exactly 64 bytes with four edges, and
-//! there are 100 thousand of them (7 MB, which a last-level cache holds) and a million (72 MB, which it does
-//! not); in `sources` also 10 and 300 thousand. A case checks its own result in every round, and times nothing but its work: setting up is done
-//! before the clock starts. Comparisons with other crates are in `crates/versus`.
+//! there are 100 thousand of them (7 MB, which a last-level cache holds) and a million (72 MB, which it
+//! does not); in `sources` also 10 and 300 thousand. A case checks its own result in every round, and
+//! times nothing but its work: setting up is done before the clock starts. Comparisons with other crates
+//! are in `crates/versus`.
 
 mod access;
 mod alloc;

@@ -1,15 +1,15 @@
 //! What does a collection cost when the roots are component handles outside of the heap, as in an ECS?
 //!
-//! Before each collection a thousand of the handles, at random places, are replaced by handles of new objects,
-//! and as many new objects are not stored. `minor_all` is a minor collection whose source reports all handles,
-//! `minor_changes` one whose source reports only what changed, by a `RootLog`. `full` is a full collection
-//! with all handles. The old objects that the new ones replace die in full collections only: between minor
-//! ones there is such a collection, which is not timed, whenever the heap has twice as many objects as
-//! handles.
+//! Before each collection a thousand of the handles, at random places, are replaced by handles of new
+//! objects, and as many new objects are not stored. `minor_all` is a minor collection whose source reports
+//! all handles, `minor_changes` one whose source reports only what changed, by a `RootLog`. `full` is a
+//! full collection with all handles. The old objects that the new ones replace die in full collections
+//! only: between minor ones there is such a collection, which is not timed, whenever the heap has twice as
+//! many objects as handles.
 //!
-//! Do not conclude: that a full collection costs this where objects refer to others (these have no edges, and
-//! the collector reads them in the order of the column); that books of changes cost nothing (the program keeps
-//! them, outside of the time measured here).
+//! Do not conclude: that a full collection costs this where objects refer to others (these have no edges,
+//! and the collector reads them in the order of the column); that books of changes cost nothing (the
+//! program keeps them, outside of the time measured here).
 
 use std::time::Duration;
 
