@@ -1,9 +1,10 @@
 //! What the operations of a heap cost. `README.md` says how to measure, and holds the numbers.
 //!
 //! A file is a question, a case in it an answer. All objects are of exactly 64 bytes with four edges, and
-//! there are 100 thousand of them (7 MB, which a last-level cache holds) and a million (72 MB, which it does
-//! not). A case checks its own result in every round, and times nothing but its work: setting up is done
-//! before the clock starts. Comparisons with other crates are in `crates/versus`.
+//! there are 100 thousand of them (7 MB, which a last-level cache holds) and a million (72 MB, which it
+//! does not); in `sources` also 10 and 300 thousand. A case checks its own result in every round, and
+//! times nothing but its work: setting up is done before the clock starts. Comparisons with other crates
+//! are in `crates/versus`.
 
 mod access;
 mod alloc;
@@ -13,6 +14,7 @@ mod heaps;
 mod inspect;
 mod mark;
 mod pause;
+mod sources;
 mod sweep;
 mod weak;
 
@@ -28,22 +30,23 @@ fn main() {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3))
         .configure_from_args();
-    let questions: [(&str, Ask); 9] = [
-        ("alloc", alloc::ask),
-        ("access", access::ask),
-        ("mark", mark::ask),
-        ("sweep", sweep::ask),
-        ("weak", weak::ask),
-        ("pause", pause::ask),
-        ("frame", frame::ask),
-        ("inspect", inspect::ask),
-        ("graph", graph::ask),
+    let questions: [(&str, &[usize], Ask); 10] = [
+        ("alloc", &SIZES, alloc::ask),
+        ("access", &SIZES, access::ask),
+        ("mark", &SIZES, mark::ask),
+        ("sweep", &SIZES, sweep::ask),
+        ("weak", &SIZES, weak::ask),
+        ("pause", &SIZES, pause::ask),
+        ("sources", &sources::SIZES, sources::ask),
+        ("frame", &SIZES, frame::ask),
+        ("inspect", &SIZES, inspect::ask),
+        ("graph", &SIZES, graph::ask),
     ];
-    for (name, ask) in questions {
+    for (name, sizes, ask) in questions {
         let mut group = criterion.benchmark_group(name);
         group.sampling_mode(SamplingMode::Flat);
         let mut question = Question { group, objects: 0 };
-        for objects in sizes() {
+        for objects in asked(sizes) {
             question.objects = *objects;
             ask(&mut question);
         }
@@ -52,11 +55,14 @@ fn main() {
     criterion.final_summary();
 }
 
-/// How many objects a heap has. One size is enough for a test.
-fn sizes() -> &'static [usize] {
+/// How many objects a heap has.
+const SIZES: [usize; 2] = [100_000, 1_000_000];
+
+/// The sizes to run. The first one is enough for a test.
+fn asked(sizes: &[usize]) -> &[usize] {
     let has = |flag| env::args().any(|arg| arg == flag);
     // The way in which Criterion distinguishes a test from a measurement.
-    if has("--test") || !has("--bench") { &[100_000] } else { &[100_000, 1_000_000] }
+    if has("--test") || !has("--bench") { &sizes[..1] } else { sizes }
 }
 
 /// Runs the cases of a question.

@@ -3,6 +3,7 @@
 
 pub(crate) mod alloc;
 pub(crate) mod collect;
+pub(crate) mod ecs;
 pub(crate) mod ephemeron;
 pub(crate) mod frame;
 pub(crate) mod memory;

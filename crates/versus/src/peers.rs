@@ -5,6 +5,7 @@
 
 pub(crate) mod boa_gc;
 pub(crate) mod dumpster;
+pub(crate) mod ecs;
 pub(crate) mod frame;
 pub(crate) mod gc;
 pub(crate) mod gc_arena;

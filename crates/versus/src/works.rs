@@ -7,6 +7,7 @@ pub(crate) mod alloc;
 pub(crate) mod barrier;
 pub(crate) mod collect;
 pub(crate) mod cycle;
+pub(crate) mod ecs;
 pub(crate) mod ephemeron;
 pub(crate) mod frame;
 pub(crate) mod get;
@@ -30,6 +31,7 @@ pub(crate) fn all(inputs: &Rc<Inputs>) -> Vec<Work> {
     works.extend(ephemeron::works(inputs));
     works.extend(unused::works(inputs));
     works.extend(frame::works(inputs));
+    works.extend(ecs::works(inputs));
     works.extend(minor::works(inputs));
     works.extend(cycle::works(inputs));
     works.extend(barrier::works(inputs));
