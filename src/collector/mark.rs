@@ -187,7 +187,7 @@ impl Marker {
     }
 
     fn restart(&mut self, store: &mut Store, pools: &mut [Pool], roots: &RootTable) {
-        self.reset(store);
+        self.reset(store, false);
         self.is_minor = false;
         self.roots = 0..roots.words_len();
         self.side.unguarded.clear();
@@ -198,7 +198,7 @@ impl Marker {
 
     /// Begins to mark for a minor collection: white is what was made since the last one.
     pub(crate) fn begin_minor(&mut self, store: &mut Store) {
-        self.reset(store);
+        self.reset(store, true);
         self.is_minor = true;
         self.roots = 0..0;
         self.side.gathering = false;
@@ -212,14 +212,14 @@ impl Marker {
     }
 
     /// Forgets what an earlier collection left, one that panicked perhaps.
-    fn reset(&mut self, store: &Store) {
+    fn reset(&mut self, store: &Store, is_minor: bool) {
         self.exchange.reset();
         self.help.begin();
-        self.edges.reset(&mut self.side.spill);
+        self.edges.reset(&mut self.side.spill, is_minor);
         self.queues.iter_mut().for_each(|queue| queue.queue().clear());
         self.active.clear();
         self.side.gathered.clear();
-        self.side.reported.reset();
+        self.side.reported.reset(is_minor);
         self.side.defers = false;
         self.side.tenants.clear();
         for raw in self.side.weak_owners.drain(..) {

@@ -201,7 +201,10 @@ impl Heap {
         self.take_back_abandoned();
         self.deaths.take_up();
         self.load.begin(kind != CycleKind::Minor, self.roots.dropped());
-        self.pacer.begin(self.totals());
+        self.pacer.begin(self.allocated_bytes());
+        if kind != CycleKind::Minor {
+            self.pacer.begin_full(self.size(), self.counts.objects);
+        }
         let (collector, mut parts) = self.parts(clock);
         collector.begin(&mut parts, kind);
     }

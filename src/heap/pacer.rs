@@ -153,12 +153,16 @@ impl Pacer {
     }
 
     /// A cycle begins.
-    pub(super) fn begin(&mut self, totals: Totals) {
-        self.begin_allocated = totals.allocated_bytes;
-        (self.begin_size, self.begin_objects) = (totals.size, totals.objects);
+    pub(super) fn begin(&mut self, allocated_bytes: u64) {
+        self.begin_allocated = allocated_bytes;
         if !self.is_paused {
             self.due_bytes = 0;
         }
+    }
+
+    /// It is a full one of a heap of this size.
+    pub(super) fn begin_full(&mut self, size: usize, objects: usize) {
+        (self.begin_size, self.begin_objects) = (size, objects);
     }
 
     /// It ended.

@@ -24,7 +24,7 @@ use crate::config::Limit;
 use crate::geometry::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
 use crate::space::share::{LEAST_PAGES, Share};
 use crate::space::system::{self, Mapping};
-use crate::sync::{BitsWord, Lock};
+use crate::sync::{BitsWord, Flag, Lock, Ordering};
 use crate::tag::Tag;
 
 /// The size of a huge page: memory is opened in steps of it, on its boundaries.
@@ -100,6 +100,8 @@ pub(crate) struct Space {
     /// For each class, the bytes of each of its bitmaps that can be accessed.
     bits_bytes: [usize; CLASSES],
     growth: Lock<Growth>,
+    /// Whether the program came to a pause since memory was made accessible: it grows frame by frame.
+    is_calm: Flag,
 }
 
 // SAFETY: `Space` owns its mapping as a box owns its memory, and hands out addresses and atomics only.
@@ -116,8 +118,6 @@ struct Growth {
     accessible: u32,
     /// How many pages are the first of their type, at most: perhaps with next to nothing on them.
     firsts: u32,
-    /// Whether the program came to a pause since memory was made accessible: it grows frame by frame.
-    is_calm: bool,
     /// Where the pages begin that were made accessible then, not advised to be huge so far.
     small_from: Option<u32>,
 }
@@ -149,13 +149,8 @@ impl Space {
             opened: 0,
             tags_bytes,
             bits_bytes,
-            growth: Lock::new(Growth {
-                ahead: None,
-                accessible: 0,
-                firsts: 0,
-                is_calm: false,
-                small_from: None,
-            }),
+            growth: Lock::new(Growth { ahead: None, accessible: 0, firsts: 0, small_from: None }),
+            is_calm: Flag::new(false),
         }
     }
 
@@ -166,7 +161,8 @@ impl Space {
 
     /// The program is between two frames.
     pub(crate) fn note_frame(&mut self) {
-        self.growth.with(|growth| growth.is_calm = true);
+        // Relaxed, here and below: whether memory is asked for in small pages.
+        self.is_calm.store(true, Ordering::Relaxed);
     }
 
     /// Gives an open page its tag.
@@ -185,7 +181,7 @@ impl Space {
         let range = (self.base, self.reserved);
         let end = self.growth.with(|growth| {
             growth.firsts = growth.firsts.max(u32::from(of) + 1);
-            growth.reach(range, first, run)
+            growth.reach(range, first, run, &self.is_calm)
         })?;
         let tags_bytes = (end as usize * size_of::<Tag>()).next_multiple_of(SIDE_STEP_BYTES);
         if tags_bytes > self.tags_bytes {
@@ -209,7 +205,7 @@ impl Space {
                     (range.base, range.most_pages())
                 }
             };
-            growth.reach(range, first, run)?;
+            growth.reach(range, first, run, &self.is_calm)?;
             // SAFETY: the pages lie in the range, since `reach` made them accessible.
             Ok(unsafe { range.0.add(first as usize * PAGE_BYTES) })
         })
@@ -347,18 +343,24 @@ impl Growth {
     /// Sees to it that `run` pages from `first` on can be accessed, in a range with this base and so many
     /// pages. Returns the number of the page after them.
     #[inline]
-    fn reach(&mut self, range: (NonNull<u8>, u32), first: u32, run: u32) -> Result<u32, Limit> {
+    fn reach(
+        &mut self,
+        range: (NonNull<u8>, u32),
+        first: u32,
+        run: u32,
+        is_calm: &Flag,
+    ) -> Result<u32, Limit> {
         let end = first.checked_add(run).filter(|end| *end <= range.1);
         let end = end.ok_or(Limit::Range(u64::from(range.1) * PAGE_BYTES as u64))?;
         if end > self.accessible {
-            self.make_accessible(range, end)?;
+            self.make_accessible(range, end, is_calm)?;
         }
         Ok(end)
     }
 
     /// Makes the pages before `end` accessible, and some more: a step is a call into the kernel.
     #[cold]
-    fn make_accessible(&mut self, range: (NonNull<u8>, u32), end: u32) -> Result<(), Limit> {
+    fn make_accessible(&mut self, range: (NonNull<u8>, u32), end: u32, is_calm: &Flag) -> Result<(), Limit> {
         let ahead = (self.accessible / 8).max(STEP_PAGES);
         let far = end.max(self.accessible + ahead).next_multiple_of(STEP_PAGES).min(range.1);
         let (start, bytes) = part(range, self.accessible, far);
@@ -380,7 +382,7 @@ impl Growth {
             // grows frame by frame begins with small pages, and is left to the kernel's own time once it is
             // in use.
             let advised = self.small_from.take().unwrap_or(self.accessible);
-            match core::mem::take(&mut self.is_calm) {
+            match is_calm.swap(false, Ordering::Relaxed) {
                 true => {
                     advise_huge(range, advised, self.accessible);
                     self.small_from = Some(self.accessible);

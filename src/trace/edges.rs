@@ -152,11 +152,13 @@ impl EdgeStack {
     }
 
     /// Empties the stack, for another cycle.
-    pub(crate) fn reset(&mut self, spill: &mut Spill) {
+    pub(crate) fn reset(&mut self, spill: &mut Spill, is_minor: bool) {
         self.len = 0;
         spill.spare.append(&mut spill.full);
-        // Not for ever as much as in the largest cycle.
-        spill.spare.truncate(core::mem::take(&mut spill.peak));
+        // Not for ever as much as in the largest full cycle.
+        if !is_minor {
+            spill.spare.truncate(core::mem::take(&mut spill.peak));
+        }
     }
 }
 

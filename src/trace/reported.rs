@@ -82,8 +82,12 @@ impl Reported {
         }
     }
 
-    /// Forgets what was written down. Keeps as much memory as the cycle before needed.
-    pub(crate) fn reset(&mut self) {
+    /// Forgets what was written down, for another cycle. A full one keeps as much memory as the one before
+    /// needed.
+    pub(crate) fn reset(&mut self, is_minor: bool) {
+        if is_minor && self.lists.is_empty() {
+            return;
+        }
         for mut list in self.lists.drain(..) {
             list.handles.clear();
             self.spare.push(list.handles);
