@@ -42,6 +42,7 @@ pub(crate) use text::ShortName;
 /// heap.collect(); // nothing roots the bear
 /// assert_eq!(heap.get(bear), None);
 /// ```
+#[doc(alias("key", "id", "pointer"))]
 #[repr(transparent)]
 pub struct Gc<T> {
     raw: RawHandle,
@@ -66,6 +67,7 @@ pub struct Gc<T> {
 /// heap.collect();
 /// assert_eq!(heap.get(weak), None);
 /// ```
+#[doc(alias("weak pointer", "ref"))]
 #[repr(transparent)]
 pub struct Weak<T> {
     raw: RawHandle,

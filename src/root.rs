@@ -48,6 +48,7 @@ const UNDONE: u64 = u64::MAX;
 /// heap.collect();
 /// assert_eq!(heap.get(gc), None);
 /// ```
+#[doc(alias("Strong", "rooted", "pin"))]
 pub struct Root<T> {
     gc: Gc<T>,
     index: u32,

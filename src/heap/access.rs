@@ -10,6 +10,7 @@ use crate::root::Root;
 use crate::store::{Age, Barrier, Color, Vacated};
 use crate::trace::{Handle, HandleKind, Trace};
 
+/// # Reading, changing and destroying objects
 impl Heap {
     /// The object, or `None` if it is gone. O(1); touches the object's slot.
     ///
@@ -33,6 +34,7 @@ impl Heap {
     /// `get_disjoint_mut`), so the write barrier is in here and nobody can forget it. It costs a test of the
     /// object's header; the first change since a collection traced the object takes down its handle, to be
     /// traced again. Objects of types that hold no handles ([`Trace::NEEDS_TRACE`]) pass no barrier.
+    #[doc(alias("write barrier", "borrow_mut"))]
     #[inline]
     pub fn get_mut<H: Handle>(&mut self, h: H) -> Option<&mut H::Target> {
         self.store.get_mut::<H::Target>(self.local(h).raw(), barrier::<H::Target>())
@@ -51,6 +53,7 @@ impl Heap {
     /// assert_eq!((heap[a], heap[b]), (2, 1));
     /// assert!(heap.get_disjoint_mut([a, a]).is_none());
     /// ```
+    #[doc(alias("get_many_mut"))]
     pub fn get_disjoint_mut<H: Handle, const N: usize>(&mut self, hs: [H; N]) -> Option<[&mut H::Target; N]> {
         self.store.get_disjoint_mut::<H::Target, N>(hs.map(|h| self.local(h).raw()), barrier::<H::Target>())
     }
@@ -129,6 +132,7 @@ impl Heap {
     }
 
     /// Whether the object is still there. O(1).
+    #[doc(alias("contains", "contains_key"))]
     #[inline]
     pub fn is_alive(&self, h: impl Handle) -> bool {
         self.alive(self.local(h))
@@ -193,6 +197,7 @@ impl Heap {
     /// heap.collect();
     /// assert_eq!(heap.upgrade(gc.downgrade()), None);
     /// ```
+    #[doc(alias("resolve"))]
     #[inline]
     pub fn upgrade<T: Trace>(&self, weak: Weak<T>) -> Option<Gc<T>> {
         self.alive(weak).then(|| weak.assume_strong())
@@ -210,6 +215,7 @@ impl Heap {
     /// heap.collect();
     /// assert!(heap.is_alive(&root));
     /// ```
+    #[doc(alias("pin", "handle scope", "upgrade"))]
     #[must_use = "dropping the root unroots the object at once"]
     #[track_caller]
     pub fn root<H: Handle>(&self, h: H) -> Option<Root<H::Target>> {
@@ -259,6 +265,7 @@ impl Heap {
     /// assert_eq!(heap.get(&root), None);
     /// assert_eq!(heap.destroy(&root), None);
     /// ```
+    #[doc(alias("delete", "despawn", "remove", "free"))]
     pub fn destroy<H: Handle>(&mut self, h: H) -> Option<H::Target> {
         let raw = self.local(h).raw();
         let is_watched = self.store.is_watched(raw);

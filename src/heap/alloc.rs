@@ -12,6 +12,7 @@ use crate::store::{Room, Store};
 use crate::sync::Arc;
 use crate::trace::{RootSource, Trace, Tracer};
 
+/// # Making objects
 impl Heap {
     /// Makes an object. O(1): the next free slot, usually next to the last one.
     ///
@@ -36,6 +37,7 @@ impl Heap {
     /// heap[list].push(number);
     /// assert_eq!(heap[list], [0, 1]);
     /// ```
+    #[doc(alias("insert", "spawn", "new object"))]
     #[inline]
     #[track_caller]
     pub fn alloc<T: Trace>(&mut self, value: T) -> Gc<T> {
@@ -171,6 +173,7 @@ impl Heap {
     /// let vehicle = heap.alloc_cyclic(|heap, of| Vehicle { seats: vec![heap.alloc(Seat { of })] });
     /// assert_eq!(heap[heap[vehicle].seats[0]].of, vehicle);
     /// ```
+    #[doc(alias("insert_with_key", "new_cyclic"))]
     #[track_caller]
     pub fn alloc_cyclic<T: Trace>(&mut self, make: impl FnOnce(&mut Heap, Gc<T>) -> T) -> Gc<T> {
         #[cfg(gc_zeal)]

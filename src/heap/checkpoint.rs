@@ -66,6 +66,7 @@ impl Keeping<'_> {
     }
 }
 
+/// # Going back
 impl Heap {
     /// Keeps the state of the heap, to go back to it with [`roll_back`](Self::roll_back): rollback netcode,
     /// which runs some frames again when the input of a player arrives late.
@@ -92,6 +93,7 @@ impl Heap {
     /// assert!(!heap.is_alive(arrow));
     /// assert_eq!(heap.alloc(2), arrow); // the same calls give the same handles
     /// ```
+    #[doc(alias("rollback", "netcode", "undo"))]
     pub fn checkpoint<L: CloneTypes>(&self, schema: &Schema<L>) -> Result<Checkpoint, GraphError> {
         if !self.collector.building().is_empty() {
             return Err(GraphError::BeingMade);
@@ -145,6 +147,7 @@ impl Heap {
     /// # Panics
     /// If the checkpoint is another heap's, or inside a callback. If a `clone` or a destructor panics, when
     /// all is done; an object that could not be copied is dead then.
+    #[doc(alias("rollback", "netcode", "undo"))]
     pub fn roll_back(&mut self, to: &Checkpoint) {
         assert!(to.heap == self.number(), "slotgc: a checkpoint of another heap");
         assert!(!self.is_telling(), "slotgc: no heap is rolled back inside one of its callbacks");

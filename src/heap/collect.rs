@@ -11,6 +11,7 @@ use crate::sync::Arc;
 use crate::trace::RootSource;
 use crate::tracing_spans;
 
+/// # Collecting at once
 impl Heap {
     /// A full collection: frees everything that no [`Root`](crate::Root) reaches.
     ///
@@ -37,6 +38,7 @@ impl Heap {
     /// assert_eq!((stats.kept, stats.freed), (1, 1));
     /// assert!(heap.is_alive(&kept));
     /// ```
+    #[doc(alias("gc", "garbage", "mark and sweep"))]
     pub fn collect(&mut self) -> CollectStats {
         self.collect_with(&())
     }
@@ -105,6 +107,7 @@ impl Heap {
     /// let stats = heap.collect_minor();
     /// assert_eq!((stats.freed, heap.is_alive(bullet), heap.is_alive(smoke)), (1, true, false));
     /// ```
+    #[doc(alias("generational", "nursery", "young"))]
     pub fn collect_minor(&mut self) -> CollectStats {
         self.collect_minor_with(&())
     }

@@ -51,6 +51,7 @@ pub(super) struct Told {
     pub(super) wants_collection: bool,
 }
 
+/// # Learning of deaths
 impl Heap {
     /// Calls `f` when the object dies, with the heap and a handle that no longer resolves: the callback of
     /// Python's `weakref.ref(object, callback)`.
@@ -75,6 +76,7 @@ impl Heap {
     /// heap.collect();
     /// assert_eq!(heap[&log], [format!("{bear} is gone")]);
     /// ```
+    #[doc(alias("finalizer", "drop callback", "destructor"))]
     pub fn on_death<H: Handle>(
         &mut self,
         h: H,
@@ -119,6 +121,7 @@ impl Heap {
     /// assert_eq!(finalizer.call(&mut heap), Some("removed"));
     /// assert_eq!(finalizer.call(&mut heap), None);
     /// ```
+    #[doc(alias("weakref.finalize"))]
     pub fn finalizer<H: Handle, R: Send + 'static>(
         &mut self,
         h: H,

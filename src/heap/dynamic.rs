@@ -9,6 +9,7 @@ use crate::heap::Heap;
 use crate::heap::access::raise;
 use crate::root::Root;
 
+/// # Objects behind traits
 impl Heap {
     /// The object behind its trait, or `None` if it is gone. O(1), by way of a function pointer.
     ///

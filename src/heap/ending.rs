@@ -15,6 +15,7 @@ use crate::heap::Heap;
 use crate::heap::death::Batch;
 use crate::panics::Panics;
 
+/// # The end
 impl Heap {
     /// Ends the heap, and gives the first panic of user code as an error where dropping the heap would raise
     /// it.

@@ -15,6 +15,7 @@ use crate::trace::Handle;
 const FAR: usize = 64;
 const NEAR: usize = 8;
 
+/// # Many look-ups at once
 impl Heap {
     /// The objects of these handles, in their order: what [`get`](Self::get) returns for each. Where they
     /// lie apart, several times as fast, since memory is asked for those that come next. O(handles).
@@ -30,6 +31,7 @@ impl Heap {
     /// assert_eq!(alive, 120);
     /// assert!(heap.get_many(&healths).eq([Some(&70), None, Some(&50)]));
     /// ```
+    #[doc(alias("batch", "prefetch"))]
     pub fn get_many<'a, H: Handle>(&'a self, handles: &'a [H]) -> GetMany<'a, H> {
         let many = GetMany { heap: self, handles };
         handles.iter().take(FAR).for_each(|h| many.prefetch_far(*h));

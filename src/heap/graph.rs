@@ -17,6 +17,7 @@ use copying::{Copying, Failure};
 #[cfg(feature = "serde")]
 pub(super) use relink::HeapTypes;
 
+/// # Copying graphs
 impl Heap {
     /// Copies an object and everything that it reaches by strong edges: a prefab. Handles inside the copy
     /// lead to copies, strong and weak ones alike; those to objects outside lead where they led. Handles to
@@ -49,6 +50,7 @@ impl Heap {
     /// assert_eq!(heap[wheel].parent, copy);
     /// assert_eq!(heap.len(), 4);
     /// ```
+    #[doc(alias("prefab", "deep clone"))]
     pub fn clone_graph<T: Trace, L: CloneTypes>(
         &mut self,
         h: impl Handle<Target = T>,

@@ -12,6 +12,7 @@ use crate::inspect::{
 };
 use crate::trace::{Handle, Inspector, RootSource};
 
+/// # Finding out why something is alive
 impl Heap {
     /// The graph as it is now, as data of its own: all objects, garbage included, who refers to whom by which
     /// name, and this heap's [`Root`](crate::Root)s.
@@ -29,6 +30,7 @@ impl Heap {
     /// assert_eq!(snapshot.len(), 1);
     /// println!("{}", snapshot.census());
     /// ```
+    #[doc(alias("leak", "heap dump", "memory"))]
     pub fn snapshot(&self) -> Snapshot {
         self.snapshot_with(&())
     }
@@ -82,6 +84,7 @@ impl Heap {
     /// drop(chest);
     /// assert!(heap.why_alive(sword).is_none());
     /// ```
+    #[doc(alias("leak", "retaining path"))]
     pub fn why_alive(&self, h: impl Handle) -> Option<Path> {
         self.why_alive_with(h, &())
     }

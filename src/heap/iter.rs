@@ -10,6 +10,7 @@ use crate::pool::Pool;
 use crate::store::{Objects, ObjectsMut};
 use crate::trace::Trace;
 
+/// # All objects of a type
 impl Heap {
     /// Every living object of type `T`, in slot order, those that no collection has found dead yet included.
     /// O(slots) for all of them.

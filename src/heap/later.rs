@@ -40,6 +40,7 @@ pub(super) struct Later {
     pending: Lock<Pending>,
 }
 
+/// # Making objects from many threads
 impl Heap {
     /// As [`alloc`](Self::alloc), through `&Heap`, from any thread: the value waits for the next
     /// [`flush`](Self::flush), and the handle is the one that its object will have. Until then it resolves to
@@ -68,6 +69,7 @@ impl Heap {
     /// assert_eq!(heap.flush(), 2);
     /// assert_eq!((heap[sparks[0]], heap[sparks[1]]), (0, 1));
     /// ```
+    #[doc(alias("deferred", "parallel allocation"))]
     #[track_caller]
     pub fn alloc_later<T: Trace>(&self, value: T) -> Gc<T> {
         match self.put_later(value) {

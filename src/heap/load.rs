@@ -117,6 +117,7 @@ impl Load {
     }
 }
 
+/// # Memory outside of the slots
 impl Heap {
     /// Says that the object owns so many bytes that [`Trace::owned_bytes`] cannot know: memory of a graphics
     /// card, a file that is mapped. They count towards the next collection like any other, until the object

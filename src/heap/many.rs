@@ -14,6 +14,7 @@ use crate::stats::CollectStats;
 use crate::store::Tenant;
 use crate::trace::Trace;
 
+/// # Many objects at once
 impl Heap {
     /// Makes an object of each value, in order, with one reservation for as many as the iterator promises
     /// (the lower bound of its `size_hint`). They lie next to each other, as far as there is room.

@@ -19,6 +19,7 @@ use crate::pool::Pool;
 use crate::store::{LoggedMut, Objects, Store};
 use crate::trace::Trace;
 
+/// # All objects of a type, in parallel
 impl Heap {
     /// Every living object of type `T`, as [`iter`](Self::iter), on all threads of rayon's pool. Indexed: it
     /// can be zipped, collected in slot order, and taken in chunks. O(slots) of work, of which a part counts

@@ -27,6 +27,7 @@ use crate::trace::{RootSource, Trace, Watcher};
 use made::Made;
 use read::SaveVisitor;
 
+/// # Saving and loading
 impl Heap {
     /// What a root source reaches by strong edges, to be serialized into any format. The heap's own
     /// [`Root`](crate::Root)s do not count, garbage is not saved, and nothing in the heap is written.

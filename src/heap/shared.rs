@@ -9,6 +9,7 @@ use crate::heap::telemetry::MARGIN;
 use crate::panics::Panics;
 use crate::stats::{Rule, StepReport};
 
+/// # Marking beside readers
 impl Heap {
     /// Follows edges of a full cycle that is marking, through `&Heap`: while a frame's systems or its
     /// renderer read the heap, a worker does a part of the collector's work. Several threads may call it at
@@ -53,6 +54,7 @@ impl Heap {
     /// });
     /// assert_eq!(heap.step(Budget::Unlimited).finished.unwrap().kept, 10_000);
     /// ```
+    #[doc(alias("concurrent", "parallel marking"))]
     pub fn step_shared(&self, budget: Budget) -> StepReport {
         let clock = self.config.timer();
         let start = clock.now();

@@ -21,6 +21,7 @@ enum Edges {
     Leave,
 }
 
+/// # Collecting within a frame
 impl Heap {
     /// One bounded piece of a full cycle: begins one if none is under way, whatever the pacing says, and does
     /// at least one unit of work. [`Budget::Unlimited`] finishes the cycle.
@@ -58,6 +59,7 @@ impl Heap {
     /// assert_eq!(stats.freed, 1000);
     /// assert!(steps > 5 && !heap.is_alive(garbage[0]));
     /// ```
+    #[doc(alias("incremental"))]
     pub fn step(&mut self, budget: Budget) -> StepReport {
         self.step_with(budget, &())
     }
@@ -112,6 +114,7 @@ impl Heap {
     /// assert!(heap.len() < 5000);
     /// assert!(heap.is_alive(&player));
     /// ```
+    #[doc(alias("incremental", "frame", "budget"))]
     pub fn pace(&mut self, budget: Budget) -> StepReport {
         self.pace_with(budget, &())
     }

@@ -16,6 +16,7 @@ use crate::tag::Tag;
 #[cfg(feature = "inspect")]
 use crate::trace::{Recorded, Watcher};
 
+/// # Checking
 impl Heap {
     /// Checks the heap's own books: for tests of code that uses a heap in unusual ways, and for reports of
     /// bugs in this crate. O(slots), and O(edges) between two collections: with the feature `inspect` it then

@@ -14,6 +14,7 @@ use crate::heap::access::raise;
 use crate::trace::{Discarded, During, Handle, Liveness, Trace};
 use crate::weak::{Interner, WeakKeyMap, WeakSet, WeakValueMap};
 
+/// # Caches and interned values
 impl Heap {
     /// The object that the map has for this key, made by `make` and put into the map if there is none alive:
     /// a canonicalising cache.
@@ -35,6 +36,7 @@ impl Heap {
     /// let b = heap.get_or_alloc(&textures, "grass.png", |_, _| unreachable!("it is in the cache"));
     /// assert_eq!(a, b);
     /// ```
+    #[doc(alias("cache", "canonicalize"))]
     #[track_caller]
     pub fn get_or_alloc<K, V, S>(
         &mut self,
@@ -146,6 +148,7 @@ impl Heap {
     /// assert_eq!(heap.intern(&names, "x".to_string()), heap.intern(&names, "x".to_string()));
     /// assert_ne!(heap.intern(&names, "x".to_string()), heap.intern(&names, "y".to_string()));
     /// ```
+    #[doc(alias("flyweight", "symbol"))]
     #[track_caller]
     pub fn intern<T, S>(&mut self, table: impl Handle<Target = Interner<T, S>>, value: T) -> Gc<T>
     where

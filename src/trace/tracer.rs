@@ -164,6 +164,7 @@ impl<'a> Tracer<'a> {
     /// heap.collect();
     /// assert!(!heap.is_alive(text));
     /// ```
+    #[doc(alias("WeakMap"))]
     pub fn ephemeron<K: Trace, V: Trace>(&mut self, key: Weak<K>, value: &V) {
         if !V::NEEDS_TRACE {
             return;

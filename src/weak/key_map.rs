@@ -34,6 +34,7 @@ use crate::weak::{Entry, Table, hash_of};
 /// assert!(heap[&notes].is_empty());
 /// assert!(!heap.is_alive(note));
 /// ```
+#[doc(alias("ephemeron", "WeakMap", "WeakKeyDictionary", "side table"))]
 pub struct WeakKeyMap<K, V> {
     table: Table<(Weak<K>, V)>,
 }

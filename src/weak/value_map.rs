@@ -32,6 +32,7 @@ use crate::weak::{Entry, Fixed, Table};
 /// assert_eq!(heap[&textures].len(), 1);
 /// assert_eq!(heap[&textures].get("grass"), Some(grass.downgrade()));
 /// ```
+#[doc(alias("cache", "WeakValueDictionary"))]
 pub struct WeakValueMap<K, V, S = Fixed> {
     table: Table<(K, Weak<V>)>,
     hasher: S,
