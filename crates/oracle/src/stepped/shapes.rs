@@ -109,12 +109,12 @@ fn mutations(at: u8) -> Vec<Vec<Op>> {
         all.push(vec![help(units), later.clone(), change, help(Units::All)]);
         all.push(vec![young(Kind::Node), help(units), through(Edit::Link(0)), later.clone()]);
     }
-    // Waiting for one flush. The first to be made holds what was young when a cycle began.
-    let both = |kinds| Op::TwoLater { kinds, edges: [0, at] };
+    // Waiting for one flush, on new pages and then among others. A node holds what was young when a cycle
+    // began.
+    let both = |edges| Op::TwoLater { kinds: [Kind::Node, Kind::Block], edges };
     let few = |units| Op::Step { units: Units::Few(units), source: Source::Logged };
-    let holding = |kind| vec![young(kind), few(1), both([Kind::Node, Kind::Block]), Op::Root(1)];
-    all.push([holding(Kind::Plain), vec![few(200)]].concat());
-    all.push([vec![both([Kind::Node, Kind::Block])], holding(Kind::Leaf), vec![few(200)]].concat());
+    all.push(vec![young(Kind::Plain), few(1), both([0, at]), Op::Root(1), few(200)]);
+    all.push(vec![young(Kind::Leaf), few(1), both([5, 5]), both([2, at]), Op::Root(1), few(200)]);
     // Made when marking is over, perhaps, and changed through `&` when the cycle is.
     let locked = |how| Op::Make { kind: Kind::Locked, edges: [at, at], how };
     let third = Op::Through { target: 2, edit: Edit::Link(0) };
