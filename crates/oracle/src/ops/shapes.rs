@@ -1,7 +1,7 @@
 //! Programs that are seldom made by chance.
 
 use crate::kind::Kind;
-use crate::ops::{How, Make, Op, Pick, SetEdit};
+use crate::ops::{How, Make, Op, Pick, SetEdit, Setup};
 
 /// Programs of every shape.
 pub fn shapes() -> Vec<Vec<Op>> {
@@ -11,6 +11,8 @@ pub fn shapes() -> Vec<Vec<Op>> {
     };
     // A handle of another heap, in whose slot here no object was made so far.
     let put = Op::EditSet { heap: 1, table: 0, edit: SetEdit::PutElement(Pick::Stray(0)) };
-    let ops = [vec![make(0); 4], vec![make(1), put, Op::PruneOutside { heap: 1 }]].concat();
+    // Its generations begin where those of the other do.
+    let fresh = Op::Fresh { heap: 1, setup: Setup::default() };
+    let ops = [vec![make(0); 4], vec![fresh, make(1), put, Op::PruneOutside { heap: 1 }]].concat();
     vec![ops]
 }
