@@ -95,6 +95,18 @@ fn alloc_as<T: Object>(heap: &mut Heap, id: ObjectId, contents: &Contents, how: 
     }
 }
 
+/// Makes an object that waits for the next flush; returns its handle.
+pub(crate) fn alloc_later(heap: &Heap, kind: Kind, id: ObjectId, contents: &Contents) -> u64 {
+    of_kind!(kind, T => alloc_later_as::<T>(heap, id, contents))
+}
+
+#[inline(never)]
+fn alloc_later_as<T: Object>(heap: &Heap, id: ObjectId, contents: &Contents) -> u64 {
+    let gc = heap.alloc_later(T::make(id, contents));
+    check_handle(gc);
+    gc.to_bits()
+}
+
 /// Makes an object through `&Heap`.
 fn later<T: Object>(heap: &mut Heap, value: T) -> Result<Gc<T>, AllocError<T>> {
     let gc = heap.try_alloc_later(value)?;

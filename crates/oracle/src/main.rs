@@ -6,7 +6,7 @@
 //! slotgc-oracle replay FILE...                the programs in these files (a fuzzer's artifacts or corpus)
 //! slotgc-oracle replay-weak FILE...           as the target `weak_map` reads them
 //! slotgc-oracle soak-steps SECONDS [BYTES] [SEED]   as `soak`, stepped programs
-//! slotgc-oracle shapes                        stepped programs that are seldom made by chance, all of them
+//! slotgc-oracle shapes                        programs that are seldom made by chance, all of them
 //! slotgc-oracle replay-steps FILE...          as the target `steps` reads them
 //! slotgc-oracle seeds DIRECTORY               writes seeds for the targets into directories of their names
 //! ```
@@ -134,6 +134,11 @@ fn soak_steps(time: Duration, bytes: usize, first_seed: u64) -> bool {
 }
 
 fn shapes() -> bool {
+    for (number, ops) in slotgc_oracle::ops::shapes().into_iter().enumerate() {
+        if try_program(&format!("shape {number} of two heaps"), ops, true).is_none() {
+            return false;
+        }
+    }
     let programs = stepped::shapes();
     let mut total = stepped::Report::default();
     for (number, program) in programs.iter().enumerate() {

@@ -8,6 +8,7 @@
 //! printed program needs no paths.
 
 mod generate;
+mod shapes;
 mod weak;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::shrink::Nested;
 use generate::{mostly_first, mostly_live, seldom_panics, small};
 
 pub use generate::{from_bytes, op_from_bytes, rooted_tables, weak_from_bytes, weak_op_from_bytes};
+pub use shapes::shapes;
 pub use weak::{Combine, Gives, Goal, Interning, KeysEdit, SetEdit, Sort, Using, ValuesEdit};
 
 /// One operation on one of two heaps.

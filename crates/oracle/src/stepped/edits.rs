@@ -48,6 +48,22 @@ impl Runner {
         });
     }
 
+    pub(super) fn through_value(&mut self, target: u8, to: u8) {
+        let has_keys =
+            |index: &&Index| matches!(self.model.objects[**index].kind, Kind::KeyMap | Kind::Shelf);
+        let maps: Vec<Index> = self.model.alive.iter().filter(has_keys).copied().collect();
+        let Some(place) = usize::from(target).checked_rem(maps.len()) else { return };
+        let Some(to) = self.pick(to).map(|index| self.link(index)) else { return };
+        let (index, link) = (maps[place], self.link(maps[place]));
+        let view = dyn_heap::read(&self.heap, self.model.objects[index].kind, link, Access::ByGc);
+        let view = view.unwrap_or_else(|_| panic!("{link:?} is lost"));
+        let Some(key) = view.keys_shared().and_then(|keys| keys.add_through(to)) else { return };
+        let keys = &mut self.model.objects[index].contents.tables.keys;
+        let kept = keys.iter_mut().find(|(link, _)| link.bits == key).expect("the model has that key").1;
+        kept.links.push(to);
+        self.touch(index);
+    }
+
     /// Calls `f` with an object to change it.
     fn with_object(&mut self, index: Index, by: Way, f: &mut dyn FnMut(&mut dyn View)) {
         let named = |index: Index| (self.model.objects[index].kind, self.link(index));
@@ -108,7 +124,8 @@ impl Runner {
             | Edit::Mapped { .. }
             | Edit::Unmapped(_)
             | Edit::Keyed { .. }
-            | Edit::Unkeyed(_) => {
+            | Edit::Unkeyed(_)
+            | Edit::LockKey(_) => {
                 self.edit_table(index, edit, write);
             }
             _ => {
@@ -158,7 +175,9 @@ impl Runner {
         let member = if kind.has_shelf() { Kind::Plain } else { Kind::Node };
         let of = |number| self.member(member, number);
         let links: Option<Vec<Link>> = match edit {
-            Edit::Element { of: number, .. } | Edit::Unkeyed(number) => of(number).map(|link| vec![link]),
+            Edit::Element { of: number, .. } | Edit::Unkeyed(number) | Edit::LockKey(number) => {
+                of(number).map(|link| vec![link])
+            }
             Edit::Mapped { to, edge, .. } => of(to).map(|to| {
                 let edge = edge.and_then(|edge| self.pick(edge)).map(|edge| self.link(edge));
                 [Some(to), edge].into_iter().flatten().collect()
@@ -189,6 +208,11 @@ fn edit_in_both(view: &mut dyn View, tables: &mut Tables, edit: Edit, links: &[L
             let edit = if links.is_empty() { ValuesEdit::TakeValue(key) } else { put };
             let Some(values) = view.values() else { return };
             assert_eq!(values.edit(edit, links), tables.edit_values(edit, links), "what the map says");
+        }
+        Edit::LockKey(_) => {
+            if let Some(keys) = view.keys() {
+                keys.lock(links[0]);
+            }
         }
         _ => {
             let put = KeysEdit::EntryKey { key: ANY, to: Goal::ToKey, inner: None };

@@ -56,7 +56,7 @@ fn tuning(u: &mut Unstructured<'_>) -> Result<Tuning> {
 }
 
 fn op(u: &mut Unstructured<'_>, depth: u32) -> Result<Op> {
-    let (choice, number) = (byte(u)? % 46, byte(u)?);
+    let (choice, number) = (byte(u)? % 48, byte(u)?);
     Ok(match choice {
         0..=5 => {
             let how = match number {
@@ -97,6 +97,10 @@ fn op(u: &mut Unstructured<'_>, depth: u32) -> Result<Op> {
         43 => Op::Own { target: number, kib: 0 },
         44 => Op::Finalize { target: number, then: block(u, depth)?, ending: ending(byte(u)?) },
         45 => Op::Help { units: units(number), alone: number % 16 > 0 },
+        47 => Op::ThroughValue { target: number, to: byte(u)? % 3 },
+        46 => {
+            Op::TwoLater { kinds: [Kind::arbitrary(u)?, Kind::arbitrary(u)?], edges: [number % 3, byte(u)?] }
+        }
         _ if number < 32 => Op::Pause,
         _ if number < 128 => Op::Resume,
         _ => Op::Step { units: Units::Few(1), source: source(u)? },
@@ -149,7 +153,7 @@ fn block(u: &mut Unstructured<'_>, depth: u32) -> Result<Inside> {
 }
 
 fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
-    let (choice, number, of) = (byte(u)? % 20, byte(u)?, byte(u)?);
+    let (choice, number, of) = (byte(u)? % 21, byte(u)?, byte(u)?);
     let mut maybe = || Ok(if byte(u)? % 4 == 0 { Some(byte(u)?) } else { None });
     Ok(match choice {
         0 => Edit::Value(number),
@@ -164,6 +168,7 @@ fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
         16 => Edit::Mapped { key: number % 8, to: of, edge: maybe()? },
         17 => Edit::Unmapped(number % 8),
         18 => Edit::Keyed { key: number, to: of, inner: maybe()? },
+        20 => Edit::LockKey(number),
         _ if of < 128 => Edit::Keyed { key: number, to: of, inner: maybe()? },
         _ => Edit::Unkeyed(number),
     })

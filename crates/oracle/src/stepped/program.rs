@@ -111,6 +111,11 @@ pub enum Op {
         edges: [u8; 2],
         how: Making,
     },
+    /// Makes two objects through `&Heap`, for one flush, each with two edges.
+    TwoLater {
+        kinds: [Kind; 2],
+        edges: [u8; 2],
+    },
     /// Makes this many, each with an edge to the one before.
     Chain {
         kind: Kind,
@@ -134,6 +139,11 @@ pub enum Op {
     Through {
         target: u8,
         edit: Edit,
+    },
+    /// Changes a value of a `WeakKeyMap` that has a lock, through `&`.
+    ThroughValue {
+        target: u8,
+        to: u8,
     },
     /// Says that an object owns so many KiB.
     Own {
@@ -191,6 +201,8 @@ pub enum Op {
     },
     Minor(Source),
     Collect(Source),
+    /// Says that `pace` must have something to do: for programs made by hand.
+    Due,
     Pause,
     Resume,
     Shrink,
@@ -297,6 +309,8 @@ pub enum Edit {
         inner: Option<u8>,
     },
     Unkeyed(u8),
+    /// The value of this key in the `WeakKeyMap` gets a lock.
+    LockKey(u8),
 }
 
 /// Ops inside an op.

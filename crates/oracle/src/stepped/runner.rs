@@ -123,10 +123,6 @@ pub(super) struct Logged {
 
 impl RootSource for Logged {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
-        self.all.trace(tracer);
-    }
-
-    fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
         fn nodes(links: &[Link]) -> impl Iterator<Item = Gc<Node>> {
             links.iter().filter(|link| link.kind == Some(Kind::Node)).map(|link| link.gc())
         }
@@ -136,6 +132,11 @@ impl RootSource for Logged {
             .iter()
             .filter(|link| link.kind != Some(Kind::Node))
             .for_each(|link| link.trace(tracer));
+    }
+
+    /// The log knows what was reported.
+    fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
+        self.trace_roots(tracer);
     }
 }
 
@@ -173,6 +174,7 @@ impl Runner {
         self.report.at[self.phase as usize] += 1;
         match *op {
             Op::Make { kind, edges, how } => self.make(kind, &edges, how),
+            Op::TwoLater { kinds, edges } => self.two_later(kinds, edges),
             Op::Chain { kind, len, rooted } => {
                 for number in 0..len {
                     let how = if rooted && number + 1 == len { Making::Rooted } else { Making::Unrooted };
@@ -182,6 +184,7 @@ impl Runner {
             Op::Cyclic { kind, edges, ref inside, ending } => self.cyclic(kind, edges, inside, ending),
             Op::Change { target, by, edit } => self.change(target, by, edit),
             Op::Through { target, edit } => self.through(target, edit),
+            Op::ThroughValue { target, to } => self.through_value(target, to),
             Op::Own { target, kib } => self.own(target, kib),
             Op::ArmClock(reading) => log::arm_clock(Some(reading)),
             Op::Root(target) => self.root(target),
@@ -213,6 +216,7 @@ impl Runner {
             Op::Pace { units, source } => self.pace(units, source),
             Op::Minor(source) => self.minor(source),
             Op::Collect(source) => self.collect(source),
+            Op::Due => assert!(self.heap.is_due(), "something is due"),
             Op::Pause => self.heap.pause(),
             Op::Resume => self.heap.resume(),
             Op::Shrink => self.heap.shrink_to_fit(),
@@ -340,6 +344,25 @@ impl Runner {
         if let Some(root) = root {
             self.roots.push(root);
             self.model.roots.push(index);
+        }
+    }
+
+    /// Makes two objects that wait for the same flush.
+    fn two_later(&mut self, kinds: [Kind; 2], edges: [u8; 2]) {
+        if self.model.objects.len() > MANY {
+            return;
+        }
+        let wait = |runner: &mut Self, kind: Kind| {
+            let id = runner.next_id();
+            let contents = runner.contents(kind, id, &edges);
+            let bits = dyn_heap::alloc_later(&runner.heap, kind, id, &contents);
+            (kind, id, bits, contents)
+        };
+        let waiting = kinds.map(|kind| wait(self, kind));
+        assert_eq!(self.heap.flush(), waiting.len(), "what waited is made");
+        for (kind, id, bits, contents) in waiting {
+            let index = self.give_out(id, kind, bits, Life::Alive);
+            self.born(index, contents);
         }
     }
 

@@ -36,7 +36,20 @@ pub fn shapes() -> Vec<Program> {
             }
         }
     }
+    programs.extend(weights().map(|middle| {
+        let ops = [world(), vec![Op::Collect(Source::Kept)], middle, vec![Op::Due]].concat();
+        Program { tuning: Tuning { nursery: Some(4), ..Tuning::default() }, ops }
+    }));
     programs
+}
+
+/// What makes a collection due, though the heap does not grow: deaths by hand beside weak collections, roots
+/// that are dropped, bytes elsewhere.
+fn weights() -> [Vec<Op>; 3] {
+    let made = Op::Make { kind: Kind::Plain, edges: [0, 0], how: Making::Unrooted };
+    let death = Op::Destroy { target: 0, erased: false };
+    let by_hand = (0..40).flat_map(|_| [made.clone(), death.clone()]).collect();
+    [by_hand, vec![Op::Unroot(0); 5], vec![Op::Own { target: 0, kib: 9 }]]
 }
 
 /// Old objects: what may be changed, and what is to die. Counted from the last, the rooted ones are 0 to 3.
@@ -96,6 +109,40 @@ fn mutations(at: u8) -> Vec<Vec<Op>> {
         all.push(vec![help(units), later.clone(), change, help(Units::All)]);
         all.push(vec![young(Kind::Node), help(units), through(Edit::Link(0)), later.clone()]);
     }
+    // Waiting for one flush, on new pages and then among others. A node holds what was young when a cycle
+    // began.
+    let both = |edges| Op::TwoLater { kinds: [Kind::Node, Kind::Block], edges };
+    let few = |units| Op::Step { units: Units::Few(units), source: Source::Logged };
+    all.push(vec![young(Kind::Plain), few(1), both([0, at]), Op::Root(1), few(200)]);
+    all.push(vec![young(Kind::Leaf), few(1), both([5, 5]), both([2, at]), Op::Root(1), few(200)]);
+    // Made when marking is over, perhaps, and changed through `&` when the cycle is.
+    let locked = |how| Op::Make { kind: Kind::Locked, edges: [at, at], how };
+    let third = Op::Through { target: 2, edit: Edit::Link(0) };
+    for how in [Making::Rooted, Making::Later] {
+        let made = [locked(how), Op::Root(0), few(200), young(Kind::Node), third.clone()];
+        all.push([&made[..], &[Op::Minor(Source::Logged)]].concat());
+    }
+    // Kept by a source that reports everything once, when a cycle in steps begins.
+    let kept = [young(Kind::Node), Op::Keep(0), young(Kind::Node), Op::Keep(0)];
+    let steps = [few(1), few(1), few(200), few(1), few(200)];
+    all.push([&kept[..], &steps].concat());
+    // More than is followed in one go.
+    all.push([&kept[..2], &vec![Op::Keep(1); 20], &steps].concat());
+    // White when a cycle began, and held only since then: by the source, or by what was reached before.
+    all.push(vec![young(Kind::Node), few(1), Op::Keep(0), few(200)]);
+    for units in [2, 5, 9] {
+        let change = Op::Change { target: 1, by: Way::ByGet, edit: Edit::Link(0) };
+        all.push(vec![young(Kind::Plain), few(units), change, few(200)]);
+    }
+    // A value of an old map, changed through `&`.
+    let keyed = |edit| Op::Change { target: 0, by: Way::ByGet, edit };
+    let map = Op::Make { kind: Kind::KeyMap, edges: [at, at], how: Making::Rooted };
+    let entry = [map, keyed(Edit::Keyed { key: 0, to: 0, inner: None }), keyed(Edit::LockKey(0))];
+    let late = [young(Kind::Leaf), Op::ThroughValue { target: 0, to: 0 }, Op::Minor(Source::Logged)];
+    all.push([&entry[..], &[Op::Collect(Source::Logged)], &late, &late].concat());
+    // A page of one type, then of another, and of the first one again.
+    let page = |kind| [young(kind), Op::Collect(Source::Logged), Op::Shrink];
+    all.push([page(Kind::Chunk), page(Kind::Block), page(Kind::Chunk)].concat());
     let keep = [young(Kind::Node), Op::Keep(0)];
     let step = Op::Step { units: Units::Few(1), source: Source::Logged };
     all.push([&keep[..], &keep, &[step, young(Kind::Node), Op::Keep(0)]].concat());

@@ -5,8 +5,9 @@
 
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use slotgc::{Trace, Weak, WeakKeyMap, WeakSet, WeakValueMap};
+use slotgc::{Trace, Tracer, Weak, WeakKeyMap, WeakSet, WeakValueMap};
 
 use crate::link::Link;
 use crate::log::Mark;
@@ -75,10 +76,30 @@ impl ToOwned for Number {
     }
 }
 
+/// What a value of a `WeakKeyMap` gets through `&`.
+#[derive(Debug, Default)]
+struct Late(Mutex<Vec<Link>>);
+
+impl Late {
+    fn lock(&self) -> MutexGuard<'_, Vec<Link>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// As std's locks, which the crate traces with its feature `std` only.
+impl Trace for Late {
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        if tracer.interior_mutability() {
+            self.lock().trace(tracer);
+        }
+    }
+}
+
 /// A value of a `WeakKeyMap`.
 #[derive(Debug, Trace)]
 pub(crate) struct Held<T> {
     links: Vec<Link>,
+    late: Option<Late>,
     pub(super) inner: WeakKeyMap<T, Link>,
     #[trace(skip)]
     _mark: Mark,
@@ -86,18 +107,21 @@ pub(crate) struct Held<T> {
 
 impl<T> Default for Held<T> {
     fn default() -> Self {
-        Self { links: Vec::new(), inner: WeakKeyMap::new(), _mark: Mark::new() }
+        Self { links: Vec::new(), late: None, inner: WeakKeyMap::new(), _mark: Mark::new() }
     }
 }
 
 impl<T> Clone for Held<T> {
     fn clone(&self) -> Self {
-        Self { links: self.links.clone(), inner: self.inner.clone(), _mark: self._mark.clone() }
+        let late = self.late.as_ref().map(|late| Late(Mutex::new(late.lock().clone())));
+        Self { links: self.links.clone(), late, inner: self.inner.clone(), _mark: self._mark.clone() }
     }
 }
 
 impl<T> Held<T> {
     fn add(&mut self, links: &[Link]) {
+        // In the order in which they came.
+        self.links.extend(self.late.iter().flat_map(|late| std::mem::take(&mut *late.lock())));
         match links.get(2) {
             Some(inner) => drop(self.inner.insert(inner.weak(), links[1])),
             None => self.links.push(links[1]),
@@ -107,7 +131,9 @@ impl<T> Held<T> {
     fn bits(&self) -> Answer {
         let mut inner: Vec<_> = self.inner.iter().map(|(key, link)| [key.to_bits(), link.bits]).collect();
         inner.sort_unstable();
-        self.links.iter().map(|link| link.bits).chain(inner.into_iter().flatten()).collect()
+        let late: Vec<Link> = self.late.iter().flat_map(|late| late.lock().clone()).collect();
+        let links = self.links.iter().chain(&late).map(|link| link.bits);
+        links.chain(inner.into_iter().flatten()).collect()
     }
 }
 
@@ -218,6 +244,19 @@ impl<T: Object> KeysView for WeakKeyMap<T, Held<T>> {
         let counted = (self.len(), self.keys().count(), self.values().count());
         let len = found.len();
         each && found.into_iter().eq(expected) && counted == (len, len, len) && self.is_empty() == (len == 0)
+    }
+
+    fn lock(&mut self, key: Link) {
+        if let Some(held) = self.get_mut(key.weak::<T>()) {
+            held.late.get_or_insert_default();
+        }
+    }
+
+    fn add_through(&self, link: Link) -> Option<u64> {
+        let locked = self.iter().filter_map(|(key, held)| Some((key.to_bits(), held.late.as_ref()?)));
+        let (key, late) = locked.min_by_key(|(key, _)| *key)?;
+        late.lock().push(link);
+        Some(key)
     }
 }
 

@@ -74,6 +74,10 @@ impl View for KeyMap {
         Some(self)
     }
 
+    fn keys_shared(&self) -> Option<&dyn KeysView> {
+        Some(self)
+    }
+
     fn has(&self, entry: Named) -> Option<bool> {
         Some(has_key(self, entry))
     }
@@ -169,6 +173,10 @@ impl View for Shelf {
 
     fn keys(&mut self) -> Option<&mut dyn KeysView> {
         Some(&mut self.keys)
+    }
+
+    fn keys_shared(&self) -> Option<&dyn KeysView> {
+        Some(&self.keys)
     }
 
     fn set(&mut self) -> Option<&mut dyn SetView> {

@@ -28,6 +28,10 @@ pub(crate) trait View {
     fn keys(&mut self) -> Option<&mut dyn KeysView> {
         None
     }
+    /// The same, where values may change through `&`.
+    fn keys_shared(&self) -> Option<&dyn KeysView> {
+        None
+    }
     /// The `WeakSet` that it is or has.
     fn set(&mut self) -> Option<&mut dyn SetView> {
         None
@@ -59,6 +63,10 @@ pub(crate) trait ValuesView {
 pub(crate) trait KeysView {
     fn edit(&mut self, edit: KeysEdit, links: &[Link]) -> Answer;
     fn holds(&self, tables: &Tables) -> bool;
+    /// Gives the value of this key a lock.
+    fn lock(&mut self, key: Link);
+    /// Adds a link to the first value with a lock, through `&`; returns its key.
+    fn add_through(&self, link: Link) -> Option<u64>;
 }
 
 /// A `WeakSet`.
