@@ -43,6 +43,7 @@ pub use links::Links;
 pub(crate) use links::{Link, Relinker, Values};
 pub(crate) use liveness::During;
 pub use liveness::Liveness;
+pub(crate) use reported::Reported;
 pub use sources::{RootLog, RootSource, roots};
 pub use tracer::Tracer;
 pub(crate) use tracer::{LOOK_AHEAD, Side};

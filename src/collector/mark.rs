@@ -220,7 +220,6 @@ impl Marker {
         self.active.clear();
         self.side.gathered.clear();
         self.side.reported.reset(is_minor);
-        self.side.defers = false;
         self.side.tenants.clear();
         for raw in self.side.weak_owners.drain(..) {
             store.set_weak_owner(raw, false);

@@ -146,8 +146,7 @@ impl RootLog {
         self.reported.swap(false, Ordering::Relaxed)
     }
 
-    /// Reports `changed` if the last report was in this epoch, else `all`. At the beginning of a cycle in
-    /// steps `all` are only written down, about a nanosecond each, and followed within the steps' budgets.
+    /// Reports `changed` if the last report was in this epoch, else `all`, by [`Tracer::edges`].
     pub fn report<T: Trace>(
         &self,
         tracer: &mut Tracer<'_>,
@@ -163,7 +162,7 @@ impl RootLog {
             Some(epoch) if last == (epoch.heap, epoch.cycle) => tracer.edges(changed),
             None => return tracer.edges(all),
             Some(epoch) => {
-                tracer.many_roots(all);
+                tracer.edges(all);
                 self.heap.store(epoch.heap, Ordering::Relaxed);
                 self.cycle.store(epoch.cycle, Ordering::Relaxed);
             }

@@ -55,12 +55,13 @@ impl Marker {
     pub(super) fn ask(&mut self, store: &Store, source: &dyn RootSource, meter: &Meter<'_>) {
         let was_asked = mem::replace(&mut self.asking.was_asked, true);
         let start = meter.is_timed().then(|| meter.clock().now());
-        self.side.defers = !was_asked && !self.is_minor && !self.side.gathering && meter.is_limited();
+        self.side.reported.defers =
+            !was_asked && !self.is_minor && !self.side.gathering && meter.is_limited();
         self.trace_with(store, |tracer| match was_asked {
             false if !tracer.era().is_minor => source.trace_roots(tracer),
             _ => source.trace_changed_roots(tracer),
         });
-        self.side.defers = false;
+        self.side.reported.defers = false;
         if let Some(start) = start {
             self.asking.takes = meter.clock().now().saturating_sub(start);
         }

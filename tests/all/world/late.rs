@@ -296,6 +296,31 @@ fn what_a_source_reports_as_a_whole_is_followed_in_slices_whatever_comes_between
     assert_eq!(heap.collect_with(&world).kept, world.all.len());
 }
 
+/// Reports its edges all at once.
+struct Many(Vec<Gc<u64>>);
+
+impl Trace for Many {
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        tracer.edges(self.0.iter().copied());
+    }
+}
+
+#[test]
+fn what_an_ephemeron_of_a_source_holds_lives_by_its_key_in_steps_too() {
+    let mut heap = Heap::new();
+    let (dead, alive) = (heap.alloc(1_u64).downgrade(), heap.alloc_root(2_u64));
+    let (lost, kept) = (Many(vec![heap.alloc(3)]), Many(vec![heap.alloc(4)]));
+    let plain = heap.alloc(5_u64);
+    let source = roots(|tracer| {
+        tracer.ephemeron(dead, &lost);
+        tracer.ephemeron(alive.downgrade(), &kept);
+        tracer.edges([plain]);
+    });
+    while heap.step_with(Budget::Objects(1), &source).finished.is_none() {}
+    assert!(heap.is_alive(kept.0[0]) && heap.is_alive(plain) && !heap.is_alive(lost.0[0]));
+    assert_eq!(heap.len(), 3);
+}
+
 #[test]
 fn changes_that_no_report_knew_of_are_not_forgotten() {
     let mut heap = Heap::new();
