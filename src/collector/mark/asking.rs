@@ -55,8 +55,9 @@ impl Marker {
     pub(super) fn ask(&mut self, store: &Store, source: &dyn RootSource, meter: &Meter<'_>) {
         let was_asked = mem::replace(&mut self.asking.was_asked, true);
         let start = meter.is_timed().then(|| meter.clock().now());
-        self.side.reported.defers =
-            !was_asked && !self.is_minor && !self.side.gathering && meter.is_limited();
+        // Where others help, edges are theirs to follow at once.
+        let is_first = !was_asked && !self.is_minor && !self.side.gathering;
+        self.side.reported.defers = is_first && meter.is_limited() && !self.expects_help();
         self.trace_with(store, |tracer| match was_asked {
             false if !tracer.era().is_minor => source.trace_roots(tracer),
             _ => source.trace_changed_roots(tracer),
