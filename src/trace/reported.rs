@@ -12,11 +12,16 @@ use crate::trace::{Trace, Tracer};
 /// Lists of handles, each of one type.
 #[derive(Default)]
 pub(crate) struct Reported {
+    /// Full ones.
     lists: Vec<List>,
+    /// Those with room, one of each type.
+    open: Vec<List>,
+    /// The one of them that was used last.
+    last: usize,
     /// Empty lists of this cycle and of the one before: for memory that is new the system takes longer than
     /// the source does to fill it.
     spare: Vec<Vec<RawHandle>>,
-    /// The most lists that there were in this cycle.
+    /// The most full lists that there were in this cycle.
     peak: usize,
     /// Whether what is reported now is written down here.
     pub(crate) defers: bool,
@@ -34,7 +39,9 @@ pub(crate) struct List {
 /// Without what is at hand.
 impl Clone for Reported {
     fn clone(&self) -> Self {
-        Self { lists: self.lists.clone(), spare: Vec::new(), peak: self.peak, defers: self.defers }
+        let Self { lists, open, last, peak, defers, .. } = self;
+        let (lists, open, spare) = (lists.clone(), open.clone(), Vec::new());
+        Self { lists, open, last: *last, spare, peak: *peak, defers: *defers }
     }
 }
 
@@ -43,49 +50,47 @@ impl Reported {
     const LEN: usize = 16 * 1024;
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.lists.is_empty()
+        self.lists.is_empty() && self.open.is_empty()
     }
 
     /// Writes handles down.
     pub(crate) fn add<T: Trace>(&mut self, gcs: impl Iterator<Item = Gc<T>>) {
-        let mut list = self.open::<T>();
+        let of = TypeId::of::<T>();
+        if self.open.get(self.last).is_none_or(|list| list.of != of) {
+            self.last = self.open.iter().position(|list| list.of == of).unwrap_or(self.open.len());
+        }
+        if self.last == self.open.len() {
+            // Small at first: of this type there may be few.
+            self.open.push(List::of::<T>(Vec::new()));
+        }
+        let mut list = &mut self.open[self.last];
         for gc in gcs {
             if list.handles.len() == Self::LEN {
-                self.put_back(list);
-                list = self.open::<T>();
+                let empty = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(Self::LEN));
+                self.lists.push(core::mem::replace(list, List::of::<T>(empty)));
+                self.peak = self.peak.max(self.lists.len());
+                list = &mut self.open[self.last];
             }
             list.handles.push(gc.raw());
         }
-        self.put_back(list);
-        self.peak = self.peak.max(self.lists.len());
     }
 
-    /// A list of this type with room: the last one, or a new one.
-    fn open<T: Trace>(&mut self) -> List {
-        let of = TypeId::of::<T>();
-        let has_room = |last: &List| last.of == of && last.handles.len() < Self::LEN;
-        match self.lists.pop() {
-            Some(last) if has_room(&last) => return last,
-            other => self.lists.extend(other),
-        }
-        List {
-            of,
-            handles: self.spare.pop().unwrap_or_else(|| Vec::with_capacity(Self::LEN)),
-            record: |tracer, handles| {
-                handles.iter().for_each(|raw| tracer.edge(Gc::<T>::from_raw(*raw)));
-            },
-        }
-    }
-
-    /// Takes the last list out, until it is [put back](Self::put_back).
+    /// Takes a list out, until it is [put back](Self::put_back).
     pub(crate) fn pop(&mut self) -> Option<List> {
-        self.lists.pop()
+        self.lists.pop().or_else(|| self.open.pop())
     }
 
     pub(crate) fn put_back(&mut self, list: List) {
         match list.handles.is_empty() {
-            true => self.spare.push(list.handles),
+            true => self.keep_for_later(list.handles),
             false => self.lists.push(list),
+        }
+    }
+
+    fn keep_for_later(&mut self, handles: Vec<RawHandle>) {
+        // Small ones are cheap to make again.
+        if handles.capacity() >= Self::LEN {
+            self.spare.push(handles);
         }
     }
 
@@ -93,13 +98,14 @@ impl Reported {
     /// needed.
     pub(crate) fn reset(&mut self, is_minor: bool) {
         self.defers = false;
-        if is_minor && self.lists.is_empty() {
+        if is_minor && self.is_empty() {
             return;
         }
-        for mut list in self.lists.drain(..) {
+        while let Some(mut list) = self.pop() {
             list.handles.clear();
-            self.spare.push(list.handles);
+            self.keep_for_later(list.handles);
         }
+        self.last = 0;
         self.spare.truncate(core::mem::take(&mut self.peak));
     }
 
@@ -110,6 +116,13 @@ impl Reported {
 }
 
 impl List {
+    fn of<T: Trace>(handles: Vec<RawHandle>) -> Self {
+        let record = |tracer: &mut Tracer<'_>, handles: &[RawHandle]| {
+            handles.iter().for_each(|raw| tracer.edge(Gc::<T>::from_raw(*raw)));
+        };
+        Self { of: TypeId::of::<T>(), handles, record }
+    }
+
     /// Takes the last handles off, so many at most, and records an edge to each; returns how many they were.
     pub(crate) fn record_last(&mut self, most: usize, tracer: &mut Tracer<'_>) -> usize {
         let rest = self.handles.len().saturating_sub(most);
@@ -132,14 +145,17 @@ mod tests {
     #[test]
     fn few_handles_many_times_take_the_lists_of_many_at_once() {
         let mut reported = Reported::default();
-        (0..1000).for_each(|_| reported.add(handles::<u8>(40)));
-        assert_eq!(reported.lists.len(), 40_000_usize.div_ceil(Reported::LEN));
-        reported.add(handles::<u16>(1));
-        reported.add(handles::<u8>(1));
-        assert_eq!(reported.lists.len(), 5, "each list is of one type");
-        reported.add(handles::<u8>(0));
-        let len: usize = core::iter::from_fn(|| reported.pop()).map(|list| list.handles.len()).sum();
-        assert_eq!(len, 40_002);
+        for _ in 0..1000 {
+            reported.add(handles::<u8>(40));
+            reported.add(handles::<u16>(1));
+            reported.add(handles::<u32>(0));
+        }
+        assert_eq!((reported.lists.len(), reported.open.len()), (40_000 / Reported::LEN, 3));
+        let room: usize =
+            reported.lists.iter().chain(&reported.open).map(|list| list.handles.capacity()).sum();
+        assert!(room < 40_000 + Reported::LEN + 2000, "room for {room} handles");
+        let lens = core::iter::from_fn(|| reported.pop()).map(|list| list.handles.len());
+        assert_eq!(lens.sum::<usize>(), 41_000);
     }
 
     #[test]
@@ -151,8 +167,6 @@ mod tests {
         reported.reset(true);
         assert_eq!((reported.spare.len(), reported.is_empty()), (lists, true));
         reported.add(handles::<u8>(10));
-        reported.reset(false);
-        assert_eq!(reported.spare.len(), 1);
         reported.reset(false);
         assert_eq!(reported.spare.len(), 0);
     }
