@@ -36,6 +36,14 @@ mod system;
     target_pointer_width = "64",
     not(any(miri, loom, slotgc_table))
 ))]
+mod growth;
+
+#[cfg(all(
+    feature = "std",
+    any(unix, all(windows, slotgc_windows_range)),
+    target_pointer_width = "64",
+    not(any(miri, loom, slotgc_table))
+))]
 mod share;
 
 #[cfg(not(all(

@@ -22,16 +22,12 @@ use core::ptr::NonNull;
 use crate::bitmap::{Bits, Class, LAST_CLASS};
 use crate::config::Limit;
 use crate::geometry::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
+use crate::space::growth::{Growth, HUGE_BYTES, make_writable, part};
 use crate::space::share::{LEAST_PAGES, Share};
 use crate::space::system::{self, Mapping};
 use crate::sync::{BitsWord, Flag, Lock, Ordering};
 use crate::tag::Tag;
 
-/// The size of a huge page: memory is opened in steps of it, on its boundaries.
-const HUGE_BYTES: usize = 2 << 20;
-const STEP_PAGES: u32 = (HUGE_BYTES / PAGE_BYTES) as u32;
-/// A heap below this size is not worth huge pages: most of one would stay empty.
-const HUGE_FROM_PAGES: u32 = 2 * STEP_PAGES;
 /// Tags and bitmaps become writable in steps of this size, a multiple of every system's page.
 const SIDE_STEP_BYTES: usize = 64 << 10;
 
@@ -100,6 +96,8 @@ pub(crate) struct Space {
     /// For each class, the bytes of each of its bitmaps that can be accessed.
     bits_bytes: [usize; CLASSES],
     growth: Lock<Growth>,
+    /// A range that was reserved with `&Space`, which takes it over with `&mut`.
+    ahead: Lock<Option<Range>>,
     /// Whether the program came to a pause since memory was made accessible: it grows frame by frame.
     is_calm: Flag,
 }
@@ -109,18 +107,6 @@ unsafe impl Send for Space {}
 // SAFETY: `&Space` computes addresses, reads tags, which change through `&mut` only, gives atomics, and makes
 // memory accessible, under a lock.
 unsafe impl Sync for Space {}
-
-/// How much of the range can be accessed: more of it with `&Space`, too.
-struct Growth {
-    /// A range that was reserved with `&Space`, which takes it over with `&mut`.
-    ahead: Option<Range>,
-    /// Pages that can be accessed.
-    accessible: u32,
-    /// How many pages are the first of their type, at most: perhaps with next to nothing on them.
-    firsts: u32,
-    /// Where the pages begin that were made accessible then, not advised to be huge so far.
-    small_from: Option<u32>,
-}
 
 /// A range that was reserved.
 struct Range {
@@ -149,7 +135,8 @@ impl Space {
             opened: 0,
             tags_bytes,
             bits_bytes,
-            growth: Lock::new(Growth { ahead: None, accessible: 0, firsts: 0, small_from: None }),
+            growth: Lock::new(Growth::default()),
+            ahead: Lock::new(None),
             is_calm: Flag::new(false),
         }
     }
@@ -196,19 +183,19 @@ impl Space {
     /// Makes the memory of `run` pages from page `first` on accessible, which are to be opened by and by.
     /// Returns its address: nobody else reads or writes there until they are.
     pub(crate) fn open_ahead(&self, first: u32, run: u32, _class: Class) -> Result<NonNull<u8>, Limit> {
-        self.growth.with(|growth| {
-            let range = match (&self.map, &mut growth.ahead) {
-                (Some(_), _) => (self.base, self.reserved),
-                (None, Some(ahead)) => (ahead.base, ahead.most_pages()),
-                (None, ahead @ None) => {
-                    let range = ahead.insert(Range::new(self.share.pages())?);
-                    (range.base, range.most_pages())
-                }
-            };
-            growth.reach(range, first, run, &self.is_calm)?;
-            // SAFETY: the pages lie in the range, since `reach` made them accessible.
-            Ok(unsafe { range.0.add(first as usize * PAGE_BYTES) })
-        })
+        let range = match &self.map {
+            Some(_) => (self.base, self.reserved),
+            None => self.ahead.with(|ahead| {
+                let range = match ahead {
+                    Some(range) => range,
+                    None => ahead.insert(Range::new(self.share.pages())?),
+                };
+                Ok((range.base, range.most_pages()))
+            })?,
+        };
+        self.growth.with(|growth| growth.reach(range, first, run, &self.is_calm))?;
+        // SAFETY: the pages lie in the range, since `reach` made them accessible.
+        Ok(unsafe { range.0.add(first as usize * PAGE_BYTES) })
     }
 
     /// Gives up pages that were opened ahead and are out of use: they read as zero again.
@@ -266,7 +253,7 @@ impl Space {
 
     /// Reserves the range, or takes over the one that was reserved ahead.
     fn reserve(&mut self) -> Result<(), Limit> {
-        let range = match self.growth.with(|growth| growth.ahead.take()) {
+        let range = match self.ahead.with(Option::take) {
             Some(range) => range,
             None => Range::new(self.share.pages())?,
         };
@@ -337,78 +324,6 @@ impl Range {
     fn most_pages(&self) -> u32 {
         self.pages.min(MAX_PAGES - 1)
     }
-}
-
-impl Growth {
-    /// Sees to it that `run` pages from `first` on can be accessed, in a range with this base and so many
-    /// pages. Returns the number of the page after them.
-    #[inline]
-    fn reach(
-        &mut self,
-        range: (NonNull<u8>, u32),
-        first: u32,
-        run: u32,
-        is_calm: &Flag,
-    ) -> Result<u32, Limit> {
-        let end = first.checked_add(run).filter(|end| *end <= range.1);
-        let end = end.ok_or(Limit::Range(u64::from(range.1) * PAGE_BYTES as u64))?;
-        if end > self.accessible {
-            self.make_accessible(range, end, is_calm)?;
-        }
-        Ok(end)
-    }
-
-    /// Makes the pages before `end` accessible, and some more: a step is a call into the kernel.
-    #[cold]
-    fn make_accessible(&mut self, range: (NonNull<u8>, u32), end: u32, is_calm: &Flag) -> Result<(), Limit> {
-        let ahead = (self.accessible / 8).max(STEP_PAGES);
-        let far = end.max(self.accessible + ahead).next_multiple_of(STEP_PAGES).min(range.1);
-        let (start, bytes) = part(range, self.accessible, far);
-        let end = match make_writable(start, bytes) {
-            Ok(()) => far,
-            // There is no memory to look ahead with, perhaps some for what is needed now.
-            Err(_) => {
-                let (start, bytes) = part(range, self.accessible, end);
-                make_writable(start, bytes)?;
-                end
-            }
-        };
-        if end > HUGE_FROM_PAGES && end.saturating_sub(self.firsts) <= HUGE_FROM_PAGES {
-            // Many types with few objects each.
-            self.small_from.get_or_insert(self.accessible);
-        } else if end > HUGE_FROM_PAGES {
-            // The first touch of a huge page has it cleared, which takes milliseconds where a hypervisor has
-            // yet to find the memory: no matter when a level is loaded, but more than a frame has. So what
-            // grows frame by frame begins with small pages, and is left to the kernel's own time once it is
-            // in use.
-            let advised = self.small_from.take().unwrap_or(self.accessible);
-            match is_calm.swap(false, Ordering::Relaxed) {
-                true => {
-                    advise_huge(range, advised, self.accessible);
-                    self.small_from = Some(self.accessible);
-                }
-                false => advise_huge(range, advised, end),
-            }
-        }
-        self.accessible = end;
-        Ok(())
-    }
-}
-
-/// Asks for huge pages from where the heap became large enough for them.
-fn advise_huge(range: (NonNull<u8>, u32), start: u32, end: u32) {
-    if start.max(STEP_PAGES) < end {
-        let (start, bytes) = part(range, start.max(STEP_PAGES), end);
-        // SAFETY: the part is in the mapping.
-        unsafe { system::advise_huge(start, bytes) };
-    }
-}
-
-/// Address and length of the pages from `first` to before `end`, in a range with this base and so many pages.
-fn part((base, pages): (NonNull<u8>, u32), first: u32, end: u32) -> (*mut u8, usize) {
-    assert!(first <= end && end <= pages, "pages {first} to {end} lie outside of the heap's range");
-    let start = base.as_ptr().wrapping_add(first as usize * PAGE_BYTES);
-    (start, (end - first) as usize * PAGE_BYTES)
 }
 
 /// Where everything is: an address and a size, which a loop can keep in registers.
@@ -496,11 +411,4 @@ impl<'a> View<'a> {
         // SAFETY: the words of a page are contiguous, accessible and atomics for as long as the space lives.
         unsafe { words.as_ref() }
     }
-}
-
-/// Makes a part of our own mapping readable and writable.
-fn make_writable(start: *mut u8, bytes: usize) -> Result<(), Limit> {
-    // SAFETY: the callers name parts of their mapping. Gaining access harms nobody who reads there already.
-    let is_writable = unsafe { system::make_writable(start, bytes) };
-    is_writable.then_some(()).ok_or(Limit::Memory(bytes))
 }
