@@ -19,6 +19,7 @@ pub(crate) mod impls;
 mod inspector;
 mod links;
 mod liveness;
+mod nested;
 mod reported;
 mod sources;
 mod tracer;

@@ -4,6 +4,7 @@
 //! 500 change their plans, and 5000 events live for that frame. The collector gets its budget by `pace_with`,
 //! with a source that reports what changed, or with one that is looked through whole whenever it is asked.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -75,11 +76,11 @@ struct Column {
 impl RootSource for Column {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         let start = Instant::now();
-        let all = self.minds.iter().copied();
         match self.answer {
-            Answer::All => tracer.edges(all),
+            Answer::All => tracer.edges(self.minds.iter().copied()),
             Answer::Changes => {
-                self.log.report(tracer, all, self.changed.iter().copied());
+                let rows = |rows: Range<usize>| self.minds[rows].iter().copied();
+                self.log.report_rows(tracer, self.minds.len(), rows, self.changed.iter().copied());
             }
         }
         self.scan.fetch_max(nanos(start.elapsed()), Ordering::Relaxed);

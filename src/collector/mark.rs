@@ -326,6 +326,11 @@ impl Marker {
                     true => self.trace_reported(store, meter),
                     false => self.trace_roots(store, roots, meter),
                 }
+            } else if self.asking.has_rest {
+                is_source_known = self.ask_for_rest(store, source, meter);
+                if !is_source_known {
+                    return false;
+                }
             } else if self.leave_changes(ops, store, pools, roots, meter) {
                 return false;
             } else {
@@ -387,26 +392,6 @@ impl Marker {
         let mut tracer = Tracer::new(edges, store, &mut self.side);
         trace(&mut tracer);
         self.edges = tracer.edges;
-    }
-
-    /// Some of the roots that there were when marking began.
-    fn trace_roots(&mut self, store: &Store, roots: &RootTable, meter: &mut Meter<'_>) {
-        /// Words without a root that count as one object traced.
-        const WORDS: usize = 64;
-        let most = meter.quota().saturating_mul(ROOT_UNIT).min(MOST_ROOTS);
-        let (mut len, start) = (0, self.roots.start);
-        let mut words = mem::take(&mut self.roots);
-        self.trace_with(store, |tracer| {
-            while len < most && words.start - start < most * WORDS {
-                let Some(word) = words.next() else { break };
-                roots.in_word(word).for_each(|raw| {
-                    tracer.edge_any(AnyGc::from_raw(raw));
-                    len += 1;
-                });
-            }
-        });
-        meter.spend(len.div_ceil(ROOT_UNIT) + (words.start - start).div_ceil(WORDS));
-        self.roots = words;
     }
 
     /// Some of what the program did since: roots that it made, objects that it made or changed. Returns how

@@ -1,6 +1,7 @@
 //! [`RootSource`]: roots that live outside of the heap, and what is one.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::handle::Gc;
 use crate::sync::{HeapNumber as LogWord, LogFlag as AtomicBool, Ordering};
@@ -122,6 +123,8 @@ pub struct RootLog {
     reported: AtomicBool,
     /// How many changes the last report knew of.
     reported_len: LogWord,
+    /// Rows that the last report of everything left for later: those below this one.
+    left: LogWord,
 }
 
 impl RootLog {
@@ -153,22 +156,96 @@ impl RootLog {
         all: impl IntoIterator<Item = Gc<T>>,
         changed: impl IntoIterator<Item = Gc<T>>,
     ) {
+        let mut all = Some(all);
+        self.report_parts(tracer, 1, changed, |tracer, _| tracer.edges(all.take().into_iter().flatten()));
+    }
+
+    /// As [`report`](Self::report) for rows that are numbered from zero, `rows` of which returns the handles
+    /// of some. In a cycle in steps it reports them in parts, from the last row to the first, so that however
+    /// many they are, no step takes long for them: 128 KiB of handles at a time.
+    ///
+    /// The program runs between two parts. So a handle that moves to a row with a higher number must be among
+    /// the changed. `push`, `pop`, `truncate`, `swap_remove`, `remove` and `retain` of a `Vec` move none up;
+    /// `insert`, `swap` and sorting do. After those call [`start_again`](Self::start_again).
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Budget, Gc, Heap, RootLog, RootSource, Tracer};
+    ///
+    /// #[derive(Default)]
+    /// struct World { all: Vec<Gc<u64>>, changed: Vec<Gc<u64>>, log: RootLog }
+    ///
+    /// impl RootSource for World {
+    ///     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+    ///         let rows = |rows| self.all[rows].iter().copied();
+    ///         self.log.report_rows(tracer, self.all.len(), rows, self.changed.iter().copied());
+    ///     }
+    ///     fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
+    ///         self.trace_roots(tracer);
+    ///     }
+    /// }
+    ///
+    /// let (mut heap, mut world) = (Heap::new(), World::default());
+    /// for frame in 0..1000 {
+    ///     let number = heap.alloc(frame);
+    ///     world.all.push(number);
+    ///     world.changed.push(number);
+    ///     if frame % 3 == 0 {
+    ///         world.all.swap_remove(frame as usize / 2);
+    ///     }
+    ///     heap.pace_with(Budget::Objects(100), &world);
+    ///     world.log.forget_reported(&mut world.changed);
+    /// }
+    /// assert!(world.all.iter().all(|gc| heap.is_alive(*gc)));
+    /// ```
+    pub fn report_rows<T: Trace, R: IntoIterator<Item = Gc<T>>>(
+        &self,
+        tracer: &mut Tracer<'_>,
+        len: usize,
+        mut rows: impl FnMut(Range<usize>) -> R,
+        changed: impl IntoIterator<Item = Gc<T>>,
+    ) {
+        self.report_parts(tracer, len, changed, |tracer, part| tracer.edges(rows(part)));
+    }
+
+    /// Has everything reported once more, at the collector's next question: what changed is not known.
+    pub fn start_again(&self) {
+        self.heap.store(0, Ordering::Relaxed);
+    }
+
+    fn report_parts<T: Trace>(
+        &self,
+        tracer: &mut Tracer<'_>,
+        len: usize,
+        changed: impl IntoIterator<Item = Gc<T>>,
+        mut part: impl FnMut(&mut Tracer<'_>, Range<usize>),
+    ) {
+        const PART: usize = 16 * 1024;
+        let Some(epoch) = tracer.epoch() else { return part(tracer, 0..len) };
         // Too few, if the iterator does not know how many there are: then those are reported once more.
         let changed = changed.into_iter();
-        let len = changed.size_hint().0 as u64;
+        let changed_len = changed.size_hint().0 as u64;
         // Relaxed, here and below: whoever reports has the source in hand.
         let last = (self.heap.load(Ordering::Relaxed), self.cycle.load(Ordering::Relaxed));
-        match tracer.epoch() {
-            Some(epoch) if last == (epoch.heap, epoch.cycle) => tracer.edges(changed),
-            None => return tracer.edges(all),
-            Some(epoch) => {
-                tracer.edges(all);
-                self.heap.store(epoch.heap, Ordering::Relaxed);
-                self.cycle.store(epoch.cycle, Ordering::Relaxed);
+        let mut left = len;
+        if last == (epoch.heap, epoch.cycle) {
+            left = left.min(usize::try_from(self.left.load(Ordering::Relaxed)).unwrap_or(len));
+            tracer.edges(changed);
+        } else {
+            self.heap.store(epoch.heap, Ordering::Relaxed);
+            self.cycle.store(epoch.cycle, Ordering::Relaxed);
+        }
+        while left > 0 {
+            let start = left.saturating_sub(PART);
+            part(tracer, start..left);
+            left = start;
+            if left > 0 && tracer.leave_rest() {
+                break;
             }
         }
+        self.left.store(left as u64, Ordering::Relaxed);
         self.reported.store(true, Ordering::Relaxed);
-        self.reported_len.store(len, Ordering::Relaxed);
+        self.reported_len.store(changed_len, Ordering::Relaxed);
     }
 }
 

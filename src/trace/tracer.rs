@@ -7,7 +7,8 @@ use crate::store::{Color, Look, Store};
 use crate::tag::Tag;
 use crate::trace::edges::edge_beside;
 use crate::trace::findings::{Findings, Recorded, Report};
-use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, RecordIndex, Reported, Spill, Trace};
+use crate::trace::nested::{Gathering, Nested, RecordedEphemeron};
+use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, Reported, Spill, Trace};
 
 /// How many handles ahead a loop over a weak collection asks for their headers.
 pub(crate) const LOOK_AHEAD: usize = 16;
@@ -51,6 +52,9 @@ pub(crate) struct Side {
     pub(crate) weak_collections: usize,
     /// Calls of [`Tracer::interior_mutability`].
     unguarded_values: usize,
+    /// Whether the root source that is asked may report in parts, and whether it has more to report.
+    pub(crate) may_leave_rest: bool,
+    pub(crate) has_rest: bool,
 }
 
 impl Side {
@@ -198,7 +202,7 @@ impl<'a> Tracer<'a> {
         matches!(self.side.report, Report::Ignored)
     }
 
-    fn record(&mut self, found: Recorded) {
+    pub(super) fn record(&mut self, found: Recorded) {
         self.side.report.push(found);
     }
 
@@ -308,6 +312,53 @@ impl<'a> Tracer<'a> {
         is_cycle.then(|| Epoch { heap: self.store.heap_number(), cycle: self.side.era.full })
     }
 
+    /// For a root source with so many handles that it takes long to report them: asks whether the rest may
+    /// come later. If so, return: marking does not end before the source has been asked again, by
+    /// [`trace_changed_roots`](crate::RootSource::trace_changed_roots), where it must go on. That is so in
+    /// [`step_with`](crate::Heap::step_with) and [`pace_with`](crate::Heap::pace_with), whose budgets should
+    /// hold. If not, report the rest now.
+    ///
+    /// The program runs between two answers. What it changes in the part that was reported must be reported
+    /// once more, and so must a handle that moves there from the part that was not.
+    /// [`RootLog::report_rows`](crate::RootLog::report_rows) does this for rows that are numbered.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::cell::Cell;
+    ///
+    /// use slotgc::{Budget, Gc, Heap, RootSource, Tracer};
+    ///
+    /// /// Handles that never change.
+    /// struct Level { all: Vec<Gc<u64>>, next: Cell<usize> }
+    ///
+    /// impl RootSource for Level {
+    ///     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+    ///         self.next.set(0);
+    ///         self.trace_changed_roots(tracer);
+    ///     }
+    ///     fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
+    ///         for part in self.all[self.next.get()..].chunks(1000) {
+    ///             tracer.edges(part.iter().copied());
+    ///             self.next.set(self.next.get() + part.len());
+    ///             if self.next.get() < self.all.len() && tracer.leave_rest() {
+    ///                 return;
+    ///             }
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let mut heap = Heap::new();
+    /// let all = (0..10_000).map(|n| heap.alloc(n)).collect();
+    /// let level = Level { all, next: Cell::new(0) };
+    /// while heap.step_with(Budget::Objects(100), &level).finished.is_none() {}
+    /// assert_eq!(heap.len(), 10_000);
+    /// ```
+    #[must_use = "where it returns false, the rest must be reported now"]
+    pub fn leave_rest(&mut self) -> bool {
+        self.side.has_rest |= self.side.may_leave_rest;
+        self.side.may_leave_rest
+    }
+
     /// The cycle under way.
     pub(crate) fn era(&self) -> Era {
         self.side.era
@@ -391,73 +442,6 @@ impl<'a> Tracer<'a> {
             }
             next = self.side.ephemerons.next(record);
         }
-    }
-}
-
-/// The edges of an ephemeron's value are being gathered; what was at hand before is put back when this is
-/// dropped. By then the value's `trace` may have panicked, and whoever called it may catch that: the tracer
-/// goes on as it was, and the value has the edges that it reported.
-struct Gathering<'t, 'a> {
-    tracer: &'t mut Tracer<'a>,
-    edges: EdgeStack,
-    gathering: bool,
-    record: RecordIndex,
-    /// Where the value's edges begin.
-    start: usize,
-}
-
-impl<'t, 'a> Gathering<'t, 'a> {
-    fn begin(tracer: &'t mut Tracer<'a>, key: RawHandle) -> Self {
-        let start = tracer.side.gathered.len();
-        let record = tracer.side.ephemerons.begin(key);
-        let edges = core::mem::take(&mut tracer.edges);
-        let gathering = core::mem::replace(&mut tracer.side.gathering, true);
-        tracer.side.nested += 1;
-        Self { tracer, edges, gathering, record, start }
-    }
-}
-
-impl Drop for Gathering<'_, '_> {
-    fn drop(&mut self) {
-        let Tracer { side, store, edges, .. } = &mut *self.tracer;
-        side.nested -= 1;
-        side.ephemerons.end(store, self.record, &side.gathered[self.start..]);
-        side.gathered.truncate(self.start);
-        side.gathering = self.gathering;
-        *edges = core::mem::take(&mut self.edges);
-    }
-}
-
-/// A look-only trace is in the value of an ephemeron; what ends it is recorded when this is dropped, for the
-/// same reason.
-struct RecordedEphemeron<'t, 'a>(&'t mut Tracer<'a>);
-
-impl Drop for RecordedEphemeron<'_, '_> {
-    fn drop(&mut self) {
-        self.0.record(Recorded::EndOfEphemeron);
-    }
-}
-
-/// A table is tracing its entries.
-pub(crate) struct Nested<'t, 'a>(&'t mut Tracer<'a>);
-
-impl<'a> core::ops::Deref for Nested<'_, 'a> {
-    type Target = Tracer<'a>;
-
-    fn deref(&self) -> &Tracer<'a> {
-        self.0
-    }
-}
-
-impl core::ops::DerefMut for Nested<'_, '_> {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        self.0
-    }
-}
-
-impl Drop for Nested<'_, '_> {
-    fn drop(&mut self) {
-        self.0.side.nested -= 1;
     }
 }
 

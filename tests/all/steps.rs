@@ -1,6 +1,7 @@
 //! Collecting in steps: what the program may do between two of them, in every phase.
 
 mod model;
+mod parts;
 mod tables;
 
 use slotgc::{Budget, CollectStats, DeathQueue, Gc, Heap, HeapConfig, Phase, Rule, StepReport, Weak};

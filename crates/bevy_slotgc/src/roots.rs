@@ -5,8 +5,13 @@
 //! type are a resource. A report visits all rows, or those whose change tick is newer than the last report. A
 //! row that is gone needs nothing: its object lives on if something else that is reported holds it.
 //!
-//! Invariant: whatever changed up to `Reported::at` was reported in that epoch. The world's tick moves on
-//! with each report, so that a change made right after it is newer.
+//! Invariant: whatever changed up to `Reported::at` was reported in that epoch, or is part of the rest. The
+//! world's tick moves on with each report, so that a change made right after it is newer.
+//!
+//! When a cycle in steps begins, long columns are reported in parts, table by table. Commands move rows from
+//! table to table meanwhile, without a new tick. So a column keeps a bit for each entity that it has reported,
+//! and looks for those without one when it has come to the end; what has a newer tick than the first part is
+//! reported then as well. Columns in sparse sets, which have no order to go by, are reported at once.
 
 use std::any::{TypeId, type_name};
 use std::cell::RefCell;
@@ -100,7 +105,12 @@ impl<C> fmt::Debug for GcColumn<C> {
 pub(crate) struct Roots {
     columns: Vec<Box<dyn Column>>,
     reported: Option<Reported>,
+    /// Whether some of it is yet to be reported.
+    has_rest: bool,
 }
+
+/// Rows of a part. A column of no more is reported at once.
+const PART: usize = 8192;
 
 /// The last report of all columns.
 #[derive(Clone, Copy)]
@@ -117,9 +127,16 @@ impl Roots {
             return;
         }
         // An entity that is disabled still holds its handles. Without the resource a query leaves nobody out.
-        let rows = world.try_resource_scope(|world, _: Mut<DefaultQueryFilters>| world.query::<Ref<C>>());
-        let rows = rows.unwrap_or_else(|| world.query::<Ref<C>>());
-        self.columns.push(Box::new(Rows::<C, H> { rows, always, is_new: true, holder: PhantomData }));
+        let rows =
+            world.try_resource_scope(|world, _: Mut<DefaultQueryFilters>| world.query::<(Entity, Ref<C>)>());
+        let rows = rows.unwrap_or_else(|| world.query::<(Entity, Ref<C>)>());
+        self.columns.push(Box::new(Rows::<C, H> {
+            rows,
+            always,
+            is_new: true,
+            parts: None,
+            holder: PhantomData,
+        }));
     }
 
     /// The tick of the last report, if there was one that means something at this tick.
@@ -159,14 +176,41 @@ pub(crate) struct WorldRoots<'a> {
 }
 
 impl WorldRoots<'_> {
-    /// Reports what changed since, or everything.
-    fn report(&self, tracer: &mut Tracer<'_>, since: Option<Tick>) {
-        let Roots { columns, reported } = &mut **self.roots.borrow_mut();
+    /// Reports everything, or so much of it as is not left for later.
+    fn begin(&self, tracer: &mut Tracer<'_>) {
+        let mut roots = self.roots.borrow_mut();
+        let Roots { columns, has_rest, reported } = &mut **roots;
+        let Some(epoch) = tracer.epoch() else {
+            // Somebody only looks, perhaps between two parts.
+            return columns.iter_mut().for_each(|column| column.report_all(self.world, tracer));
+        };
+        *has_rest = columns.iter().any(|column| column.is_long(self.world)) && tracer.leave_rest();
         for column in columns {
-            column.report(self.world, tracer, since, self.now);
+            column.begin(self.world, tracer, *has_rest);
         }
-        if let Some(epoch) = tracer.epoch() {
-            *reported = Some(Reported { epoch, at: self.now });
+        *reported = Some(Reported { epoch, at: self.now });
+    }
+
+    /// Reports some of the rest; `false` if nothing of it is left.
+    fn go_on(&self, tracer: &mut Tracer<'_>) -> bool {
+        let Roots { columns, has_rest, .. } = &mut **self.roots.borrow_mut();
+        while *has_rest {
+            *has_rest = columns.iter_mut().any(|column| column.report_part(self.world, tracer));
+            if *has_rest && tracer.leave_rest() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Reports what changed since.
+    fn report_changes(&self, tracer: &mut Tracer<'_>, since: Tick) {
+        let Roots { columns, reported, .. } = &mut **self.roots.borrow_mut();
+        for column in columns {
+            column.report_changes(self.world, tracer, since, self.now);
+        }
+        if let Some(reported) = reported {
+            reported.at = self.now;
         }
     }
 
@@ -180,15 +224,19 @@ impl WorldRoots<'_> {
 impl RootSource for WorldRoots<'_> {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         self.in_flight.report(tracer);
-        self.report(tracer, None);
+        self.begin(tracer);
     }
 
     fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
         // Other threads have those.
         self.in_flight.report(tracer);
-        let last = self.last_report(tracer);
-        if last != Some(self.now) {
-            self.report(tracer, last);
+        match self.last_report(tracer) {
+            None => self.begin(tracer),
+            Some(at) => {
+                if !self.go_on(tracer) && at != self.now {
+                    self.report_changes(tracer, at);
+                }
+            }
         }
     }
 }
@@ -202,8 +250,20 @@ trait Column: Send + Sync {
     /// Takes note of archetypes that are new.
     fn update(&mut self, world: &World);
 
-    /// Reports the handles of all rows, or of those that changed since.
-    fn report(&mut self, world: &World, tracer: &mut Tracer<'_>, since: Option<Tick>, now: Tick);
+    /// Whether it has more rows than a part.
+    fn is_long(&self, world: &World) -> bool;
+
+    /// Reports the handles of all rows, and takes no note of it.
+    fn report_all(&mut self, world: &World, tracer: &mut Tracer<'_>);
+
+    /// A report of everything begins: now, or in parts if it may be and the column is long.
+    fn begin(&mut self, world: &World, tracer: &mut Tracer<'_>, may_be_in_parts: bool);
+
+    /// Reports a part; `false` if all were reported before.
+    fn report_part(&mut self, world: &World, tracer: &mut Tracer<'_>) -> bool;
+
+    /// After all parts: reports the handles of the rows that changed since, or moved past them.
+    fn report_changes(&mut self, world: &World, tracer: &mut Tracer<'_>, since: Tick, now: Tick);
 }
 
 /// How a component holds its handles: a type, not a function, so that the loops over rows have it inlined.
@@ -233,10 +293,12 @@ impl<M: Message + Trace> Holder<Messages<M>> for ItsMessages {
 }
 
 struct Rows<C: Component, H> {
-    rows: QueryState<Ref<'static, C>>,
+    rows: QueryState<(Entity, Ref<'static, C>)>,
     always: bool,
     /// Whether it was never reported.
     is_new: bool,
+    /// How far a report in parts has come.
+    parts: Option<Parts>,
     holder: PhantomData<fn(H)>,
 }
 
@@ -253,26 +315,116 @@ impl<C: Component, H: Holder<C>> Column for Rows<C, H> {
         self.rows.update_archetypes(world);
     }
 
-    fn report(&mut self, world: &World, tracer: &mut Tracer<'_>, since: Option<Tick>, now: Tick) {
-        let since = since.filter(|_| !self.always && !self.is_new);
-        self.is_new &= tracer.epoch().is_none();
+    fn is_long(&self, world: &World) -> bool {
         let rows = self.rows.query_manual(world);
-        match (rows.contiguous_iter(), since) {
-            (Ok(tables), None) => {
-                tables.for_each(|table| table.iter().for_each(|row| H::trace(row, tracer)));
+        rows.contiguous_iter().is_ok() && rows.iter().size_hint().0 > PART
+    }
+
+    fn report_all(&mut self, world: &World, tracer: &mut Tracer<'_>) {
+        self.report(world, tracer, None);
+    }
+
+    fn begin(&mut self, world: &World, tracer: &mut Tracer<'_>, may_be_in_parts: bool) {
+        self.is_new = false;
+        self.parts = (may_be_in_parts && self.is_long(world)).then(Parts::default);
+        if self.parts.is_none() {
+            self.report(world, tracer, None);
+        }
+    }
+
+    fn report_part(&mut self, world: &World, tracer: &mut Tracer<'_>) -> bool {
+        let Some(Parts { seen, table, row }) = &mut self.parts else { return false };
+        let rows = self.rows.query_manual(world);
+        let Ok(tables) = rows.contiguous_iter() else { return false };
+        let mut left = PART;
+        for (entities, components) in tables.skip(*table) {
+            let start = (*row).min(entities.len());
+            let end = entities.len().min(start + left);
+            for (entity, component) in
+                entities[start..end].iter().zip(&ContiguousRef::split(components).0[start..end])
+            {
+                seen.insert(*entity);
+                H::trace(component, tracer);
             }
-            (Ok(tables), Some(since)) => {
-                tables.for_each(|table| changed_rows(table, since, now, |row| H::trace(row, tracer)))
+            left -= end - start;
+            if end < entities.len() {
+                *row = end;
+                return true;
+            }
+            (*table, *row) = (*table + 1, 0);
+        }
+        left < PART
+    }
+
+    fn report_changes(&mut self, world: &World, tracer: &mut Tracer<'_>, since: Tick, now: Tick) {
+        let is_known = !self.always && !self.is_new;
+        self.is_new = false;
+        self.report(world, tracer, is_known.then_some((since, now)));
+        let Some(Parts { seen, .. }) = self.parts.take() else { return };
+        let rows = self.rows.query_manual(world);
+        for (entities, components) in rows.contiguous_iter().into_iter().flatten() {
+            let (components, _) = ContiguousRef::split(components);
+            let unseen = entities.iter().zip(components).filter(|(entity, _)| !seen.contains(**entity));
+            unseen.for_each(|(_, component)| H::trace(component, tracer));
+        }
+    }
+}
+
+impl<C: Component, H: Holder<C>> Rows<C, H> {
+    /// Reports the handles of all rows, or of those that changed between two ticks.
+    fn report(&mut self, world: &World, tracer: &mut Tracer<'_>, changed: Option<(Tick, Tick)>) {
+        let rows = self.rows.query_manual(world);
+        match (rows.contiguous_iter(), changed) {
+            (Ok(tables), None) => {
+                tables.for_each(|(_, table)| table.iter().for_each(|row| H::trace(row, tracer)));
+            }
+            (Ok(tables), Some((since, now))) => {
+                tables.for_each(|(_, table)| changed_rows(table, since, now, |row| H::trace(row, tracer)))
             }
             // In sparse sets.
-            (Err(_), since) => {
-                for row in &rows {
-                    if since.is_none_or(|since| row.last_changed().is_newer_than(since, now)) {
+            (Err(_), changed) => {
+                for (_, row) in &rows {
+                    if changed.is_none_or(|(since, now)| row.last_changed().is_newer_than(since, now)) {
                         H::trace(&row, tracer);
                     }
                 }
             }
         }
+    }
+}
+
+/// How far the parts of a report have come.
+#[derive(Default)]
+struct Parts {
+    seen: Seen,
+    /// The next table, among those of the column, and its next row.
+    table: usize,
+    row: usize,
+}
+
+/// The entities that were reported, by their index: who has the index of a despawned one is newer than that.
+#[derive(Default)]
+struct Seen(Vec<u64>);
+
+impl Seen {
+    fn place(entity: Entity) -> (usize, u64) {
+        let index = entity.index_u32();
+        (index as usize / 64, 1 << (index % 64))
+    }
+
+    #[inline]
+    fn insert(&mut self, entity: Entity) {
+        let (word, bit) = Self::place(entity);
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= bit;
+    }
+
+    #[inline]
+    fn contains(&self, entity: Entity) -> bool {
+        let (word, bit) = Self::place(entity);
+        self.0.get(word).is_some_and(|bits| bits & bit != 0)
     }
 }
 

@@ -34,6 +34,7 @@ counted! {
     Sparse SPARSE_LOOKS #[component(storage = "SparseSet")];
     Summed SUMMED_LOOKS #[component(summary_tick)];
     Always ALWAYS_LOOKS;
+    InParts PARTS_LOOKS;
 }
 
 fn looks(counter: &AtomicUsize) -> usize {
@@ -157,4 +158,107 @@ fn another_heap_in_the_same_place_is_told_everything() {
     world.spawn(Brain(gc));
     world.collect_gc();
     assert_eq!(world.resource::<GcHeap>()[gc], 1);
+}
+
+/// Moves an entity to another table, or back.
+#[derive(Component)]
+struct Marker;
+
+#[derive(Component, Trace, Clone, Copy)]
+#[component(storage = "SparseSet")]
+struct Thought(Gc<u64>);
+
+#[test]
+fn whatever_changes_and_moves_between_two_parts_of_a_report_is_kept() {
+    let mut world = World::new();
+    world.init_gc();
+    world.register_gc_component::<Brain>();
+    world.register_gc_component::<Thought>();
+    let mut random = 1_u64;
+    let mut below = move |limit: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) as usize % limit
+    };
+    let mut next = 0;
+    let mut alloc = |world: &mut World| {
+        next += 1;
+        world.resource_mut::<GcHeap>().alloc(next)
+    };
+    let mut entities: Vec<Entity> = Vec::new();
+    for _ in 0..20_000 {
+        let (brain, thought) = (alloc(&mut world), alloc(&mut world));
+        entities.push(world.spawn((Brain(brain), Thought(thought))).id());
+    }
+    let (mut cycles, mut steps) = (0, 0);
+    while cycles < 3 {
+        for _ in 0..60 {
+            let (entity, other) = (entities[below(entities.len())], entities[below(entities.len())]);
+            match below(8) {
+                0 => _ = world.entity_mut(entity).insert(Marker),
+                1 => _ = world.entity_mut(entity).remove::<Marker>(),
+                2 => {
+                    let thought = alloc(&mut world);
+                    world.entity_mut(entity).insert(Thought(thought));
+                }
+                3 => {
+                    let brain = alloc(&mut world);
+                    world.entity_mut(entity).get_mut::<Brain>().unwrap().0 = brain;
+                }
+                // From one entity to another.
+                4 => {
+                    if let Some(brain) = world.entity_mut(entity).take::<Brain>() {
+                        world.entity_mut(other).insert(brain);
+                        let brain = alloc(&mut world);
+                        world.entity_mut(entity).insert(Brain(brain));
+                    }
+                }
+                5 => {
+                    let Ok([mut a, mut b]) = world.get_entity_mut([entity, other]) else { continue };
+                    core::mem::swap(&mut *a.get_mut::<Brain>().unwrap(), &mut *b.get_mut::<Brain>().unwrap());
+                }
+                6 => {
+                    let place = below(entities.len());
+                    world.despawn(entities.swap_remove(place));
+                }
+                _ => {
+                    let (brain, thought) = (alloc(&mut world), alloc(&mut world));
+                    entities.push(world.spawn((Brain(brain), Marker, Thought(thought))).id());
+                }
+            }
+        }
+        world.gc_scope(|heap, roots| {
+            steps += 1;
+            cycles += usize::from(heap.step_with(Budget::Objects(1500), roots).finished.is_some());
+        });
+        let heap = world.remove_resource::<GcHeap>().unwrap();
+        let mut held = world.query::<(&Brain, &Thought)>();
+        assert_eq!(held.iter(&world).len(), entities.len());
+        for (brain, thought) in held.iter(&world) {
+            assert!(heap.is_alive(brain.0) && heap.is_alive(thought.0), "lost in step {steps}");
+        }
+        world.insert_resource(heap);
+    }
+    assert!(steps > 40, "{steps} steps");
+    world.collect_gc();
+    assert_eq!(world.resource::<GcHeap>().len(), 2 * entities.len());
+}
+
+#[test]
+fn a_part_of_a_report_looks_at_few_rows() {
+    let mut world = World::new();
+    world.init_gc();
+    world.register_gc_component::<InParts>();
+    for number in 0..30_000 {
+        let gc = world.resource_mut::<GcHeap>().alloc(number);
+        world.spawn(InParts(gc));
+    }
+    let mut most = 0;
+    let is_over = |world: &mut World| {
+        world.gc_scope(|heap, roots| heap.step_with(Budget::Objects(1), roots).finished.is_some())
+    };
+    while !is_over(&mut world) {
+        most = most.max(looks(&PARTS_LOOKS));
+    }
+    assert!((1..=8192).contains(&most), "{most} rows in a step");
+    assert_eq!(world.resource::<GcHeap>().len(), 30_000);
 }

@@ -121,7 +121,7 @@ fn soak_steps(time: Duration, bytes: usize, first_seed: u64) -> bool {
         let seed = first_seed + programs;
         let program = random_stepped(seed, bytes);
         let Some(report) = try_stepped(&format!("seed {seed}"), &program) else { return false };
-        if seed % 8 == 0 && check_stepped(&program) != Ok(report) {
+        if seed % 8 == 0 && !is_same(&program, report, check_stepped(&program)) {
             eprintln!("seed {seed}: two runs differ");
             return false;
         }
@@ -131,6 +131,17 @@ fn soak_steps(time: Duration, bytes: usize, first_seed: u64) -> bool {
     println!("{programs} stepped programs of {bytes} bytes: {total:?}");
     println!("{:.0} ops/s", total.ops as f64 / start.elapsed().as_secs_f64());
     true
+}
+
+/// Whether a second run did the same. How long a phase takes depends on the threads' timing where two of them
+/// mark at once; what becomes of the objects does not.
+fn is_same(program: &Stepped, first: stepped::Report, second: Result<stepped::Report, String>) -> bool {
+    let is_timed = program.ops.iter().any(|op| matches!(op, stepped::Op::Help { alone: false, .. }));
+    let known = |report: stepped::Report| match is_timed {
+        true => stepped::Report { at: Default::default(), ..report },
+        false => report,
+    };
+    second.is_ok_and(|second| known(second) == known(first))
 }
 
 fn shapes() -> bool {

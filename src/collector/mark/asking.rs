@@ -1,16 +1,22 @@
-//! When the root source is asked.
+//! Roots: those of the heap, in slices, and when the root source is asked.
 //!
-//! Its answer is one piece of work, however long it takes: about 2 ns for a handle. At the end of marking it
-//! is asked again, and if what is left of a step's time is less than it took the last time, the next step
-//! begins with that instead.
+//! The source's answer is one piece of work, however long it takes: about 2 ns for a handle. One that left a
+//! rest is asked for it as soon as nothing is left to follow. At the end of marking the source is asked
+//! again, and if what is left of a step's time is less than it took the last time, the next step begins with
+//! that instead.
 
 use core::mem;
 use core::time::Duration;
 
 use super::{MOST_ROOTS, Marker, ROOT_UNIT};
 use crate::collector::meter::Meter;
+use crate::handle::AnyGc;
+use crate::root::RootTable;
 use crate::store::Store;
 use crate::trace::RootSource;
+
+/// An answer that goes on with a rest counts as so many objects traced.
+const REST_UNITS: usize = 16;
 
 /// What is known of the root source.
 #[derive(Clone, Copy, Default)]
@@ -19,6 +25,8 @@ pub(super) struct Asking {
     was_asked: bool,
     /// Whether the next step begins by asking it.
     is_first: bool,
+    /// Whether it has more to report than it did.
+    pub(super) has_rest: bool,
     /// What its last answer took, in a step with a budget of time.
     takes: Duration,
 }
@@ -26,7 +34,7 @@ pub(super) struct Asking {
 impl Asking {
     /// Another cycle begins.
     pub(super) fn begin(&mut self) {
-        (self.was_asked, self.is_first) = (false, false);
+        (self.was_asked, self.is_first, self.has_rest) = (false, false, false);
     }
 
     /// Whether this step begins by asking it.
@@ -42,6 +50,26 @@ impl Asking {
 }
 
 impl Marker {
+    /// Some of the roots that there were when marking began.
+    pub(super) fn trace_roots(&mut self, store: &Store, roots: &RootTable, meter: &mut Meter<'_>) {
+        /// Words without a root that count as one object traced.
+        const WORDS: usize = 64;
+        let most = meter.quota().saturating_mul(ROOT_UNIT).min(MOST_ROOTS);
+        let (mut len, start) = (0, self.roots.start);
+        let mut words = mem::take(&mut self.roots);
+        self.trace_with(store, |tracer| {
+            while len < most && words.start - start < most * WORDS {
+                let Some(word) = words.next() else { break };
+                roots.in_word(word).for_each(|raw| {
+                    tracer.edge_any(AnyGc::from_raw(raw));
+                    len += 1;
+                });
+            }
+        });
+        meter.spend(len.div_ceil(ROOT_UNIT) + (words.start - start).div_ceil(WORDS));
+        self.roots = words;
+    }
+
     /// Some of what it reported at the beginning.
     pub(super) fn trace_reported(&mut self, store: &Store, meter: &mut Meter<'_>) {
         let Some(mut list) = self.side.reported.pop() else { return };
@@ -56,15 +84,33 @@ impl Marker {
         let was_asked = mem::replace(&mut self.asking.was_asked, true);
         let start = meter.is_timed().then(|| meter.clock().now());
         // Where others help, edges are theirs to follow at once.
-        let is_first = !was_asked && !self.is_minor && !self.side.gathering;
-        self.side.reported.defers = is_first && meter.is_limited() && !self.expects_help();
+        let in_slices = !self.is_minor && !self.side.gathering && meter.is_limited() && !self.expects_help();
+        self.side.reported.defers = in_slices && !was_asked;
+        (self.side.may_leave_rest, self.side.has_rest) = (in_slices, false);
         self.trace_with(store, |tracer| match was_asked {
             false if !tracer.era().is_minor => source.trace_roots(tracer),
             _ => source.trace_changed_roots(tracer),
         });
         self.side.reported.defers = false;
+        self.side.may_leave_rest = false;
+        self.asking.has_rest = self.side.has_rest;
         if let Some(start) = start {
             self.asking.takes = meter.clock().now().saturating_sub(start);
         }
+    }
+
+    /// Asks for what it left last time, unless the step is over.
+    pub(super) fn ask_for_rest(
+        &mut self,
+        store: &Store,
+        source: &dyn RootSource,
+        meter: &mut Meter<'_>,
+    ) -> bool {
+        if meter.is_spent() {
+            return false;
+        }
+        self.ask(store, source, meter);
+        meter.spend(REST_UNITS);
+        true
     }
 }

@@ -3,7 +3,7 @@
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
-use slotgc::Heap;
+use slotgc::{Heap, Tracer};
 
 use crate::contents::Contents;
 use crate::dyn_heap::{self, Gone, Made, kept_by};
@@ -33,10 +33,16 @@ impl Runner {
     ) -> Option<Index> {
         let kept: Vec<Link> = kept_by(how).map(|pick| self.typed_link(heap, pick)).into_iter().collect();
         let may_collect = kept_by(how).is_some() && !self.model(heap).deaths.is_telling;
+        let mut extra = contents.clone();
+        extra.edges.extend(&kept);
+        if may_collect && self.model(heap).refusal(kind).is_some() && self.model(heap).collections > 0 {
+            // A minor collection, if it frees enough, would leave garbage of which the model knows nothing.
+            // So nothing is young then.
+            let source = |tracer: &mut Tracer<'_>| extra.trace(tracer);
+            self.collecting(heap, &extra, None, |heap| heap.collect_with(&source))?;
+        }
         let collects = may_collect && self.model(heap).refusal(kind).is_some();
         let made = if collects {
-            let mut extra = contents.clone();
-            extra.edges.extend(&kept);
             let before = self.worlds[heap].heap.stats().collections;
             let expected = self.model(heap).collections;
             let collected = self.collecting(heap, &extra, None, |heap| {

@@ -1,5 +1,6 @@
 //! slotgc: the column is a root source.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use slotgc::{Budget, Gc, Heap, RootLog, RootSource, Tracer};
@@ -21,7 +22,8 @@ struct Components {
 
 impl RootSource for Components {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
-        self.log.report(tracer, self.all.iter().copied(), self.changed.iter().copied());
+        let rows = |rows: Range<usize>| self.all[rows].iter().copied();
+        self.log.report_rows(tracer, self.all.len(), rows, self.changed.iter().copied());
     }
 
     fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {

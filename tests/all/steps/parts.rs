@@ -1,0 +1,202 @@
+//! A root source that reports its handles in parts.
+
+use std::cell::Cell;
+use std::ops::Range;
+
+use slotgc::{Budget, Gc, Heap, RootLog, RootSource, Tracer};
+
+/// A column of components, by its rows.
+#[derive(Default)]
+struct Column {
+    rows: Vec<Gc<u64>>,
+    changed: Vec<Gc<u64>>,
+    log: RootLog,
+    /// The most rows that one answer had, and those of all.
+    most: Cell<usize>,
+    sum: Cell<usize>,
+}
+
+impl Column {
+    fn new(heap: &mut Heap, len: u64) -> Self {
+        Self { rows: (0..len).map(|number| heap.alloc(number)).collect(), ..Self::default() }
+    }
+
+    /// What was counted since the last call.
+    fn counted(&self) -> (usize, usize) {
+        (self.most.take(), self.sum.take())
+    }
+
+    fn store(&mut self, place: usize, gc: Gc<u64>) {
+        self.rows[place] = gc;
+        self.changed.push(gc);
+    }
+
+    fn all_live(&self, heap: &Heap) -> bool {
+        self.rows.iter().all(|gc| heap.is_alive(gc))
+    }
+}
+
+impl RootSource for Column {
+    fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+        let sum = self.sum.get();
+        let rows = |part: Range<usize>| {
+            self.sum.set(self.sum.get() + part.len());
+            self.rows[part].iter().copied()
+        };
+        self.log.report_rows(tracer, self.rows.len(), rows, self.changed.iter().copied());
+        self.most.set(self.most.get().max(self.sum.get() - sum));
+    }
+
+    fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
+        self.trace_roots(tracer);
+    }
+}
+
+/// More than two parts.
+const LEN: u64 = 40_000;
+
+#[test]
+fn what_is_reported_in_parts_stays_whatever_the_program_does_to_the_rows_in_between() {
+    let mut heap = Heap::new();
+    let mut column = Column::new(&mut heap, LEN);
+    let mut random = 1_u64;
+    let mut below = move |limit: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) as usize % limit
+    };
+    let (mut steps, mut cycles, mut next) = (0, 0, LEN);
+    while cycles < 4 {
+        for _ in 0..40 {
+            let len = column.rows.len();
+            match below(8) {
+                0 => _ = column.rows.swap_remove(below(len)),
+                1 => _ = column.rows.pop(),
+                2 => _ = column.rows.remove(below(len)),
+                3 => column.rows.truncate(len - below(3)),
+                _ => {
+                    next += 1;
+                    let made = heap.alloc(next);
+                    match below(2) {
+                        0 => column.store(below(len), made),
+                        _ => {
+                            column.rows.push(made);
+                            column.changed.push(made);
+                        }
+                    }
+                }
+            }
+        }
+        steps += 1;
+        cycles += usize::from(heap.step_with(Budget::Objects(2000), &column).finished.is_some());
+        column.log.forget_reported(&mut column.changed);
+        assert!(column.all_live(&heap), "in step {steps}");
+    }
+    assert!(steps > 40, "{steps} steps");
+    assert_eq!(heap.collect_with(&column).kept, column.rows.len());
+}
+
+#[test]
+fn an_answer_in_a_step_is_one_part_and_each_row_is_reported_once_in_a_cycle() {
+    let mut heap = Heap::new();
+    let column = Column::new(&mut heap, LEN);
+    heap.collect_with(&column);
+    column.counted();
+    while heap.step_with(Budget::Objects(1000), &column).finished.is_none() {
+        let (most, _) = (column.most.get(), column.sum.get());
+        assert!(most <= 16 * 1024, "{most} rows in an answer");
+    }
+    assert_eq!(column.counted().1, LEN as usize);
+    assert_eq!(heap.len(), LEN as usize);
+}
+
+#[test]
+fn what_has_no_budget_gets_everything_at_once() {
+    let mut heap = Heap::new();
+    let column = Column::new(&mut heap, LEN);
+    let all = LEN as usize;
+    heap.collect_with(&column);
+    assert_eq!(column.counted(), (all, all));
+    column.log.start_again();
+    heap.collect_minor_with(&column);
+    assert_eq!(column.counted(), (all, all), "a minor collection");
+    heap.step_with(Budget::Unlimited, &column);
+    assert_eq!(column.counted(), (all, all), "a step without a limit");
+    #[cfg(feature = "inspect")]
+    {
+        assert!(heap.why_alive_with(column.rows[1], &column).is_some());
+        assert_eq!(column.counted().0, all, "a walk that only looks");
+    }
+    // The rest of a cycle in steps, of which most rows were not asked for.
+    heap.step_with(Budget::Objects(1), &column);
+    assert!(column.counted().0 < all);
+    heap.collect_with(&column);
+    assert_eq!(heap.len(), all);
+}
+
+#[test]
+fn rows_that_were_sorted_are_reported_once_more_if_the_log_starts_again() {
+    let mut heap = Heap::new();
+    let mut column = Column::new(&mut heap, LEN);
+    column.rows.reverse();
+    heap.step_with(Budget::Objects(1), &column);
+    // Those that were reported are now where the others are looked for, and the other way round.
+    column.rows.reverse();
+    column.log.start_again();
+    while heap.step_with(Budget::Objects(1000), &column).finished.is_none() {}
+    assert!(column.all_live(&heap));
+}
+
+#[test]
+fn a_rest_is_asked_for_even_if_the_part_before_it_had_nothing_new() {
+    /// The first answer has one handle, twice, and a rest.
+    struct Twice(Gc<u64>, Gc<u64>, Cell<u32>);
+
+    impl RootSource for Twice {
+        fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+            let parts = self.2.get();
+            self.2.set(parts + 1);
+            match parts {
+                0..4 => {
+                    tracer.edge(self.0);
+                    assert!(tracer.leave_rest());
+                }
+                _ => {
+                    tracer.edge(self.1);
+                    // Twice in the last answer: there is no rest.
+                }
+            }
+        }
+
+        fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
+            self.trace_roots(tracer);
+        }
+    }
+
+    let mut heap = Heap::new();
+    let source = Twice(heap.alloc(1), heap.alloc(2), Cell::new(0));
+    while heap.step_with(Budget::Objects(1), &source).finished.is_none() {}
+    assert!(heap.is_alive(source.1));
+}
+
+#[test]
+fn what_is_no_root_source_and_what_has_no_budget_may_leave_no_rest() {
+    struct Asks;
+
+    impl slotgc::Trace for Asks {
+        fn trace(&self, tracer: &mut Tracer<'_>) {
+            assert!(!tracer.leave_rest());
+        }
+    }
+
+    let mut heap = Heap::new();
+    let asks = heap.alloc(Asks);
+    let source = slotgc::roots(|tracer: &mut Tracer<'_>| tracer.edge(asks));
+    while heap.step_with(Budget::Objects(1), &source).finished.is_none() {}
+    let refused = slotgc::roots(|tracer: &mut Tracer<'_>| {
+        tracer.edge(asks);
+        assert!(!tracer.leave_rest());
+    });
+    heap.collect_with(&refused);
+    heap.collect_minor_with(&refused);
+    assert_eq!(heap.len(), 1);
+}
