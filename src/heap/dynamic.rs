@@ -11,7 +11,7 @@ use crate::root::Root;
 
 /// # Objects behind traits
 impl Heap {
-    /// The object behind its trait, or `None` if it is gone. O(1), by way of a function pointer.
+    /// The object behind its trait, or `None` if it is gone. O(1), through a function pointer.
     ///
     /// # Examples
     /// ```
@@ -93,7 +93,7 @@ impl Heap {
     }
 }
 
-/// What is said of a handle that does not resolve in the heap of this number.
+/// The error for a handle that does not resolve in the heap of this number.
 fn dead<H: DynHandle>(h: H, heap: u64) -> Dead {
     h.downgrade().dead(match () {
         () if h.is_foreign(heap) => Cause::OtherHeap,

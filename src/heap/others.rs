@@ -27,7 +27,7 @@ use crate::trace::{Handle, Trace, Values};
 /// ```
 #[derive(Debug)]
 pub struct Others<'a> {
-    /// Reached by the methods below only, none of which touches the value of the object kept apart.
+    /// Used only by the methods below, none of which touches the value of the object kept apart.
     heap: &'a mut Heap,
     apart: RawHandle,
 }
@@ -73,7 +73,7 @@ impl<'a> Others<'a> {
         self.heap.alloc_beside(value)
     }
 
-    /// What the other objects are, for a table that files them by their values.
+    /// Access to the values of the other objects, for a table that hashes them.
     pub(super) fn values(&self) -> Values<'_> {
         Values::new(&self.heap.store, self.apart)
     }

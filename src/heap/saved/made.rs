@@ -1,4 +1,4 @@
-//! Objects that are being loaded: all of them are kept, or none.
+//! Objects that are being loaded: all of them are kept, or none is.
 
 use alloc::vec::Vec;
 use core::any::TypeId;
