@@ -44,7 +44,7 @@ pub(crate) struct Side {
     pub(crate) granted: usize,
     /// What the traced objects own outside their slots.
     pub(crate) owned: usize,
-    /// The depth of tables being traced inside each other, and of gathered entries.
+    /// How deep tables and gathered ephemeron values are nested at the moment.
     pub(crate) nested: usize,
     /// Calls of [`Tracer::weak_collection`].
     pub(crate) weak_collections: usize,

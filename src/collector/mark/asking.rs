@@ -1,8 +1,7 @@
 //! When the root source is asked.
 //!
-//! Its answer is one piece of work, however long it takes: about 2 ns for a handle. At the end of marking it
-//! is asked again, and if what is left of a step's time is less than it took the last time, the next step
-//! begins with that instead.
+//! Its report is one indivisible piece of work: about 2 ns per handle. At the end of marking it is asked
+//! again; if less time is left in the step than the last report took, the next step begins with it instead.
 
 use core::mem;
 use core::time::Duration;
@@ -12,14 +11,14 @@ use crate::collector::meter::Meter;
 use crate::store::Store;
 use crate::trace::RootSource;
 
-/// What is known of the root source.
+/// What is known about the root source.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Asking {
     /// Whether it was asked in this cycle.
     was_asked: bool,
     /// Whether the next step begins by asking it.
     is_first: bool,
-    /// What its last answer took, in a step with a budget of time.
+    /// How long its last report took, in a step with a budget of time.
     takes: Duration,
 }
 
@@ -42,7 +41,7 @@ impl Asking {
 }
 
 impl Marker {
-    /// Some of what it reported at the beginning.
+    /// Traces some of what it reported at the beginning.
     pub(super) fn trace_reported(&mut self, store: &Store, meter: &mut Meter<'_>) {
         let Some(mut list) = self.side.reported.pop() else { return };
         let (most, mut len) = (meter.quota().saturating_mul(ROOT_UNIT).min(MOST_ROOTS), 0);
@@ -51,11 +50,11 @@ impl Marker {
         meter.spend(len.div_ceil(ROOT_UNIT));
     }
 
-    /// Asks the root source: for everything at first, then for what it holds anew.
+    /// Asks the root source: for everything at first, then for what is new.
     pub(super) fn ask(&mut self, store: &Store, source: &dyn RootSource, meter: &Meter<'_>) {
         let was_asked = mem::replace(&mut self.asking.was_asked, true);
         let start = meter.is_timed().then(|| meter.clock().now());
-        // Where others help, edges are theirs to follow at once.
+        // Where other threads help, they can follow the edges at once.
         let is_first = !was_asked && !self.is_minor && !self.side.gathering;
         self.side.reported.defers = is_first && meter.is_limited() && !self.expects_help();
         self.trace_with(store, |tracer| match was_asked {
