@@ -1,4 +1,4 @@
-//! What can be wrong with a graph that is to be copied, saved or loaded.
+//! What can go wrong when a graph is copied, saved or loaded.
 
 use alloc::string::String;
 use core::error::Error;
@@ -22,17 +22,17 @@ pub enum GraphError {
         /// The type.
         type_name: &'static str,
     },
-    /// Somebody holds a lock in an object, so its handles cannot be read.
+    /// A lock in an object is held, so its handles cannot be read.
     Locked {
         /// How the object is reached.
         path: String,
     },
-    /// An object is being made: the call came from inside of `make` of
+    /// An object is under construction: the call came from inside the `make` of
     /// [`alloc_cyclic`](crate::Heap::alloc_cyclic).
     BeingMade,
     /// The object to copy is dead.
     Dead(Dead),
-    /// The copies are more than the heap's limits allow.
+    /// The copies exceed the heap's limits.
     Limit(AllocError<()>),
 }
 
@@ -68,12 +68,12 @@ impl Error for GraphError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LoadError<E> {
-    /// The data is not what the format or a type expects: cut off, of a wrong type, two objects with one
+    /// The data is not what the format or a type expects: truncated, of a wrong type, two objects with one
     /// handle.
     Format(E),
     /// The data has objects of a type that the [`Schema`](crate::Schema) has no name for.
     UnknownType(String),
-    /// The objects cannot be taken up.
+    /// The objects cannot be made in the heap.
     Graph(GraphError),
 }
 
