@@ -33,7 +33,7 @@ struct Mob {
     name: String,
     loot: Option<Gc<Chest>>,
     friends: Vec<Gc<Mob>>,
-    /// Who is chased: keeps nobody alive.
+    /// The prey: keeps nothing alive.
     target: Weak<Mob>,
 }
 

@@ -224,7 +224,7 @@ impl<H: 'static> Deaths<H> {
         self.get(watch).is_some() && !watch.cell.is_cancelled(watch.key, watch.number)
     }
 
-    /// Whether this finalizer is to run at the end of the heap, if its target lives until then.
+    /// Sets whether this finalizer runs at the end of the heap, if its target lives until then.
     pub(crate) fn set_at_exit(&mut self, watch: Watch, exit: bool) {
         if self.get(watch).is_none() {
             return;
@@ -351,7 +351,7 @@ impl<H: 'static> Deaths<H> {
         }
     }
 
-    /// Whether a tag, callback or finalizer waits for its turn, or something is to be dropped.
+    /// Whether a tag, callback or finalizer waits for its turn, or something must be dropped.
     pub(crate) fn has_due(&self) -> bool {
         self.dues.has_news()
     }

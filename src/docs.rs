@@ -4,7 +4,7 @@
 //!   alive?
 //! - [`shapes`]: ways to structure a program around a heap.
 //! - [`in_an_ecs`]: a heap beside an entity component system.
-//! - [`root_sources`]: handles outside of the heap, and what reporting them costs.
+//! - [`root_sources`]: handles outside the heap, and what reporting them costs.
 //! - [`threads`]: which thread does what; marking and allocating through `&Heap`.
 //! - [`finding_a_leak`]: what still holds an object, and how to test that nothing does.
 //! - [`guarantees`]: what holds whatever a program does, and the tests that attack it.

@@ -102,7 +102,7 @@ impl<T> Root<T> {
 
     /// The same root, with another type for its object.
     pub(crate) fn retyped<U>(self) -> Root<U> {
-        // This one gives its count back when it is dropped.
+        // The old root releases its count when it is dropped.
         self.table.retain(self.index);
         Root { gc: Gc::from_raw(self.gc.raw()), index: self.index, table: Arc::clone(&self.table) }
     }

@@ -151,7 +151,7 @@ impl Marker {
         self.threads = threads;
     }
 
-    /// Gives back what lists have at hand for the next cycle.
+    /// Releases the spare memory of lists.
     pub(crate) fn shrink(&mut self) {
         EdgeStack::shrink(&mut self.side.spill);
         self.side.reported.shrink();

@@ -1,6 +1,6 @@
 //! Names of registrations, and guards that cancel them from anywhere.
 //!
-//! A guard may be dropped where no heap is at hand: in a destructor, on another thread. It leaves a note in
+//! A guard may be dropped without access to the heap: in a destructor, on another thread. It leaves a note in
 //! its heap's [`CancelCell`], and the heap handles the notes before it notifies of any death. Cells outlive
 //! their heaps, since a `Watch` is `Copy` and may do so too: later heaps reuse them, and they are never
 //! freed. Numbers continue from one heap to the next, so a guard of an earlier heap cancels nothing.

@@ -74,7 +74,7 @@ impl RawHandle {
         self == Self::NULL
     }
 
-    /// The same handle if it lies on a slot boundary of `T` or stands for a foreign key, else null.
+    /// The same handle if it lies on a slot boundary of `T` or stands for a foreign key, otherwise null.
     #[inline]
     pub(crate) fn checked<T>(self) -> Self {
         let granule = self.granule();

@@ -190,7 +190,7 @@ impl Heap {
         self.joined_tags = 0;
         let (mut count, mut is_done) = (0, false);
         panics.run_all(|| {
-            // What is left of this heap's notifications waits for whoever has the heap now.
+            // The rest of this heap's notifications waits for the present owner of the heap.
             if self.number() != own || meter.is_spent() {
                 return false;
             }
@@ -261,7 +261,7 @@ impl Heap {
 
 /// The registrations of destroyed objects, to be notified once their values have been moved or dropped.
 pub(super) struct Mourning {
-    /// Whether other due notifications were postponed; not so inside a callback.
+    /// Whether other due notifications were postponed, which does not happen inside a callback.
     has_put_off: bool,
 }
 

@@ -112,7 +112,7 @@ impl Heap {
         handles
     }
 
-    /// Makes room in all lists for the pages of so many objects.
+    /// Makes room in all lists for the pages of this many objects.
     pub(super) fn reserve<T: Trace>(&mut self, promised: usize) {
         let objects = promised.min(self.most_more::<T>());
         if objects < Geometry::<T>::PAGE_SLOTS as usize {

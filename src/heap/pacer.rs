@@ -57,7 +57,7 @@ pub(super) enum Nearness {
 /// The estimate of that before the first minor collection.
 const MINOR_NS: f32 = 40.0;
 
-/// What is to be done.
+/// What to do, and why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Plan {
     pub(super) action: Action,
@@ -96,7 +96,7 @@ pub(super) struct Situation {
     pub(super) size: usize,
     /// The weight of roots that were dropped.
     pub(super) roots: usize,
-    /// What objects own outside of their slots.
+    /// What objects own outside their slots.
     pub(super) owned: usize,
     pub(super) nearness: Nearness,
     pub(super) is_idle: bool,
@@ -191,7 +191,7 @@ impl Pacer {
         }
     }
 
-    /// The sizes from which a limit is near, and at hand.
+    /// The sizes from which a limit is [near](Nearness::Near) and [at hand](Nearness::AtHand).
     fn marks(&self, config: &HeapConfig) -> [Mark; 2] {
         let part = |from: usize, limit: usize, part: usize| {
             let room = limit.saturating_sub(from);
@@ -235,7 +235,7 @@ impl Pacer {
         usize::try_from(allocated - self.end_allocated).unwrap_or(usize::MAX)
     }
 
-    /// A minor collection looked at so many objects in this time.
+    /// Learns that a minor collection looked at this many objects in this time.
     pub(super) fn learn(&mut self, work: usize, time: Duration) {
         if work >= 64 {
             let ns = time.as_nanos() as f32 / work as f32;

@@ -64,7 +64,7 @@ impl Heap {
         self.step_with(budget, &())
     }
 
-    /// As [`step`](Self::step), with further roots that live outside of the heap. The source is asked when a
+    /// As [`step`](Self::step), with further roots that live outside the heap. The source is asked when a
     /// cycle begins and again whenever nothing is left to trace, until it reports nothing new: what it
     /// reports last is alive.
     ///
@@ -119,8 +119,8 @@ impl Heap {
         self.pace_with(budget, &())
     }
 
-    /// As [`pace`](Self::pace), with further roots that live outside of the heap. The source is asked
-    /// whenever something is being marked.
+    /// As [`pace`](Self::pace), with further roots that live outside the heap. The source is asked whenever
+    /// something is being marked.
     pub fn pace_with(&mut self, budget: Budget, roots: &dyn RootSource) -> StepReport {
         if self.is_telling() {
             return StepReport::default();
@@ -162,7 +162,7 @@ impl Heap {
         }
     }
 
-    /// What is to be done.
+    /// Decides what to do.
     fn plan(&self, budget: Budget, weight: usize) -> Plan {
         let situation = Situation {
             weight,
@@ -200,7 +200,7 @@ impl Heap {
     }
 
     /// From now on [`pace`](Self::pace) does nothing (the boss fight) until [`resume`](Self::resume), or
-    /// until the heap reaches its ceiling. [`step`](Self::step) and [`collect`](Self::collect) work as ever.
+    /// until the heap reaches its ceiling. [`step`](Self::step) and [`collect`](Self::collect) still work.
     ///
     /// # Examples
     /// ```

@@ -74,7 +74,7 @@ struct RootEntry {
     word: AtomicU32,
     handle: AtomicU64,
     count: AtomicU32,
-    /// The next entry of the free list, while this one is on it; else whether there is a note.
+    /// The next entry of the free list while this one is on it; otherwise whether there is a note.
     next: AtomicU32,
     /// The next entry of the fresh list, `NONE` at its end; `UNLISTED` while this one is not on it.
     next_fresh: AtomicU32,

@@ -2,7 +2,7 @@
 //!
 //! The differences between Unix systems are only here:
 //!
-//! | | reserved without being counted | given back by | huge pages |
+//! | | reserved without being counted | released by | huge pages |
 //! |---|---|---|---|
 //! | Linux, Android | no access and `MAP_NORESERVE` | `MADV_DONTNEED`, which empties | advised |
 //! | macOS, iOS, NetBSD, OpenBSD, illumos | no access and `MAP_NORESERVE`, where the latter means anything | a new mapping in place | by the system, if at all |

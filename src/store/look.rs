@@ -41,12 +41,12 @@ pub(crate) enum Color {
     Dead,
 }
 
-/// Who lives in the slot that a handle names.
+/// What lives in the slot that a handle names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Tenant {
     /// The handle's own object.
     Own,
-    /// Nobody.
+    /// Nothing.
     None,
     /// A later object, or an earlier one if the handle is made up.
     Other,
@@ -306,7 +306,7 @@ impl Store {
         self.tenant(raw).is_some() && !self.is_condemned(raw.granule())
     }
 
-    /// Who lives in the slot that a handle of unknown type names.
+    /// What lives in the slot that a handle of unknown type names.
     pub(crate) fn tenant_of(&self, raw: RawHandle) -> Tenant {
         match self.untyped(raw.granule()).map(Slot::generation) {
             Some(generation) if generation == raw.generation() => Tenant::Own,

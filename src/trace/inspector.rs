@@ -242,7 +242,7 @@ impl<'a> Inspector<'a> {
             self.has_label = true;
             self.sink.label(&text);
         } else if self.wants_labels && !self.has_label {
-            // The parts of a tuple, say.
+            // For example the parts of a tuple.
             self.sink.label(&text);
         }
     }

@@ -237,7 +237,7 @@ mod tests {
         gc(number).downgrade()
     }
 
-    /// Moves every object by so many pages; those in `lost` have no counterpart.
+    /// Moves every object by this many pages; those in `lost` have no counterpart.
     #[derive(Default)]
     struct Mover {
         by: u32,

@@ -147,7 +147,7 @@ impl RootLog {
         self.reported.swap(false, Ordering::Relaxed)
     }
 
-    /// Reports `changed` if the last report was in this epoch, else `all`, by [`Tracer::edges`].
+    /// Reports `changed` if the last report was in this epoch, otherwise `all`, by [`Tracer::edges`].
     pub fn report<T: Trace>(
         &self,
         tracer: &mut Tracer<'_>,

@@ -214,7 +214,7 @@ impl Changes {
         Walking(self.walk.as_deref())
     }
 
-    /// The walk came to this bucket; `None` is the end.
+    /// The walk reached this bucket; `None` is the end.
     pub(crate) fn walked(&self, next: Option<usize>) {
         if let Some(walk) = &self.walk {
             walk.next.store(next.unwrap_or(END), Relaxed);

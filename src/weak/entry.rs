@@ -21,7 +21,7 @@ use hashbrown::hash_table;
 pub enum Entry<'a, K, V> {
     /// There is an entry with this key.
     Occupied(OccupiedEntry<'a, K, V>),
-    /// There is none.
+    /// There is no entry with this key.
     Vacant(VacantEntry<'a, K, V>),
 }
 

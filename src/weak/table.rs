@@ -241,9 +241,9 @@ impl<E> Table<E> {
         fresh.iter().flat_map(|hash| self.entries.iter_hash(*hash)).for_each(|entry| trace(tracer, entry));
     }
 
-    /// Prunes in a collection, as much as fits into the slice; outside of one, everything. What is removed
-    /// goes to `remove`; what stays is passed to `visit`, if entries have weak collections of their own.
-    /// `hash` finds entries by the handles of their objects.
+    /// Prunes in a collection, as much as fits into the slice; outside a collection, everything. What is
+    /// removed goes to `remove`; what stays is passed to `visit`, if entries have weak collections of their
+    /// own. `hash` finds entries by the handles of their objects.
     pub(crate) fn prune<T: Trace>(
         &mut self,
         live: &Liveness<'_>,

@@ -1,4 +1,4 @@
-//! Copying a graph: each object is looked at once, and its copy is written once.
+//! Copying a graph: each object is read once, and its copy is written once.
 //!
 //! What is reached is queued, first come first served, with the handle that its copy will have: a slot that
 //! is set aside for it (`Room`). When its turn comes it is traced, so that its targets are queued as well; it

@@ -18,7 +18,7 @@ pub(super) struct Made<'a> {
 }
 
 impl<'a> Made<'a> {
-    /// Of so many types.
+    /// For objects of these types.
     pub(super) fn new(heap: &'a mut Heap, types: impl Iterator<Item = TypeId>) -> Self {
         Self { heap, map: Map::Loaded(types.map(Column::new).collect()) }
     }
