@@ -87,7 +87,7 @@ fn a_weak_reference() {
     print(call(&heap, bear2), "None");
 }
 
-/// The handle itself is no bear. Its text names the type and the slot, where Python's has two addresses.
+/// The handle itself is not a bear. Its text names the type and the slot, where Python's has two addresses.
 fn the_reference_itself() {
     let mut heap = Heap::new();
     let bear1 = heap.alloc_root(Bear::new("Teddy"));

@@ -25,7 +25,7 @@ pub trait CastFrom<T>: 'static {
     /// The object behind the trait.
     fn cast_from(object: &T) -> &Self;
 
-    /// The object behind the trait, to be changed.
+    /// The object behind the trait, mutably.
     fn cast_from_mut(object: &mut T) -> &mut Self;
 }
 

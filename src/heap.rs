@@ -222,7 +222,7 @@ impl Drop for Heap {
     }
 }
 
-/// What the docs say of threads, checked.
+/// Checks what the docs say about threads.
 const _: () = {
     const fn is_send_and_sync<T: Send + Sync>() {}
     is_send_and_sync::<Heap>();

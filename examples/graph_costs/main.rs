@@ -9,15 +9,14 @@
 //! selects groups, the third works by a part of their name. One round is a test, with a hundredth of the
 //! objects.
 //!
-//! A ratio compares two times from one round, measured one after the other; the median over the rounds is
-//! shown. Times are this thread's processor time, so that a busy machine does not count as work. All values
-//! have 64 bytes. Each work checks its result.
+//! A ratio compares two times measured in turn in one round; the median over the rounds is shown. Times are
+//! this thread's processor time, so that a busy machine does not count. All values have 64 bytes. Each work
+//! checks its result.
 //!
-//! The results depend on the memory. The system clears a page when a program first touches it, which takes
-//! longer than filling it. *Touched* means a `Vec` that copies into memory used before, and a heap that has
-//! free slots from an earlier collection; *fresh* means a new `Vec` and a heap that opens new pages. The
-//! allocator decides which of the two a program gets from `Vec::clone`: glibc's returns blocks larger than 32
-//! MB to the system.
+//! Memory matters. The system clears a page when a program first touches it, which takes longer than filling
+//! it. *Touched* means a `Vec` that copies into memory used before, and a heap that has free slots from an
+//! earlier collection; *fresh* means a new `Vec` and a heap that opens new pages. The allocator decides which
+//! of the two a program gets from `Vec::clone`: glibc's returns blocks larger than 32 MB to the system.
 //!
 //! Do not conclude that a copy always costs this many times a `Vec`'s. Values here have no destructors,
 //! except those with a `String`; if a `clone` allocates, that is most of the time of both. Nor that any shape

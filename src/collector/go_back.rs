@@ -10,7 +10,7 @@ impl Collector {
 
     /// Goes back to an earlier state of the collector. So that what happened since is never confused with
     /// what happens from here on, the heap gets another number among those that collect, and a new epoch.
-    /// Returns the number before and after, for what objects know of the cycles.
+    /// Returns the number before and after, for what objects know about the cycles.
     pub(crate) fn go_back(&mut self, then: &Self) -> (u32, u32) {
         let full = self.full + 1;
         *self = then.clone();

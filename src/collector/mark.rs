@@ -304,7 +304,7 @@ impl Marker {
                     true => self.spare_tenants(ops, store),
                     false => {
                         self.restart(store, pools, roots);
-                        // What tables know of the cycle's marking is void.
+                        // What tables know about the cycle's marking is void.
                         self.side.era = self.side.era.again();
                         self.side.gathering = true;
                         self.ask(store, source, meter);

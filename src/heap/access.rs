@@ -28,7 +28,7 @@ impl Heap {
         self.store.look().get::<H::Target>(self.local(h).raw())
     }
 
-    /// The object, to be changed, or `None` if it is gone. O(1).
+    /// The object, mutably, or `None` if it is gone. O(1).
     ///
     /// This is the only way to an object's fields (with its relatives `heap[h]`, `iter_mut` and
     /// `get_disjoint_mut`), so the write barrier is in here and cannot be forgotten. It costs a test of the
@@ -121,7 +121,7 @@ impl Heap {
         self.get(h).ok_or_else(|| self.dead(h))
     }
 
-    /// The object, to be changed, or [`Dead`].
+    /// The object, mutably, or [`Dead`].
     ///
     /// # Errors
     /// [`Dead`] if the object is gone.

@@ -19,9 +19,9 @@ impl Heap {
     /// Never collects: between two calls of `collect` a bare [`Gc`] in a local variable is as good as a root.
     /// A handle that must outlive the next collection goes into an object, a [`Root`] or a root source.
     ///
-    /// The heap is borrowed while `alloc` runs, so an allocation inside an expression that uses the heap
-    /// already needs a local first: not `heap[a].list.push(heap.alloc(x))` but
-    /// `let x = heap.alloc(x); heap[a].list.push(x);`, and likewise for nested `alloc`s.
+    /// The heap is borrowed while `alloc` runs, so an allocation inside an expression that already uses the
+    /// heap needs a local first: not `heap[a].list.push(heap.alloc(x))` but `let x = heap.alloc(x);
+    /// heap[a].list.push(x);`, and likewise for nested `alloc`s.
     ///
     /// # Panics
     /// When a limit is reached: one of [`HeapConfig`](crate::HeapConfig), 32 GiB, or the system's memory. See

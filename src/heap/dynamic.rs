@@ -32,7 +32,7 @@ impl Heap {
         self.local_dyn(h)?.get(&self.store)
     }
 
-    /// The object behind its trait, to be changed, or `None` if it is gone. Passes the write barrier, as
+    /// The object behind its trait, mutably, or `None` if it is gone. Passes the write barrier, as
     /// [`get_mut`](Self::get_mut) does. O(1).
     #[inline]
     pub fn get_dyn_mut<H: DynHandle>(&mut self, h: H) -> Option<&mut H::Dyn> {

@@ -20,7 +20,7 @@ pub(super) use relink::HeapTypes;
 impl Heap {
     /// Copies an object and everything that it reaches by strong edges: a prefab. Handles inside the copy
     /// lead to copies, strong and weak ones alike; those to objects outside lead where they led. Handles to
-    /// the dead become null. Maps keyed by handles are rehashed.
+    /// the dead become null. Maps keyed by handles are rebuilt.
     ///
     /// The types must be `Clone`. Their `clone` must copy handles unchanged, as a derived one does. O(objects
     /// and edges). Needs some forty bytes per object beside the heap, half of which [`Relinked`] keeps, and a
@@ -59,8 +59,9 @@ impl Heap {
         self.clone_graph_from(h, schema, None)
     }
 
-    /// As [`clone_graph`](Self::clone_graph), without the objects for which `share` returns true and what
-    /// only they reach. It is called once for each object but the first.
+    /// As [`clone_graph`](Self::clone_graph), but objects for which `share` returns true are not copied, nor
+    /// is what only they reach: the copy refers to the originals. `share` is called once for each object but
+    /// the first.
     ///
     /// # Errors
     /// [`GraphError`]; the heap is as it was.

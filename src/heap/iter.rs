@@ -71,7 +71,7 @@ pub struct Iter<'a, T> {
     left: usize,
 }
 
-/// The objects of a type, to be changed: of [`Heap::iter_mut`].
+/// The objects of a type, mutably: of [`Heap::iter_mut`].
 pub struct IterMut<'a, T> {
     objects: ObjectsMut<'a, T>,
     left: usize,

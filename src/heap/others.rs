@@ -46,7 +46,7 @@ impl<'a> Others<'a> {
         if self.heap.local(h).raw() == self.apart { None } else { self.heap.get(h) }
     }
 
-    /// The object, to be changed; `None` if it is gone or the one split off.
+    /// The object, mutably; `None` if it is gone or the one split off.
     #[inline]
     pub fn get_mut<H: Handle>(&mut self, h: H) -> Option<&mut H::Target> {
         if self.heap.local(h).raw() == self.apart { None } else { self.heap.get_mut(h) }

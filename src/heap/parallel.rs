@@ -41,7 +41,7 @@ impl Heap {
         ParIter { objects: self.store.iter(pages), pages: pages.len(), len: self.len_of::<T>() }
     }
 
-    /// Every living object of type `T`, to be changed, as [`iter_mut`](Self::iter_mut), on all threads of
+    /// Every living object of type `T`, mutably, as [`iter_mut`](Self::iter_mut), on all threads of
     /// rayon's pool. All of them pass the write barrier. Indexed.
     ///
     /// # Examples
@@ -72,7 +72,7 @@ pub struct ParIter<'a, T> {
     len: usize,
 }
 
-/// The objects of a type, to be changed on several threads: of [`Heap::par_iter_mut`].
+/// The objects of a type, mutably, on several threads: of [`Heap::par_iter_mut`].
 pub struct ParIterMut<'a, T> {
     store: &'a mut Store,
     pages: &'a [u32],
@@ -171,7 +171,7 @@ struct Piece<'a, 's, T> {
     len: usize,
 }
 
-/// The same, to be changed.
+/// The same, mutably.
 struct PieceMut<'a, 's, T> {
     objects: LoggedMut<'a, T>,
     starts: &'s [usize],

@@ -254,7 +254,7 @@ impl<T: 'static> DoubleEndedIterator for Objects<'_, T> {
     }
 }
 
-/// Every living object of some pages, to be changed.
+/// Every living object of some pages, mutably.
 pub(crate) struct ObjectsMut<'a, T> {
     living: Living<'a, T>,
     dirty: &'a mut Vec<RawHandle>,
@@ -291,7 +291,7 @@ impl<T: 'static> DoubleEndedIterator for ObjectsMut<'_, T> {
     }
 }
 
-/// Every living object of some pages, to be changed and already logged: for several threads.
+/// Every living object of some pages, mutably and already logged: for several threads.
 #[cfg(feature = "rayon")]
 pub(crate) struct LoggedMut<'a, T> {
     living: Living<'a, T>,

@@ -240,13 +240,13 @@ impl Store {
         Look::of(&self.space)
     }
 
-    /// The slots, to be changed.
+    /// The slots, mutably.
     #[inline(always)]
     pub(super) fn slots(&mut self) -> Slots<'_> {
         Slots::new(&mut self.space, &self.pages)
     }
 
-    /// The slot at a slot boundary of `T`, to be changed.
+    /// The slot at a slot boundary of `T`, mutably.
     #[inline(always)]
     pub(super) fn slot_mut<T: 'static>(&mut self, granule: Granule) -> Option<SlotMut<'_, T>> {
         // SAFETY: the store is borrowed mutably for as long as the slot.
@@ -277,7 +277,7 @@ impl Store {
         Some(unsafe { Slot::at(start) })
     }
 
-    /// As `untyped`, to be changed.
+    /// As `untyped`, mutably.
     pub(super) fn untyped_mut(&mut self, granule: Granule) -> Option<SlotMut<'_, ()>> {
         // SAFETY: the store is borrowed mutably for as long as the slot.
         self.untyped(granule).map(|slot| unsafe { slot.exclusive() })

@@ -133,7 +133,7 @@ impl<'a, T> Slot<'a, T> {
         Self { header: start.cast(), store: PhantomData }
     }
 
-    /// The same slot, to be changed.
+    /// The same slot, mutably.
     ///
     /// # Safety
     /// For `'b` nothing else uses the slot or a reference to its value.
@@ -485,7 +485,7 @@ impl<'a, T> SlotMut<'a, T> {
         old
     }
 
-    /// The object of this handle, to be changed.
+    /// The object of this handle, mutably.
     #[inline(always)]
     pub(super) fn get_mut(self, raw: RawHandle) -> Option<&'a mut T> {
         // SAFETY: a handle's generation is odd, so the value is initialised; nothing else uses the slot for

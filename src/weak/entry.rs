@@ -95,12 +95,12 @@ impl<'a, K, V> OccupiedEntry<'a, K, V> {
         &self.inner.get().1
     }
 
-    /// The value, to be changed.
+    /// The value, mutably.
     pub fn get_mut(&mut self) -> &mut V {
         &mut self.inner.get_mut().1
     }
 
-    /// The value, to be changed, for as long as the map is borrowed.
+    /// The value, mutably, for as long as the map is borrowed.
     pub fn into_mut(self) -> &'a mut V {
         &mut self.inner.into_mut().1
     }

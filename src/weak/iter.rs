@@ -175,13 +175,13 @@ pub mod weak_key_map {
     iterators! {
         /// The entries of a map.
         Iter<'a, K, V>(Iter of (Weak<K>, V)) -> (Weak<K>, &'a V): |(key, value)| (*key, value);
-        /// The entries of a map, values to be changed.
+        /// The entries of a map, with mutable values.
         IterMut<'a, K, V>(IterMut of (Weak<K>, V)) -> (Weak<K>, &'a mut V): |(key, value)| (*key, value);
         /// The objects that have a value in a map.
         Keys<'a, K, V>(Iter of (Weak<K>, V)) -> Weak<K>: |(key, _)| *key;
         /// The values of a map.
         Values<'a, K, V>(Iter of (Weak<K>, V)) -> &'a V: |(_, value)| value;
-        /// The values of a map, to be changed.
+        /// The values of a map, mutably.
         ValuesMut<'a, K, V>(IterMut of (Weak<K>, V)) -> &'a mut V: |(_, value)| value;
         /// The entries of a map that is emptied.
         Drain<'a, K, V>(Drain of (Weak<K>, V)) -> (Weak<K>, V): |entry| entry;

@@ -92,7 +92,7 @@ impl<K, V> WeakKeyMap<K, V> {
         self.table.find(hash_of(&key), |(known, _)| *known == key).map(|(_, value)| value)
     }
 
-    /// The object's value, to be changed. O(1).
+    /// The object's value, mutably. O(1).
     pub fn get_mut(&mut self, key: impl Into<Weak<K>>) -> Option<&mut V> {
         let key = key.into();
         self.table.find_mut(hash_of(&key), |(known, _)| *known == key).map(|(_, value)| value)
@@ -122,7 +122,7 @@ impl<K, V> WeakKeyMap<K, V> {
         Iter(self.table.iter())
     }
 
-    /// The entries, values to be changed.
+    /// The entries, with mutable values.
     pub fn iter_mut(&mut self) -> IterMut<'_, K, V> {
         IterMut(self.table.iter_mut())
     }
@@ -137,7 +137,7 @@ impl<K, V> WeakKeyMap<K, V> {
         Values(self.table.iter())
     }
 
-    /// The values, to be changed.
+    /// The values, mutably.
     pub fn values_mut(&mut self) -> ValuesMut<'_, K, V> {
         ValuesMut(self.table.iter_mut())
     }

@@ -138,7 +138,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> WeakValueMap<K, V, S> {
         self.table.find(hash, |(known, _)| known.borrow() == key).map(|(_, weak)| *weak)
     }
 
-    /// The handle that the key is mapped to, to be changed. O(1).
+    /// The handle that the key is mapped to, mutably. O(1).
     pub fn get_mut<Q: ?Sized + Eq + Hash>(&mut self, key: &Q) -> Option<&mut Weak<V>>
     where
         K: Borrow<Q>,

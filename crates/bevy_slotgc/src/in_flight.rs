@@ -80,7 +80,7 @@ pub struct Kept<V> {
 }
 
 impl<V> Kept<V> {
-    /// The value. From here on its handles are no longer kept alive: put them where a root source sees them.
+    /// The value. From here on its handles keep nothing alive: put them where a root source sees them.
     pub fn into_inner(self) -> V {
         lock(&self.held.0).take().expect("only this takes the value out")
     }

@@ -91,7 +91,7 @@ struct Entry {
     new: RawHandle,
 }
 
-/// What is known of the copies of a type.
+/// What is known about the copies of a type.
 struct Kind {
     copier: Copier,
     room: Room,
