@@ -129,7 +129,7 @@ impl HeapConfig {
     /// If it is negative or not a number.
     #[must_use]
     pub fn growth(mut self, part: f32) -> Self {
-        assert!(part >= 0.0, "slotgc: the growth of a heap is a part of it, not {part}");
+        assert!(part >= 0.0, "slotgc: the growth of a heap must be zero or more, not {part}");
         self.growth = part;
         self
     }

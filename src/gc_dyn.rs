@@ -377,13 +377,13 @@ pub trait DynHandle: Copy + sealed::Sealed {
     #[doc(hidden)]
     fn is_strong(self) -> bool;
 
-    /// Whether it may name an object of the heap of this number.
+    /// Whether it may name an object of the heap with this number.
     #[doc(hidden)]
     fn is_of(self, _heap: u64) -> bool {
         true
     }
 
-    /// Whether it is known to belong to another heap than that of this number.
+    /// Whether it is known to belong to another heap than that with this number.
     #[doc(hidden)]
     fn is_foreign(self, _heap: u64) -> bool {
         false

@@ -242,7 +242,7 @@ mod sealed {
             0
         }
 
-        /// Whether the handle may name an object of the heap of this number.
+        /// Whether the handle may name an object of the heap with this number.
         #[inline(always)]
         fn is_of(self, _heap: u64) -> bool {
             true

@@ -45,7 +45,7 @@ impl fmt::Display for GraphError {
             Self::NotRelinkable { type_name } => {
                 write!(f, "{type_name} cannot be relinked: its hand-written `Trace` has no `relink`")
             }
-            Self::Locked { path } => write!(f, "somebody holds a lock in {path}"),
+            Self::Locked { path } => write!(f, "a lock in {path} is held"),
             Self::BeingMade => f.write_str("an object is being made by `alloc_cyclic`"),
             Self::Dead(dead) => fmt::Display::fmt(dead, f),
             Self::Limit(refused) => fmt::Display::fmt(refused, f),
@@ -82,7 +82,7 @@ impl<E: fmt::Display> fmt::Display for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Format(error) => fmt::Display::fmt(error, f),
-            Self::UnknownType(name) => write!(f, "the schema has no type of the name {name:?}"),
+            Self::UnknownType(name) => write!(f, "the schema has no type named {name:?}"),
             Self::Graph(error) => fmt::Display::fmt(error, f),
         }
     }

@@ -147,7 +147,7 @@ impl<L> Schema<L> {
     }
 
     fn check_name(&self, name: &str) {
-        assert!(self.index_of(name).is_none(), "slotgc: the schema has two types of the name {name:?}");
+        assert!(self.index_of(name).is_none(), "slotgc: the schema has two types named {name:?}");
     }
 
     /// The number of the type that has or had this name.

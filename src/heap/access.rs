@@ -396,7 +396,7 @@ pub(super) use index;
 
 index!(Heap: Gc<T>, Weak<T>, &Root<T>, &Gc<T>, &Weak<T>);
 
-/// Why a handle does not resolve in the heap of this number.
+/// Why a handle does not resolve in the heap with this number.
 #[cold]
 fn dead_in<H: Handle>(heap: u64, h: H, obituary: Obituary) -> Dead {
     let cause = match H::KIND {

@@ -150,7 +150,7 @@ impl Heap {
     #[doc(alias("rollback", "netcode", "undo"))]
     pub fn roll_back(&mut self, to: &Checkpoint) {
         assert!(to.heap == self.number(), "slotgc: a checkpoint of another heap");
-        assert!(!self.is_telling(), "slotgc: no heap is rolled back inside one of its callbacks");
+        assert!(!self.is_telling(), "slotgc: a heap cannot be rolled back inside one of its callbacks");
         let (mut panics, mut lost) = (Panics::default(), Vec::new());
         self.take_up_later(&mut panics);
         while self.roots.next_abandoned().is_some() {}

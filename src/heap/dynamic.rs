@@ -93,7 +93,7 @@ impl Heap {
     }
 }
 
-/// The error for a handle that does not resolve in the heap of this number.
+/// The error for a handle that does not resolve in the heap with this number.
 fn dead<H: DynHandle>(h: H, heap: u64) -> Dead {
     h.downgrade().dead(match () {
         () if h.is_foreign(heap) => Cause::OtherHeap,

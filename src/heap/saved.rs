@@ -156,11 +156,11 @@ enum Refused {
 }
 
 impl Loading<'_> {
-    /// How many granules apart the slots of the type of this number were.
+    /// How many granules apart the slots of the type with this number were.
     fn set_stride<E: Error>(&mut self, index: usize, stride: u32) -> Result<(), E> {
         match self.made.column(index).set_stride(stride) {
             true => Ok(()),
-            false => Err(E::custom("a type whose slots are of no size")),
+            false => Err(E::custom("a type whose slots have no size")),
         }
     }
 }
@@ -173,7 +173,7 @@ impl fmt::Debug for Loading<'_> {
 
 /// The types of a [`Schema`] that are all `DeserializeOwned`; nothing to implement.
 pub trait LoadTypes: HeapTypes {
-    /// Reads the objects of the type of this number.
+    /// Reads the objects of the type with this number.
     #[doc(hidden)]
     fn read<'de, D: Deserializer<'de>>(
         index: usize,
@@ -184,7 +184,7 @@ pub trait LoadTypes: HeapTypes {
 
 impl LoadTypes for () {
     fn read<'de, D: Deserializer<'de>>(_: usize, _: &mut Loading<'_>, _: D) -> Result<(), D::Error> {
-        Err(D::Error::custom("no type of this number"))
+        Err(D::Error::custom("no type with this number"))
     }
 }
 
@@ -198,7 +198,7 @@ impl<T: Trace + DeserializeOwned, L: LoadTypes> LoadTypes for (T, L) {
             return L::read(index, loading, from);
         }
         if !loading.made.column(index).new.is_empty() {
-            return Err(D::Error::custom("the objects of one type in two places"));
+            return Err(D::Error::custom("the objects of one type occur in two places"));
         }
         from.deserialize_seq(RowsVisitor::<T> { loading, index, target: PhantomData })
     }
@@ -222,7 +222,7 @@ impl<'de, T: Trace + DeserializeOwned> Visitor<'de> for RowsVisitor<'_, '_, T> {
         while let Some((gc, value)) = seq.next_element::<(Gc<T>, T)>()? {
             let key = gc.data().as_ffi();
             if gc.is_null() || !loading.made.column(index).ascends(key) {
-                return Err(A::Error::custom("the objects of a type ascend by their handles"));
+                return Err(A::Error::custom("the objects of a type must ascend by their handles"));
             }
             match loading.made.place(value) {
                 Ok(new) => loading.made.column(index).push(key, new),

@@ -71,7 +71,7 @@ impl Pool {
         self
     }
 
-    /// Takes the pages that `kept`, the pool of this number, does not have out of use: their values are
+    /// Takes the pages that `kept`, the pool with this number, does not have out of use: their values are
     /// dropped.
     pub(crate) fn wipe(
         &self,

@@ -137,7 +137,7 @@ impl<'a, T: 'static> Living<'a, T> {
 /// In pieces, for several threads.
 #[cfg(feature = "rayon")]
 impl<'a, T: 'static> Living<'a, T> {
-    /// Splits before the object of this number, counted over all pages: those of page `i` begin with
+    /// Splits before the object with this number, counted over all pages: those of page `i` begin with
     /// `starts[i]`. Each slot is in one of the pieces.
     pub(super) fn split_at(self, starts: &[usize], number: usize) -> (Self, Self) {
         let page = starts.partition_point(|start| *start <= number).checked_sub(1);

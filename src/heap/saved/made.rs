@@ -30,7 +30,7 @@ impl<'a> Made<'a> {
         }
     }
 
-    /// The objects of the type of this number.
+    /// The objects of the type with this number.
     pub(super) fn column(&mut self, index: usize) -> &mut Column {
         &mut Self::columns(&mut self.map)[index]
     }

@@ -144,7 +144,7 @@ struct TypeSeed<'s, 'l, 'h, L> {
 impl<'h, L: LoadTypes> TypeSeed<'_, '_, 'h, L> {
     fn index_of<E: Error>(&mut self, name: String) -> Result<usize, E> {
         self.schema.index_of(&name).ok_or_else(|| {
-            let error = E::custom(format_args!("no type of the name {name:?}"));
+            let error = E::custom(format_args!("no type named {name:?}"));
             self.loading.refused = Some(Refused::Name(name));
             error
         })
