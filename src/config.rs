@@ -114,7 +114,7 @@ impl HeapConfig {
         self
     }
 
-    /// From how many bytes of new objects on a minor collection pays for [`pace`](crate::Heap::pace).
+    /// How many bytes of new objects make a minor collection worthwhile for [`pace`](crate::Heap::pace).
     /// Default: 256 KiB. Below that `pace` does nothing, so a tiny heap is left alone.
     #[must_use]
     pub fn nursery_bytes(mut self, bytes: usize) -> Self {
@@ -122,8 +122,8 @@ impl HeapConfig {
         self
     }
 
-    /// By which fraction of what the last full cycle left alive a heap grows before
-    /// [`pace`](crate::Heap::pace) begins another one. Default: 0.5. Less means less memory and more work.
+    /// How much a heap grows before [`pace`](crate::Heap::pace) begins a full cycle, as a fraction of what
+    /// the last one left alive. Default: 0.5. Less means less memory and more work.
     ///
     /// # Panics
     /// If it is negative or not a number.
@@ -229,7 +229,7 @@ impl HeapConfig {
     ///
     /// static MICROS: AtomicU64 = AtomicU64::new(0);
     ///
-    /// // A clock that moves on by a microsecond whenever it is read.
+    /// // A clock that advances by a microsecond whenever it is read.
     /// let now = || Duration::from_micros(MICROS.fetch_add(1, Ordering::Relaxed));
     /// let mut heap = Heap::with_config(HeapConfig::default().clock(now));
     /// let report = heap.step(Budget::Time(Duration::from_millis(1)));
@@ -241,7 +241,7 @@ impl HeapConfig {
         self
     }
 
-    /// Reads the clock for the length of one call.
+    /// Reads the clock for the duration of one call.
     pub(crate) fn timer(&self) -> Timer {
         self.clock.timer()
     }

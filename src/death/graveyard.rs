@@ -45,12 +45,12 @@ impl<T: Trace> Graveyard<T> {
         core::iter::from_fn(|| self.exhume())
     }
 
-    /// How many values there are.
+    /// The number of values.
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// Whether there are none.
+    /// Whether the graveyard is empty.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }

@@ -54,8 +54,8 @@ impl fmt::Debug for Watch {
 
 /// Cancels its [`Watch`] when dropped: on any thread, from a destructor too.
 ///
-/// The registration no longer counts, for [`watch_count`](crate::Heap::watch_count) and for deaths, at once;
-/// the closure or tag itself is dropped when the heap is next used for registrations or deaths.
+/// The registration at once stops counting for [`watch_count`](crate::Heap::watch_count) and for deaths; the
+/// closure or tag itself is dropped when the heap is next used for registrations or deaths.
 ///
 /// # Examples
 /// ```

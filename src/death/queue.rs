@@ -45,12 +45,12 @@ impl<Tag: Send + 'static> DeathQueue<Tag> {
         core::iter::from_fn(|| self.poll())
     }
 
-    /// Tags in the queue.
+    /// The number of tags in the queue.
     pub fn len(&self) -> usize {
         self.tags.len()
     }
 
-    /// Whether there are none.
+    /// Whether the queue is empty.
     pub fn is_empty(&self) -> bool {
         self.tags.is_empty()
     }

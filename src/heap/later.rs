@@ -116,8 +116,8 @@ impl Heap {
         Root::new(&self.roots, gc)
     }
 
-    /// Makes the objects whose values are pending since [`alloc_later`](Self::alloc_later); returns how many.
-    /// Every collecting call does this first.
+    /// Makes the objects of all pending calls of [`alloc_later`](Self::alloc_later); returns how many. Every
+    /// collecting call does this first.
     ///
     /// O(values), and less where they went to new pages. If the system refuses memory for a page's metadata,
     /// its values are dropped and their handles never resolve.

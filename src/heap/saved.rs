@@ -29,7 +29,7 @@ use read::SaveVisitor;
 
 /// # Saving and loading
 impl Heap {
-    /// Serializes what a root source reaches by strong edges, into any format. The heap's own
+    /// What a root source reaches by strong edges, ready to be serialized into any format. The heap's own
     /// [`Root`](crate::Root)s do not count, garbage is not saved, and nothing in the heap is written.
     ///
     /// The objects are walked and counted first; then they are serialized one by one. Needs at most 16 bytes

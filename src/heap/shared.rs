@@ -16,10 +16,10 @@ impl Heap {
     /// once and share the work. Readers never wait for it, not even at a lock inside an object.
     ///
     /// [`step`](Self::step) or [`pace`](Self::pace) begin the cycle; [`StepReport::work`] is zero while no
-    /// cycle is marking. What needs `&mut Heap` is left to their next call, and the work is zero when nothing
-    /// else is left: root sources, new roots, what the program changed, objects with locks or weak
-    /// collections, pruning, sweeping and everything after. So `finished` is always `None`. If other threads
-    /// mark, [`pace`](Self::pace) leaves the edges to them.
+    /// cycle is marking. What needs `&mut Heap` is left to their next call: root sources, new roots, what the
+    /// program changed, objects with locks or weak collections, pruning, sweeping and everything after. When
+    /// nothing else is left the work is zero too, and `finished` is always `None`. If other threads mark,
+    /// [`pace`](Self::pace) leaves the edges to them.
     ///
     /// When marking runs to its end, the same objects die in the same order, whoever marked. Only objects
     /// that the program releases between the steps may differ: which of them outlive the cycle depends on the

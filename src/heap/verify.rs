@@ -24,8 +24,9 @@ impl Heap {
     ///
     /// # Panics
     /// If something is wrong, which no honest [`Trace`](crate::Trace) can bring about: one that changes
-    /// handles behind `&` and does not say so by [`interior_mutability`](crate::Tracer::interior_mutability)
-    /// can. The text names the object by its type, handle and label, and the field if that is what is wrong.
+    /// handles behind `&` and does not report that by
+    /// [`interior_mutability`](crate::Tracer::interior_mutability) can. The text names the object by its
+    /// type, handle and label, and the field if that is what is wrong.
     ///
     /// # Examples
     /// ```

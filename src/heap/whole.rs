@@ -94,7 +94,7 @@ impl Heap {
         }
     }
 
-    /// The dead that are not swept yet.
+    /// Dead objects that are not swept yet.
     pub(super) fn condemned(&self) -> impl Iterator<Item = (&Pool, usize)> {
         self.pools.iter().map(|pool| (pool, pool.condemned(&self.store)))
     }

@@ -3,7 +3,7 @@
 /// A value computed at first use. If two threads come at the same time, both may compute it; one result is
 /// kept for both. No lock: no thread waits, and a panic of the computation leaves nothing behind.
 pub(crate) struct Once<T> {
-    /// The first complete one counts. Without std there is no `OnceLock`, and this crate is a dependency
+    /// The first complete one counts. Without std there is no `OnceLock`, and `boxcar` is a dependency
     /// already.
     values: boxcar::Vec<T>,
 }

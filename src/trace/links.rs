@@ -163,7 +163,7 @@ impl<'a> Links<'a> {
         *weak = Weak::from_bits(self.relinker.replace(Link { raw: weak.raw(), typed }).to_bits());
     }
 
-    /// Replaces a handle whose type is known at run time only.
+    /// Replaces a handle whose type is known only at run time.
     pub fn any(&mut self, any: &mut AnyGc) {
         let copy = self.copy_of(any.raw());
         *any = AnyGc::from_raw(

@@ -126,7 +126,7 @@ impl<'a> Tracer<'a> {
         }
     }
 
-    /// A strong edge to an object whose type is known at run time only.
+    /// A strong edge to an object whose type is known only at run time.
     #[inline]
     pub fn edge_any(&mut self, gc: AnyGc) {
         let white = match self.is_beside {

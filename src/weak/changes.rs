@@ -2,7 +2,7 @@
 //! come.
 //!
 //! Invariant: unless `all` says otherwise, an entry whose hash is not in `fresh` was in the collection, alive
-//! and unchanged, when the heap's cycle `known_at` pruned it. So its target is old and outlives minor
+//! and unchanged, when the heap's cycle `known_at` pruned it. So what it refers to is old and outlives minor
 //! collections. During a walk the same holds for `fresh` from `seen` on and for what the walk has passed:
 //! those entries need not be traced again in its cycle.
 
@@ -16,7 +16,7 @@ use crate::trace::{Destroyed, Era, Moment};
 pub(crate) struct Changes {
     /// Hashes of entries that were inserted or changed, perhaps several times, perhaps removed again.
     fresh: Vec<u64>,
-    /// Whether any entry may have been.
+    /// Whether any entry may have been inserted or changed.
     all: bool,
     /// The cycle that pruned the collection last.
     known_at: Moment,

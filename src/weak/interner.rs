@@ -52,17 +52,17 @@ impl<T, S> Interner<T, S> {
         &self.hasher
     }
 
-    /// Values; right after a collection exactly those alive.
+    /// The number of values; right after a collection exactly those alive.
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether there are none.
+    /// Whether the table is empty.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
-    /// Values for which there is room.
+    /// How many values fit without reallocating.
     pub fn capacity(&self) -> usize {
         self.table.capacity()
     }

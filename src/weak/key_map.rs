@@ -50,17 +50,17 @@ impl<K, V> WeakKeyMap<K, V> {
         Self { table: Table::with_capacity(capacity) }
     }
 
-    /// Entries; right after a collection exactly those whose key is alive.
+    /// The number of entries; right after a collection exactly those whose key is alive.
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether there are none.
+    /// Whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
-    /// Entries for which there is room.
+    /// How many entries fit without reallocating.
     pub fn capacity(&self) -> usize {
         self.table.capacity()
     }

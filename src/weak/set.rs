@@ -47,17 +47,17 @@ impl<T> WeakSet<T> {
         Self { table: Table::with_capacity(capacity) }
     }
 
-    /// Elements; right after a collection exactly those alive.
+    /// The number of elements; right after a collection exactly those alive.
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether there are none.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
-    /// Elements for which there is room.
+    /// How many elements fit without reallocating.
     pub fn capacity(&self) -> usize {
         self.table.capacity()
     }
