@@ -1,6 +1,6 @@
 //! A hecs world whose minds are in a heap: 50,000 entities, each with a blackboard and a plan in a cycle.
-//! Each frame some despawn and as many spawn; the collector takes a millisecond at most. No line of slotgc
-//! knows of hecs: the world's components are a root source.
+//! Each frame some despawn and as many spawn; the collector takes a millisecond at most. slotgc does not know
+//! hecs: the world's components are a root source.
 //!
 //! ```text
 //! cargo run --release --example hecs_world --features hecs_world
@@ -43,13 +43,13 @@ fn main() {
     let mut entities: Vec<Entity> = (0..ENTITIES).map(|id| spawn(&mut world, &mut heap, id)).collect();
     let (mut pauses, mut last) = (Vec::new(), Weak::dangling());
     for frame in 0..FRAMES {
-        // Some despawn, and others come.
+        // Some despawn, and others spawn.
         for n in 0..200 {
             let index = ((frame * 7919 + n * 104_729) % ENTITIES) as usize;
             world.despawn(entities[index]).expect("it was spawned");
             entities[index] = spawn(&mut world, &mut heap, ENTITIES + frame * 200 + n);
         }
-        // Some think: of what others have in mind, if they are still there.
+        // Some think of what others have in mind, if they still exist.
         for entity in entities.iter().skip(frame as usize % 50).step_by(50) {
             let me = world.get::<&Brain>(*entity).expect("it is alive").0;
             let plan = heap[me].plan;

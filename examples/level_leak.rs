@@ -1,14 +1,14 @@
-//! A leak, hunted as people do it: fifty levels are loaded and unloaded, and each leaves a mob behind. Two
-//! snapshots say which type grows, a path says who holds one of the new objects, and after the mend the same
-//! rounds leave nothing.
+//! A leak hunt: fifty levels are loaded and unloaded, and each leaves a mob behind. Two snapshots show which
+//! type grows, a path shows what holds one of the new objects, and after the fix the same rounds leave
+//! nothing.
 //!
 //! ```text
 //! cargo run --example level_leak
 //! ```
 //!
-//! The page `slotgc::docs::finding_a_leak` tells the same, step by step. Everything that is printed is
-//! asserted too. Writes two files that Chrome DevTools and memlab open into the folder given as an argument,
-//! or that of temporary files.
+//! The page `slotgc::docs::finding_a_leak` explains the same, step by step. Everything that is printed is
+//! asserted too. Writes two files for Chrome DevTools and memlab into the folder given as an argument, or
+//! into the temporary folder.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ struct Mob {
     name: String,
     loot: Option<Gc<Chest>>,
     friends: Vec<Gc<Mob>>,
-    /// Who is chased: keeps nobody alive.
+    /// The prey: keeps nothing alive.
     target: Weak<Mob>,
 }
 
@@ -61,7 +61,7 @@ struct Listener {
 enum Captured {
     /// The mistake: the bus lives for ever, and so does the mob that it holds.
     Strong(Gc<Mob>),
-    /// The mend.
+    /// The fix.
     Weak(Weak<Mob>),
 }
 
@@ -74,7 +74,7 @@ struct Game {
 
 impl Game {
     fn new() -> Self {
-        // Roots remember where they were made; in builds without debug assertions only if asked to.
+        // Roots remember where they were made; in builds without debug assertions only on request.
         let mut heap = Heap::with_config(HeapConfig::default().root_origins(true));
         let bus = heap.alloc_root(EventBus::default()).named("event_bus");
         Self { heap, bus, is_mended: false, loaded: 0 }
@@ -106,7 +106,7 @@ impl Game {
         heap.alloc_root(Level { name, mobs, chests })
     }
 
-    /// Thunder: everybody who listens is called; listeners whose mob is gone are let go.
+    /// Thunder: every listener is called; listeners whose mob is gone are removed.
     fn thunder(&mut self) {
         let mut listeners = std::mem::take(&mut self.heap[&self.bus].listeners);
         listeners.retain(|listener| {
@@ -135,7 +135,7 @@ impl Game {
 fn main() -> io::Result<()> {
     let folder = std::env::args_os().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);
     let mut game = Game::new();
-    // What is made once, at the first level, is no leak.
+    // What is made only once, at the first level, is not a leak.
     game.play(2);
     let before = game.heap.snapshot();
     game.play(LEVELS);
@@ -165,7 +165,7 @@ fn main() -> io::Result<()> {
         "Open Chrome, DevTools (F12), tab Memory, `Load profile`: both files. Then choose `Comparison` above the table.\n"
     );
 
-    // The mend: the bus holds its listeners' mobs weakly. The old listeners go with this game.
+    // The fix: the bus holds its listeners' mobs weakly. The old listeners go with this game.
     let mut game = Game { is_mended: true, ..Game::new() };
     game.play(2);
     let before = game.heap.snapshot();
@@ -174,7 +174,7 @@ fn main() -> io::Result<()> {
     println!("With weak listeners, {LEVELS} levels later:\n{growth}");
     assert!(growth.rows().iter().all(|row| row.new == row.gone), "nothing grows");
 
-    // As a test says it.
+    // As in a test.
     let level = game.load();
     let boss = *game.heap[&level].mobs.last().expect("a level has a boss");
     drop(level);

@@ -1,12 +1,12 @@
-//! Cycles as game servers have them: a mob and its goals, a vehicle and its passengers, a chest and those who
-//! look into it. A hundred mobs despawn, once with `Arc`, once with slotgc; what is not dropped has leaked.
+//! Typical cycles of game servers: a mob and its goals, a vehicle and its passengers, a chest and its
+//! viewers. A hundred mobs despawn, once with `Arc`, once with slotgc; what is not dropped has leaked.
 //!
 //! ```text
 //! cargo run --example mobs
 //! ```
 //!
-//! Every number that is printed is asserted too. With `Arc`, each cycle would have to be broken by a `Weak`
-//! on the right side, once all cycles and the right sides are known. With slotgc nobody has to know them.
+//! Every printed number is asserted too. With `Arc`, each cycle would have to be broken by a `Weak` on the
+//! right side, which requires knowing all cycles and the right sides. With slotgc nobody has to know them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{self, Arc, Mutex};
@@ -15,7 +15,7 @@ use slotgc::{Gc, Heap, Root, Trace, Weak};
 
 const MOBS: usize = 100;
 
-/// Kinds of objects whose living are counted.
+/// Kinds of objects, each counted while alive.
 #[derive(Clone, Copy, Trace)]
 enum Kind {
     Mob,
@@ -51,7 +51,7 @@ fn take_census() -> [usize; 5] {
     std::array::from_fn(|kind| LIVING[kind].swap(0, Ordering::Relaxed)) // Relaxed: as above
 }
 
-/// The usual way: `Arc` to share, `Mutex` to change. Returns who is alive after all mobs are gone from the
+/// The usual way: `Arc` to share, `Mutex` to change. Returns what is alive after all mobs are gone from the
 /// world, and whether the player's weak target still is.
 fn with_arc() -> ([usize; 5], bool) {
     struct Mob {
@@ -100,7 +100,7 @@ fn with_arc() -> ([usize; 5], bool) {
     (take_census(), target.upgrade().is_some())
 }
 
-/// The same with slotgc: the fields are handles, `Heap` is the one place through which objects change.
+/// The same with slotgc: the fields are handles, and objects change only through the `Heap`.
 fn with_slotgc() -> ([usize; 5], bool) {
     #[derive(Trace)]
     struct Mob {
@@ -131,7 +131,7 @@ fn with_slotgc() -> ([usize; 5], bool) {
     }
 
     let mut heap = Heap::new();
-    let mut world: Vec<Root<Mob>> = Vec::new(); // what is in the world stays alive, and all that it needs
+    let mut world: Vec<Root<Mob>> = Vec::new(); // what is in the world stays alive, with all that it needs
     for _ in 0..MOBS {
         let mob = heap.alloc_root(Mob { goals: Vec::new(), riding: None, _life: Life::of(Kind::Mob) });
         for _ in 0..2 {

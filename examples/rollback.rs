@@ -1,9 +1,9 @@
 //! Rollback netcode: two heaps run the same game in lockstep, one of them with rollbacks.
 //!
 //! Every eight frames one heap learns that it guessed the inputs of the other player wrong. It goes back to
-//! its checkpoint and runs the frames again. Both compare checksums each frame: handles, values, garbage and
-//! all. That works since the collector's budget is in objects. A budget of time depends on the machine's
-//! clock; the last line shows what that does.
+//! its checkpoint and runs the frames again. Both compare checksums each frame: handles, values, even
+//! garbage. That works because the collector's budget is in objects. A budget of time depends on the
+//! machine's clock; the last line shows the effect.
 //!
 //! `cargo run --release --example rollback`
 
@@ -20,7 +20,7 @@ struct Mob {
 
 struct Game {
     heap: Heap,
-    /// The latest mob; the others hang on it.
+    /// The latest mob, which leads to the others.
     first: Root<Mob>,
     frame: u64,
     budget: Budget,
@@ -33,11 +33,11 @@ impl Game {
         Self { heap, first, frame: 0, budget }
     }
 
-    /// Depends on the state and the input alone.
+    /// Depends only on the state and the input.
     fn run(&mut self, input: u64) {
         self.frame += 1;
         for n in 0..20 {
-            // Arrows: garbage soon.
+            // Arrows, which soon become garbage.
             let target = self.first.downgrade();
             let arrow = self.heap.alloc(Mob { hp: (input % 7) as i32, target, next: None });
             if (self.frame + n + input) % 19 == 0 {
@@ -61,7 +61,7 @@ impl Game {
     }
 }
 
-/// In how many of the frames two runs differ, one of them with rollbacks.
+/// In how many frames two runs differ, one of them with rollbacks.
 fn differing(frames: u64, budget: Budget) -> u64 {
     let schema = Schema::new().with::<Mob>("mob");
     let (mut plain, mut rolled) = (Game::new(budget), Game::new(budget));

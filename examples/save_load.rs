@@ -2,8 +2,8 @@
 //!
 //! `cargo run --example save_load`
 //!
-//! What it shows: `Heap::save` and `Heap::load` with a format of one's choice, handles outside of the heap
-//! that are relinked, undo as a list of saves, and `Heap::clone_graph`.
+//! Shows `Heap::save` and `Heap::load` with any format, relinking handles outside the heap, undo as a list of
+//! saves, and `Heap::clone_graph`.
 
 use serde::{Deserialize, Serialize};
 use slotgc::{Gc, Heap, Root, Schema, Trace, Weak, WeakKeyMap};
@@ -11,7 +11,7 @@ use slotgc::{Gc, Heap, Root, Schema, Trace, Weak, WeakKeyMap};
 #[derive(Trace, Serialize, Deserialize, Clone)]
 struct Scene {
     top: Vec<Gc<Part>>,
-    /// What the user wrote at some part: goes with the part.
+    /// The user's note on a part: goes with the part.
     notes: WeakKeyMap<Part, String>,
 }
 
@@ -25,7 +25,7 @@ struct Part {
     links: Vec<Weak<Part>>,
 }
 
-/// The types of a scene. Names stay when types are renamed.
+/// The types of a scene. Names stay the same when types are renamed.
 type Types = (Part, (Scene, ()));
 
 fn schema() -> Schema<Types> {
@@ -61,7 +61,7 @@ impl Editor {
         part
     }
 
-    /// The whole scene in a few bytes: postcard writes values only.
+    /// The whole scene in a few bytes: postcard writes only values.
     fn snapshot(&self) -> Vec<u8> {
         let roots = [self.scene.gc()];
         postcard::to_stdvec(&self.heap.save(&schema(), &roots).expect("all types are listed"))
@@ -98,7 +98,7 @@ impl Editor {
         editor
     }
 
-    /// A part and all below it once more, beside the first. Links inside the copy lead to the copy, others
+    /// Copies a part and all below it, beside the original. Links inside the copy lead to the copy, others
     /// stay.
     fn duplicate(&mut self, part: Gc<Part>) -> Gc<Part> {
         let (copy, _) = self.heap.clone_graph(part, &schema()).expect("all types are listed");
@@ -146,7 +146,7 @@ fn main() {
     assert_eq!(editor.heap[cellar_switch].links, [cellar_lamp.downgrade()]);
     println!("With a copy of the hall:\n{}", editor.outline());
 
-    // An edit, and its undoing. The selection survives it.
+    // An edit, and its undo. The selection survives both.
     let before = editor.outline();
     editor.begin_edit();
     editor.heap[house].children.clear();
@@ -171,7 +171,7 @@ fn main() {
     assert_eq!(opened.outline(), before);
     println!("Saved as {} bytes of JSON, {} of postcard.", text.len(), editor.snapshot().len());
 
-    // A file that was cut off changes nothing.
+    // A truncated file changes nothing.
     let mut heap = Heap::new();
     let cut = &text[..text.len() / 2];
     assert!(heap.load(&schema(), &mut serde_json::Deserializer::from_str(cut)).is_err());

@@ -4,8 +4,7 @@
 //! cargo run --release --example thread_costs [ROUNDS [OBJECTS]]
 //! ```
 //!
-//! Each line is a ratio of two medians, taken in turns in one run. Two processors are needed, with nothing else
-//! to do.
+//! Each line is a ratio of two medians, measured alternately in one run. Two idle processors are needed.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,7 +51,7 @@ fn main() {
     reader(rounds, objects);
 }
 
-/// Prints the ratio of the medians of two measurements, taken in turns.
+/// Prints the ratio of the medians of two alternating measurements.
 fn ratio(what: &str, rounds: usize, a: &mut dyn FnMut() -> Duration, b: &mut dyn FnMut() -> Duration) {
     let (mut first, mut second): (Vec<_>, Vec<_>) = (0..rounds).map(|_| (a(), b())).unzip();
     let (first, second) = (median(&mut first), median(&mut second));
@@ -159,7 +158,7 @@ fn list(heap: &mut Heap, objects: usize) -> Graph {
     (heap.root(all[0]).expect("it is alive"), all)
 }
 
-/// Two threads and one, in two heaps of the same contents.
+/// Two threads against one, in two heaps with the same contents.
 fn marking(what: &str, rounds: usize, build: &dyn Fn(&mut Heap) -> Graph) {
     let mut two = Heap::with_config(HeapConfig::default().mark_threads(2));
     let mut one = Heap::new();
@@ -186,8 +185,8 @@ fn marking(what: &str, rounds: usize, build: &dyn Fn(&mut Heap) -> Graph) {
     drop(kept);
 }
 
-/// What is out of reach: two heaps of half the objects, which share nothing, each collected by a thread of its
-/// own, to one heap of all.
+/// The upper bound: two heaps of half the objects, which share nothing, each collected by its own thread,
+/// compared with one heap of all.
 fn apart(rounds: usize, objects: usize) {
     let mut whole = Heap::new();
     let mut halves = [Heap::new(), Heap::new()];

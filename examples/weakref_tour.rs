@@ -5,11 +5,11 @@
 //! ```
 //!
 //! Every line is compared with the one that Python's program prints. Where Python shows the address of an
-//! object a handle's own text stands, and where Python ends with a `ReferenceError` stands `slotgc::Dead`.
+//! object, this shows the handle's text; where Python ends with a `ReferenceError`, this has `slotgc::Dead`.
 //!
-//! Two things are different throughout. `del name` of Python is two steps: the `Root` is dropped, which says
-//! that this user needs the bear no longer, and a collection finds that nobody else does. Until the program
-//! asks for one, nothing dies. And a bear is reached through the heap that it lives in: `heap[&bear]`,
+//! Two things are different throughout. Python's `del name` is two steps: the `Root` is dropped, which means
+//! that this user no longer needs the bear, and a collection finds that nobody else does. Until the program
+//! requests a collection, nothing dies. And a bear is reached through its heap: `heap[&bear]`,
 //! `heap.get(bear)`.
 
 use std::fmt::{self, Display};
@@ -50,7 +50,7 @@ fn call(heap: &Heap, reference: Weak<Bear>) -> String {
     heap.get(reference).map_or_else(|| "None".to_string(), Bear::to_string)
 }
 
-/// Bears one after the other, as `print(*bears, sep=', ')` has them.
+/// Bears one after the other, as `print(*bears, sep=', ')` prints them.
 fn list(heap: &Heap, bears: impl Iterator<Item = Weak<Bear>>) -> String {
     // Python's dictionaries are in the order of insertion, weak maps in the order of hashes (the same one in
     // every run). Handles are ordered by slot, and in a fresh heap bears get their slots one after the other.
@@ -87,7 +87,7 @@ fn a_weak_reference() {
     print(call(&heap, bear2), "None");
 }
 
-/// The handle itself is no bear. Its text names the type and the slot, where Python's has two addresses.
+/// The handle itself is not a bear. Its text names the type and the slot, where Python's has two addresses.
 fn the_reference_itself() {
     let mut heap = Heap::new();
     let bear1 = heap.alloc_root(Bear::new("Teddy"));
@@ -100,14 +100,14 @@ fn the_reference_itself() {
     assert_eq!(format!("{bear2:?}"), text, "a dead handle keeps its text, as it keeps its hash");
 }
 
-/// Python calls the reference to get at the bear; here one asks the heap for it.
+/// Python calls the reference to get the bear; here the heap returns it.
 fn calling_the_reference() {
     let mut heap = Heap::new();
     let bear1 = heap.alloc_root(Bear::new("Teddy"));
     let bear2 = bear1.downgrade();
     print(call(&heap, bear2), "Bear(Teddy)");
 
-    // To keep what was found it takes a root, as in Python it takes a name.
+    // To keep what was found takes a root, as it takes a name in Python.
     let kept = heap.root(bear2).expect("`bear1` keeps it alive");
     drop(bear1);
     heap.collect();
@@ -115,7 +115,7 @@ fn calling_the_reference() {
 }
 
 /// The callback runs at the end of the collection that found the bear dead, with the heap to work on. It
-/// belongs to the bear and not to the handle, of which there may be many: all of them may be gone when it
+/// belongs to the bear and not to a handle: there may be many handles, and all of them may be gone when it
 /// runs.
 fn a_callback() {
     let mut heap = Heap::new();
@@ -148,8 +148,8 @@ fn a_proxy() {
     print(dead, &format!("weakly-referenced object no longer exists: Bear({proxy})"));
 }
 
-/// A `WeakValueDictionary` of bears. The map is an object itself, with a root; collections that reach it
-/// remove the entries of the dead.
+/// A `WeakValueDictionary` of bears. The map is itself an object, with a root; collections that reach it
+/// remove the entries of dead bears.
 fn weak_values() {
     let mut heap = Heap::new();
     let [b1, b2, b3, b4, b5] =

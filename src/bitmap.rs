@@ -1,10 +1,10 @@
 //! Bitmaps of slots: where a slot's bit is.
 //!
-//! Two bitmaps accompany the pages: `occupied` (an object lives there, or the slot is not to be handed out)
-//! and `white` (occupied, and not reached by the collection under way). White is the only bit that an edge
+//! Two bitmaps accompany the pages: `occupied` (an object lives there, or the slot must not be handed out)
+//! and `white` (occupied, and not reached by the current collection). White is the only bit that an edge
 //! tests, so its place must be cheap to find: no division by the size of a slot, no table. Slots of 2^s
 //! granules or more, and fewer than 2^(s+1), are of *class* s. Each class has a bitmap of its own, in which
-//! the bit of the slot at `granule` is `granule >> s`: different for any two slots, and dense to the factor
+//! the bit of the slot at `granule` is `granule >> s`: different for any two slots, and dense within a factor
 //! of two. The words themselves are kept by `space.rs`.
 
 use crate::geometry::{Geometry, Granule, PAGE_GRANULES};
@@ -30,7 +30,7 @@ pub(crate) enum Bits {
 pub(crate) struct Class(pub(crate) u32);
 
 impl Class {
-    /// The class of slots of so many granules.
+    /// The class of slots of this many granules.
     #[inline(always)]
     pub(crate) const fn of_slots(slot_granules: u32) -> Self {
         let class = slot_granules.ilog2();
@@ -94,8 +94,8 @@ impl<T> Valid<T> {
     }
 }
 
-/// The bits of a word. Relaxed, as in [`write_word`]: only whoever has the heap to itself sets
-/// bits, and what that is to be seen by begins later.
+/// The bits of a word. Relaxed, as in [`write_word`]: bits are set only with exclusive access to the heap,
+/// and threads that read them start later.
 #[inline(always)]
 pub(crate) fn read_word(word: &BitsWord) -> u64 {
     word.load(Ordering::Relaxed)
@@ -107,8 +107,9 @@ pub(crate) fn write_word(word: &BitsWord, bits: u64) {
     word.store(bits, Ordering::Relaxed);
 }
 
-/// Clears a bit of a word beside others who do, and returns whether it was set. Relaxed: who cleared it is
-/// all that it says; what marking did is handed over with a lock. Looks first: a load alone shares the line.
+/// Clears a bit of a word beside other threads that do, and returns whether it was set. Relaxed: it only
+/// decides who cleared the bit; a lock publishes what marking did. Loads first, since a load alone keeps the
+/// cache line shared.
 #[inline(always)]
 pub(crate) fn take_bits(word: &BitsWord, mask: u64) -> bool {
     read_word(word) & mask != 0 && word.fetch_and(!mask, Ordering::Relaxed) & mask != 0

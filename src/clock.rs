@@ -1,8 +1,7 @@
 //! The clock, where there is one.
 //!
-//! A clock that the program supplies is code of the user: it may panic, stand still or run backwards. A
-//! [`Timer`] reads it for the length of one call, and never goes back nor lets a panic out in the midst of a
-//! collection.
+//! A clock that the program supplies is user code: it may panic, stand still or run backwards. A [`Timer`]
+//! reads it for the duration of one call, never runs backwards, and lets no panic out during a collection.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -12,7 +11,7 @@ use alloc::sync::Arc;
 
 use crate::panics::Panics;
 
-/// Tells the time since some moment: the system's clock, or one that the program supplied.
+/// Returns the time since some moment: the system's clock, or one that the program supplied.
 #[derive(Clone, Default)]
 pub(crate) struct Clock(Option<Arc<dyn Fn() -> Duration + Send + Sync>>);
 
@@ -22,7 +21,7 @@ impl Clock {
         Self(Some(Arc::new(now)))
     }
 
-    /// Reads the clock for the length of one call.
+    /// Reads the clock for the duration of one call.
     pub(crate) fn timer(&self) -> Timer {
         Timer {
             clock: self.clone(),
@@ -32,12 +31,12 @@ impl Clock {
     }
 }
 
-/// Reads a clock for the length of one call.
+/// Reads a clock for the duration of one call.
 pub(crate) struct Timer {
     clock: Clock,
     /// The latest time read.
     latest: Cell<Duration>,
-    /// Of the clock, to be raised at the end of the call.
+    /// Those of the clock, to be raised at the end of the call.
     panics: RefCell<Panics>,
 }
 
@@ -76,7 +75,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// Bare WebAssembly has std but no clock: asking for the time panics there.
+/// Bare WebAssembly has std but no clock: reading the time panics there.
 #[cfg(all(feature = "std", not(all(target_family = "wasm", target_os = "unknown"))))]
 mod system {
     use std::sync::OnceLock;

@@ -1,25 +1,25 @@
 //! A cycle of collection: mark, prune, sweep, drop, notify; in one go or in slices.
 //!
-//! The collector owns what must outlive a slice and nothing that a program can see. A cycle is driven by
-//! [`Phase`]; between two slices the heap is consistent and the program may do anything to it, and user code
-//! (root sources, `trace`, `prune`, destructors) runs only where a phase says so:
+//! The collector owns what must outlive a slice and nothing that a program can see. [`Phase`] drives a cycle.
+//! Between two slices the heap is consistent and the program may do anything to it. User code (root sources,
+//! `trace`, `prune`, destructors) runs only in these phases:
 //!
-//! 1. `Mark`: at the start of a full cycle everything is white, at that of a minor one what was made since
-//!    the last collection. What a root reaches loses its white bit. What the program makes, roots or changes
-//!    meanwhile is traced before the phase ends (re-graying; Steele's variant of the incremental-update
-//!    barrier, CACM 1975). `trace` runs.
-//! 2. `Prune`: everything white is dead, all at once: it resolves no longer. Live objects that hold weak
+//! 1. `Mark`: at the start of a full cycle everything is white, at the start of a minor one, what was made
+//!    since the last collection. What a root reaches loses its white bit. What the program makes, roots or
+//!    changes meanwhile is traced before the phase ends (re-graying; Steele's variant of the
+//!    incremental-update barrier, CACM 1975). `trace` runs.
+//! 2. `Prune`: everything white is dead, all at once: it no longer resolves. Live objects that hold weak
 //!    collections drop their dead entries. `prune` runs.
 //! 3. `Sweep`: the slots of the dead are freed; buried values move to their graveyards. No user code.
-//! 4. `Drop`: destructors run. Then the pages with free slots are found anew.
-//! 5. `Notify`: nothing of the collector's is left to do; the heap sends tags and runs callbacks.
+//! 4. `Drop`: destructors run. Then the pages with free slots are listed again.
+//! 5. `Notify`: the collector has nothing left to do; the heap sends tags and runs callbacks.
 //!
-//! A panic in 1 abandons the cycle: nothing was freed, and the next one starts afresh. From 2 on there is no
+//! A panic in 1 abandons the cycle: nothing was freed, and the next cycle starts over. From 2 on there is no
 //! way back, and a panic stops nothing.
 //!
-//! Invariant: while no cycle is under way, an object that is not white holds no handle of a white one unless
-//! it is on the write barrier's list or in `unguarded`. So a minor collection need not look at what is old
-//! (sticky mark bits: Demers et al., POPL 1990).
+//! Invariant: between cycles, an object that is not white holds no handle of a white one unless it is on the
+//! write barrier's list or in `unguarded`. So a minor collection need not look at old objects (sticky mark
+//! bits: Demers et al., POPL 1990).
 
 mod attempt;
 mod finish;
@@ -51,25 +51,25 @@ use mark::TraceOps;
 pub(crate) use meter::Meter;
 use set_aside::SetAside;
 
-/// What a collection works on. `H` is what callbacks get.
+/// What a collection works on. `H` is what callbacks receive.
 pub(crate) struct Parts<'a, H> {
     pub(crate) store: &'a mut Store,
     pub(crate) pools: &'a mut [Pool],
     pub(crate) roots: &'a RootTable,
     pub(crate) deaths: &'a mut Deaths<H>,
     pub(crate) clock: &'a Timer,
-    /// Full cycles after which vacant pages are given back.
+    /// Full cycles after which vacant pages are released.
     pub(crate) release_after: u32,
-    /// Threads that mark in a collection that is not in steps.
+    /// Threads that mark in a collection that is not incremental.
     pub(crate) mark_threads: usize,
 }
 
-/// What a cycle starts from, and how far it looks.
+/// What a cycle starts from, and which objects it covers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum CycleKind {
     /// Roots and root sources; all objects.
     Major,
-    /// The same, and all old objects; those made since the last collection.
+    /// The same, and all old objects; only objects made since the last collection.
     Minor,
     /// Nothing; all objects.
     Clear,
@@ -83,41 +83,41 @@ impl CycleKind {
     }
 }
 
-/// What died in a slice.
+/// The objects that died in a slice.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Freed {
     pub(crate) objects: usize,
     pub(crate) bytes: usize,
 }
 
-/// Marks, and remembers between slices how far it has come. A clone is what a heap goes back to.
+/// Runs cycles, and remembers between slices how far it has come. A clone is part of a checkpoint.
 #[derive(Clone)]
 pub(crate) struct Collector {
     ops: Vec<TraceOps>,
     marker: Marker,
     phase: Phase,
     kind: CycleKind,
-    /// Whether the dead were made to resolve no longer before their sweep.
+    /// Whether the dead were made unresolvable before their sweep.
     condemned: bool,
-    /// Whether a cycle was abandoned, so that the white bits mean nothing until a full one was completed.
+    /// Whether a cycle was abandoned, so that the white bits mean nothing until a full one completes.
     needs_major: bool,
-    /// The cycle under way, or the last one.
+    /// The current cycle, or the last one.
     now: Moment,
     /// How many full cycles began.
     full: u64,
-    /// The first cycle after which no old object has died, but for those in `destroyed`.
+    /// The first cycle after which no old object has died, except for those in `destroyed`.
     since: u32,
     /// Old objects that the program destroyed, as long as they are few: weak collections drop them in minor
     /// collections without looking at all entries.
     destroyed: Vec<Destroyed>,
     settling: Settling,
-    /// The pool that the phase has come to.
+    /// The pool that the phase has reached.
     pool: usize,
     /// Pools whose pages with free slots were found.
     listed_pools: usize,
     log: SweepLog,
     discarded: SetAside,
-    /// Of the cycle under way.
+    /// Figures of the current cycle.
     stats: CollectStats,
 }
 
@@ -174,12 +174,12 @@ impl Collector {
         self.condemned && matches!(self.phase, Phase::Prune | Phase::Sweep)
     }
 
-    /// Objects that the cycle under way has reached.
+    /// Objects that the current cycle has reached.
     pub(crate) fn marked(&self) -> usize {
         self.marker.marked()
     }
 
-    /// What becomes of objects that are made now.
+    /// The age of objects that are made now.
     pub(crate) fn making(&self) -> Age {
         match self.phase {
             Phase::Mark => Age::Traced,
@@ -188,13 +188,12 @@ impl Collector {
         }
     }
 
-    /// What reachable objects own outside of their slots, as the last full cycle found.
+    /// What reachable objects own outside their slots, as the last full cycle found.
     pub(crate) fn owned(&self) -> usize {
         self.marker.owned()
     }
 
-    /// Objects that a minor collection looks at though they are old: those that change past the write
-    /// barrier.
+    /// Old objects that a minor collection looks at all the same: those that change past the write barrier.
     pub(crate) fn unguarded_len(&self) -> usize {
         self.marker.unguarded_len()
     }
@@ -204,7 +203,7 @@ impl Collector {
         self.marker.knows_weak_collections()
     }
 
-    /// Gives back what lists have at hand for the next cycle.
+    /// Releases the spare memory of lists.
     pub(crate) fn shrink(&mut self) {
         self.marker.shrink();
     }
@@ -241,7 +240,7 @@ impl Collector {
     }
 
     fn begin_era(&mut self) {
-        // A heap that has used up its numbers is another one from here on.
+        // A heap that has used up its cycle numbers gets a new heap number.
         if self.now.heap == 0 || self.now.cycle >= u32::MAX - 2 {
             self.now = Moment { heap: next_heap(), cycle: 0 };
             self.since = 1;
@@ -272,9 +271,9 @@ impl Collector {
         }
     }
 
-    /// Goes on with the cycle until the budget is spent or it comes to phase `until`. Panics of `prune` and
-    /// of destructors go to `panics`; one of `trace` or of a root source comes out of here, and abandons the
-    /// cycle. Gives what died.
+    /// Continues the cycle until the budget is spent or it reaches phase `until`. Panics of `prune` and of
+    /// destructors go to `panics`; one of `trace` or of a root source propagates, and abandons the cycle.
+    /// Returns what died.
     pub(crate) fn advance<H: 'static>(
         &mut self,
         parts: &mut Parts<'_, H>,
@@ -324,7 +323,7 @@ impl Collector {
         meter: &mut Meter<'_>,
     ) -> bool {
         if matches!(self.kind, CycleKind::Major | CycleKind::Minor) {
-            // Until it returns: a panic has abandoned the cycle.
+            // Until this returns: a panic abandons the cycle.
             self.phase = Phase::Idle;
             let mut attempt = Attempt { store: parts.store, pools: parts.pools, succeeded: false };
             let Attempt { store, pools, .. } = &mut attempt;
@@ -350,7 +349,7 @@ impl Collector {
         true
     }
 
-    /// Marks a bit, at a moment that nobody chose: zeal mode.
+    /// Marks a little, at an arbitrary moment: zeal mode.
     #[cfg(gc_zeal)]
     pub(crate) fn mark_a_bit<H>(&mut self, parts: &mut Parts<'_, H>) {
         if self.phase == Phase::Mark && self.kind == CycleKind::Major {
@@ -371,7 +370,7 @@ impl Collector {
         let Self { marker, ops, discarded, stats, destroyed, .. } = self;
         let set_aside = RefCell::new(discarded.take());
         let mut is_done = false;
-        // One owner at a time: what one pruned before its panic is not counted.
+        // One owner at a time: what an owner pruned before its panic is not counted.
         panics.run_all(|| {
             if meter.is_spent() {
                 return false;
@@ -485,9 +484,9 @@ impl Collector {
     }
 }
 
-/// A number for a heap, when it first collects.
+/// A new number for a heap, when it first collects.
 fn next_heap() -> u32 {
     static LAST: HeapNumber = HeapNumber::new(0);
-    // Relaxed: only the number is used. After 2^32 heaps numbers come again, of heaps long gone.
+    // Relaxed: only the number is used. After 2^32 heaps numbers repeat, those of heaps long gone.
     (LAST.fetch_add(1, Ordering::Relaxed) as u32).wrapping_add(1).max(1)
 }

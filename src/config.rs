@@ -1,4 +1,4 @@
-//! What a heap is told when it is made, and how it says no.
+//! The settings of a heap, and its errors.
 
 mod dead;
 
@@ -14,7 +14,7 @@ pub use dead::Dead;
 pub(crate) use dead::Death;
 pub(crate) use dead::{Cause, Obituary};
 
-/// Settings of a [`Heap`](crate::Heap). Builder methods take and give it by value.
+/// Settings of a [`Heap`](crate::Heap). Builder methods take and return it by value.
 ///
 /// # Examples
 /// ```
@@ -60,10 +60,10 @@ impl Default for HeapConfig {
 }
 
 impl HeapConfig {
-    /// The last generation a slot can have. A slot whose object had it is retired: never used again.
+    /// The last generation a slot can have. A slot that has reached it is retired: never used again.
     pub const MAX_GENERATION: u32 = u32::MAX;
 
-    /// At most this many objects alive at once (those not yet collected count). Default: no limit.
+    /// At most this many objects alive at once, garbage included. Default: no limit.
     #[must_use]
     pub fn max_objects(mut self, objects: usize) -> Self {
         self.max_objects = objects;
@@ -73,20 +73,19 @@ impl HeapConfig {
     /// At most this many bytes in objects, each counted as its slot: `size_of::<T>()`, the header of 8 bytes
     /// and padding. What objects own elsewhere (a `Vec`'s buffer) is not counted. Default: no limit.
     ///
-    /// It also says how much address space the heap reserves: about twice as much, up to 32 GiB. Without a
-    /// limit that is 32 GiB, or 4 where the process has hundreds of heaps, or an eighth of what is left of
-    /// the process's own limit (`ulimit -v`).
+    /// It also determines how much address space the heap reserves: about twice as much, up to 32 GiB.
+    /// Without a limit that is 32 GiB, or 4 where the process has hundreds of heaps, or an eighth of what is
+    /// left of the process's own limit (`ulimit -v`).
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// A ceiling for what objects own outside of their slots
-    /// ([`Trace::owned_bytes`](crate::Trace::owned_bytes),
+    /// A ceiling for what objects own outside their slots ([`Trace::owned_bytes`](crate::Trace::owned_bytes),
     /// [`Heap::set_owned_bytes`](crate::Heap::set_owned_bytes)). Not a refusal:
-    /// [`Heap::pace`](crate::Heap::pace) finishes a collection, whatever its budget, when more is owned. So
-    /// after it there is at most the ceiling, if so much can be freed. Default: none.
+    /// [`Heap::pace`](crate::Heap::pace) finishes a collection, whatever its budget, when more is owned.
+    /// Afterwards at most the ceiling is owned, if that much can be freed. Default: none.
     ///
     /// # Examples
     /// ```
@@ -115,7 +114,7 @@ impl HeapConfig {
         self
     }
 
-    /// How many bytes of new objects make a minor collection worth its while for [`pace`](crate::Heap::pace).
+    /// How many bytes of new objects make a minor collection worthwhile for [`pace`](crate::Heap::pace).
     /// Default: 256 KiB. Below that `pace` does nothing, so a tiny heap is left alone.
     #[must_use]
     pub fn nursery_bytes(mut self, bytes: usize) -> Self {
@@ -123,33 +122,33 @@ impl HeapConfig {
         self
     }
 
-    /// By which part a heap grows, counted from what the last full cycle left alive, before
-    /// [`pace`](crate::Heap::pace) begins another one. Default: 0.5. Less means less memory and more work.
+    /// How much a heap grows before [`pace`](crate::Heap::pace) begins a full cycle, as a fraction of what
+    /// the last one left alive. Default: 0.5. Less means less memory and more work.
     ///
     /// # Panics
     /// If it is negative or not a number.
     #[must_use]
     pub fn growth(mut self, part: f32) -> Self {
-        assert!(part >= 0.0, "slotgc: the growth of a heap is a part of it, not {part}");
+        assert!(part >= 0.0, "slotgc: the growth of a heap must be zero or more, not {part}");
         self.growth = part;
         self
     }
 
     /// How many bytes a heap grows at most, counted from what the last full cycle left alive, before
-    /// [`pace`](crate::Heap::pace) finishes the cycle whatever its budget, and though the heap is
-    /// [paused](crate::Heap::pause). Default: as many as are alive, and 32 MiB at least.
+    /// [`pace`](crate::Heap::pace) finishes the cycle whatever its budget, even if the heap is
+    /// [paused](crate::Heap::pause). Default: as many as are alive, and at least 32 MiB.
     ///
-    /// So between two calls of `pace` a heap has no more bytes than were alive, the ceiling, and what the
-    /// program allocates between the two.
+    /// So between two calls of `pace` a heap has no more bytes than the sum of what was alive, the ceiling,
+    /// and what the program allocates between the two.
     #[must_use]
     pub fn ceiling_bytes(mut self, bytes: usize) -> Self {
         self.ceiling_bytes = Some(bytes);
         self
     }
 
-    /// When memory goes back to the system: a page that was empty at the end of so many full cycles in a row
-    /// is given back by the next, in slices like everything else. The more, the less a heap pays whose size
-    /// goes up and down; `u32::MAX` keeps all memory until
+    /// When memory is returned to the system: a page that was empty at the end of this many full cycles in a
+    /// row is returned by the next, in slices like everything else. A larger number makes a heap whose size
+    /// goes up and down pay less; `u32::MAX` keeps all memory until
     /// [`Heap::shrink_to_fit`](crate::Heap::shrink_to_fit). Default: 2.
     ///
     /// # Examples
@@ -198,9 +197,9 @@ impl HeapConfig {
         self
     }
 
-    /// How many threads mark in [`collect`](crate::Heap::collect) and the like: this one, and others that are
-    /// started once there is enough to do and end with the call. Steps and minor collections mark alone.
-    /// Default: 1.
+    /// How many threads mark in [`collect`](crate::Heap::collect) and the like: the caller, and others that
+    /// are started once there is enough to do and end with the call. Steps and minor collections use only the
+    /// caller. Default: 1.
     ///
     /// # Examples
     /// ```
@@ -218,7 +217,7 @@ impl HeapConfig {
         self
     }
 
-    /// Where budgets of time and the times in reports come from: a function that gives the time since some
+    /// Where budgets of time and the times in reports come from: a function that returns the time since some
     /// moment. Default: the system's clock. Without one (the feature `std` off, bare WebAssembly) and without
     /// this, times are zero and a budget of time counts as one object for each 50 ns.
     ///
@@ -230,7 +229,7 @@ impl HeapConfig {
     ///
     /// static MICROS: AtomicU64 = AtomicU64::new(0);
     ///
-    /// // A clock that moves on by a microsecond whenever it is read.
+    /// // A clock that advances by a microsecond whenever it is read.
     /// let now = || Duration::from_micros(MICROS.fetch_add(1, Ordering::Relaxed));
     /// let mut heap = Heap::with_config(HeapConfig::default().clock(now));
     /// let report = heap.step(Budget::Time(Duration::from_millis(1)));
@@ -242,7 +241,7 @@ impl HeapConfig {
         self
     }
 
-    /// Reads the clock for the length of one call.
+    /// Reads the clock for the duration of one call.
     pub(crate) fn timer(&self) -> Timer {
         self.clock.timer()
     }
@@ -259,14 +258,14 @@ impl HeapConfig {
         self.nursery_bytes
     }
 
-    /// Bytes by which a heap of so many live ones may grow before a cycle begins.
+    /// Bytes by which a heap with this many live bytes may grow before a cycle begins.
     pub(crate) fn growth_bytes(&self, live: usize) -> usize {
-        // As large as the conversion makes it: a growth past all memory is none.
+        // The conversion saturates: a growth past all memory is never reached.
         let growth = (live as f64 * f64::from(self.growth)) as usize;
         growth.max(self.nursery_bytes.saturating_mul(4)).min(self.ceiling(live) / 2)
     }
 
-    /// Bytes by which a heap of so many live ones may grow at all.
+    /// Bytes by which a heap with this many live bytes may grow at all.
     pub(crate) fn ceiling(&self, live: usize) -> usize {
         const LEAST: usize = 32 << 20;
         self.ceiling_bytes.unwrap_or(live.max(LEAST))
@@ -304,7 +303,7 @@ impl HeapConfig {
 /// How much one call may do: [`Heap::step`](crate::Heap::step), [`Heap::pace`](crate::Heap::pace).
 ///
 /// With budgets in objects a run is reproducible to the last handle, on every machine: what lockstep and
-/// rollback need. With budgets of time it is not, since nobody knows how far a step will come.
+/// rollback need. With budgets of time it is not, since it is not known how far a step will come.
 ///
 /// # Examples
 /// ```
@@ -318,16 +317,16 @@ impl HeapConfig {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Budget {
-    /// So much time. Kept to within some microseconds, unless one piece takes longer that cannot be cut: a
+    /// This much time. Kept to within some microseconds, unless one indivisible piece takes longer: a
     /// destructor, a callback, a root source, the `trace` of one object with very many edges that is no weak
     /// collection.
     Time(Duration),
-    /// So many units of work: an object traced, freed or dropped, an entry of a weak collection looked at, a
-    /// callback run. At least one is done, and of a weak collection the next few entries; and when marking is
-    /// all but done, up to 64 objects more than the budget says that the program changed meanwhile, so that
-    /// marking ends though each step changes something.
+    /// This many units of work: an object traced, freed or dropped, an entry of a weak collection visited, a
+    /// callback run. At least one is done, and of a weak collection the next few entries. When marking is
+    /// almost done, up to 64 objects that the program changed meanwhile are traced beyond the budget, so that
+    /// marking ends even if the program changes something between all steps.
     Objects(usize),
-    /// To the end.
+    /// No limit: to the end of the cycle.
     Unlimited,
 }
 
@@ -388,18 +387,18 @@ impl<T> AllocError<T> {
         Self { value, limit }
     }
 
-    /// The value that found no place.
+    /// The value that was not allocated.
     pub fn into_inner(self) -> T {
         self.value
     }
 
-    /// The same refusal, of something else.
+    /// The same error, without its value.
     #[cfg(feature = "serde")]
     pub(crate) fn without_value(self) -> AllocError<()> {
         AllocError { value: (), limit: self.limit }
     }
 
-    /// The text of the refusal without the value.
+    /// The error's text, without the value.
     pub(crate) fn refusal(&self) -> Refusal {
         Refusal { type_name: core::any::type_name::<T>(), limit: self.limit }
     }

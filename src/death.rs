@@ -1,14 +1,13 @@
-//! Learning of a death: what is registered on objects, and in which order it is told.
+//! Learning of a death: what is registered on objects, and the order in which it is delivered.
 //!
 //! A registration is a callback, a finalizer, a tag for a queue, or a burial, on one object. When the object
 //! dies its registrations become due: burials take the value, tags go to their queues at once, callbacks and
 //! finalizers wait for their turn, the latest registered first, whatever object they are on.
 //!
-//! Invariant: every registration is taken out before any of its code runs, and code of a user runs only where
-//! the heap calls [`Deaths::next_turn`]. So nothing runs twice, and user code may register, cancel and
-//! destroy.
+//! Invariant: every registration is removed before any of its code runs, and user code runs only where the
+//! heap calls [`Deaths::next_turn`]. So nothing runs twice, and user code may register, cancel and destroy.
 //!
-//! This module does not know the heap: `H` is what callbacks get.
+//! This module does not know the heap: `H` is what callbacks receive.
 
 mod fate;
 mod graveyard;
@@ -35,11 +34,11 @@ pub(crate) use guard::CancelCell;
 pub use guard::{Watch, WatchGuard};
 pub use queue::DeathQueue;
 
-/// Code that runs once, with the heap, and may give something back.
+/// Code that runs once, with the heap, and may return something.
 pub(crate) trait Callback<H>: Send {
     fn run(self: Box<Self>, heap: &mut H);
 
-    /// The code itself, for whoever knows its type.
+    /// The code itself, to be downcast.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
@@ -62,11 +61,11 @@ pub(crate) enum Act<H> {
     Run(Box<dyn Callback<H>>),
     /// Puts the tag into its queue.
     Send(Box<dyn FnOnce() + Send>),
-    /// Takes the value out of the store, which keeps it for this moment, and puts it into its graveyard.
+    /// Takes the value from the store, which has kept it for this, and puts it into its graveyard.
     Bury(Box<dyn FnMut(&mut Store) + Send>),
 }
 
-/// What a registration is. Kept beside its act, which only its one user may look at.
+/// The kind of a registration. Kept beside its act, since the act can be read only with exclusive access.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WatchKind {
     Callback,
@@ -85,7 +84,7 @@ struct Registration<H> {
     /// Whether the target died and this waits for its turn.
     is_due: bool,
     kind: WatchKind,
-    /// Not `Sync`, since closures need not be: reached with the heap in hand only.
+    /// Not `Sync`, since closures need not be: accessed only with `&mut` to the heap.
     act: SyncWrapper<Act<H>>,
 }
 
@@ -96,7 +95,7 @@ struct Due {
     key: DefaultKey,
 }
 
-/// What is to be done about objects that died, each in its order. Taken out of a heap piece by piece, so that
+/// What is due for objects that died, each list in its order. Taken out of a binary heap one by one, so that
 /// no piece takes long.
 #[derive(Default)]
 struct Dues {
@@ -118,19 +117,19 @@ impl Dues {
         self.dropped.append(&mut others.dropped);
     }
 
-    /// Whether anything is left but burials.
+    /// Whether anything other than burials is left.
     fn has_news(&self) -> bool {
         !(self.tags.is_empty() && self.calls.is_empty() && self.dropped.is_empty())
     }
 }
 
-/// What comes of a registration whose turn it is. Dropping it runs code of the user.
+/// What to do for the registration whose turn it is. Dropping this runs user code.
 pub(crate) enum Turn<H> {
     /// A tag goes to its queue.
     Send(Box<dyn FnOnce() + Send>),
     /// A callback or finalizer runs.
     Run(Box<dyn Callback<H>>),
-    /// Nothing, but for dropping what was registered.
+    /// Nothing except dropping what was registered.
     Drop(Act<H>),
 }
 
@@ -144,15 +143,16 @@ pub(crate) struct Deaths<H> {
     /// The latest registration on each living object that has one.
     by_target: Targets,
     dues: Dues,
-    /// What was due when an object was destroyed by hand, and does not come before what that sets off.
+    /// What was already due when an object was destroyed by hand; it waits until the notifications of that
+    /// death are delivered.
     put_off: Dues,
-    /// What the program said that objects own, in bytes.
+    /// What the program said objects own, in bytes.
     hints: Hints,
     /// The hints of objects that died since this was last asked.
     gone_hints: usize,
     /// The finalizers to run at the end of the heap, by their numbers.
     at_exit: BTreeMap<u64, DefaultKey>,
-    /// Where guards on any thread leave word; taken when something is first registered.
+    /// Where guards on any thread leave cancellations; taken when something is first registered.
     cell: Option<&'static CancelCell>,
 }
 
@@ -177,7 +177,8 @@ impl<H: 'static> Deaths<H> {
         }
     }
 
-    /// Registers something on a living object. Makes room for its death too: telling it allocates nothing.
+    /// Registers something on a living object. Makes room for its death too, so that delivering allocates
+    /// nothing.
     pub(crate) fn register(&mut self, target: RawHandle, kind: WatchKind, act: Act<H>) -> Watch {
         let cell = *self.cell.get_or_insert_with(CancelCell::take);
         let number = cell.next_number();
@@ -223,7 +224,7 @@ impl<H: 'static> Deaths<H> {
         self.get(watch).is_some() && !watch.cell.is_cancelled(watch.key, watch.number)
     }
 
-    /// Whether this finalizer is to run at the end of the heap, if its target lives until then.
+    /// Sets whether this finalizer runs at the end of the heap, if its target lives until then.
     pub(crate) fn set_at_exit(&mut self, watch: Watch, exit: bool) {
         if self.get(watch).is_none() {
             return;
@@ -234,7 +235,7 @@ impl<H: 'static> Deaths<H> {
         }
     }
 
-    /// Takes a registration out, if it is still there.
+    /// Removes a registration, if it is still there.
     pub(crate) fn remove(&mut self, watch: Watch) -> Option<Removed<H>> {
         self.get(watch)?;
         Some(self.remove_key(watch.key))
@@ -250,7 +251,7 @@ impl<H: 'static> Deaths<H> {
         Removed { target: removed.target, act: removed.act.into_inner() }
     }
 
-    /// Takes a registration out of its target's chain.
+    /// Removes a registration from its target's chain.
     fn unlink(&mut self, removed: &Registration<H>) {
         if let Some(earlier) = removed.earlier {
             self.registrations[earlier].later = removed.later;
@@ -262,7 +263,7 @@ impl<H: 'static> Deaths<H> {
         }
     }
 
-    /// Registrations on a living object that are no burials and not cancelled by a guard.
+    /// Registrations on a living object, without burials and without those cancelled by a guard.
     pub(crate) fn count_on(&self, target: RawHandle) -> usize {
         let mut count = 0;
         let mut next = self.by_target.get(&target).copied();
@@ -275,7 +276,7 @@ impl<H: 'static> Deaths<H> {
         count
     }
 
-    /// Takes out what guards cancelled since the last time.
+    /// Removes what guards cancelled since the last time.
     pub(crate) fn take_cancelled(&mut self) -> Option<Removed<H>> {
         let cell = self.cell?;
         while let Some((key, number)) = cell.next_cancelled() {
@@ -287,7 +288,7 @@ impl<H: 'static> Deaths<H> {
         None
     }
 
-    /// Notes what the program says that an object owns; returns what it said before.
+    /// Records what the program says an object owns; returns the previous value.
     pub(crate) fn set_hint(&mut self, target: RawHandle, bytes: usize) -> usize {
         let before = if bytes > 0 { self.hints.insert(target, bytes) } else { self.hints.remove(&target) };
         before.unwrap_or(0)
@@ -298,13 +299,13 @@ impl<H: 'static> Deaths<H> {
         core::mem::take(&mut self.gone_hints)
     }
 
-    /// Whether something is kept about this object.
+    /// Whether anything is registered or noted on this object.
     pub(crate) fn is_kept(&self, target: RawHandle) -> bool {
         self.by_target.contains_key(&target) || self.hints.contains_key(&target)
     }
 
     /// This object died: what is registered on it becomes due. At the end of the heap finalizers are dropped
-    /// uncalled: those to run then have run before.
+    /// uncalled: those that run at exit have run already.
     pub(crate) fn mourn(&mut self, dead: RawHandle, is_end: bool) {
         self.gone_hints += self.hints.remove(&dead).unwrap_or(0);
         let mut next = self.by_target.remove(&dead);
@@ -322,8 +323,8 @@ impl<H: 'static> Deaths<H> {
         }
     }
 
-    /// Takes everything due out of the way of what dies meanwhile, until [`take_up`](Self::take_up). It stays
-    /// here: a callback may take the heap away from whoever put it off.
+    /// Postpones everything due in favour of what dies meanwhile, until [`take_up`](Self::take_up). It is
+    /// kept here, not by the caller, from whom a callback may take the heap away.
     pub(crate) fn put_off(&mut self) {
         self.put_off.append(&mut self.dues);
     }
@@ -333,10 +334,10 @@ impl<H: 'static> Deaths<H> {
         self.dues.append(&mut self.put_off);
     }
 
-    /// Gives back what the tables do not need.
+    /// Releases the memory that the tables do not need.
     pub(crate) fn shrink(&mut self) {
         if self.registrations.is_empty() {
-            // A `Watch` is told by its number too, which is never given out again.
+            // A `Watch` is also identified by its number, which is never used again.
             self.registrations = SlotMap::new();
         }
         self.by_target.shrink_to_fit();
@@ -350,12 +351,12 @@ impl<H: 'static> Deaths<H> {
         }
     }
 
-    /// Whether a tag, callback or finalizer waits for its turn, or something is to be dropped.
+    /// Whether a tag, callback or finalizer waits for its turn, or something must be dropped.
     pub(crate) fn has_due(&self) -> bool {
         self.dues.has_news()
     }
 
-    /// Takes out what waits for its turn, unless it was taken back meanwhile. What a guard cancelled is
+    /// Removes a registration whose turn it is, unless it was cancelled meanwhile. What a guard cancelled is
     /// dropped. Keys are never used twice, so what is found is what became due.
     fn take_due(&mut self, due: Due) -> Option<(Act<H>, bool)> {
         self.registrations.contains_key(due.key).then(|| {
@@ -365,7 +366,7 @@ impl<H: 'static> Deaths<H> {
     }
 
     /// Moves a value whose object died to its graveyard, the first registered first; `false` if there is none
-    /// left. Runs no code of the user.
+    /// left. Runs no user code.
     pub(crate) fn bury_next(&mut self, store: &mut Store) -> bool {
         let Some(Reverse(due)) = self.dues.burials.pop() else {
             return false;
@@ -376,15 +377,15 @@ impl<H: 'static> Deaths<H> {
         true
     }
 
-    /// Gives up the burials that are due: the values went to whoever destroyed the objects.
+    /// Drops the burials that are due: the values went to the callers that destroyed the objects.
     pub(crate) fn bury_nothing(&mut self) {
         while let Some(Reverse(due)) = self.dues.burials.pop() {
             drop(self.take_due(due));
         }
     }
 
-    /// What comes next, taken out: tags in the order of registration, then what is dropped uncalled, then
-    /// callbacks and finalizers, the latest first.
+    /// Removes and returns what comes next: tags in the order of registration, then what is dropped uncalled,
+    /// then callbacks and finalizers, the latest first.
     pub(crate) fn next_turn(&mut self) -> Option<Turn<H>> {
         loop {
             let Dues { tags, dropped, calls, .. } = &mut self.dues;
@@ -403,7 +404,7 @@ impl<H: 'static> Deaths<H> {
         }
     }
 
-    /// The next tag, taken out.
+    /// Removes and returns the next tag.
     pub(crate) fn next_tag(&mut self) -> Option<Turn<H>> {
         loop {
             let Reverse(due) = self.dues.tags.pop()?;
@@ -415,7 +416,7 @@ impl<H: 'static> Deaths<H> {
         }
     }
 
-    /// The latest finalizer that is to run at the end of the heap, taken out.
+    /// Removes and returns the latest finalizer that is to run at the end of the heap.
     pub(crate) fn next_at_exit(&mut self) -> Option<Removed<H>> {
         let (_, key) = self.at_exit.pop_last()?;
         Some(self.remove_key(key))

@@ -4,14 +4,14 @@
 //!   alive?
 //! - [`shapes`]: ways to structure a program around a heap.
 //! - [`in_an_ecs`]: a heap beside an entity component system.
-//! - [`root_sources`]: handles outside of the heap, and what reporting them costs.
+//! - [`root_sources`]: handles outside the heap, and what reporting them costs.
 //! - [`threads`]: which thread does what; marking and allocating through `&Heap`.
-//! - [`finding_a_leak`]: who still holds an object, and how to put the question into a test.
+//! - [`finding_a_leak`]: what still holds an object, and how to test that nothing does.
 //! - [`guarantees`]: what holds whatever a program does, and the tests that attack it.
 //!
-//! For those who come from somewhere, a table of what they know and its counterpart: [slotmap](from_slotmap),
-//! [gc-arena](from_gc_arena), [`Arc` and `Weak`](from_arc_and_weak), [Bevy](from_bevy), [Unreal or
-//! Unity](from_unreal_or_unity), [Python's `weakref`](from_weakref).
+//! For those who know another library, a table of its terms and their counterparts here:
+//! [slotmap](from_slotmap), [gc-arena](from_gc_arena), [`Arc` and `Weak`](from_arc_and_weak),
+//! [Bevy](from_bevy), [Unreal or Unity](from_unreal_or_unity), [Python's `weakref`](from_weakref).
 
 #[expect(unused_imports, reason = "links of the pages resolve here")]
 use crate::*;

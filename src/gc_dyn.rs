@@ -1,9 +1,9 @@
 //! Handles of objects behind a trait: [`GcDyn`], [`WeakDyn`] and [`RootDyn`].
 //!
-//! Beside the object's handle stands the address of a [`Cast`]: a table of functions for the object's type,
-//! made where the type was known. Invariant: the handle is one of a `T`, and the table that of the same `T`.
-//! Nothing here but the two constructors puts them together, so what a handle reads is always an object of
-//! its own type, found as any other: behind the tag of its type and its generation. No `unsafe`.
+//! Beside the object's handle is the address of a [`Cast`]: a table of functions for the object's type, made
+//! where the type was known. Invariant: the handle is that of a `T`, and the table that of the same `T`. Only
+//! the two constructors combine them, so a handle always reads an object of its own type, checked like any
+//! other by the type's tag and the generation. No `unsafe`.
 
 mod root;
 
@@ -19,18 +19,18 @@ use crate::store::{Barrier, Store};
 use crate::trace::{Inspector, Links, Trace, Tracer};
 pub use root::RootDyn;
 
-/// How a `&T` becomes a `&dyn YourTrait`. Implemented for a trait object and every object that has the trait
-/// by [`gc_dyn!`](crate::gc_dyn).
+/// Turns a `&T` into a `&dyn YourTrait`. [`gc_dyn!`](crate::gc_dyn) implements it for a trait object and
+/// every type that implements the trait.
 pub trait CastFrom<T>: 'static {
     /// The object behind the trait.
     fn cast_from(object: &T) -> &Self;
 
-    /// The object behind the trait, to be changed.
+    /// The object behind the trait, mutably.
     fn cast_from_mut(object: &mut T) -> &mut Self;
 }
 
-/// Says of a trait that objects may be behind it: what [`GcDyn`](crate::GcDyn) needs, once for each trait. A
-/// foreign trait is first made a supertrait of one of your own.
+/// Allows objects behind a trait: needed by [`GcDyn`](crate::GcDyn), once for each trait. For a foreign
+/// trait, make it a supertrait of one of your own first.
 ///
 /// # Examples
 /// A generic trait is named with its parameters:
@@ -78,7 +78,7 @@ macro_rules! gc_dyn {
     };
 }
 
-/// What is done with a handle of one type, by whoever knows the trait only.
+/// The operations on a handle of one type, for code that knows only the trait.
 struct Cast<D: ?Sized> {
     get: fn(&Store, RawHandle) -> Option<&D>,
     get_mut: fn(&mut Store, RawHandle) -> Option<&mut D>,
@@ -95,7 +95,7 @@ enum Strength {
     Weak,
 }
 
-/// The table of one type.
+/// The table for one type.
 struct Of<T, D: ?Sized>(PhantomData<T>, PhantomData<D>);
 
 impl<T: Trace, D: ?Sized + CastFrom<T>> Of<T, D> {
@@ -125,7 +125,7 @@ impl<T: Trace, D: ?Sized + CastFrom<T>> Of<T, D> {
 }
 
 impl<D: ?Sized> Cast<D> {
-    /// Of handles that name nothing.
+    /// For handles that name nothing.
     const NULL: Self = Self {
         get: |_, _| None,
         get_mut: |_, _| None,
@@ -137,16 +137,16 @@ impl<D: ?Sized> Cast<D> {
     };
 }
 
-/// A handle of an object behind a trait: a [`Gc`] whose type is known by what it can do only.
+/// A handle of an object behind a trait: a [`Gc`] of which only the trait is known.
 ///
-/// Sixteen bytes, `Copy`. A strong edge when it is stored inside an object. Made of a `Gc` with `into` or
-/// [`new`](Self::new), for a trait of which [`gc_dyn!`](crate::gc_dyn) was said; read and changed by
-/// [`Heap::get_dyn`](crate::Heap::get_dyn), [`get_dyn_mut`](crate::Heap::get_dyn_mut) and `heap[handle]`.
-/// An access costs a call through a pointer more than one by a `Gc`. Nothing is boxed: the object lies among
-/// the others of its type, and its `Gc` goes on naming it.
+/// Sixteen bytes, `Copy`. A strong edge when it is stored inside an object. Made from a `Gc` with `into` or
+/// [`new`](Self::new), for a trait for which [`gc_dyn!`](crate::gc_dyn) was invoked; read and changed by
+/// [`Heap::get_dyn`](crate::Heap::get_dyn), [`get_dyn_mut`](crate::Heap::get_dyn_mut) and `heap[handle]`. An
+/// access costs one call through a pointer more than with a `Gc`. Nothing is boxed: the object lies among the
+/// others of its type, and its `Gc` still names it.
 ///
-/// Equal, ordered and hashed by the object's identity. Copied and rolled back with the graph that it is in;
-/// saving it is not possible, since no format knows which type to read: save the `Gc`, or an enum of them.
+/// Equal, ordered and hashed by the object's identity. Copied and rolled back with its graph. It cannot be
+/// saved, since no format knows which type to read: save the `Gc`, or an enum of them.
 ///
 /// # Examples
 /// ```
@@ -236,13 +236,13 @@ impl<D: ?Sized> GcDyn<D> {
         WeakDyn { raw: self.raw, cast: self.cast }
     }
 
-    /// The same handle with its type and its trait forgotten.
+    /// The same handle without its type and trait.
     #[inline]
     pub fn erase(self) -> AnyGc {
         AnyGc::from_raw(self.raw)
     }
 
-    /// The handle with its type, if it was made of one of that type; whether it resolves or not.
+    /// The handle with its type, if it was made from one of that type; whether it resolves or not.
     pub fn downcast<T: Trace>(self) -> Option<Gc<T>> {
         (self.cast.is_of)(TypeId::of::<T>()).then(|| Gc::from_raw(self.raw))
     }
@@ -263,7 +263,7 @@ impl<D: ?Sized> WeakDyn<D> {
         Self { raw: RawHandle::NULL, cast: const { &Cast::NULL } }
     }
 
-    /// The handle with its type, if it was made of one of that type; whether it resolves or not.
+    /// The handle with its type, if it was made from one of that type; whether it resolves or not.
     pub fn downcast<T: Trace>(self) -> Option<Weak<T>> {
         (self.cast.is_of)(TypeId::of::<T>()).then(|| Weak::from_raw(self.raw))
     }
@@ -345,7 +345,7 @@ impl<D: ?Sized + 'static> Trace for GcDyn<D> {
     }
 }
 
-/// A weak handle is no edge.
+/// A weak handle is not an edge.
 impl<D: ?Sized + 'static> Trace for WeakDyn<D> {
     const NEEDS_TRACE: bool = false;
 
@@ -373,17 +373,17 @@ pub trait DynHandle: Copy + sealed::Sealed {
     /// The weak handle of the object.
     fn downgrade(self) -> WeakDyn<Self::Dyn>;
 
-    /// What to say where it does not resolve.
+    /// Which message to use where it does not resolve.
     #[doc(hidden)]
     fn is_strong(self) -> bool;
 
-    /// Whether it may name an object of the heap of this number.
+    /// Whether it may name an object of the heap with this number.
     #[doc(hidden)]
     fn is_of(self, _heap: u64) -> bool {
         true
     }
 
-    /// Whether it is known to be of another heap than that of this number.
+    /// Whether it is known to belong to another heap than that with this number.
     #[doc(hidden)]
     fn is_foreign(self, _heap: u64) -> bool {
         false
@@ -412,7 +412,7 @@ impl<H: DynHandle> DynHandle for &H {
     }
 }
 
-/// What both handles have.
+/// What both handles have in common.
 macro_rules! handles {
     ($($handle:ident: $is_strong:literal),*) => {$(
         impl<D: ?Sized> Clone for $handle<D> {

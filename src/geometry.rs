@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(Geometry::<u64>::SLOT_BYTES, 16);
         assert_eq!(Geometry::<[u8; 9]>::SLOT_BYTES, 24);
         assert_eq!(Geometry::<[u64; 8]>::SLOT_BYTES, 72);
-        // What the alignment of `u128` and of `u64` is depends on the target.
+        // The alignment of `u128` and of `u64` depends on the target.
         assert_eq!(Geometry::<u128>::SLOT_BYTES, if align_of::<u128>() == 16 { 32 } else { 24 });
         assert_eq!(Geometry::<Wide>::SLOT_BYTES, 128);
         assert_eq!(Geometry::<[u64; 8]>::PAGE_SLOTS, 910);

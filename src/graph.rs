@@ -1,11 +1,11 @@
-//! Graphs of objects: what is reachable, copied to another place or written down.
+//! Graphs of objects: what is reachable, copied or saved.
 //!
-//! A [`Schema`] lists the types that there are, by stable names. A walk finds what some handles reach,
-//! through `&` and without a trace in the heap. Copies are made, by cloning or by deserializing, and their
-//! handles are replaced ([`Links`](crate::trace::Links)) by what [`Relinked`] knows. What needs the heap
-//! itself is in `heap/graph.rs`.
+//! A [`Schema`] lists the types, by stable names. A walk finds what some handles reach, through `&` and
+//! without changing the heap. Copies are made, by cloning or by deserializing, and their handles are replaced
+//! ([`Links`](crate::trace::Links)) according to [`Relinked`]. What needs the heap itself is in
+//! `heap/graph.rs`.
 //!
-//! No recursion over objects, and nothing here believes a handle before it resolves.
+//! No recursion over objects, and nothing here trusts a handle before it resolves.
 
 mod error;
 mod marks;

@@ -1,11 +1,11 @@
 //! Handles: the 8-byte ids by which a program and the heap name an object.
 //!
 //! Invariant: the granule of a non-null `Gc<T>` or `Weak<T>` is a slot boundary of `T`'s pages
-//! ([`Geometry`]), and its generation is odd. Both hold wherever a handle is made, and bits from outside are
+//! ([`Geometry`]), and its generation is odd. Both hold wherever a handle is made; bits from outside are
 //! checked in one place, [`RawHandle::checked`]. This is what makes made-up handles safe: the heap may read a
-//! slot's header at any granule of a page of the right type. An [`AnyGc`] promises the odd generation only.
+//! slot's header at any granule of a page of the right type. An [`AnyGc`] promises only the odd generation.
 //!
-//! This module knows no heap: whether a handle resolves is the heap's to say.
+//! This module knows no heap: only the heap knows whether a handle resolves.
 
 mod raw;
 mod text;
@@ -74,7 +74,7 @@ pub struct Weak<T> {
     target: PhantomData<fn(T) -> T>,
 }
 
-/// A [`Gc`] whose type is known at run time only.
+/// A [`Gc`] whose type is known only at run time.
 ///
 /// Eight bytes, `Copy`. A strong edge when it is stored inside an object. Turn it back into a `Gc` with
 /// [`Heap::downcast`](crate::Heap::downcast).
@@ -115,7 +115,7 @@ impl<T> Gc<T> {
         Weak::from_raw(self.raw)
     }
 
-    /// The same handle with its type forgotten.
+    /// The same handle without its type.
     #[inline(always)]
     pub fn erase(self) -> AnyGc {
         AnyGc { raw: self.raw }
@@ -165,13 +165,13 @@ impl AnyGc {
         Self { raw }
     }
 
-    /// The handle as a number: the same one as [`Gc::to_bits`] of the object gives.
+    /// The handle as a number, the same as [`Gc::to_bits`] of the object.
     #[inline]
     pub fn to_bits(self) -> u64 {
         self.raw.to_bits()
     }
 
-    /// The handle with these bits. Bits that no handle has give a handle that resolves to nothing.
+    /// The handle with these bits. Bits that no handle has become a handle that resolves to nothing.
     #[inline]
     pub fn from_bits(bits: u64) -> Self {
         Self { raw: RawHandle::from_bits(bits) }
@@ -197,7 +197,7 @@ impl fmt::Display for AnyGc {
     }
 }
 
-/// What `Gc` and `Weak` have alike. Written by hand since a derive would ask the same of `T`.
+/// What `Gc` and `Weak` have in common. Written by hand, since a derive would put the bounds on `T`.
 macro_rules! typed_handle {
     ($handle:ident) => {
         impl<T> $handle<T> {
@@ -206,15 +206,15 @@ macro_rules! typed_handle {
                 self.raw
             }
 
-            /// The handle as a number, to be kept outside of Rust or packed into a tagged word. `Gc`, `Weak`
-            /// and `AnyGc` of one object have the same bits.
+            /// The handle as a number, to be kept outside Rust or packed into a tagged word. `Gc`, `Weak` and
+            /// `AnyGc` of one object have the same bits.
             #[inline]
             pub fn to_bits(self) -> u64 {
                 self.raw.to_bits()
             }
 
             /// The handle with these bits: `from_bits(h.to_bits()) == h`. Bits that no handle of a `T` has
-            /// give the null handle or one that resolves to nothing; bits of another object's handle may
+            /// become the null handle or one that resolves to nothing; bits of another object's handle may
             /// resolve to a live object, always a `T`. O(1), a few instructions.
             ///
             /// # Examples
@@ -303,8 +303,8 @@ macro_rules! typed_handle {
 
         // SAFETY: slotmap asks that `data` give the same key as long as the handle is unchanged, which holds
         // since it is computed from the handle's bits alone, and that `From<KeyData>` undo it: `from_key` and
-        // `to_key` are each other's inverse on every handle that the invariant above admits, and on every key
-        // that a map can make: see `of_foreign_key`.
+        // `to_key` are inverse to each other on every handle that the invariant above admits, and on every
+        // key that a map can make: see `of_foreign_key`.
         #[expect(unsafe_code, reason = "`slotmap::Key` is an unsafe trait; this is its only implementation")]
         unsafe impl<T> slotmap::Key for $handle<T> {
             fn data(&self) -> KeyData {
@@ -330,7 +330,7 @@ impl<T> From<&Gc<T>> for AnyGc {
 }
 
 impl<T> From<Weak<T>> for AnyGc {
-    /// The handle of the same object: where it is stored inside of another object, a strong edge.
+    /// The handle of the same object: a strong edge when stored inside another object.
     fn from(weak: Weak<T>) -> Self {
         Self { raw: weak.raw }
     }

@@ -1,7 +1,7 @@
 //! A fast hasher for tables keyed by handles.
 //!
-//! It is deliberately weak against chosen keys: whoever may choose the keys of a table should not be able to
-//! choose handles. It spreads well what handles are: dense slot numbers with small generations.
+//! It is deliberately weak against chosen keys: an attacker should not be able to choose handles. It is good
+//! at spreading handles, which are dense slot numbers with small generations.
 
 use core::hash::{BuildHasherDefault, Hasher};
 
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn dense_slots_spread_over_low_and_top_bits() {
-        // As many keys as buckets: a random function fills about 63 % of them.
+        // As many keys as buckets: a random function would fill about 63 % of them.
         for stride in [2_u64, 3, 9, 17, 8192] {
             let hashes = || (0..4096_u64).map(|i| hash((i * stride) << 32 | 1));
             let low: BTreeSet<u64> = hashes().map(|h| h & 4095).collect();

@@ -2,7 +2,7 @@
 //!
 //! This folder is what a user sees. Storage is in `store.rs` and `pool.rs`, collecting in `collector.rs`.
 
-// In the order in which the documentation shows what they add to `Heap`.
+// In the order in which the documentation shows their methods of `Heap`.
 mod whole;
 mod alloc;
 mod later;
@@ -65,7 +65,7 @@ use types::Types;
 
 #[cfg(feature = "inspect")]
 use crate::inspect::InspectOps;
-/// Nothing is looked at. The field is there all the same, so that a heap's layout, and with it every
+/// Nothing is inspected. The field exists all the same, so that a heap's layout, and with it every
 /// instruction of an access, does not depend on the feature.
 #[cfg(not(feature = "inspect"))]
 type InspectOps = core::convert::Infallible;
@@ -74,11 +74,11 @@ type InspectOps = core::convert::Infallible;
 ///
 /// Objects are made with [`alloc`](Self::alloc), read with [`get`](Self::get) or `heap[handle]`, and changed
 /// with [`get_mut`](Self::get_mut) or `heap[handle] = ..`. They live until a collection finds that no
-/// [`Root`](crate::Root) and no root source reaches them; collections happen only where the program asks for
+/// [`Root`](crate::Root) and no root source reaches them; collections happen only where the program requests
 /// one. `Send + Sync`: any number of threads may read through `&Heap`.
 ///
-/// The same sequence of operations on a fresh heap gives the same handles and the same order of destructors,
-/// on every machine: nothing depends on addresses or on hash seeds.
+/// The same sequence of operations on a fresh heap produces the same handles and the same order of
+/// destructors, on every machine: nothing depends on addresses or on hash seeds.
 ///
 /// # Examples
 /// ```
@@ -109,17 +109,17 @@ pub struct Heap {
     roots: Arc<RootTable>,
     collector: Collector,
     deaths: Deaths<Heap>,
-    /// The callbacks being run, or those run last.
+    /// The batch of callbacks that is running, or ran last.
     batch: Option<Batch>,
-    /// The end that is under way, if it is.
+    /// The batch of the shutdown in progress, if there is one.
     ending: Option<Batch>,
-    /// It came to its end: nothing is left to do.
+    /// The shutdown is complete: nothing is left to do.
     has_ended: bool,
-    /// At an end that takes too long: callbacks are dropped uncalled, so many so far.
+    /// In a shutdown that takes too long callbacks are dropped uncalled; this is how many so far.
     closing: Option<usize>,
     /// Tags sent since the batch began, by deaths that joined it.
     joined_tags: usize,
-    /// Whether a callback of the cycle under way asked for a collection.
+    /// Whether a callback of the current cycle requested a collection.
     wants_collection: bool,
     pacer: Pacer,
     telemetry: Telemetry,
@@ -134,8 +134,8 @@ pub struct Heap {
 struct Counts {
     objects: usize,
     bytes: usize,
-    /// Up to so many bytes no limit of the configuration is met, whatever the objects are that make them up.
-    /// Zero when that is to be found out anew.
+    /// Up to this many bytes no limit of the configuration is reached, whatever the objects are. Zero when it
+    /// must be computed again.
     bytes_stop: Stop,
     /// Bytes of the slots of objects being made by `alloc_cyclic`.
     making_bytes: usize,
@@ -144,21 +144,21 @@ struct Counts {
     collections: u64,
 }
 
-/// Objects made with `&Heap` that are not in the heap so far, and the bytes of their slots.
+/// Objects made with `&Heap` that are not in the heap yet, and the bytes of their slots.
 #[derive(Clone, Copy, Default)]
 struct Pending {
     objects: usize,
     bytes: usize,
 }
 
-/// A number that is lowered with `&Heap`, too.
+/// A number that can be lowered with `&Heap`, too.
 #[derive(Default)]
 struct Stop(Gauge);
 
 impl Stop {
     #[inline(always)]
     fn get(&self) -> usize {
-        // Relaxed, here and below: what it rests on is looked at by whoever has `&mut Heap`.
+        // Relaxed, here and below: only holders of `&mut Heap` read the data that it depends on.
         self.0.load(Ordering::Relaxed)
     }
 
@@ -179,7 +179,7 @@ impl Clone for Stop {
 }
 
 impl Counts {
-    /// What `bytes_stop` rests on has changed. Without limits it does not change.
+    /// What `bytes_stop` depends on has changed. Without limits it does not change.
     fn check_limits_next(&self) {
         if self.bytes_stop.get() != usize::MAX {
             self.bytes_stop.set(0);
@@ -222,7 +222,7 @@ impl Drop for Heap {
     }
 }
 
-/// What the docs say of threads, checked.
+/// Checks what the docs say about threads.
 const _: () = {
     const fn is_send_and_sync<T: Send + Sync>() {}
     is_send_and_sync::<Heap>();

@@ -1,12 +1,12 @@
-//! Why an object is alive: the heap's graph as data, and what can be asked of it.
+//! Why an object is alive: the heap's graph as data, and queries on it.
 //!
-//! [`Heap::why_alive`](crate::Heap::why_alive) answers the question of this module for one object: with a
-//! [`Path`], from a root to the object, with the names of fields. [`Heap::snapshot`](crate::Heap::snapshot)
-//! answers it for all of them: a [`Snapshot`] knows who refers to whom, what would be gone with an object,
-//! what grew since an earlier one, and is written to a file that Chrome DevTools opens. How to use both is
-//! told in [`finding_a_leak`](crate::docs::finding_a_leak).
+//! [`Heap::why_alive`](crate::Heap::why_alive) answers that question for one object: with a [`Path`] from a
+//! root to the object, with field names. [`Heap::snapshot`](crate::Heap::snapshot) answers it for all
+//! objects: a [`Snapshot`] knows which object refers to which, what would be freed with an object, and what
+//! grew since an earlier snapshot. It can be written to a file that Chrome DevTools opens.
+//! [`finding_a_leak`](crate::docs::finding_a_leak) explains how to use both.
 //!
-//! Everything here only looks: no header, bit or table of the heap is written, so it works in the middle of a
+//! Everything here only reads: no header, bit or table of the heap is written, so it works in the middle of a
 //! cycle, inside callbacks, and from several threads beside readers. Nothing here recurses.
 
 mod census;
@@ -36,7 +36,7 @@ pub use path::{Path, Step};
 pub use roots::{RootInfo, named_roots};
 pub use snapshot::{Edge, Node, RootEdge, Snapshot};
 
-// For the heap, whose calls are in `heap/inspect.rs`.
+// For the heap, whose methods are in `heap/inspect.rs`.
 pub(crate) use names::Names;
 pub(crate) use ops::InspectOps;
 pub(crate) use path::{ObjectName, PathBuilder};

@@ -1,8 +1,8 @@
-//! The iterators, by their names: for structs that hold one, and functions that return one.
+//! The iterator types, for structs that hold one and functions that return one.
 //!
-//! All know how many items are left (`ExactSizeIterator`) but those over two sets, and return `None` for ever
-//! after the last (`FusedIterator`). Those over the objects of a type go backwards, too. Each is `Send` where
-//! what it gives is.
+//! All but those over two sets know how many items are left (`ExactSizeIterator`), and all return `None` for
+//! ever after the last (`FusedIterator`). Those over the objects of a type also go backwards. Each is `Send`
+//! if its items are.
 
 pub use crate::heap::{GetMany, Iter, IterMut};
 #[cfg(feature = "rayon")]

@@ -35,7 +35,7 @@ mod heap;
 pub mod iter;
 pub mod docs;
 
-/// What derived code uses; no part of the interface.
+/// Used by derived code; not part of the interface.
 #[doc(hidden)]
 pub mod __derive {
     pub use crate::trace::adapter::With;

@@ -3,7 +3,7 @@
 //! Without std a panic cannot be caught. There the rest runs while the panic unwinds, and a second panic
 //! aborts the program, as a panic in a destructor during unwinding always does.
 
-/// What a panic carries.
+/// The payload of a panic.
 pub(crate) type Payload = alloc::boxed::Box<dyn core::any::Any + Send>;
 
 /// Runs user code piece by piece and keeps the first panic.
@@ -15,10 +15,10 @@ pub(crate) struct Panics {
 
 #[cfg(feature = "std")]
 impl Panics {
-    /// Calls `next` until it says `false`. A call that panics counts as `true`: it must have moved on.
+    /// Calls `next` until it returns `false`. A call that panics counts as `true`: it must have moved on.
     pub(crate) fn run_all(&mut self, mut next: impl FnMut() -> bool) {
         loop {
-            // The pieces are independent of each other, so what one left half done is nobody else's.
+            // The pieces are independent of each other, so what one left half done concerns no other.
             let all = std::panic::AssertUnwindSafe(|| while next() {});
             match std::panic::catch_unwind(all) {
                 Ok(()) => return,
@@ -27,7 +27,7 @@ impl Panics {
         }
     }
 
-    /// Calls `f`, which may keep panics of its own here first.
+    /// Calls `f`, which may first store panics of its own here.
     pub(crate) fn run_once(&mut self, f: impl FnOnce(&mut Self)) {
         // As above.
         if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| f(self))) {
@@ -35,19 +35,19 @@ impl Panics {
         }
     }
 
-    /// Calls `f`, of which nothing is expected when it panics.
+    /// Calls `f`; if it panics, nothing is expected of it.
     pub(crate) fn run_contained(&mut self, f: impl FnOnce()) {
         self.run_once(|_| f());
     }
 
-    /// Takes over what others kept.
+    /// Takes over panics kept elsewhere.
     pub(crate) fn append(&mut self, others: Self) {
         if let Some(payload) = others.first {
             self.keep(payload);
         }
     }
 
-    /// Keeps the payload if it is the first. One that panics when it is dropped stops nothing either.
+    /// Keeps the payload if it is the first. A payload that panics when it is dropped stops nothing either.
     fn keep(&mut self, payload: Payload) {
         if self.first.is_none() {
             self.first = Some(payload);
@@ -79,7 +79,7 @@ impl Panics {
 
 #[cfg(not(feature = "std"))]
 impl Panics {
-    /// Calls `next` until it says `false`, also when a call panics: it must have moved on.
+    /// Calls `next` until it returns `false`, also if a call panics: it must have moved on.
     pub(crate) fn run_all(&mut self, next: impl FnMut() -> bool) {
         struct Rest<F: FnMut() -> bool>(F);
 
@@ -98,8 +98,8 @@ impl Panics {
         f(self);
     }
 
-    /// Calls `f`, of which nothing is expected when it panics: that cannot be caught, and must not unwind
-    /// into code that has something half done. So it aborts the program.
+    /// Calls `f`. If it panics, that cannot be caught, and must not unwind into code that has something half
+    /// done, so it aborts the program.
     pub(crate) fn run_contained(&mut self, f: impl FnOnce()) {
         struct Abort;
 
@@ -114,17 +114,17 @@ impl Panics {
         core::mem::forget(abort);
     }
 
-    /// Nothing was kept: the panic is on its way.
+    /// Nothing was kept: the panic is unwinding.
     pub(crate) fn append(&mut self, _: Self) {}
 
-    /// Nothing was kept: the panic is on its way.
+    /// Nothing was kept: the panic is unwinding.
     pub(crate) fn into_first(self) -> Option<Payload> {
         None
     }
 
-    /// Nothing was kept: the panic is on its way.
+    /// Nothing was kept: the panic is unwinding.
     pub(crate) fn raise(self) {}
 
-    /// Nothing was kept: the panic is on its way.
+    /// Nothing was kept: the panic is unwinding.
     pub(crate) fn raise_unless_panicking(self) {}
 }

@@ -1,10 +1,10 @@
 //! Pools: all pages of one type, and which of their slots to hand out next.
 //!
-//! The pool does not see `T`: what needs it are a few functions in [`PoolOps`]. A pool's pages are numbered
-//! by their position in it.
+//! The pool does not see `T`: only a few functions in [`PoolOps`] need it. A pool's pages are numbered by
+//! their position in it.
 //!
 //! Invariant: a page that is not full is the current one, or is listed as warm, vacant, partial or crowded
-//! (`pool/lists.rs`), or its free slots were freed since the last sweep by `destroy` and wait in limbo.
+//! (`pool/lists.rs`), or `destroy` freed its free slots since the last sweep and they wait in limbo.
 
 mod kept;
 mod later;
@@ -26,7 +26,7 @@ use lists::{List, Lists, Pages};
 use sweep::Progress;
 pub(crate) use sweep::Scope;
 
-/// What a pool does that depends on its type.
+/// The operations of a pool that depend on its type.
 #[derive(Clone, Copy)]
 pub(crate) struct PoolOps {
     open: fn(&mut Store, u16, Generation) -> Result<u32, Limit>,
@@ -50,13 +50,13 @@ fn owned<T: Trace>(value: &T) -> usize {
     if T::OWNS { value.owned_bytes() } else { 0 }
 }
 
-/// What is known of a type at run time.
+/// What is known about a type at run time.
 #[derive(Clone, Copy)]
 pub(crate) struct TypeInfo {
     pub(crate) slot_bytes: usize,
     pub(crate) page_slots: u32,
     pub(crate) run_pages: u32,
-    /// Whether each value is looked at when it dies: for its destructor, or for what it owns.
+    /// Whether each value is visited when it dies: for its destructor, or for what it owns.
     pub(crate) needs_drop: bool,
     pub(crate) tag: Tag,
     pub(crate) name: &'static str,
@@ -70,16 +70,16 @@ impl TypeInfo {
     }
 }
 
-/// In what state a page waits to be used.
+/// The state in which a page waits to be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum PageState {
     /// Its slots can be accessed.
     Open,
     /// All its objects died; their generations are bumped when it is next used.
     Closed,
-    /// Its memory was given back.
+    /// Its memory was released.
     Released,
-    /// Given back with its generations used up: never used again.
+    /// Released with its generations used up: never used again.
     Spent,
 }
 
@@ -87,20 +87,20 @@ enum PageState {
 #[derive(Clone, Copy)]
 struct PoolPage {
     state: PageState,
-    /// Where it is listed; an entry elsewhere is void.
+    /// Where it is listed; entries elsewhere are void.
     list: List,
     /// Whether it is in `young`.
     is_young: bool,
-    /// At the end of how many full cycles in a row it was vacant.
+    /// For how many full cycles in a row it was vacant at the end.
     vacant_for: u32,
 }
 
 impl PoolPage {
-    /// A page just opened.
+    /// A page that was just opened.
     const OPEN: Self = Self { state: PageState::Open, list: List::None, is_young: false, vacant_for: 0 };
 }
 
-/// All pages of one type. A clone is what a heap goes back to.
+/// All pages of one type. A clone is part of a checkpoint.
 #[derive(Clone)]
 pub(crate) struct Pool {
     index: u16,
@@ -117,8 +117,8 @@ pub(crate) struct Pool {
     /// Slots set aside for objects made with `&Heap`, and the position of their page.
     later: Vec<(usize, Claim)>,
     lists: Lists,
-    /// Slots of destroyed objects, oldest first. They are not handed out as long as a live object may still
-    /// name them, which the next collection finds out.
+    /// Slots of destroyed objects, oldest first. They are not reused as long as a live object may still name
+    /// them, which the next collection finds out.
     limbo: VecDeque<Granule>,
     /// Slots whose generations are used up.
     retired: Vec<Granule>,
@@ -128,14 +128,14 @@ pub(crate) struct Pool {
     /// Whether values wait for [`drop_doomed`](Self::drop_doomed).
     has_doomed: bool,
     making: Age,
-    /// Where objects were made that no collection has traced and that are not white: made since marking
-    /// began, or since it ended. The cycle under way traces them, or else the next one, of either kind.
+    /// Places of objects that no collection has traced and that are not white: made since marking began, or
+    /// since it ended. The current cycle traces them, or else the next one, of either kind.
     made: Vec<Made>,
-    /// Objects there.
+    /// The number of objects there.
     made_len: usize,
     /// Pages in which objects were made since the last collection, by position.
     young: Vec<usize>,
-    /// Their numbers, while a minor collection is under way.
+    /// Their numbers, during a minor collection.
     young_pages: Vec<u32>,
     progress: Progress,
 }
@@ -230,11 +230,11 @@ impl Pool {
 
     // ---- Allocation
 
-    /// Makes room in the lists for the pages of so many objects more, if there is memory for that.
+    /// Makes room in the lists for the pages of this many more objects, if there is memory for that.
     pub(crate) fn reserve(&mut self, store: &mut Store, objects: usize) {
         let pages = objects.div_ceil(self.info.page_slots as usize) as u32;
         store.reserve_pages(pages.saturating_mul(self.info.run_pages));
-        // Without it each page asks for its own.
+        // Otherwise each page reserves its own.
         let _ = self.pages.reserve(pages);
         let _ = reserve(&mut self.states, pages);
         let _ = reserve(&mut self.young, pages);
@@ -249,13 +249,13 @@ impl Pool {
         Ok(())
     }
 
-    /// The claim, after [`claim`](Self::claim) saw to it that it has a free slot.
+    /// The claim, after [`claim`](Self::claim) has ensured that it has a free slot.
     #[inline(always)]
     pub(crate) fn ready_claim(&mut self) -> &mut Claim {
         &mut self.claim
     }
 
-    /// The handles of a room that looked ahead at the claim were taken.
+    /// Hands out the slots whose handles were taken from a room that looked ahead at the claim.
     pub(crate) fn hand_out(&mut self, room: &mut Room) {
         Store::hand_out(&mut self.claim, room);
     }
@@ -265,8 +265,8 @@ impl Pool {
         self.live += 1;
     }
 
-    /// Finds the next slots to hand out: of the current page, of a wholly free one (objects that are
-    /// allocated together lie together), of one with holes, of a new one.
+    /// Finds the next slots to hand out: on the current page, on an empty one (so that objects allocated
+    /// together lie together), on one with holes, on a new one.
     #[inline(never)]
     fn refill(&mut self, store: &mut Store) -> Result<(), Limit> {
         self.note_made();
@@ -294,7 +294,7 @@ impl Pool {
         }
     }
 
-    /// Notes where the claim's objects are, if they are to be traced.
+    /// Notes where the claim's objects are, if they must be traced.
     pub(crate) fn note_made(&mut self) {
         let made = self.claim.take_handed_out();
         self.note_made_at(made);
@@ -307,7 +307,7 @@ impl Pool {
         }
     }
 
-    /// How many objects there are that were made where the next collection traces them.
+    /// How many new objects wait to be traced by the next collection.
     pub(crate) fn made_len(&self) -> usize {
         self.made_len
     }
@@ -382,7 +382,7 @@ impl Pool {
         (self.ops.abandon_reserved)(store, reserved)
     }
 
-    /// An object has something registered on it, or no longer.
+    /// Counts an object on which something is registered, or no longer is.
     pub(crate) fn count_watched(&mut self, watched: bool) {
         if watched {
             self.watched += 1;
@@ -402,14 +402,14 @@ impl Pool {
         self.bound_limbo(store);
     }
 
-    /// As [`count_dead`](Self::count_dead), but the value is there, and so the slot is not handed out before
+    /// As [`count_dead`](Self::count_dead), but the value still exists, so the slot is not reused before
     /// [`bound_limbo`](Self::bound_limbo) is called.
     pub(crate) fn count_doomed(&mut self, store: &mut Store, granule: Granule, vacated: Vacated) {
         self.live -= 1;
         self.send_to_limbo(store, granule, vacated);
     }
 
-    /// A slot without an object is in limbo until a collection finds no edge to it, or retired.
+    /// Puts a slot without an object into limbo, until a collection finds no edge to it, or retires it.
     pub(crate) fn vacate(&mut self, store: &mut Store, granule: Granule, vacated: Vacated) {
         self.send_to_limbo(store, granule, vacated);
         self.bound_limbo(store);
@@ -424,14 +424,14 @@ impl Pool {
         }
     }
 
-    /// Lets the oldest slots of limbo go when there are too many. If a live object still names one, the next
-    /// collection finds the stale edge by its generation, at some cost.
+    /// Releases the oldest slots of limbo when there are too many. If a live object still names one, the next
+    /// collection detects the stale edge by its generation, at some cost.
     pub(crate) fn bound_limbo(&mut self, store: &mut Store) {
         const LEAST: usize = 1024;
         if self.limbo.len() <= LEAST.max(self.live / 4) {
             return;
         }
-        // Half of the least, or down to what there may be after many deaths at once.
+        // Half of the minimum, or down to the limit after many deaths at once.
         let too_many = (self.limbo.len() - LEAST.max(self.live / 4)).max(LEAST / 2);
         self.progress.limbo = self.progress.limbo.saturating_sub(too_many);
         for granule in self.limbo.drain(..too_many) {

@@ -16,21 +16,21 @@ use notes::RootNotes;
 pub(crate) use notes::RootNote;
 pub(crate) use table::{KeptRoots, RootTable};
 
-/// In place of a heap's number: of none, and of no heap ever.
+/// Stands for a heap's number, but is never that of any heap.
 const UNDONE: u64 = u64::MAX;
 
 /// A strong root: keeps its object, and all that it reaches, alive until dropped.
 ///
-/// `Clone`, `Send` and `Sync`; may be dropped on any thread, even while a collection runs: the next one
-/// notices. Made by [`Heap::alloc_root`](crate::Heap::alloc_root) and [`Heap::root`](crate::Heap::root).
+/// `Clone`, `Send` and `Sync`; may be dropped on any thread, even while a collection runs: the next one takes
+/// notice. Made by [`Heap::alloc_root`](crate::Heap::alloc_root) and [`Heap::root`](crate::Heap::root).
 /// Cloning and dropping are O(1), without a lock.
 ///
 /// A `Root` inside an object of the same heap would keep what it holds alive for ever, so it does not
 /// implement [`Trace`](crate::Trace): store a [`Gc`] there.
 ///
-/// Equal, ordered and hashed as its `Gc`, and `Borrow<Gc<T>>`: a set of roots can be asked for a handle. A
-/// `Root` keeps nothing alive once its object was destroyed by hand, or by
-/// [`Heap::clear`](crate::Heap::clear); it then resolves to `None`.
+/// Equal, ordered and hashed as its `Gc`, and `Borrow<Gc<T>>`: a set of roots can be queried with a handle.
+/// Once its object was destroyed by hand, or by [`Heap::clear`](crate::Heap::clear), a `Root` keeps nothing
+/// alive and resolves to `None`.
 ///
 /// A `Root` knows its heap: in any other it resolves to nothing, and roots of two heaps are never equal.
 ///
@@ -67,8 +67,8 @@ impl<T> Root<T> {
         root
     }
 
-    /// The same root with a name for people, which paths and snapshots show. It goes with the last clone;
-    /// giving another one replaces it, for all clones.
+    /// The same root with a name for people, which paths and snapshots show. It lasts as long as any clone;
+    /// naming again replaces it for all clones.
     ///
     /// # Examples
     /// ```
@@ -95,14 +95,14 @@ impl<T> Root<T> {
         self.table.heap_number()
     }
 
-    /// What tells its object from others of the same handle: the heap's number, or `UNDONE`.
+    /// What tells its object from others with the same handle: the heap's number, or `UNDONE`.
     fn identity(&self) -> u64 {
         if self.table.is_undone(self.index) { UNDONE } else { self.table.heap_number() }
     }
 
-    /// The same root, of an object that is called by another type.
+    /// The same root, with another type for its object.
     pub(crate) fn retyped<U>(self) -> Root<U> {
-        // This one gives its count back when it is dropped.
+        // The old root releases its count when it is dropped.
         self.table.retain(self.index);
         Root { gc: Gc::from_raw(self.gc.raw()), index: self.index, table: Arc::clone(&self.table) }
     }

@@ -2,14 +2,14 @@
 //!
 //! Two backends with one interface: one reserved address range (64-bit Unix), and a table of separately
 //! allocated pages (everywhere else: Windows, `no_std`, WebAssembly, Miri, or on request with `--cfg
-//! slotgc_table`). What the former asks of the system is in a file for each family of systems. That for
-//! Windows has passed the unit tests alone, under wine, so it is chosen by `--cfg slotgc_windows_range` only.
+//! slotgc_table`). What the former needs from the system is in a file for each family of systems. The one for
+//! Windows has passed only the unit tests, under wine, so it must be chosen by `--cfg slotgc_windows_range`.
 //!
 //! Invariant, which `store.rs` builds on: between `open` or `reopen` of a run of pages and its `release`,
-//! `slot_ptr` of a granule in the run points to that granule's memory, which stays in place, belongs to
-//! nobody else, is aligned as the page is, and read as zero when the pages were opened. A page has a tag
-//! other than `NONE` only between these calls, so a tag seen is leave to access. The last page that a granule
-//! can name is never opened, so that the null handle lies outside of every page.
+//! `slot_ptr` of a granule in the run points to that granule's memory, which stays in place, is used by
+//! nothing else, is aligned as the page is, and read as zero when the pages were opened. A page has a tag
+//! other than `NONE` only between these calls, so seeing a tag is permission to access. The last page that a
+//! granule can name is never opened, so that the null handle lies outside every page.
 
 #[cfg(all(
     feature = "std",
@@ -87,7 +87,7 @@ mod prefetch {
     }
 }
 
-/// Other architectures: the mark loop is the same, its memory arrives later.
+/// Other architectures: the mark loop is the same, but waits for memory.
 #[cfg(not(all(target_arch = "x86_64", not(miri))))]
 mod prefetch {
     #[inline(always)]
@@ -114,11 +114,11 @@ mod tests {
     }
 
     fn start_of(space: &Space, page: u32) -> *mut u8 {
-        // SAFETY: only pages that are open are asked for.
+        // SAFETY: called only for open pages.
         unsafe { space.view().slot_ptr(Granule::new(page, 0)) }.as_ptr()
     }
 
-    /// Fills a page with a byte and says what was there.
+    /// Fills a page with a byte and returns what was there.
     fn fill(space: &mut Space, page: u32, byte: u8) -> u8 {
         let start = start_of(space, page);
         // SAFETY: the page is open, see the module's invariant.

@@ -5,7 +5,7 @@ use core::time::Duration;
 /// Where a cycle is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
 pub enum Phase {
-    /// No cycle is under way.
+    /// No cycle is in progress.
     #[default]
     Idle,
     /// Everything that roots reach is being found.
@@ -27,7 +27,7 @@ pub enum Rule {
     /// Nothing was due.
     #[default]
     NotDue,
-    /// The program asked for a step, or a cycle that was under way went on.
+    /// The program requested a step, or the current cycle continued.
     Slice,
     /// Enough was allocated since the last collection, and a minor one fits into the budget.
     Nursery,
@@ -35,13 +35,13 @@ pub enum Rule {
     Growth,
     /// Roots were dropped since the last full cycle, and enough of them or long enough ago: a cycle began.
     Roots,
-    /// More was allocated than the cycle kept up with: the step took its whole budget, where it takes a half
-    /// while there is little debt.
+    /// The cycle did not keep up with allocation: the step took its whole budget, not half of it as with
+    /// little debt.
     Debt,
     /// The heap grew by its [`ceiling`](crate::HeapConfig::ceiling_bytes): the cycle was finished whatever
     /// the budget.
     Ceiling,
-    /// A limit is near: a collection comes before it refuses what that would free. Whatever the budget, if it
+    /// A limit is near: a collection runs before an allocation is refused, whatever the budget if the limit
     /// is very near.
     Limit,
     /// The heap is under [`stress`](crate::HeapConfig::stress): a full collection.
@@ -52,9 +52,9 @@ pub enum Rule {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StepReport {
-    /// The phase in which the step ended; of a finished cycle, the last one that it went through.
+    /// The phase in which the step ended; for a finished cycle, its last phase.
     pub phase: Phase,
-    /// Units of work: objects traced, freed or dropped, entries of weak collections looked at, callbacks run.
+    /// Units of work: objects traced, freed or dropped, entries of weak collections visited, callbacks run.
     pub work: usize,
     /// How long the step took.
     pub time: Duration,
@@ -62,7 +62,7 @@ pub struct StepReport {
     pub finished: Option<CollectStats>,
     /// Which rule of pacing decided what was done.
     pub rule: Rule,
-    /// Whether the step took longer than its budget of time by more than 0.2 ms.
+    /// Whether the step exceeded its budget of time by more than 0.2 ms.
     pub overshot: bool,
 }
 
@@ -72,21 +72,21 @@ pub struct StepReport {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeapStats {
-    /// Objects alive, those that no collection has found dead yet included.
+    /// Objects alive, garbage included.
     pub objects: usize,
     /// Bytes in their slots: values, headers of 8 bytes and padding.
     pub bytes: usize,
     /// The most objects and bytes that the heap has held at a time.
     pub peak_objects: usize,
-    /// Bytes that living objects own outside of their slots: exact when a full cycle has looked at them, an
-    /// estimate in between. See [`Trace::owned_bytes`](crate::Trace::owned_bytes).
+    /// Bytes that living objects own outside their slots: exact after a full cycle, an estimate in between.
+    /// See [`Trace::owned_bytes`](crate::Trace::owned_bytes).
     pub owned_bytes: usize,
     /// See `peak_objects`.
     pub peak_bytes: usize,
     /// Bytes that the last full cycle left alive, in slots and owned, without what was made during that
     /// cycle.
     pub live_bytes: usize,
-    /// Bytes by which the heap has grown since: what [`Heap::pace`](crate::Heap::pace) works against.
+    /// Bytes by which the heap has grown since: the debt that [`Heap::pace`](crate::Heap::pace) works off.
     pub debt_bytes: usize,
     /// Pages of 64 KiB that hold memory.
     pub pages: usize,
@@ -98,9 +98,9 @@ pub struct HeapStats {
     pub allocated: u64,
     /// Objects freed, by collections and by `destroy`.
     pub freed: u64,
-    /// Bytes in the slots of the freed.
+    /// Bytes in the slots of freed objects.
     pub freed_bytes: u64,
-    /// Where the cycle under way is.
+    /// The phase of the current cycle.
     pub phase: Phase,
     /// Times that a collection or a step of one held up the program.
     pub pauses: u64,
@@ -112,13 +112,13 @@ pub struct HeapStats {
     pub pause_p999: Duration,
     /// The longest pause.
     pub pause_max: Duration,
-    /// Steps, of those pauses: calls of `step`, and of `pace` that did something.
+    /// How many of these pauses were steps: calls of `step`, and of `pace` that did something.
     pub steps: u64,
-    /// Steps that took longer than their budget of time by more than 0.2 ms.
+    /// Steps that exceeded their budget of time by more than 0.2 ms.
     pub overshoots: u64,
     /// By how much the worst step exceeded its budget of time.
     pub overshoot_max: Duration,
-    /// How many steps the last full cycle took that was finished by a step.
+    /// How many steps the last full cycle finished by a step took.
     pub cycle_steps: u64,
     /// Time in each phase, in total.
     pub times: PhaseTimes,
@@ -154,9 +154,9 @@ impl PhaseTimes {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TypeCensus {
-    /// The short name of the type, with as much of its path as tells it from other types of the heap.
+    /// The short name of the type, with enough of its path to tell it from other types of the heap.
     pub type_name: &'static str,
-    /// Objects alive, those that no collection has found dead yet included.
+    /// Objects alive, garbage included.
     pub objects: usize,
     /// Bytes in their slots.
     pub bytes: usize,
@@ -178,11 +178,11 @@ pub struct CollectStats {
     pub kept: usize,
     /// Objects freed.
     pub freed: usize,
-    /// Bytes in the slots of the freed.
+    /// Bytes in the slots of freed objects.
     pub freed_bytes: usize,
     /// Entries removed from weak collections.
     pub pruned: usize,
-    /// Callbacks, finalizers and queue tags that the deaths set off.
+    /// Callbacks, finalizers and queue tags that the deaths triggered.
     pub notified: usize,
     /// Time to mark.
     pub mark_time: Duration,
@@ -197,14 +197,14 @@ pub struct CollectStats {
 }
 
 impl CollectStats {
-    /// This collection and the one after it, which a callback asked for, as one.
+    /// This collection and the one after it, which a callback requested, as one.
     pub(crate) fn then(&self, next: &CollectStats) -> CollectStats {
         CollectStats {
             is_minor: next.is_minor,
             marked: next.marked,
             kept: next.kept,
             freed: self.freed + next.freed,
-            // Several collections can free more than there is of addresses.
+            // Several collections together can free more bytes than there are addresses.
             freed_bytes: self.freed_bytes.saturating_add(next.freed_bytes),
             pruned: self.pruned + next.pruned,
             notified: self.notified + next.notified,

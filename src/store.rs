@@ -1,12 +1,12 @@
-//! The store: all slots of a heap, where its objects live.
+//! The store: all slots of a heap, in which its objects live.
 //!
-//! What makes it sound, in four sentences. A page whose tag is that of `T` is open, holds slots of `T` at
-//! every slot boundary of `Geometry<T>`, and nothing else (`store/pages.rs`). What a slot holds is said by
-//! its header (`store/slot.rs`). A `Gc<T>` or `Weak<T>` lies on a slot boundary of `T` (`handle.rs`). So: the
-//! tag matches, the generation matches, hence the value is there and is a `T`.
+//! Why it is sound, in four sentences. A page whose tag is that of `T` is open, holds slots of `T` at every
+//! slot boundary of `Geometry<T>`, and nothing else (`store/pages.rs`). A slot's header tells what the slot
+//! holds (`store/slot.rs`). A `Gc<T>` or `Weak<T>` lies on a slot boundary of `T` (`handle.rs`). So if the
+//! tag and the generation match, the value is there and is a `T`.
 //!
-//! Everything here is safe to call in any order: whoever forgets to mark an object gets `None` later, never
-//! a value of the wrong type or a value that is gone.
+//! Everything here is safe to call in any order: if an object is not marked, its handle returns `None` later,
+//! never a value of the wrong type or a value that is gone.
 
 mod access;
 mod ahead;
@@ -42,46 +42,46 @@ pub(crate) use verify::Tally;
 
 /// All storage of a heap: the pages and what is in them.
 ///
-/// Two bits accompany each slot. `Occupied`: the slot is not to be handed out, since an object lives there,
-/// its destructor is yet to run, a handle to the destroyed object may still be stored somewhere (limbo), it
-/// is retired, or a [`Claim`] has it. `White`: occupied, and not reached by the collection under way; between
+/// Two bits accompany each slot. `Occupied`: the slot must not be handed out, since an object lives there,
+/// its destructor has yet to run, a handle to the destroyed object may still be stored somewhere (limbo), it
+/// is retired, or a [`Claim`] has it. `White`: occupied, and not reached by the current collection; between
 /// collections, made since the last one. The bits are atomics so that marking can change them while it reads
-/// the objects. Bits are set by whoever has the heap to itself; markers beside readers clear white ones, one
-/// at a time (`take_bits`). What marking did is handed over with a lock, so all their orderings are relaxed.
+/// the objects. Bits are set only with exclusive access to the heap; markers beside readers clear white ones,
+/// one at a time (`take_bits`). A lock publishes what marking did, so all their orderings are relaxed.
 ///
-/// When marking is complete, everything white is dead at that moment. Until a sweep in slices has come by,
-/// the pages with dead objects are *veiled*: their tag is another one, so that access takes a path that asks
+/// When marking is complete, everything white is dead at that moment. Until a sweep in slices reaches them,
+/// the pages with dead objects are *veiled*: they have another tag, so that access takes a path that tests
 /// the white bit.
 pub(crate) struct Store {
     /// The number of the heap.
     heap: u64,
     space: Space,
     pages: Vec<PageMeta>,
-    /// What is known of each page's past.
+    /// What is known about each page's past.
     pasts: Vec<PagePast>,
-    /// Pages that have no type any more.
+    /// Pages that no longer have a type.
     given_up: GivenUp,
     /// Pages that are filled with `&Heap`.
     ahead: Ahead,
     /// The write barrier's list: objects that were changed after they had been traced, each once.
     dirty: Vec<RawHandle>,
-    /// What values owned whose destructors ran, in bytes outside of their slots.
+    /// Bytes outside their slots that values owned whose destructors ran.
     freed_owned: usize,
     #[cfg(gc_zeal)]
     deaths: deaths::Deaths,
 }
 
-/// What became of a slot whose object died.
+/// The state of a slot whose object died.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Vacated {
-    /// It can be used again.
+    /// It can be reused.
     Reusable,
     /// Its generations are used up; it stays occupied for ever.
     Retired,
 }
 
 impl Vacated {
-    /// What becomes of the slot of this handle's object.
+    /// The state of this slot after its object.
     fn after(raw: RawHandle) -> Self {
         if raw.generation().next() == Generation::ZERO { Vacated::Retired } else { Vacated::Reusable }
     }

@@ -1,5 +1,5 @@
-//! The one door to concurrency primitives: std's (or `core`'s and `alloc`'s) in a normal build, loom's in a
-//! model. Nothing else in the crate names an atomic.
+//! The only source of concurrency primitives: std's (or `core`'s and `alloc`'s) in a normal build, loom's in
+//! a model. Nothing else in the crate names an atomic.
 //!
 //! Where the processor has no atomics of 64 bits (32-bit MIPS, PowerPC and RISC-V, most of ARM's
 //! microcontrollers) they come from `portable-atomic`, which takes locks.
@@ -15,7 +15,7 @@ pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 #[cfg(not(loom))]
 pub(crate) use bits64::AtomicU64;
 
-/// The same type in models and outside of them.
+/// The same type inside and outside models.
 mod bits64 {
     #[cfg(target_has_atomic = "64")]
     pub(crate) use core::sync::atomic::AtomicU64;
@@ -30,32 +30,32 @@ pub(crate) use loom::sync::{
     atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
 };
 
-/// A word of a bitmap. Not modelled: it is changed by whoever has the heap to itself, and by markers beside
-/// each other with one operation that says who was first.
+/// A word of a bitmap. Not modelled: it is changed with exclusive access to the heap, and by concurrent
+/// markers with one operation that tells which was first.
 pub(crate) type BitsWord = bits64::AtomicU64;
 
-/// The flags of a slot. Not modelled: whoever changes them has the heap, or the object's white bit.
+/// The flags of a slot. Not modelled: changing them requires the heap, or the object's white bit.
 pub(crate) type FlagsWord = core::sync::atomic::AtomicU32;
 
-/// What a root source notes while it is asked. Not modelled: it belongs to whoever has the source.
+/// What a root source notes while it is asked. Not modelled: it belongs to the owner of the source.
 pub(crate) type LogFlag = core::sync::atomic::AtomicBool;
 
-/// Whether something ever happened. Not modelled: whoever asks has the heap to itself.
+/// Whether something ever happened. Not modelled: it is read with exclusive access to the heap.
 pub(crate) type Flag = core::sync::atomic::AtomicBool;
 
 /// A number that `&mut Heap` compares and `&Heap` may lower. Not modelled: it is handed over with the heap.
 pub(crate) type Gauge = core::sync::atomic::AtomicUsize;
 
-/// Pages promised with `&Heap`.
+/// The count of pages promised with `&Heap`.
 pub(crate) type PageCount = AtomicU32;
 
-/// What heaps are numbered from. Not modelled: a model has no process-wide state.
+/// The counter for heap numbers. Not modelled: a model has no process-wide state.
 pub(crate) type HeapNumber = bits64::AtomicU64;
 
-/// Owners of queues. Not modelled: the counting is std's, and a model is about what is counted.
+/// Owners of queues. Not modelled: the counting is std's, and a model checks what is counted.
 pub(crate) use alloc::sync::{Arc as QueueArc, Weak as QueueWeak};
 
-/// Lets other threads run, on whom this one waits.
+/// Lets other threads run, for which this one waits.
 pub(crate) fn wait(tries: u32) {
     #[cfg(loom)]
     {
@@ -112,8 +112,8 @@ mod model {
     }
 }
 
-/// A lock for what is rarely asked for. With std a `Mutex`; without it, the value goes through a queue of
-/// one: whoever takes it out has the lock.
+/// A lock for what is rarely needed. With std a `Mutex`; without it, the value goes through a queue of one:
+/// the thread that takes it out has the lock.
 #[derive(Debug)]
 pub(crate) struct Lock<T>(lock::Inner<T>);
 
@@ -127,7 +127,7 @@ mod lock {
         }
 
         pub(crate) fn with<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
-            // What a panic left is as good as anything for those who look.
+            // The state that a panic left is still usable.
             change(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
         }
     }
@@ -173,9 +173,9 @@ mod lock {
     }
 }
 
-/// One for each thread, made when it first asks. What a thread leaves goes to a later one.
+/// A value for each thread, made at the thread's first use. What a thread leaves goes to a later one.
 ///
-/// Without std threads cannot be told apart: one for all.
+/// Without std, threads cannot be told apart: they share one.
 #[derive(Debug)]
 pub(crate) struct PerThread<T: Send>(per_thread::Inner<T>);
 
@@ -185,22 +185,22 @@ mod per_thread {
 
     pub(super) type Inner<T> = thread_local::ThreadLocal<Padded<T>>;
 
-    /// On lines of its own: what one thread writes takes no line from another.
+    /// On cache lines of its own: one thread's writes take no line from another.
     #[derive(Debug, Default)]
     #[repr(align(128))]
     pub(super) struct Padded<T>(RefCell<T>);
 
     impl<T: Send + Default> super::PerThread<T> {
-        /// Calls `f` with the one of this thread.
+        /// Calls `f` with this thread's value.
         ///
         /// # Panics
-        /// Inside of `f`.
+        /// Inside `f`.
         #[inline]
         pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
             f(&mut self.0.get_or_default().0.borrow_mut())
         }
 
-        /// All there are.
+        /// Calls `f` with each value.
         pub(crate) fn each(&mut self, f: impl FnMut(&mut T)) {
             self.0.iter_mut().map(|padded| padded.0.get_mut()).for_each(f);
         }
@@ -213,7 +213,7 @@ mod per_thread {
     }
 }
 
-/// Models have threads of their own, which take what is theirs out while they use it.
+/// Models have threads of their own, which take out their value while they use it.
 #[cfg(loom)]
 mod per_thread {
     use alloc::vec::Vec;

@@ -1,8 +1,8 @@
 //! Type tags: a type's identity in the 64 bits that a page carries and that every access compares.
 //!
 //! Invariant: no two types of which the process ever had a handle or an object share a tag. [`register`]
-//! checks it where a pool is made and where a handle is made of bits, which are the two ways to either. So a
-//! match of tags is a match of types, by proof and not by chance.
+//! checks this where a pool is made and where a handle is made from bits, which are the only two ways to get
+//! either. So if tags match, types match, by proof and not by chance.
 
 use core::any::TypeId;
 use core::hash::{Hash, Hasher};
@@ -12,7 +12,7 @@ use core::hash::{Hash, Hasher};
 #[repr(transparent)]
 pub(crate) struct Tag(u64);
 
-/// The bit that is set in the tags of veiled pages alone.
+/// The bit that is set only in the tags of veiled pages.
 const VEIL: u64 = 1 << 63;
 
 impl Tag {
@@ -29,12 +29,12 @@ impl Tag {
     fn of_id(id: TypeId) -> Tag {
         let mut fold = Fold(0);
         id.hash(&mut fold);
-        // In a test of what happens when tags clash: 7 bits of them.
+        // Only 7 bits in the test of clashing tags.
         let bits = if cfg!(slotgc_narrow_tags) { fold.0 & 0xff } else { fold.0 };
         Tag((bits | 1) & !VEIL)
     }
 
-    /// The tag of the same type's pages while they hold dead objects that resolve no longer and are not swept
+    /// The tag of the same type's pages while they hold dead objects that no longer resolve and are not swept
     /// yet.
     #[inline(always)]
     pub(crate) const fn veiled(self) -> Tag {
@@ -60,7 +60,7 @@ impl Tag {
     #[inline(always)]
     pub(crate) fn bucket(self, bound: usize) -> usize {
         debug_assert!(bound.is_power_of_two());
-        // The lowest bit is always set, so it says nothing.
+        // The lowest bit is always set, so it carries no information.
         (self.0 >> 1) as usize & (bound - 1)
     }
 }
@@ -86,8 +86,7 @@ impl Hasher for Fold {
     }
 }
 
-/// Sees to it that no other type in use has the tag of `T`. A few loads for a type that was registered
-/// before.
+/// Ensures that no other type in use has the tag of `T`. A few loads for a type that was registered before.
 ///
 /// # Panics
 /// If another type with the same tag is in use: two objects of different types could then be taken
@@ -117,11 +116,11 @@ mod registry {
     /// The types in use in this process, spread over buckets so that the search is short.
     static TYPES: [boxcar::Vec<(Tag, TypeId)>; 64] = [const { boxcar::Vec::new() }; 64];
 
-    /// For some tags, where in its bucket the type is that has it, counted from one, once it was found to be
-    /// the only one. A hint: what is there is compared.
+    /// For some tags, the position in its bucket of the type that has it, counted from one, once the type was
+    /// found to be the only one. A hint: the entry there is compared.
     static PLACES: [FlagsWord; 256] = [const { FlagsWord::new(0) }; 256];
 
-    /// Whether the type was added before and no other one has its tag.
+    /// Whether the type was added before and no other has its tag.
     #[inline]
     pub(super) fn is_known(tag: Tag, id: TypeId) -> bool {
         // Relaxed: a number, of an entry that this thread reads by boxcar's own orderings.
@@ -163,7 +162,7 @@ mod registry {
     }
 }
 
-/// A model has no process-wide state: each of its executions starts afresh.
+/// A model has no process-wide state: each of its executions starts from scratch.
 #[cfg(loom)]
 mod registry {
     pub(super) fn is_known(_: super::Tag, _: super::TypeId) -> bool {

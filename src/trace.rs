@@ -54,11 +54,11 @@ pub(crate) use watcher::Watcher;
 ///
 /// Derive it: `#[derive(Trace)]`. The derive writes every method from the fields; `#[trace(skip)]` leaves out
 /// a field of a foreign type that holds no handles, as [`Untraced`] does inside a std container, and
-/// `#[trace(with = Adapter)]` has a foreign type that does hold some traced by a [`TraceWith`]. A trait
-/// object is traced by way of [`TraceDyn`].
+/// `#[trace(with = Adapter)]` traces a foreign type that does hold handles, through a [`TraceWith`]. A trait
+/// object is traced through [`TraceDyn`].
 ///
-/// The trait is safe. A `trace` that forgets an edge loses that object early, and handles to it give `None`;
-/// one that reports too much keeps garbage. Neither is undefined behaviour.
+/// The trait is safe. A `trace` that forgets an edge loses that object early, and handles to it return
+/// `None`; one that reports too much keeps garbage. Neither is undefined behaviour.
 ///
 /// Not implemented for [`Root`](crate::Root), since one inside an object would keep what it holds alive for
 /// ever, nor for `Cell` and `RefCell`: all mutation goes through `&mut Heap`. Types with interior mutability
@@ -114,10 +114,10 @@ pub trait Trace: Send + Sync + 'static {
     fn trace(&self, tracer: &mut Tracer<'_>);
 
     /// Drops the entries of weak collections in this value whose target died. Called on live objects whose
-    /// `trace` asked for it ([`Tracer::weak_collection`]), after marking and before anything is freed.
+    /// `trace` requested it ([`Tracer::weak_collection`]), after marking and before anything is freed.
     ///
     /// # Examples
-    /// A weak list of one's own:
+    /// A custom weak list:
     /// ```
     /// use slotgc::{Heap, Liveness, Trace, Tracer, Weak};
     ///
@@ -143,16 +143,16 @@ pub trait Trace: Send + Sync + 'static {
     }
 
     /// `false` says that values of this type never hold a handle, strong or weak: [`inspect`](Self::inspect)
-    /// and [`relink`](Self::relink) pass them by, and an `Arc` may share them. `NEEDS_TRACE = false` alone
-    /// does not say so, since a weak handle is not traced.
+    /// and [`relink`](Self::relink) skip them, and an `Arc` may share them. `NEEDS_TRACE = false` alone does
+    /// not imply this, since a weak handle is not traced.
     const HOLDS_HANDLES: bool = true;
 
     /// Whether [`owned_bytes`](Self::owned_bytes) is ever more than zero.
     const OWNS: bool = false;
 
-    /// Bytes that this value owns outside of its slot: the capacities of its buffers and what its boxes hold,
+    /// Bytes that this value owns outside its slot: the capacities of its buffers and what its boxes hold,
     /// recursively. What it shares through an `Arc` does not count. A long container may extrapolate from 64
-    /// of its items, so the result is an estimate.
+    /// items, so the result is an estimate.
     ///
     /// # Examples
     /// ```
@@ -227,7 +227,7 @@ pub trait Trace: Send + Sync + 'static {
 }
 
 mod sealed {
-    /// What a message says of a handle.
+    /// How a message describes a handle.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub enum HandleKind {
         Strong,
@@ -243,7 +243,7 @@ mod sealed {
             0
         }
 
-        /// Whether the handle may name an object of the heap of this number.
+        /// Whether the handle may name an object of the heap with this number.
         #[inline(always)]
         fn is_of(self, _heap: u64) -> bool {
             true
@@ -254,7 +254,7 @@ mod sealed {
 pub(crate) use sealed::HandleKind;
 
 /// Anything that names an object: [`Gc`], [`Weak`], `&Root`, and references to any of these, however deep, as
-/// iterators and the closures of `filter` get them. The methods of [`Heap`](crate::Heap) take any of these.
+/// in iterators and the closures of `filter`. The methods of [`Heap`](crate::Heap) take any of these.
 ///
 /// # Examples
 /// ```
@@ -273,7 +273,7 @@ pub trait Handle: Copy + sealed::Sealed {
     fn downgrade(self) -> Weak<Self::Target>;
 }
 
-/// What is a handle, and how it becomes a weak one.
+/// Implements `Handle`, given how the type becomes a weak handle.
 macro_rules! handles {
     ($($handle:ty: $kind:ident $(($number:expr, $is_of:expr))?),*) => {$(
         impl<T> sealed::Sealed for $handle {

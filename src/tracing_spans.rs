@@ -21,7 +21,7 @@ pub(crate) fn enter(phase: Phase) -> Span {
     Span { _entered: span.entered() }
 }
 
-/// Nothing, without the feature.
+/// A span without the feature: nothing.
 #[cfg(not(feature = "tracing"))]
 pub(crate) struct Span;
 

@@ -11,8 +11,8 @@ pub(crate) fn short_names(full_names: &[&'static str]) -> Vec<&'static str> {
     told_apart(full_names).into_iter().map(kept).collect()
 }
 
-/// The text for as long as the process lives. There are few: each type has one, or some where others have the
-/// same.
+/// Keeps the text as long as the process lives. There are few: one per type, or several if other types have
+/// the same.
 #[cfg(not(loom))]
 fn kept(name: String) -> &'static str {
     static KEPT: boxcar::Vec<&'static str> = boxcar::Vec::new();
@@ -53,14 +53,14 @@ fn told_apart(full_names: &[&'static str]) -> Vec<String> {
     names
 }
 
-/// The places whose name is another one's too.
+/// The places whose name occurs more than once.
 fn clashing(names: &[String]) -> Vec<usize> {
     let mut counts = BTreeMap::new();
     names.iter().for_each(|name| *counts.entry(name).or_insert(0) += 1);
     (0..names.len()).filter(|place| counts[&names[*place]] > 1).collect()
 }
 
-/// The name with the last so many segments of each path: with two, `vec::Vec<game::Node>`.
+/// The name with the last `segments` segments of each path: with two, `vec::Vec<game::Node>`.
 fn shortened(full: &str, segments: usize) -> String {
     let mut short = String::new();
     let mut rest = full;

@@ -1,11 +1,11 @@
-//! Weak collections: tables that do not keep what they name alive.
+//! Weak collections: tables that do not keep their targets alive.
 //!
 //! They are plain values that live in a field of an object, or in a slot of their own, and are pruned by
 //! every collection that finds them reachable, after marking and before any user code runs. Their tables are
 //! hashbrown's; handles are hashed by identity.
 //!
-//! Invariant: no method here runs user code while a collection is under way, and none knows a heap. What
-//! needs one (`prune_dead`, canonicalising, interning) is in `heap/weak.rs`.
+//! Invariant: no method here runs user code during a collection, and none knows a heap. What needs one
+//! (`prune_dead`, canonicalising, interning) is in `heap/weak.rs`.
 
 mod entry;
 mod interner;
@@ -39,8 +39,8 @@ fn hash_of<T>(weak: &Weak<T>) -> u64 {
     Fixed::default().hash_one(weak)
 }
 
-/// Whether a table should give memory back at its next insertion: entries were pruned since it last looked,
-/// and few are left. Not done while pruning, which allocates nothing.
+/// Whether a table should release memory at its next insertion: entries were pruned since the last check, and
+/// few are left. Not done while pruning, which allocates nothing.
 #[derive(Clone, Copy, Default, Debug)]
 struct Slack {
     pruned: bool,

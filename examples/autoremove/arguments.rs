@@ -28,10 +28,10 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// `None` when help is asked for.
+    /// `None` if help is requested.
     ///
     /// # Errors
-    /// What cannot be understood, in words.
+    /// What is wrong, in words.
     pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let mut parsed = Self::default();
         let mut paths = Vec::new();

@@ -1,7 +1,7 @@
 //! The format of dpkg's files: stanzas of `Field: value` lines, separated by empty lines.
 //!
 //! Nothing is copied: a value is a piece of the file, with the line breaks of its continuation lines still in
-//! it. Every stanza and field knows its line, so that whoever finds fault with one can say where it is.
+//! it. Every stanza and field knows its line, for error messages.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub(crate) struct Field<'a> {
 }
 
 impl<'a> Stanza<'a> {
-    /// A field by its name; names do not heed case.
+    /// A field by its name, ignoring case.
     pub(crate) fn field(&self, name: &str) -> Option<&Field<'a>> {
         self.fields.iter().find(|f| f.name.eq_ignore_ascii_case(name))
     }
@@ -34,7 +34,7 @@ impl<'a> Stanza<'a> {
     }
 }
 
-/// Where a file is not what it should be.
+/// Where a file is malformed.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Malformed {
     pub(crate) file: PathBuf,

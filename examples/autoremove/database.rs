@@ -28,7 +28,7 @@ pub(crate) struct Installed {
     pub(crate) source: (String, String),
     pub(crate) section: String,
     pub(crate) multi_arch: MultiArch,
-    /// It came as a dependency of something else, says extended_states.
+    /// According to extended_states, it came as a dependency of something else.
     pub(crate) automatic: bool,
     pub(crate) essential: bool,
     /// `Protected: yes`, or `Important: yes` as it used to be called.
@@ -222,7 +222,7 @@ fn installed(stanza: &Stanza<'_>) -> Result<Option<Installed>, (usize, String)> 
     }))
 }
 
-/// `Source: name (version)`, both parts of which are left out where they are those of the package.
+/// `Source: name (version)`; parts that equal those of the package are left out.
 fn source(stanza: &Stanza<'_>) -> (String, String) {
     let (name, version) = match stanza.value("Source") {
         "" => (stanza.value("Package"), None),

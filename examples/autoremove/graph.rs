@@ -1,5 +1,5 @@
-//! The installed packages as objects in a heap: what they need are strong edges, and whatever has a reason of
-//! its own to be there is a root. Everything that slotgc is used for is in this file.
+//! The installed packages as objects in a heap: what they need are strong edges, and whatever has its own
+//! reason to be there is a root. All uses of slotgc are in this file.
 //!
 //! Invariant: `Graph::packages` has a weak handle for each package of the database, at the same position. A
 //! handle that resolves to nothing means that the package is not needed.
@@ -49,7 +49,7 @@ impl Graph {
             heap[handle].needs = needs.collect();
         }
 
-        // From here on only the roots keep packages; the weak handles show who is left.
+        // From here on only the roots keep packages; the weak handles show which are left.
         let with_reason =
             handles.iter().zip(reasons).filter_map(|(handle, reason)| Some((handle, (*reason)?)));
         let roots = with_reason.filter_map(|(handle, reason)| Some((reason, heap.root(handle)?))).collect();
@@ -63,7 +63,7 @@ impl Graph {
     }
 }
 
-/// Which packages keep the most others in place: the three whose root alone, dropped, sets most objects free,
+/// Which packages keep the most others in place: the three whose root, dropped alone, frees the most objects,
 /// and how many.
 pub(crate) fn holders(
     database: &Database,

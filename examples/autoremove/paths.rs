@@ -1,7 +1,7 @@
-//! Walks over the graph in ordinary user code: cycles, and the shortest way from a root to a package.
+//! Walks over the graph in ordinary user code: cycles, and the shortest path from a root to a package.
 //!
-//! Both keep their notes beside the heap, in tables keyed by handles, and neither recurses: the depth of a
-//! dependency graph is nobody's promise.
+//! Both keep their notes beside the heap, in tables keyed by handles, and neither recurses, since a
+//! dependency graph may be deep.
 
 use std::collections::VecDeque;
 
@@ -27,7 +27,7 @@ struct Search {
     visits: GcMap<Gc<Package>, Visit>,
     /// Visited packages whose component is not complete, in the order of visiting.
     open: Vec<Gc<Package>>,
-    /// From the start to the package being looked at, each with the number of edges already followed.
+    /// From the start to the current package, each with the number of edges already followed.
     path: Vec<(Gc<Package>, usize)>,
     cycles: Vec<Vec<Weak<Package>>>,
 }
@@ -97,7 +97,7 @@ pub(crate) struct Step {
 /// The shortest chain from a root to a package, the root first. `None` if nothing needs it.
 pub(crate) fn chain(graph: &Graph, wanted: Weak<Package>) -> Option<Vec<Step>> {
     let wanted = graph.heap.upgrade(wanted)?;
-    // From whom each package was reached first, and how.
+    // From where each package was first reached, and how.
     let mut reached: GcMap<Gc<Package>, (Option<Gc<Package>>, String)> = GcMap::default();
     let mut queue = VecDeque::new();
     for (reason, root) in &graph.roots {
@@ -133,7 +133,7 @@ mod tests {
     use crate::rules::Reason;
     use std::path::Path;
 
-    /// Packages `a`, `b`, ... of which the first is a root, with these edges.
+    /// Packages `a`, `b`, ... with these edges; the first is a root.
     fn graph(edges: &[(usize, usize)], count: u8) -> Graph {
         let stanza = |i| {
             let name = char::from(b'a' + i);

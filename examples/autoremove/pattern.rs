@@ -1,8 +1,7 @@
 //! POSIX extended regular expressions, as far as package names need them: apt's patterns are written in them.
 //!
-//! A backtracking matcher that does not heed case. Names are short and patterns come from the machine's own
-//! configuration, so it does without a defence against patterns made to be slow. It knows no
-//! back-references.
+//! A backtracking matcher that ignores case. Names are short and patterns come from the machine's own
+//! configuration, so it has no defence against patterns made to be slow. There are no back-references.
 
 /// A compiled pattern. It matches a name when it matches any part of it.
 #[derive(Debug)]

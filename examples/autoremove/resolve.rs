@@ -18,7 +18,7 @@ use crate::relation::{Kind, Relation};
 use crate::rules::{Kernels, Rules};
 use crate::version;
 
-/// What a package needs: the kind of the strongest relation that says so, and which other package.
+/// What a package needs: another package, and the kind of the strongest relation that names it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Edge {
     pub(crate) kind: Kind,

@@ -22,7 +22,7 @@ pub(crate) struct Rules {
     /// `APT::NeverAutoRemove`.
     pub(crate) never_remove: Vec<Pattern>,
     pub(crate) ignore_holds: bool,
-    /// Essential, whatever the package says of itself.
+    /// Essential, whatever the package says about itself.
     force_essential: Vec<String>,
     force_important: Vec<String>,
     protect_kernels: bool,

@@ -1,4 +1,4 @@
-//! Altered copies of a database, for comparing with apt-get in more situations than one machine is in: other
+//! Altered copies of a database, for comparing with apt-get in more situations than one machine offers: other
 //! packages marked as automatic, some on hold, with and without `Recommends` and `Suggests`.
 //!
 //! The same number always makes the same copy of the same database.
@@ -27,7 +27,7 @@ pub(crate) fn run(
 ) -> Result<Trial, Box<dyn std::error::Error>> {
     let directory = Directory::new()?;
     let mut random = Random(number);
-    // The first trial is the extreme one: nothing but what is essential has a reason to be there.
+    // The first trial is the extreme one: only what is essential has a reason to be there.
     let automatic_percent = if number == 0 { 100 } else { random.below(101) };
     let held_percent = if number == 0 { 0 } else { random.below(4) };
     (rules.follow_recommends, rules.follow_suggests) = (number % 4 < 2, number % 2 == 1);

@@ -1,9 +1,8 @@
-//! The game's world as it is done today: `Arc` to share, `Mutex` to change, and every cycle taken apart by
+//! The game's world as it is usually done: `Arc` to share, `Mutex` to change, and every cycle taken apart by
 //! hand.
 //!
 //! Each place where something leaves the world must know all cycles that go through it: here those are
-//! `despawn`, `set_goal`, `close_level`, the purge of the caches. What one forgets leaks for good, and
-//! nothing tells.
+//! `despawn`, `set_goal`, `close_level`, the purge of the caches. What is forgotten leaks for good, silently.
 
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
@@ -11,15 +10,15 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use crate::game::{Digest, Finished, Happening, LEVELS, Place, Spawn, TextureId, Tidied, Work, World};
 
-/// Frames for which the last events can be looked at.
+/// Frames for which the last events can be replayed.
 const REPLAY: usize = 16;
 
 thread_local! {
-    /// Objects of this world that are in memory, and bytes.
+    /// Objects of this world in memory, and their bytes.
     static LIVING: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
-/// A part of each object, that counts it.
+/// A part of each object that counts it.
 struct Life(usize);
 
 impl Life {
@@ -125,10 +124,11 @@ fn lock<T>(shared: &Shared<T>) -> MutexGuard<'_, T> {
 pub(crate) struct ArcWorld {
     levels: [Level; LEVELS],
     textures: HashMap<String, Weak<Texture>>,
-    /// By the number of the entity. Its entries must be removed by hand: their memory keeps the entity alive.
+    /// By the number of the entity. Entries must be removed by hand, since a script's memory keeps its entity
+    /// alive.
     scripts: HashMap<u64, Script>,
     replay: VecDeque<Vec<Arc<Event>>>,
-    /// What the frame is done with, to be taken apart at its end.
+    /// Entities despawned in this frame, to be taken apart at its end.
     despawned: Vec<Shared<Entity>>,
     events: Vec<Arc<Event>>,
     purge_textures: bool,
@@ -159,7 +159,7 @@ impl ArcWorld {
         lock(tells).hearing = Some(listener);
     }
 
-    /// Takes all cycles apart that go through an entity.
+    /// Takes apart all cycles through an entity.
     fn take_apart(&mut self, entity: &Shared<Entity>) {
         let mut entity = lock(entity);
         let goals = std::mem::take(&mut entity.goals);
@@ -174,7 +174,7 @@ impl ArcWorld {
         }
         let script = self.scripts.remove(&entity.serial);
         self.broken += goals.len() + items.len() + 1 + usize::from(script.is_some()) + listeners.len();
-        // Not before the lock is free: this may be the last that holds the entity.
+        // Not before the lock is free: this may be the last reference to the entity.
         drop(entity);
         drop((goals, listeners, hearing, owner, items, script));
     }
@@ -264,7 +264,7 @@ impl World for ArcWorld {
     fn set_goal(&mut self, of: Place, which: usize, serial: u64) {
         let entity = self.entity(of);
         let goal = Arc::new(Goal { serial, _of: entity.clone(), _life: Life::of::<Goal>() });
-        // The goal that is replaced knows the entity, but not the other way round any more: no cycle.
+        // The replaced goal knows the entity, but not vice versa any more: no cycle.
         let old = lock(entity).goals[which].replace(goal);
         drop(old);
     }

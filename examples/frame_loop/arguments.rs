@@ -25,7 +25,7 @@ usage: frame_loop [options]
   --worst N        list the N longest pauses of each mode
   --help           this text";
 
-/// Who frees memory, and when.
+/// What frees memory, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Mode {
     Step,
@@ -86,10 +86,10 @@ impl Default for Arguments {
 }
 
 impl Arguments {
-    /// `None` when help is asked for.
+    /// `None` if help is requested.
     ///
     /// # Errors
-    /// What cannot be understood, in words.
+    /// What is wrong, in words.
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let mut parsed = Self::default();
         let mut objects = None;

@@ -1,11 +1,11 @@
-//! Is everything there that must be, and gone what must be gone? The naive answer: walk from the levels along
-//! every field, and compare with the heap.
+//! Is everything there that must be, and is everything gone that must be gone? The naive check: walk from the
+//! levels along every field, and compare with the heap.
 //!
 //! - What the walk reaches resolves, and so does a weak target in it.
-//! - A handle resolves to the same object for ever: a ledger keeps the number of each that was ever seen.
-//! - What the walk did not reach, and was in the heap, is dead two full cycles later. (Textures excepted: as
-//!   long as one resolves, the cache may give it out again. The audit at the end of the run counts them too.)
-//! - Right after a cycle no weak map holds an entry of the dead.
+//! - A handle always resolves to the same object: a ledger keeps the number of each object ever seen.
+//! - What the walk did not reach, and was in the heap, is dead two full cycles later. (Except textures: as
+//!   long as one resolves, the cache may return it again. The audit at the end of the run counts them too.)
+//! - Right after a cycle no weak map holds an entry of a dead object.
 
 use slotgc::{AnyGc, Gc, GcMap, GcSet, Heap, Trace, Weak};
 
@@ -15,7 +15,7 @@ use crate::gc_world::*;
 /// An object of the game.
 pub(crate) trait Thing: Trace {
     fn serial(&self) -> u64;
-    /// Walks along all strong fields, and looks at the weak ones.
+    /// Walks along all strong fields, and checks the weak ones.
     fn fields(&self, walk: &mut Walk<'_>);
 }
 
@@ -41,7 +41,7 @@ impl<'a> Walk<'a> {
         world.levels.iter().flatten().for_each(|level| walk.edge(level.gc()));
         heap[&world.replay].frames.iter().flatten().for_each(|event| walk.edge(*event));
         walk.go();
-        // A script counts once its entity does. Naively: until there is no other.
+        // A script counts once its entity does. Naively: repeat until nothing is added.
         let mut scripts: Vec<_> =
             heap[&world.scripts].iter().map(|(key, script)| (key, script.memory)).collect();
         loop {
@@ -91,7 +91,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What was not reachable at one time.
+/// What was unreachable at one time.
 struct Garbage {
     handles: Vec<AnyGc>,
     /// How many full cycles had ended.
@@ -104,7 +104,7 @@ pub(crate) struct Audit {
     ledger: GcMap<AnyGc, u64>,
     garbage: Vec<Garbage>,
     full_cycles: usize,
-    /// Objects looked at, and of those that were garbage.
+    /// Objects visited, and those of the garbage.
     pub(crate) walked: usize,
     pub(crate) condemned: usize,
 }
@@ -135,7 +135,7 @@ impl Audit {
         }
     }
 
-    /// Compares what is reachable with what is there.
+    /// Compares what is reachable with what exists.
     pub(crate) fn walk(&mut self, world: &GcWorld) {
         let walk = Walk::of(world);
         let mut garbage = Vec::new();
@@ -165,7 +165,7 @@ impl Audit {
         }
     }
 
-    /// The end of a run: after two more cycles there is nothing but what is reachable.
+    /// The end of a run: after two more cycles only what is reachable exists.
     pub(crate) fn finish(&mut self, world: &mut GcWorld) {
         self.walk(world);
         for _ in 0..2 {

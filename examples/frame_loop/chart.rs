@@ -11,11 +11,11 @@ use crate::run::{Run, Sample};
 
 const WIDTH: u32 = 420;
 const HEIGHT: u32 = 640;
-/// Points of a chart at most.
+/// The maximum of points in a chart.
 const MOST_COLUMNS: usize = 2000;
-/// Pauses are drawn from here on, on a logarithmic scale; those of no time at the bottom.
+/// The start of the logarithmic scale; shorter pauses are drawn at the bottom.
 const SHORTEST_MS: f64 = 0.001;
-/// Of a frame at 60 Hz.
+/// The time of a frame at 60 Hz.
 const FRAME_MS: f64 = 1000.0 / 60.0;
 
 /// Draws one column for each mode: pauses above, memory below.
@@ -78,7 +78,7 @@ fn draw_all(text: &mut String, runs: &[Run], budget: Duration) -> Result<(), Box
     Ok(())
 }
 
-/// Points for the samples of a run; of many frames together the largest value.
+/// Points for the samples of a run; if a point covers several frames, their largest value.
 fn columns(run: &Run, value: impl Fn(&Sample) -> f64) -> impl Iterator<Item = (usize, f64)> {
     let frames = run.samples.len().div_ceil(MOST_COLUMNS).max(1);
     run.samples

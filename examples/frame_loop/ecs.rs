@@ -1,8 +1,8 @@
-//! `--world ecs`: the handles are in components, outside of the heap, and their column is a root source.
+//! `--world ecs`: the handles are in components, outside the heap, and their column is a root source.
 //!
 //! Each entity has a blackboard and a plan in a cycle. Each frame 1000 entities despawn and as many spawn,
 //! 500 change their plans, and 5000 events live for that frame. The collector gets its budget by `pace_with`,
-//! with a source that reports what changed, or with one that is looked through whole whenever it is asked.
+//! with a source that reports what changed, or with one that reports everything each time.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +21,7 @@ use crate::stopwatch::Stopwatch;
 const EXCHANGED: usize = 1000;
 const THINKING: usize = 500;
 const EVENTS: usize = 5000;
-/// Frames between two looks at all components.
+/// Frames between two checks of all components.
 const CHECK_FRAMES: usize = 10;
 
 #[derive(Trace)]
@@ -39,14 +39,14 @@ struct Plan {
     steps: u64,
 }
 
-/// Something that happens to somebody.
+/// Something that happens to an entity.
 #[derive(Trace)]
 struct Event {
     to: Gc<Blackboard>,
     before: Option<Gc<Event>>,
 }
 
-/// How the source answers.
+/// What the source reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Answer {
     Changes,
@@ -69,7 +69,7 @@ struct Column {
     /// Handles that were stored since the collector last asked.
     changed: Vec<Gc<Blackboard>>,
     log: RootLog,
-    /// The longest time that an answer took, in nanoseconds.
+    /// How long the longest report took, in nanoseconds.
     scan: AtomicU64,
 }
 
@@ -161,7 +161,7 @@ impl World {
         assert!(seen > 0);
     }
 
-    /// Every component leads to its mind, and that to its plan.
+    /// Checks that every component leads to its mind, and that to its plan.
     fn check(&self) {
         for (mind, id) in self.column.minds.iter().zip(&self.ids) {
             let board = &self.heap[mind];
@@ -170,7 +170,7 @@ impl World {
     }
 }
 
-/// What became of one world.
+/// The result of one world.
 struct Played {
     answer: Answer,
     pauses: Histogram<u64>,

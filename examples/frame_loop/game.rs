@@ -1,7 +1,7 @@
-//! What happens in the game: the same in every mode, whoever manages the memory.
+//! What happens in the game: the same in every mode, however memory is managed.
 //!
-//! Invariant: what `Game` does depends on the seed alone, never on what a [`World`] answers, so that all
-//! modes do the same work and end in the same state. Objects are addressed by their place in a level.
+//! Invariant: what `Game` does depends only on the seed, never on results of a [`World`], so that all modes
+//! do the same work and end in the same state. Objects are addressed by their place in a level.
 
 use slotgc::{CollectStats, StepReport};
 
@@ -36,12 +36,12 @@ impl Place {
     }
 }
 
-/// An entity that comes into the world.
+/// An entity that spawns.
 pub(crate) struct Spawn {
     /// Its number; its parts have the ones that follow.
     pub(crate) serial: u64,
     pub(crate) target: Option<Place>,
-    /// Of the entity and its two items.
+    /// The textures of the entity and its two items.
     pub(crate) textures: [TextureId; 3],
     pub(crate) has_script: bool,
 }
@@ -66,7 +66,7 @@ impl TextureId {
     }
 }
 
-/// What a frame makes for a moment: who does what to whom.
+/// A short-lived event of a frame: who does what to whom.
 #[derive(Clone, Copy)]
 pub(crate) struct Happening {
     pub(crate) serial: u64,
@@ -87,17 +87,17 @@ pub(crate) trait World {
     fn trade(&mut self, a: Place, b: Place, which: usize);
     /// Runs the script of an entity, if it has one. The number is for the memory that it may make.
     fn run_script(&mut self, of: Place, serial: u64);
-    /// Makes an event of each and handles it. The last `kept` of them can be looked at for some frames more.
+    /// Makes an event of each and handles it. The last `kept` of them can be replayed for some more frames.
     fn events(&mut self, happenings: &[Happening], kept: usize);
-    /// Draws what is on the screen: looks at entities and what they have. Returns a number for what it saw.
+    /// Draws what is on the screen: reads entities and what they have. Returns a number for what it saw.
     fn render(&self, views: &[Place]) -> u64;
-    /// The end of a frame, where the memory of what is gone is freed. Not part of the frame's other work.
+    /// The end of a frame, which frees the memory of what is gone. Not part of the frame's other work.
     fn tidy(&mut self) -> Tidied;
     /// The loading screen is over: all the time in the world to tidy up.
     fn loaded(&mut self);
     /// Bytes in objects.
     fn bytes(&self) -> usize;
-    /// The numbers of everything in the levels, in an order that depends on the game alone.
+    /// The numbers of everything in the levels, in an order that depends only on the game.
     fn digest(&self) -> Digest;
 }
 
@@ -115,11 +115,11 @@ pub(crate) enum Work {
     Step(StepReport),
     Minor(CollectStats),
     Full(CollectStats),
-    /// So many entities were taken apart.
+    /// This many entities were taken apart.
     ByHand(usize),
 }
 
-/// Which collection came to its end.
+/// Which collection ended.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) enum Finished {
     #[default]
@@ -128,7 +128,7 @@ pub(crate) enum Finished {
     Full,
 }
 
-/// A number for the state of a world, and how many objects were looked at.
+/// A number for the state of a world, and how many objects were visited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Digest {
     pub(crate) hash: u64,
@@ -146,7 +146,7 @@ impl Digest {
     }
 }
 
-/// How much of everything.
+/// The size of everything.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size {
     pub(crate) entities_per_level: usize,
@@ -227,7 +227,7 @@ impl Game {
         world.loaded();
     }
 
-    /// One frame, but for tidying up.
+    /// One frame, without tidying up.
     pub(crate) fn frame(&mut self, world: &mut impl World) {
         self.frame += 1;
         if self.frame % self.size.level_frames == 0 {
@@ -296,7 +296,7 @@ impl Game {
         });
         let target = (at.index > 0).then(|| self.place());
         let has_script = self.random.below(4) == 0;
-        // Another number for a sector that this entity may be the first in.
+        // One more number, for a sector of which this entity may be the first.
         let serial = self.serials(PARTS + 1);
         world.spawn(at, &Spawn { serial, target, textures, has_script });
     }

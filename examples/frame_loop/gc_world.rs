@@ -1,8 +1,8 @@
 //! The game's world in a heap of slotgc.
 //!
-//! Levels are the roots. Everything else is held by a level, or weakly by nobody: goals and inventories know
-//! their entity, listeners both of theirs, items their inventory, a script's memory the entity that is the
-//! key it is found by. Nothing is ever taken apart by hand: closing a level drops its root.
+//! Levels are the roots. Everything else is held by a level: goals and inventories know their entity,
+//! listeners both of theirs, items their inventory, and a script's memory the entity that is its key. Nothing
+//! is ever taken apart by hand: closing a level drops its root.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use slotgc::{Budget, Gc, Heap, HeapStats, Phase, Root, Rule, Trace, Weak, WeakKe
 
 use crate::game::{Digest, Finished, Happening, LEVELS, Place, Spawn, TextureId, Tidied, Work, World};
 
-/// Frames for which the last events can be looked at.
+/// Frames for which the last events can be replayed.
 const REPLAY: usize = 16;
 
 #[derive(Trace)]
@@ -32,14 +32,14 @@ pub(crate) struct Sector {
 pub(crate) struct Entity {
     pub(crate) serial: u64,
     pub(crate) health: u32,
-    pub(crate) target: Weak<Entity>, // keeps nobody alive
+    pub(crate) target: Weak<Entity>, // keeps nothing alive
     /// Whom the target is expected to be.
     pub(crate) target_serial: u64,
     pub(crate) goals: [Gc<Goal>; 2],
     pub(crate) inventory: Gc<Inventory>,
-    /// Those who want to hear from this entity.
+    /// The listeners of this entity.
     pub(crate) listeners: Vec<Gc<Listener>>,
-    /// This entity's ear at its neighbour.
+    /// This entity's listener at its neighbour.
     pub(crate) hearing: Option<Gc<Listener>>,
     pub(crate) texture: Gc<Texture>,
 }
@@ -127,7 +127,7 @@ pub(crate) struct GcWorld {
     policy: Policy,
     /// The size after the last full collection.
     kept_bytes: usize,
-    /// Whether the cycle under way is a minor one.
+    /// Whether the current cycle is a minor one.
     in_minor: bool,
     /// What the heap reported when the loading screen was over.
     pub(crate) at_start: HeapStats,
@@ -161,7 +161,7 @@ impl GcWorld {
         self.heap.get_or_alloc(&self.textures, id.name(), |_, _| Texture { id, pixels: id.pixels() })
     }
 
-    /// Puts an ear of `tells` at `hears`.
+    /// Adds a listener of `tells` to `hears`.
     fn listen(&mut self, hears: Gc<Entity>, tells: Gc<Entity>, serial: u64) {
         let listener = self.heap.alloc(Listener { serial, hears, tells });
         self.heap[hears].listeners.push(listener);
@@ -187,7 +187,7 @@ impl GcWorld {
 
     fn pace(&mut self, budget: Duration) -> Tidied {
         let report = self.heap.pace(Budget::Time(budget));
-        // A report does not say of which kind the finished cycle is, but which rule began it.
+        // A report does not tell the kind of the finished cycle, only the rule that began it.
         self.in_minor |= report.rule == Rule::Nursery;
         let finished = match report.finished {
             None => Finished::None,
@@ -306,7 +306,7 @@ impl World for GcWorld {
     }
 
     fn render(&self, views: &[Place]) -> u64 {
-        // A piece so small that the frame hardly waits for it.
+        // A piece small enough that the frame hardly waits for it.
         const PIECE: Budget = Budget::Objects(1000);
         let heap = &self.heap;
         if !matches!(self.policy, Policy::Shared(_)) || heap.stats().phase != Phase::Mark {

@@ -1,7 +1,7 @@
 //! A game world at 60 Hz: 200 000 long-lived objects with weak targets, goals, inventories, event listeners
 //! in cycles; each frame 5000 short-lived objects and 2000 changed edges between old ones; a texture cache in
 //! a `WeakValueMap`, the state of scripts in a `WeakKeyMap`; levels that load and unload. How long does the
-//! game stand still for memory to be freed?
+//! game stand still while memory is freed?
 //!
 //! ```text
 //! cargo run --release --example frame_loop                       # all modes side by side

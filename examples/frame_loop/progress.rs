@@ -24,7 +24,7 @@ impl Progress {
         self.played.set(self.played.get() + 1);
         if self.is_shown && self.played.get() % FRAMES == 0 {
             let (played, all) = (self.played.get(), self.all);
-            // To the start of the line, and what stood there is erased. Whether it arrives does not matter.
+            // Moves to the start of the line and erases it. Errors do not matter.
             let _ = write!(io::stderr(), "\r\x1b[K{mode}: frame {played} of {all}");
         }
     }

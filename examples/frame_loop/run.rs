@@ -60,7 +60,7 @@ pub(crate) enum End {
         /// Before the first frame, and after the last.
         from: Box<HeapStats>,
         to: Box<HeapStats>,
-        /// Objects that the checks came to, and that they saw die.
+        /// Objects that the checks visited, and those that they saw die.
         walked: usize,
         condemned: usize,
     },

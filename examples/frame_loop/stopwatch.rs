@@ -1,4 +1,4 @@
-//! Time, excluding that in which other programs had the core.
+//! Time, excluding the time in which other programs had the core.
 //!
 //! On a machine that has other things to do, a frame in which the scheduler ran another program for 4 ms says
 //! nothing about this one. Linux reports how long a thread waited for a core; on other systems all time
@@ -37,7 +37,7 @@ impl Stopwatch {
         Self { schedstat, start: Instant::now(), waits_at_start: Duration::ZERO }
     }
 
-    /// Asking the system is not part of what is measured.
+    /// The system call is not part of what is measured.
     pub(crate) fn start(&mut self) {
         self.waits_at_start = self.waits();
         self.start = Instant::now();

@@ -52,7 +52,7 @@ pub(crate) fn print(runs: &[Run]) {
     row(runs, "collections", |run| gc(run, |from, to| (to.collections - from.collections).to_string()));
     row(runs, "        full ones", |run| gc(run, |_, _| run.full_cycles.to_string()));
     row(runs, "steps", |run| gc(run, |from, to| (to.steps - from.steps).to_string()));
-    // By the heap's clock, which does not know of waits.
+    // By the heap's clock, which includes waits.
     row(runs, "over budget with waits", |run| {
         gc(run, |from, to| (to.overshoots - from.overshoots).to_string())
     });
@@ -150,7 +150,7 @@ fn describe_cycle(stats: &CollectStats) -> String {
     format!("marked {marked} in {mark}, pruned in {prune}, swept {freed} in {sweep}, dropped in {drop}")
 }
 
-/// What the checks, which panic when they fail, have looked at.
+/// What the checks covered; they panic when they fail.
 pub(crate) fn print_checks(runs: &[Run]) {
     println!();
     for run in runs {

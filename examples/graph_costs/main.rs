@@ -5,23 +5,23 @@
 //! taskset -c 1 cargo run --release --example graph_costs --features graph_costs -- [ROUNDS [GROUP [PART]]]
 //! ```
 //!
-//! Groups: `list`, `shuffled`, `tree`, `random`, `strings`, `save`, `checkpoint`, `peak`; of each what has
-//! the part in its name. One round is a test, with a hundredth of the objects.
+//! Groups: `list`, `shuffled`, `tree`, `random`, `strings`, `save`, `checkpoint`, `peak`; the second argument
+//! selects groups, the third works by a part of their name. One round is a test, with a hundredth of the
+//! objects.
 //!
-//! A ratio is that of two times of one round, one after the other; shown is the median over the rounds. Times
-//! are this thread's own processor time, so that a busy machine does not count as work. All values are of 64
-//! bytes. Each work checks its result.
+//! A ratio compares two times measured in turn in one round; the median over the rounds is shown. Times are
+//! this thread's processor time, so that a busy machine does not count. All values have 64 bytes. Each work
+//! checks its result.
 //!
-//! Memory makes the difference between two answers. The system clears a page when a program first touches it,
-//! which takes longer than to fill it. *Touched* is a `Vec` that copies into memory in use before, and a heap
-//! that has free slots from an earlier collection; *fresh* are a new `Vec` and a heap that opens new pages.
-//! The allocator decides which of the two a program gets from `Vec::clone`: that of glibc gives memory back
-//! whose blocks are larger than 32 MB.
+//! Memory matters. The system clears a page when a program first touches it, which takes longer than filling
+//! it. *Touched* means a `Vec` that copies into memory used before, and a heap that has free slots from an
+//! earlier collection; *fresh* means a new `Vec` and a heap that opens new pages. The allocator decides which
+//! of the two a program gets from `Vec::clone`: glibc's returns blocks larger than 32 MB to the system.
 //!
-//! Do not conclude: that a copy costs so many times a `Vec`'s, wherever. Values here have no destructors, but
-//! for those with a `String`; where a `clone` allocates, that is most of the time of both. Nor that any shape
-//! can be copied in a few times what a `Vec` takes: where memory is not read in its order, whoever copies
-//! waits for it at each object. Hence the copies by hand.
+//! Do not conclude that a copy always costs this many times a `Vec`'s. Values here have no destructors,
+//! except those with a `String`; if a `clone` allocates, that is most of the time of both. Nor that any shape
+//! can be copied in a few times what a `Vec` takes: if memory is not read in order, any copy waits for it at
+//! each object. Hence the copies by hand.
 
 mod counting;
 
@@ -60,7 +60,7 @@ struct Named {
 
 const _: () = assert!(size_of::<Link>() == 64 && size_of::<Node>() == 64 && size_of::<Named>() == 64);
 
-/// What the works need of a value.
+/// What the works require of a value.
 trait Value: Trace + Clone {
     type List: CloneTypes;
 
@@ -119,7 +119,7 @@ impl Random {
     }
 }
 
-/// The edges of a graph, all of it reached from the first object: number, which edge, to whom.
+/// The edges of a graph in which the first object reaches all: number, which edge, target.
 type Shape = fn(usize) -> Vec<(usize, usize, usize)>;
 
 fn list(len: usize) -> Vec<(usize, usize, usize)> {
@@ -164,7 +164,7 @@ impl<T: Value> Graph<T> {
         Self { heap, first, values }
     }
 
-    /// With free slots for as many objects more.
+    /// With free slots for as many objects again.
     fn with_room(objects: usize, shape: Shape) -> Self {
         let mut graph = Self::new(objects, shape);
         graph.heap.extend((0..objects as u64).map(T::new));
@@ -190,7 +190,7 @@ fn copy_to_touched<T: Clone>(values: &[T], room: &mut Vec<T>) -> Duration {
     timed(|| room.extend_from_slice(values)).0
 }
 
-/// A block of more than 32 MB is memory that nobody has touched.
+/// A block of more than 32 MB is untouched memory.
 fn copy_to_fresh<T: Clone>(values: &[T]) -> Duration {
     let mut copy = Vec::with_capacity(values.len().max((40 << 20) / size_of::<T>()));
     let (time, ()) = timed(|| copy.extend_from_slice(values));
@@ -198,7 +198,7 @@ fn copy_to_fresh<T: Clone>(values: &[T]) -> Duration {
     time
 }
 
-/// One line of the table: two works, of which `ours` may cost so many times what `plain` does.
+/// One line of the table: two works, and how many times the cost of `plain` that of `ours` may be.
 struct Work {
     name: String,
     goal: f64,
@@ -345,7 +345,7 @@ fn checkpoints(works: &mut Vec<Work>, objects: usize) {
         goal: 2.0,
         ours: Box::new(move || {
             let (time, checkpoint) = keep_again();
-            // Given back, its memory would be that of the next one.
+            // If it were freed, the next one would reuse its memory.
             kept.push(checkpoint);
             time
         }),
@@ -374,7 +374,7 @@ fn checkpoints(works: &mut Vec<Work>, objects: usize) {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How many bytes an object saving takes at its peak, beside the heap, which lies in pages of its own.
+/// How many bytes per object saving takes at its peak, beside the heap, which lies in pages of its own.
 fn peak_of_saving(name: &str, objects: usize, shape: Shape) {
     let Graph { heap, first, .. } = Graph::<Node>::new(objects, shape);
     let (schema, roots, before) = (Node::schema(), [first.gc()], IN_USE.get());

@@ -6,7 +6,7 @@ use crate::pool::Pool;
 use crate::stats::Phase;
 use crate::store::{Age, Store};
 
-/// Marking under way. Dropped before it succeeded, by a panic, it leaves the pools as between two cycles.
+/// Marking in progress. If a panic drops it before it succeeded, it leaves the pools as between two cycles.
 pub(super) struct Attempt<'a> {
     pub(super) store: &'a mut Store,
     pub(super) pools: &'a mut [Pool],
@@ -22,17 +22,17 @@ impl Drop for Attempt<'_> {
 }
 
 impl Collector {
-    /// Follows edges beside readers and other markers, if they may be.
+    /// Follows edges beside readers and other markers, if edges may be followed.
     pub(crate) fn help(&self, store: &Store, meter: &mut Meter<'_>) {
         self.marker.help(&self.ops, store, meter);
     }
 
-    /// Whether somebody has done so lately.
+    /// Whether another thread has done so recently.
     pub(crate) fn expects_help(&self) -> bool {
         self.marker.expects_help()
     }
 
-    /// Keeps those who do from coming, and waits until they have left.
+    /// Keeps such threads from entering, and waits until they have left.
     pub(crate) fn hold(&self) -> Held<'_> {
         self.marker.hold()
     }

@@ -3,14 +3,14 @@
 use super::{Collector, next_heap};
 
 impl Collector {
-    /// The heap's number among those that collect; zero if it has not.
+    /// The heap's number among those that collect; zero if it has not collected.
     pub(crate) fn heap_number(&self) -> u32 {
         self.now.heap
     }
 
-    /// Goes back to what the collector was. What happened since is never taken for what happens from here on:
-    /// the heap gets another number among those that collect, and its epoch is a new one. Returns the number
-    /// before and after, for what objects know of the cycles.
+    /// Goes back to an earlier state of the collector. So that what happened since is never confused with
+    /// what happens from here on, the heap gets another number among those that collect, and a new epoch.
+    /// Returns the number before and after, for what objects know about the cycles.
     pub(crate) fn go_back(&mut self, then: &Self) -> (u32, u32) {
         let full = self.full + 1;
         *self = then.clone();

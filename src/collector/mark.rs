@@ -1,25 +1,25 @@
 //! Marking: follows every edge from the roots and clears the white bit of what it reaches.
 //!
-//! The work is bound by memory, so all of it serves one end: that an object's lines are in the cache when the
-//! object is traced. Handles found go on a stack; from its top they move into a queue of their type and their
-//! lines are asked for (second-level cache); shortly before they come out, once more (first level). Between
-//! asking and tracing lie some sixty other objects, the time that memory needs. A million objects in a random
-//! graph take a tenth of the time of a plain stack; see `benches/mark.rs`.
+//! The work is bound by memory, so everything serves one purpose: that an object's lines are in the cache
+//! when the object is traced. Handles found are pushed on a stack. From its top they move into a queue of
+//! their type and are prefetched into the second-level cache; shortly before they leave the queue, into the
+//! first. Some sixty other objects are traced in between, which gives memory time. A million objects in a
+//! random graph take a tenth of the time of a plain stack; see `benches/mark.rs`.
 //!
-//! Rings are of one type each, so that the loop in [`drain`] is monomorphic, the `trace` in it inlined and
-//! the tracer's state in registers: one indirect call for a batch of objects instead of one for each.
+//! Each queue has one type, so that the loop in [`drain`] is monomorphic, its `trace` inlined and the
+//! tracer's state in registers: one indirect call for a batch of objects instead of one for each.
 //!
-//! Exactness: an edge clears the white bit of the slot it names before anybody compares generations. If the
-//! slot is empty (its object was destroyed) that does no harm, it only keeps the slot from being reused. If
-//! it has a new tenant, the mismatch is seen when the handle comes out of the queue, and a full collection
-//! starts marking again exactly: edges are gathered, and only a matching generation clears the bit. That is
-//! right for every graph, and slower, since an object may be gathered several times and takes an indirect
-//! call of its own. A minor collection takes the tenant for alive instead; the next full one decides.
+//! Exactness: an edge clears the white bit of the slot it names before generations are compared. If the slot
+//! is empty (its object was destroyed) this does no harm, it only keeps the slot from being reused. If it has
+//! a new tenant, the mismatch is seen when the handle leaves the queue, and a full collection marks again in
+//! exact mode: edges are gathered, and only a matching generation clears the bit. That is right for every
+//! graph but slower: an object may be gathered several times and takes its own indirect call. A minor
+//! collection treats the tenant as alive instead; the next full one decides.
 //!
-//! In slices: the state between two slices is handles and indices. When all edges are followed, what the
-//! program did since is caught up with: roots that it made, objects that it made or changed. Marking ends
-//! when nothing is left to catch up with, which the slice that finds so knows for sure, since it has the heap
-//! to itself.
+//! In slices: the state between two slices is handles and indices. When all edges are followed, marking
+//! catches up with what the program did since: roots that it made, objects that it made or changed. Marking
+//! ends when nothing is left to catch up with, which a slice can tell since it has exclusive access to the
+//! heap.
 
 mod asking;
 mod beside;
@@ -48,7 +48,7 @@ pub(crate) use exchange::Held;
 use follow::TypeQueue;
 use prune::{Pruned, Pruning};
 
-/// What marking does that depends on the type of the objects.
+/// The part of marking that depends on the type of the objects.
 #[derive(Clone, Copy)]
 pub(crate) struct TraceOps {
     /// Traces the objects in the queue of a pool.
@@ -57,11 +57,11 @@ pub(crate) struct TraceOps {
     help: fn(&mut Helper, &Store, u16) -> usize,
     /// Traces one object.
     trace: fn(&Store, RawHandle, &mut Tracer<'_>),
-    /// What an object owns outside of its slot.
+    /// What an object owns outside its slot.
     owned: fn(&Store, RawHandle) -> usize,
-    /// Whether an object says, when it is traced, what a minor collection must know: see `finish.rs`.
+    /// Whether an object's trace reports what a minor collection must know: see `finish.rs`.
     pub(super) declares: fn(&Store, RawHandle, &mut Watcher) -> bool,
-    /// Prunes an object's weak collections and gives the number of entries removed.
+    /// Prunes an object's weak collections and returns the number of entries removed.
     prune: fn(&mut Store, RawHandle, Pruning<'_>) -> Pruned,
 }
 
@@ -84,39 +84,39 @@ pub(crate) struct Marker {
     edges: EdgeStack,
     /// One for each pool.
     queues: Vec<TypeQueue>,
-    /// Pools whose queue is not empty, perhaps with some whose queue is.
+    /// Pools whose queue is not empty, and perhaps some whose queue is.
     active: Vec<u16>,
     side: Side,
-    /// How many objects one call of `drain` traces at most.
+    /// How many objects a call of `drain` traces at most.
     quota: usize,
     /// Objects traced.
     traced: usize,
-    /// How many of them for the second time or more.
+    /// How many of these were not for the first time.
     traced_again: usize,
-    /// Words of the root table that are yet to be looked at.
+    /// Words of the root table that are still to be visited.
     roots: Range<usize>,
     is_minor: bool,
     asking: Asking,
-    /// Steps in which nothing was left but what the program did meanwhile, and that was too much.
+    /// Steps in which only the program's changes were left, and too many of them.
     attempts: u32,
     /// What was left in the last of them.
     left: usize,
-    /// Whether marking is exact from the start: a stale edge met a tenant in the last full collection, so one
-    /// is likely to again.
+    /// Whether marking is exact from the start: a stale edge met a tenant in the last full collection, so
+    /// this is likely to happen again.
     expect_tenants: bool,
-    /// Objects whose prune is done, of those that asked for it.
+    /// Objects whose prune is done, of those that requested it.
     pruned_owners: usize,
-    /// Whether an object comes next whose tables were traced in part.
+    /// Whether the next object has partly traced tables.
     resumes: bool,
-    /// How many slices of a table are traced in one go, less one: the more, the longer the rest of the object
-    /// takes.
+    /// How many slices of a table are traced in one go, minus one: the longer the rest of the object takes,
+    /// the more.
     widening: usize,
-    /// Memory for the length of one prune.
+    /// Memory for the duration of one prune.
     scratch: Scratch,
     /// Where the edges are between two steps.
     exchange: Exchange,
     help: Help,
-    /// How many threads mark in a collection that is not in steps.
+    /// How many threads mark in a collection that is not incremental.
     threads: usize,
 }
 
@@ -130,15 +130,15 @@ impl Clone for Scratch {
     }
 }
 
-/// So much of what the program did meanwhile is caught up with in one go.
+/// How many of the program's changes are caught up with in one go.
 const SOME: usize = 64;
 
 /// Roots that count as one object traced.
 const ROOT_UNIT: usize = 8;
-/// So many of them are looked at in one go.
+/// How many of them are visited in one go.
 const MOST_ROOTS: usize = 1024;
 
-/// So many steps try to catch up within their budgets.
+/// How many steps try to catch up within their budgets.
 const ATTEMPTS: u32 = 4;
 
 impl Marker {
@@ -146,12 +146,12 @@ impl Marker {
         self.queues.push(TypeQueue::of::<T>());
     }
 
-    /// How many threads mark in a collection that is not in steps.
+    /// How many threads mark in a collection that is not incremental.
     pub(crate) fn set_threads(&mut self, threads: usize) {
         self.threads = threads;
     }
 
-    /// Gives back what lists have at hand for the next cycle.
+    /// Releases the spare memory of lists.
     pub(crate) fn shrink(&mut self) {
         EdgeStack::shrink(&mut self.side.spill);
         self.side.reported.shrink();
@@ -170,12 +170,12 @@ impl Marker {
         self.side.era = era;
     }
 
-    /// The cycle under way goes on as if it had always been this one.
+    /// The current cycle continues as if it had always been this one.
     pub(crate) fn rename_era(&mut self, now: Moment, full: u64) {
         (self.side.era.now, self.side.era.full) = (now, full);
     }
 
-    /// The cycle under way: another one than it began as, if marking had to begin anew.
+    /// The current cycle: not the one that it began as if marking had to start over.
     pub(crate) fn era(&self) -> Era {
         self.side.era
     }
@@ -211,7 +211,7 @@ impl Marker {
         self.roots = 0..0;
     }
 
-    /// Forgets what an earlier collection left, one that panicked perhaps.
+    /// Forgets what an earlier collection left, which may have panicked.
     fn reset(&mut self, store: &Store, is_minor: bool) {
         self.exchange.reset();
         self.help.begin();
@@ -243,7 +243,7 @@ impl Marker {
         self.side.weak_collections > 0
     }
 
-    /// What the objects own that were reached, outside of their slots.
+    /// What the reached objects own outside their slots.
     pub(crate) fn owned(&self) -> usize {
         self.side.owned
     }
@@ -253,8 +253,9 @@ impl Marker {
         self.traced.saturating_sub(self.traced_again)
     }
 
-    /// Goes on marking; `true` when everything reachable is marked. Then nothing was changed since, because
-    /// this has the heap to itself. If not, the edges are where anybody may follow them until the next call.
+    /// Continues marking; `true` when everything reachable is marked, and nothing has changed since, because
+    /// this has exclusive access to the heap. Otherwise the edges are offered to other threads until the next
+    /// call.
     pub(crate) fn mark(
         &mut self,
         ops: &[TraceOps],
@@ -282,7 +283,7 @@ impl Marker {
         meter: &mut Meter<'_>,
     ) -> bool {
         pools.iter_mut().for_each(Pool::note_made);
-        // Asked in this call: since then nothing changed, so it has nothing new.
+        // Whether the source was asked in this call: since then nothing changed, so it has nothing new.
         let mut is_source_known = self.asking.comes_first();
         if is_source_known {
             self.ask(store, source, meter);
@@ -299,11 +300,11 @@ impl Marker {
             };
             if !self.side.gathering && !self.side.tenants.is_empty() {
                 match self.is_minor {
-                    // It lives until the next full collection finds out.
+                    // It lives until the next full collection decides.
                     true => self.spare_tenants(ops, store),
                     false => {
                         self.restart(store, pools, roots);
-                        // What tables know of the cycle's marking is void.
+                        // What tables know about the cycle's marking is void.
                         self.side.era = self.side.era.again();
                         self.side.gathering = true;
                         self.ask(store, source, meter);
@@ -349,7 +350,7 @@ impl Marker {
                         meter.grant(self.regray_unguarded(ops, store));
                     }
                 } else if found < SOME {
-                    // So small a remainder is never left to the next step.
+                    // Such a small remainder is never left to the next step.
                     meter.grant(found);
                 } else {
                     if !mem::replace(&mut was_patient, true) {
@@ -362,7 +363,7 @@ impl Marker {
                 }
             }
         }
-        // What still waits has a dead key.
+        // The ephemerons that still wait have dead keys.
         self.side.ephemerons.forget();
         self.side.gathered.shrink_to(EdgeStack::CHUNK);
         if !self.is_minor {
@@ -371,13 +372,13 @@ impl Marker {
         true
     }
 
-    /// Nothing is left but what the program did since the cycle began, and that is much. It may go on doing
-    /// so: from some step that comes here on, each may do twice as much beyond its budget as the one before.
-    /// However much the program does between two steps, one of them catches up, so the number of steps is
-    /// bounded by the size of the heap and the logarithm of what one frame changes.
+    /// Many of the program's changes are left, and it may keep changing that much: from some step on, each
+    /// step that gets here may exceed its budget by twice as much as the one before. However much the program
+    /// does between two steps, one of them catches up, so the number of steps is bounded by the size of the
+    /// heap and the logarithm of what one frame changes.
     fn be_patient(&mut self, left: usize, meter: &mut Meter<'_>) {
         if left < mem::replace(&mut self.left, left) {
-            // It becomes less by itself.
+            // It is shrinking anyway.
             return;
         }
         self.attempts += 1;
@@ -404,7 +405,7 @@ impl Marker {
         roots: &RootTable,
         meter: &mut Meter<'_>,
     ) -> usize {
-        /// Handles looked at in vain that count as one object traced.
+        /// Handles visited in vain that count as one traced object.
         const UNIT: usize = 2;
         let (mut len, mut in_vain) = (0, 0);
         self.trace_with(store, |tracer| {
@@ -418,7 +419,7 @@ impl Marker {
         store.prefetch_dirty(SOME - len);
         while len < SOME {
             let Some(raw) = store.next_dirty() else { break };
-            // It may be on the list for several changes, and was perhaps traced after all of them.
+            // It may be on the list for several changes, and may have been traced after all of them.
             if store.color_any(raw) == Color::Reached && store.take_change(raw) {
                 self.gray_again(ops, store, raw);
             } else {
@@ -439,13 +440,12 @@ impl Marker {
         len.min(SOME)
     }
 
-    /// Objects that an empty minor collection has to look at all the same: those that change past the write
-    /// barrier.
+    /// Objects that even an empty minor collection has to look at: those that change past the write barrier.
     pub(crate) fn unguarded_len(&self) -> usize {
         self.side.unguarded.len()
     }
 
-    /// Has a reached object traced once more; `false` if it is gone, or not reached so far.
+    /// Causes a reached object to be traced once more; `false` if it is gone, or not reached yet.
     fn regray(&mut self, ops: &[TraceOps], store: &Store, raw: RawHandle) -> bool {
         let is_reached = store.color_any(raw) == Color::Reached;
         if is_reached {
@@ -467,7 +467,8 @@ impl Marker {
         }
     }
 
-    /// Objects that change past the barrier are traced again when all else is done. They say so again then.
+    /// Objects that change past the barrier are traced again when all else is done. They report themselves
+    /// again then.
     fn regray_unguarded(&mut self, ops: &[TraceOps], store: &Store) -> usize {
         let mut unguarded = mem::take(&mut self.side.unguarded);
         unguarded.sort_unstable();
@@ -475,7 +476,7 @@ impl Marker {
         unguarded.into_iter().filter(|raw| self.regray(ops, store, *raw)).count()
     }
 
-    /// The later tenant of a slot that a stale edge names lost its white bit: it counts as reached.
+    /// The later tenant of a slot that a stale edge names has lost its white bit: it counts as reached.
     fn spare_tenants(&mut self, ops: &[TraceOps], store: &Store) {
         for raw in mem::take(&mut self.side.tenants) {
             self.regray(ops, store, raw);

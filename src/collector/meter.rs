@@ -8,9 +8,9 @@ use crate::config::Budget;
 /// Counts units of work (an object traced, freed or dropped, an entry pruned, a callback run) against a
 /// budget.
 ///
-/// A clock is read once for a batch of units. The length of a batch follows from how long the last one took,
-/// so that neither the clock costs much nor slow units (destructors of files, objects with a thousand edges)
-/// overshoot by much.
+/// The clock is read once per batch of units. The length of a batch follows from how long the last one took,
+/// so that the clock costs little and slow units (destructors of files, objects with a thousand edges)
+/// overshoot little.
 pub(crate) struct Meter<'a> {
     clock: &'a Timer,
     limit: Allowance,
@@ -19,7 +19,7 @@ pub(crate) struct Meter<'a> {
     granted: usize,
     /// Units until the clock is read.
     batch: usize,
-    /// Units of the batch done.
+    /// Units of the batch that are done.
     done: usize,
     last: Duration,
     /// The work when the clock was last seen to move.
@@ -32,20 +32,19 @@ enum Allowance {
     Units(usize),
     Time {
         end: Duration,
-        /// Units that may be done while the clock stands still: as many as would take the budget.
+        /// Units that may be done while the clock stands still: as many as would use up the budget.
         still: usize,
     },
 }
 
-/// What a batch should take at most, and at least.
+/// How long a batch should take at most, and at least.
 const LONG: Duration = Duration::from_micros(20);
 const SHORT: Duration = Duration::from_micros(8);
 const FIRST_BATCH: usize = 4;
 const LONGEST_BATCH: usize = 128;
 
-/// Entries of a table that are looked at in one go: so many that asking an object for its tables again, which
-/// may be a large one, is no great part of the work, and so few that they take less than a tenth of a
-/// millisecond.
+/// Entries of a table that are visited in one go: enough that tracing the rest of the object again, which may
+/// be large, is a small part of the work, and few enough to take less than a tenth of a millisecond.
 const SLICE: usize = 1024;
 const LEAST_SLICE: usize = 4;
 
@@ -96,7 +95,7 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// Entries of tables that may be looked at before the next call of `spend`.
+    /// Entries of tables that may be visited before the next call of `spend`.
     pub(crate) fn slice(&self) -> usize {
         match self.limit {
             Allowance::None => usize::MAX,
@@ -110,7 +109,7 @@ impl<'a> Meter<'a> {
         !matches!(self.limit, Allowance::None)
     }
 
-    /// Whether edges are left to whoever marks beside readers, if there are many and somebody does.
+    /// Whether edges are left to threads that mark beside readers, if there are many edges and such threads.
     pub(crate) fn leaves_edges(&self) -> bool {
         self.leaves_edges
     }
@@ -133,7 +132,7 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// Takes note of work done.
+    /// Counts work done.
     pub(crate) fn spend(&mut self, units: usize) {
         self.work += units;
         match &mut self.limit {
@@ -166,7 +165,7 @@ impl<'a> Meter<'a> {
         self.last = now;
     }
 
-    /// Allows some more units, whatever is left of the budget.
+    /// Allows more units, whatever is left of the budget.
     pub(crate) fn grant(&mut self, units: usize) {
         match &mut self.limit {
             Allowance::None => {}
@@ -180,7 +179,7 @@ impl<'a> Meter<'a> {
         self.quota() == 0
     }
 
-    /// Begins another kind of work, of whose units nothing is known.
+    /// Begins another kind of work, with units of unknown cost.
     pub(crate) fn begin_phase(&mut self) {
         if self.is_timed() {
             self.read_clock();
@@ -196,7 +195,7 @@ impl<'a> Meter<'a> {
         self.clock
     }
 
-    /// Goes on under a budget, of which what was done so far is a part.
+    /// Continues under a budget that includes what was done so far.
     pub(crate) fn limit(&mut self, budget: Budget, start: Duration) {
         let work = self.work;
         *self = Self::new(budget, self.clock, start);

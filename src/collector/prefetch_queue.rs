@@ -1,5 +1,5 @@
-//! The queue between finding an object and tracing it, one a type: while an object waits here, its memory is
-//! on the way.
+//! The queue between finding an object and tracing it, one per type: while an object waits here, its memory
+//! is being fetched.
 
 use alloc::boxed::Box;
 
@@ -9,10 +9,10 @@ use crate::handle::RawHandle;
 pub(crate) const QUEUE_LEN: usize = 128;
 /// How many objects a type keeps in flight while it has them.
 pub(crate) const QUEUE_DEPTH: usize = 64;
-/// How many places before it comes out an object is brought into the first-level cache.
+/// How many places before it leaves the queue an object is prefetched into the first-level cache.
 pub(crate) const NEAR: usize = 8;
 
-/// First in, first out. Counters run on and wrap; their difference is the length.
+/// First in, first out. The counters only grow and wrap; their difference is the length.
 #[derive(Clone)]
 pub(crate) struct PrefetchQueue {
     places: Box<[RawHandle; QUEUE_LEN]>,
@@ -53,7 +53,7 @@ impl PrefetchQueue {
         Some(raw)
     }
 
-    /// The handle that `NEAR` more pops will give, if the queue is that long; else some earlier one.
+    /// The handle that `NEAR` more pops will return, if the queue is that long; otherwise some earlier one.
     #[inline(always)]
     pub(crate) fn near(&self) -> RawHandle {
         self.places[self.head.wrapping_add(NEAR) % QUEUE_LEN]

@@ -1,4 +1,4 @@
-//! What pruning removed, kept over the slices of a cycle.
+//! What pruning removed, kept across the slices of a cycle.
 
 use core::mem;
 

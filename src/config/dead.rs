@@ -1,4 +1,4 @@
-//! The error that says that an object is gone.
+//! The error for an object that is gone.
 
 use core::error::Error;
 use core::fmt;
@@ -16,7 +16,7 @@ use crate::handle::{RawHandle, ShortName};
 /// heap.collect();
 /// let dead: Dead = heap.try_get(bear.downgrade()).unwrap_err();
 /// assert_eq!(dead.to_string(), format!("weakly-referenced object no longer exists: String({bear})"));
-/// // A `Gc` promised more: the text says how that happens.
+/// // A `Gc` suggests more: the text explains how it can die.
 /// assert!(heap.try_get(bear).unwrap_err().to_string().contains("nothing kept it alive"));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Dead {
     obituary: Obituary,
 }
 
-/// When the object died: known in zeal mode only, else of no size.
+/// When the object died: known only in zeal mode, otherwise zero-sized.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Obituary {
     #[cfg(gc_zeal)]
@@ -38,9 +38,9 @@ pub(crate) struct Obituary {
 #[cfg(gc_zeal)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Death {
-    /// In the collection of this number, counted from one.
+    /// In the collection with this number, counted from one.
     Collected(u64),
-    /// Destroyed, after so many collections.
+    /// Destroyed, after this many collections.
     Destroyed(u64),
 }
 
@@ -61,7 +61,7 @@ impl fmt::Display for Obituary {
 pub(crate) enum Cause {
     /// A weak handle or a root, of an object that is gone.
     Gone,
-    /// A strong handle: somebody expected the object to be there.
+    /// A strong handle: the object was expected to be there.
     NotKept,
     /// A root of another heap.
     OtherHeap,
@@ -75,8 +75,8 @@ impl Dead {
 }
 
 impl Dead {
-    /// Of a weak collection, which nobody expects to keep anything alive: without what there is to say of
-    /// strong handles.
+    /// The cause for a weak collection, which is not expected to keep anything alive: without the explanation
+    /// for strong handles.
     pub(crate) fn of_collection(self) -> Self {
         let cause = if self.cause == Cause::NotKept { Cause::Gone } else { self.cause };
         Self { cause, ..self }

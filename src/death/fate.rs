@@ -1,4 +1,4 @@
-//! Going back to an earlier state of a heap: what becomes of what is registered on its objects.
+//! Going back to an earlier state of a heap: what becomes of the registrations on its objects.
 
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -10,7 +10,7 @@ use crate::death::{Act, Deaths, Due, Dues, WatchKind};
 use crate::handle::RawHandle;
 use crate::hash::HandleHasher;
 
-/// What the program said that objects own, in bytes.
+/// What the program said objects own, in bytes.
 pub(crate) type Hints = HashMap<RawHandle, usize, core::hash::BuildHasherDefault<HandleHasher>>;
 
 /// What became of an object.
@@ -18,20 +18,20 @@ pub(crate) type Hints = HashMap<RawHandle, usize, core::hash::BuildHasherDefault
 pub(crate) enum Fate {
     /// It lives, or lives again.
     Alive,
-    /// It was dead then.
+    /// It was already dead then.
     Dead,
-    /// It is not made yet.
+    /// It was not made yet.
     Undone,
 }
 
 impl<H: 'static> Deaths<H> {
-    /// What the program said that objects own.
+    /// What the program said objects own.
     pub(crate) fn hints(&self) -> &Hints {
         &self.hints
     }
 
-    /// The heap went back. What is registered on an object that lives again is registered still; what is
-    /// registered on one that was undone is returned, to be dropped. Code that ran stays run.
+    /// The heap went back. Registrations on an object that lives again stay; those on an object that was
+    /// undone are returned, to be dropped. Code that ran does not run again.
     pub(crate) fn go_back(&mut self, hints: &Hints, fate: impl Fn(RawHandle) -> Fate) -> Vec<Act<H>> {
         let mut keys: Vec<(u64, DefaultKey)> =
             self.registrations.iter().map(|(key, registration)| (registration.number, key)).collect();
@@ -70,7 +70,7 @@ impl<H: 'static> Deaths<H> {
         undone
     }
 
-    /// The objects about which something is kept.
+    /// The objects on which anything is registered or noted.
     pub(crate) fn targets(&self) -> impl Iterator<Item = RawHandle> {
         self.by_target.keys().chain(self.hints.keys()).copied()
     }

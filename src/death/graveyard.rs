@@ -6,11 +6,11 @@ use crate::handle::Weak;
 use crate::sync::{Queue, QueueArc, QueueWeak};
 use crate::trace::Trace;
 
-/// Hands out dead values themselves, moved out of the heap, their destructors not run.
+/// Collects the values of dead objects, moved out of the heap without running their destructors.
 ///
 /// `bury` registers an object; when it dies its value moves here instead of being dropped. Handles in the
 /// value to objects that died in the same collection resolve to nothing, those to living ones resolve. The
-/// first graveyard in which an object was registered gets it. A clone is the same graveyard.
+/// first graveyard in which an object was registered gets its value. A clone is the same graveyard.
 ///
 /// # Examples
 /// ```
@@ -40,23 +40,23 @@ impl<T: Trace> Graveyard<T> {
         self.values.pop()
     }
 
-    /// Takes out what is here, until it is empty.
+    /// Takes values out until the graveyard is empty.
     pub fn drain(&self) -> impl Iterator<Item = (Weak<T>, T)> {
         core::iter::from_fn(|| self.exhume())
     }
 
-    /// Values here.
+    /// The number of values.
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// Whether there are none.
+    /// Whether the graveyard is empty.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
     /// What a registration does when its object dies: moves the value here, from wherever `take` has it. If
-    /// nobody has the graveyard any more, it leaves the value where it is.
+    /// the graveyard no longer exists, it leaves the value where it is.
     pub(crate) fn receiver<S>(
         &self,
         weak: Weak<T>,

@@ -1,9 +1,9 @@
 //! Names of registrations, and guards that cancel them from anywhere.
 //!
-//! A guard may be dropped where no heap is at hand: in a destructor, on another thread. It leaves word in its
-//! heap's [`CancelCell`], and the heap clears up before it tells anybody of a death. Cells outlive their
-//! heaps, since a `Watch` is `Copy` and may too: they are used again by later heaps and never freed. Numbers
-//! go on from one heap to the next, so a guard of an earlier heap cancels nothing.
+//! A guard may be dropped without access to the heap: in a destructor, on another thread. It leaves a note in
+//! its heap's [`CancelCell`], and the heap handles the notes before it notifies of any death. Cells outlive
+//! their heaps, since a `Watch` is `Copy` and may do so too: later heaps reuse them, and they are never
+//! freed. Numbers continue from one heap to the next, so a guard of an earlier heap cancels nothing.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -54,8 +54,8 @@ impl fmt::Debug for Watch {
 
 /// Cancels its [`Watch`] when dropped: on any thread, from a destructor too.
 ///
-/// The registration is gone for [`watch_count`](crate::Heap::watch_count) and for deaths at once; the closure
-/// or tag itself is dropped when the heap is next used for registrations or deaths.
+/// The registration at once stops counting for [`watch_count`](crate::Heap::watch_count) and for deaths; the
+/// closure or tag itself is dropped when the heap is next used for registrations or deaths.
 ///
 /// # Examples
 /// ```
@@ -80,7 +80,7 @@ impl WatchGuard {
         self.watch
     }
 
-    /// Lets the registration stand.
+    /// Keeps the registration.
     pub fn keep(self) -> Watch {
         let watch = self.watch;
         core::mem::forget(self);
@@ -100,13 +100,13 @@ impl Drop for WatchGuard {
     }
 }
 
-/// Where guards leave word for the heap that registered what they guard.
+/// Where guards leave notes for the heap that registered what they guard.
 pub(crate) struct CancelCell {
-    /// For each place of the heap's registrations, the number of the one that a guard cancelled last.
+    /// For each slot of the heap's registrations, the number of the one that a guard cancelled last.
     cancelled: boxcar::Vec<AtomicU64>,
     /// What was cancelled since the heap last looked.
     word: Queue<(DefaultKey, u64)>,
-    /// The last number given out.
+    /// The last number used.
     last_number: AtomicU64,
 }
 
@@ -135,7 +135,7 @@ impl CancelCell {
         data.as_ffi() as u32 as usize
     }
 
-    /// Makes room for word of this registration.
+    /// Makes room for a note about this registration.
     pub(crate) fn make_room(&self, key: DefaultKey) {
         while self.cancelled.count() <= Self::index(key) {
             self.cancelled.push(AtomicU64::new(0));
@@ -146,7 +146,7 @@ impl CancelCell {
         let Some(cancelled) = self.cancelled.get(Self::index(key)) else {
             return;
         };
-        // Relaxed: the number is all there is to know; whoever acts on it has the heap in hand. A guard of an
+        // Relaxed: the number is the whole message, and only the holder of the heap acts on it. A guard of an
         // earlier registration in the same place may overwrite a later number: `fetch_max` keeps the later
         // one.
         if cancelled.fetch_max(number, Ordering::Relaxed) < number {

@@ -35,27 +35,27 @@ impl<Tag: Send + 'static> DeathQueue<Tag> {
         Self { tags: QueueArc::new(Queue::new()) }
     }
 
-    /// Takes the tag of the next death out; `None` if there is none yet. Never waits.
+    /// Removes and returns the tag of the next death; `None` if there is none yet. Never blocks.
     pub fn poll(&self) -> Option<Tag> {
         self.tags.pop()
     }
 
-    /// Takes out what is in the queue, until it is empty.
+    /// Takes tags out until the queue is empty.
     pub fn drain(&self) -> impl Iterator<Item = Tag> {
         core::iter::from_fn(|| self.poll())
     }
 
-    /// Tags in the queue.
+    /// The number of tags in the queue.
     pub fn len(&self) -> usize {
         self.tags.len()
     }
 
-    /// Whether there are none.
+    /// Whether the queue is empty.
     pub fn is_empty(&self) -> bool {
         self.tags.is_empty()
     }
 
-    /// What a registration does with its tag. If nobody has the queue any more, the tag is dropped.
+    /// What a registration does with its tag. If the queue no longer exists, the tag is dropped.
     pub(crate) fn sender(&self, tag: Tag) -> impl FnOnce() + Send + 'static {
         let tags: QueueWeak<Queue<Tag>> = QueueArc::downgrade(&self.tags);
         move || {

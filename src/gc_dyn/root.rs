@@ -10,10 +10,10 @@ use crate::handle::{AnyGc, ShortName};
 use crate::root::Root;
 use crate::trace::Trace;
 
-/// A [`Root`] whose type is known by what it can do only: keeps its object alive until dropped.
+/// A [`Root`] of which only the trait is known: keeps its object alive until dropped.
 ///
-/// Made of a `Root` with `into`, or by [`Heap::root_dyn`](crate::Heap::root_dyn). A `&RootDyn` goes wherever
-/// a [`GcDyn`] does. It knows its heap, as a `Root` does, and resolves to nothing in any other.
+/// Made from a `Root` with `into`, or by [`Heap::root_dyn`](crate::Heap::root_dyn). A `&RootDyn` goes
+/// wherever a [`GcDyn`] does. It knows its heap, as a `Root` does, and resolves to nothing in any other.
 ///
 /// # Examples
 /// ```
@@ -45,7 +45,7 @@ impl<D: ?Sized> RootDyn<D> {
         Self { root: root.retyped(), cast: const { &Of::<T, D>::CAST } }
     }
 
-    /// A root of the object of a handle, whose place in the table this is.
+    /// Combines a root with the handle of the same object.
     pub(crate) fn of(root: Root<()>, handle: WeakDyn<D>) -> Self {
         Self { root, cast: handle.cast }
     }
@@ -60,7 +60,7 @@ impl<D: ?Sized> RootDyn<D> {
         self.gc().downgrade()
     }
 
-    /// A root with its type, if it was made of one of that type.
+    /// A root with its type, if it was made from one of that type.
     pub fn downcast<T: Trace>(&self) -> Option<Root<T>> {
         (self.cast.is_of)(TypeId::of::<T>()).then(|| self.root.clone().retyped())
     }

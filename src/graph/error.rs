@@ -1,4 +1,4 @@
-//! What can be wrong with a graph that is to be copied, saved or loaded.
+//! What can go wrong when a graph is copied, saved or loaded.
 
 use alloc::string::String;
 use core::error::Error;
@@ -22,17 +22,17 @@ pub enum GraphError {
         /// The type.
         type_name: &'static str,
     },
-    /// Somebody holds a lock in an object, so its handles cannot be read.
+    /// A lock in an object is held, so its handles cannot be read.
     Locked {
         /// How the object is reached.
         path: String,
     },
-    /// An object is being made: the call came from inside of `make` of
+    /// An object is under construction: the call came from inside the `make` of
     /// [`alloc_cyclic`](crate::Heap::alloc_cyclic).
     BeingMade,
     /// The object to copy is dead.
     Dead(Dead),
-    /// The copies are more than the heap's limits allow.
+    /// The copies exceed the heap's limits.
     Limit(AllocError<()>),
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for GraphError {
             Self::NotRelinkable { type_name } => {
                 write!(f, "{type_name} cannot be relinked: its hand-written `Trace` has no `relink`")
             }
-            Self::Locked { path } => write!(f, "somebody holds a lock in {path}"),
+            Self::Locked { path } => write!(f, "a lock in {path} is held"),
             Self::BeingMade => f.write_str("an object is being made by `alloc_cyclic`"),
             Self::Dead(dead) => fmt::Display::fmt(dead, f),
             Self::Limit(refused) => fmt::Display::fmt(refused, f),
@@ -68,12 +68,12 @@ impl Error for GraphError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LoadError<E> {
-    /// The data is not what the format or a type expects: cut off, of a wrong type, two objects with one
+    /// The data is not what the format or a type expects: truncated, of a wrong type, two objects with one
     /// handle.
     Format(E),
     /// The data has objects of a type that the [`Schema`](crate::Schema) has no name for.
     UnknownType(String),
-    /// The objects cannot be taken up.
+    /// The objects cannot be made in the heap.
     Graph(GraphError),
 }
 
@@ -82,7 +82,7 @@ impl<E: fmt::Display> fmt::Display for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Format(error) => fmt::Display::fmt(error, f),
-            Self::UnknownType(name) => write!(f, "the schema has no type of the name {name:?}"),
+            Self::UnknownType(name) => write!(f, "the schema has no type named {name:?}"),
             Self::Graph(error) => fmt::Display::fmt(error, f),
         }
     }

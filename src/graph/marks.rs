@@ -1,4 +1,4 @@
-//! Which places of a heap a walk has come to: a bit a granule, in pages that are there only where one is set.
+//! Which places of a heap a walk has reached: a bit per granule, in pages that exist only where one is set.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

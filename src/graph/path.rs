@@ -15,7 +15,7 @@ use crate::tag::Tag;
 use crate::trace::{Place, Recorded, Sink, Watcher};
 use crate::weak::Fixed;
 
-/// A shortest way from one of the starts to the target: `Level 3v1 .mobs[0] -> Mob 4v1`.
+/// A shortest path from one of the starts to the target: `Level 3v1 .mobs[0] -> Mob 4v1`.
 pub(crate) fn path_to(
     store: &Store,
     pools: &[Pool],
@@ -46,13 +46,13 @@ pub(crate) fn path_to(
     text
 }
 
-/// What is done with an object that is alive.
+/// The operations on a living object.
 fn ops_of<'t>(store: &Store, pools: &[Pool], types: &'t [TypeOps], raw: RawHandle) -> Option<&'t TypeOps> {
     let of = pools[usize::from(store.pool_of(raw.granule()))].info().tag;
     types.iter().find(|ops| ops.tag == of)
 }
 
-/// Breadth first, from where each object is first reached, until the target is.
+/// For each object, from where it is first reached: breadth first, until the target is found.
 fn parents(
     store: &Store,
     pools: &[Pool],
@@ -94,7 +94,7 @@ struct Finder {
     found: Option<String>,
 }
 
-/// In the name of no field; in a key it is escaped.
+/// Occurs in no field's name; in a key it is escaped.
 const END: char = '\0';
 
 impl Sink for Finder {
@@ -105,7 +105,7 @@ impl Sink for Finder {
             Place::Entry(key) => write!(self.place, "[{key}]"),
         };
         written.expect("a `String` takes everything");
-        // Where it ends, so that it can be taken off.
+        // Marks where it ends, so that it can be removed.
         self.place.push(END);
     }
 

@@ -1,4 +1,4 @@
-//! [`Relinked`]: which object stands for which, after a graph was copied or loaded.
+//! [`Relinked`]: which object replaces which, after a graph was copied or loaded.
 
 use alloc::vec::Vec;
 #[cfg(feature = "serde")]
@@ -14,7 +14,7 @@ use crate::handle::{AnyGc, Gc, RawHandle};
 use crate::trace::{Copies, Link, Links, Relinker, Trace};
 use crate::weak::Fixed;
 
-/// The new handles of objects that were copied or loaded, by their old ones. For handles that live outside of
+/// The new handles of objects that were copied or loaded, by their old ones. For handles that live outside
 /// the graph: in a world's components, in the editor's selection.
 ///
 /// # Examples
@@ -57,10 +57,9 @@ pub(crate) struct Column {
     /// Old handles in their dense form: ascending numbers, and generations.
     keys: Vec<u64>,
     pub(crate) new: Vec<RawHandle>,
-    /// Granules from one old slot to the next, by which the bits of an old handle tell its key.
+    /// Granules from one old slot to the next, needed to compute the key of an old handle from its bits.
     stride: u32,
-    /// Of each 64 numbers, which row is the first; one more at the end. Empty where many numbers are without
-    /// an object.
+    /// The first row of each 64 numbers, and one more at the end. Empty if many numbers have no object.
     starts: Vec<u32>,
 }
 
@@ -70,7 +69,7 @@ impl Column {
         Self { id, keys: Vec::new(), new: Vec::new(), stride: 1, starts: Vec::new() }
     }
 
-    /// Says how many granules there were from one slot to the next; `false` if that cannot be.
+    /// Sets how many granules there were from one slot to the next; `false` if that is impossible.
     pub(crate) fn set_stride(&mut self, stride: u32) -> bool {
         self.stride = stride.max(1);
         stride > 0
@@ -88,7 +87,7 @@ impl Column {
         self.new.push(new);
     }
 
-    /// There are no more rows.
+    /// Ends the rows.
     pub(crate) fn close(&mut self) {
         let blocks = self.keys.last().map_or(0, |key| *key as u32 as usize / BLOCK + 1);
         if blocks > self.keys.len() {
@@ -114,14 +113,14 @@ impl Column {
             _ => return None,
         };
         let row = match rows.len() {
-            // No number is without an object.
+            // Every number has an object.
             BLOCK => rows.start + key as u32 as usize % BLOCK,
             _ => rows.start + self.keys[rows].binary_search_by_key(&(key as u32), |key| *key as u32).ok()?,
         };
         (self.keys[row] == key).then(|| self.new[row])
     }
 
-    /// Handles of other types have numbers of other pages, for which there is no row.
+    /// Handles of other types have numbers in other pages, for which there is no row.
     fn by_bits(&self, raw: RawHandle) -> Option<RawHandle> {
         let (granule, stride) = (raw.granule(), self.stride);
         let page_slots = (PAGE_GRANULES / stride).max(1);
@@ -137,7 +136,7 @@ impl Column {
 const BLOCK: usize = 64;
 
 impl Map {
-    /// What names nobody, in a copy and wherever its handles are looked up later.
+    /// Sets which handles name nothing, in a copy and in later look-ups.
     pub(crate) fn set_dead(&mut self, dead: HashSet<RawHandle, Fixed>) {
         match self {
             Self::Copies(copies) => copies.dead = dead,
@@ -162,20 +161,21 @@ impl Map {
 }
 
 impl Relinked {
-    /// The new handle of an object, by its old one; `None` if the object is none of the graph.
+    /// The new handle of an object, by its old one; `None` if the object is not part of the graph.
     pub fn get<T: Trace>(&self, old: Gc<T>) -> Option<Gc<T>> {
         let new = self.map.find(Link::of_gc(old))?;
         Some(Gc::from_bits(new.to_bits()))
     }
 
-    /// As [`get`](Self::get), for a handle whose type is known at run time only.
+    /// As [`get`](Self::get), for a handle whose type is known only at run time.
     pub fn get_any(&self, old: impl Into<AnyGc>) -> Option<AnyGc> {
         let raw = old.into().raw();
         self.map.find(Link { raw, typed: None }).map(AnyGc::from_raw)
     }
 
-    /// Replaces the old handles in a value by the new ones. Once a value: a new handle may look like the old
-    /// one of another object. After a load a handle of no loaded object becomes null.
+    /// Replaces the old handles in a value by the new ones. Call it once per value: a new handle may look
+    /// like the old one of another object. After a load, a handle of an object that was not loaded becomes
+    /// null.
     ///
     /// # Panics
     /// If the value holds something without [`relink`](Trace::relink). The text names its type.
@@ -193,12 +193,12 @@ impl Relinked {
         &self.roots
     }
 
-    /// How many handles became null, because there is nothing for them to name.
+    /// How many handles became null because they named nothing.
     pub fn became_null(&self) -> usize {
         self.became_null
     }
 
-    /// How many entries of maps and sets were dropped, because their key became equal to another's.
+    /// How many entries of maps and sets were dropped because their key became equal to another's.
     pub fn merged(&self) -> usize {
         self.merged
     }
@@ -214,15 +214,15 @@ impl fmt::Debug for Relinked {
     }
 }
 
-/// Handles are being replaced.
+/// The replacement of handles in progress.
 pub(crate) struct Relinking<'a> {
     map: &'a Map,
     pub(crate) became_null: usize,
     pub(crate) merged: usize,
     pub(crate) unsupported: Option<&'static str>,
-    /// How many tables are to be filed again.
+    /// How many tables must be rehashed.
     pub(crate) tables: usize,
-    /// Handles that a copy leaves as they are.
+    /// Handles that a copy keeps unchanged.
     pub(crate) outside: HashSet<RawHandle, Fixed>,
 }
 

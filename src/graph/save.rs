@@ -1,11 +1,11 @@
-//! [`Save`]: a graph on its way into a format.
+//! [`Save`]: a graph being serialized.
 //!
-//! What is written is one struct: the version, the types with their objects, and the roots. A type is its
-//! name in the schema, how many granules there are from one of its slots to the next, and a sequence of rows:
-//! an object's handle in its dense form and the object. The other form, that of handles of unknown type,
-//! follows from the two numbers. Rows ascend by slot, so that a table of them can be searched, and so that
-//! memory is read in its order. Nothing is gathered on the way: the walk has left a bit a granule, and
-//! objects go from the heap into the format one by one.
+//! What is written is one struct: the version, the types with their objects, and the roots. A type consists
+//! of its name in the schema, how many granules there are from one of its slots to the next, and a sequence
+//! of rows: an object's handle in its dense form and the object. The other form, that of handles of unknown
+//! type, follows from the two numbers. Rows ascend by slot, so that a table of them can be searched and
+//! memory is read in order. Nothing is collected in between: the walk has left a bit per granule, and objects
+//! are serialized from the heap one by one.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -101,7 +101,7 @@ impl<T: Trace + Serialize, L: SaveTypes> SaveTypes for (T, L) {
     }
 }
 
-/// What a list of types needs to save its own.
+/// What a list of types needs to save its objects.
 #[doc(hidden)]
 pub struct Sections<'a> {
     store: &'a Store,
@@ -153,10 +153,10 @@ impl<T: Trace + Serialize> Serialize for Objects<'_, '_, '_, T> {
         let Section { sections: Sections { store, marks, counts, .. }, index, .. } = self.0;
         let look = store.look();
         let mut seq = serializer.serialize_seq(Some(counts[*index]))?;
-        // A page is of one type: that of whatever lives there.
+        // A page has one type, that of its objects.
         let is_own = |granule: Granule| granule.is_boundary::<T>() && look.generation::<T>(granule).is_some();
         for page in marks.pages().filter(|page| marks.of_page(*page).next().is_some_and(is_own)) {
-            // Inside of the iterator, which is a loop in a loop.
+            // Inside the iterator, which is a nested loop.
             marks.of_page(page).try_for_each(|granule| {
                 let generation = look.generation::<T>(granule).filter(|generation| generation.is_occupied());
                 let raw = RawHandle::new(granule, generation.expect("nothing died since it was found"));
@@ -179,12 +179,11 @@ impl Serialize for Roots<'_> {
 
 #[cfg(feature = "std")]
 std::thread_local! {
-    /// What is being saved on this thread: weak collections leave out the rest, and have no other way to
-    /// know.
+    /// What is being saved on this thread: weak collections leave out the rest, and cannot know it otherwise.
     static SAVED: core::cell::RefCell<Option<Arc<Marks>>> = const { core::cell::RefCell::new(None) };
 }
 
-/// For as long as this lives, weak collections write only entries that are saved.
+/// As long as this lives, weak collections write only entries that are saved.
 struct Saving(#[cfg(feature = "std")] Option<Arc<Marks>>);
 
 impl Saving {
@@ -193,7 +192,7 @@ impl Saving {
         Self(SAVED.with(|saved| saved.replace(Some(Arc::clone(marks)))))
     }
 
-    /// Without thread locals all entries are written. Those that are not saved go when they are loaded.
+    /// Without thread locals all entries are written. Those whose objects are not saved are removed at load.
     #[cfg(not(feature = "std"))]
     fn begin(_: &Arc<Marks>) -> Self {
         Self()
@@ -207,7 +206,7 @@ impl Drop for Saving {
     }
 }
 
-/// Whether the object is among what is being saved on this thread, or nothing is.
+/// Whether the object is part of what is being saved on this thread, or nothing is being saved.
 pub(crate) fn is_saved(raw: RawHandle) -> bool {
     #[cfg(feature = "std")]
     {

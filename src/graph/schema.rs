@@ -1,4 +1,4 @@
-//! [`Schema`]: which types there are, by stable names.
+//! [`Schema`]: the types, by stable names.
 
 use alloc::vec::Vec;
 use core::any::{TypeId, type_name};
@@ -11,7 +11,7 @@ use crate::tag::Tag;
 use crate::trace::{Inspector, Sink, Trace, Watcher};
 
 /// The types of a graph, each with a name that stays the same when the type is renamed or moved: what
-/// [`Heap::clone_graph`](crate::Heap::clone_graph) may copy, and what saved data calls its types.
+/// [`Heap::clone_graph`](crate::Heap::clone_graph) may copy, and how saved data names its types.
 ///
 /// The compiler knows the list, so that a graph is copied and saved at the speed of code written for its
 /// types. What a type must be depends on the use: `Clone` to be copied, `Serialize` and `DeserializeOwned` to
@@ -41,7 +41,7 @@ pub struct Schema<L = ()> {
     list: PhantomData<fn() -> L>,
 }
 
-/// What is done with objects of a listed type, whatever it is.
+/// The operations on objects of a listed type, with the type erased.
 #[derive(Clone, Copy)]
 pub(crate) struct TypeOps {
     pub(crate) name: &'static str,
@@ -82,7 +82,7 @@ fn get<T: 'static>(store: &Store, raw: RawHandle) -> Option<&T> {
     if raw.granule().is_boundary::<T>() { store.look().get::<T>(raw) } else { None }
 }
 
-/// A list of types: `()`, or a type and a list. What [`Schema`] is generic over; nothing to implement.
+/// A list of types: `()`, or a type and a list. The parameter of [`Schema`]; nothing to implement.
 pub trait TypeList: sealed::Sealed {
     /// How many types there are.
     const LEN: usize;
@@ -120,7 +120,7 @@ impl<L> Schema<L> {
     /// Adds a type under a name that saved data will have.
     ///
     /// # Panics
-    /// If the type or the name is there already.
+    /// If the schema already has the type or the name.
     pub fn with<T: Trace>(mut self, name: &'static str) -> Schema<(T, L)> {
         let ops = TypeOps::of::<T>(name);
         assert!(
@@ -133,7 +133,7 @@ impl<L> Schema<L> {
         Schema { types: self.types, aliases: self.aliases, list: PhantomData }
     }
 
-    /// Adds a name that a type of the schema once had, under which old data is still loaded.
+    /// Adds a former name of a type of the schema, under which old data can still be loaded.
     ///
     /// # Panics
     /// If the schema does not list the type, or has the name already.
@@ -147,7 +147,7 @@ impl<L> Schema<L> {
     }
 
     fn check_name(&self, name: &str) {
-        assert!(self.index_of(name).is_none(), "slotgc: the schema has two types of the name {name:?}");
+        assert!(self.index_of(name).is_none(), "slotgc: the schema has two types named {name:?}");
     }
 
     /// The number of the type that has or had this name.

@@ -1,4 +1,4 @@
-//! A walk that only looks, the last found first: eight bytes for each object found and not yet followed.
+//! A walk that only looks, last in, first out: eight bytes for each object found and not yet followed.
 
 use crate::graph::schema::TypeOps;
 use crate::graph::walk::{Ahead, Stop, Walk};
@@ -25,7 +25,7 @@ impl Ahead for Stack<'_> {
     }
 }
 
-/// How many objects are on their way from memory while others are followed.
+/// How many objects ahead are prefetched.
 const AHEAD: usize = 32;
 
 impl<'a> Stack<'a> {

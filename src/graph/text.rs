@@ -1,10 +1,10 @@
 //! Handles in serde's formats.
 //!
 //! `Gc` and `Weak` in slotmap's dense form, which does not depend on the size of the type: a field may come
-//! or go between saving and loading. `AnyGc`, whose type nobody knows, by its bits. Where the format is for
-//! people both are a text, `12v3` or `null`; elsewhere a `u64`. A handle that was deserialized means nothing
-//! before `Heap::load` or `Relinked::apply` has replaced it: it resolves to nothing, or to any live object of
-//! its type.
+//! or go between saving and loading. `AnyGc`, whose type is not known, by its bits. In human-readable formats
+//! both are a text, `12v3` or `null`; elsewhere a `u64`. A deserialized handle means nothing until
+//! `Heap::load` or `Relinked::apply` has replaced it: it resolves to nothing, or to any live object of its
+//! type.
 
 use core::fmt;
 
@@ -28,7 +28,7 @@ fn of_any(any: AnyGc) -> Numbers {
     (any != AnyGc::default()).then_some(((bits >> 32) as u32, bits as u32))
 }
 
-/// A handle is for people as `12v3`.
+/// The text form of a handle, `12v3`.
 struct Text(Numbers);
 
 impl fmt::Display for Text {
@@ -40,7 +40,7 @@ impl fmt::Display for Text {
     }
 }
 
-/// Inlined, since most formats know while they are compiled which of the two they are.
+/// Inlined, since most formats know at compile time which of the two they are.
 #[inline(always)]
 fn serialize<S: Serializer>(
     numbers: impl FnOnce() -> Numbers,
@@ -137,7 +137,7 @@ impl<'de> Deserialize<'de> for AnyGc {
     }
 }
 
-/// As its handle. It cannot be deserialized: load, and make a new one of the new handle.
+/// Serialized as its handle. It cannot be deserialized: load, and root the new handle.
 impl<T> Serialize for Root<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.gc().serialize(serializer)

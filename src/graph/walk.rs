@@ -1,14 +1,14 @@
-//! A walk over what some handles reach: through `&`, without a trace in the heap, and without recursion.
+//! A walk over what some handles reach: through `&`, without changing the heap, and without recursion.
 //!
-//! Beside the heap it takes a bit a granule, and what is kept of each object found and not yet followed.
-//! That is the business of [`Ahead`], as is the order in which they are followed. Only entries of ephemeron
-//! tables whose key was not reached so far take more.
+//! Beside the heap it needs a bit per granule, and a record of each object found and not yet followed.
+//! [`Ahead`] keeps these and decides their order. Only entries of ephemeron tables whose key was not reached
+//! yet take more.
 //!
-//! An object is looked at once, when its turn comes, and its memory is asked for some turns before. So an
-//! edge marks the place that it names before anybody knows who lives there. A handle of an object that is
-//! gone does no harm as long as nobody does: the mark is taken back. If there is a new tenant, edges to that
-//! one may have been passed over, and the walk says so ([`Stop::Stale`]). It is then made once more with
-//! care: each edge looks at its target first.
+//! An object is read once, when its turn comes, and is prefetched some turns before. So an edge marks the
+//! place that it names before it is known which object lives there. A handle of an object that is gone does
+//! no harm if the slot is empty: the mark is taken back. If there is a new tenant, edges to that tenant may
+//! have been skipped, and the walk reports that ([`Stop::Stale`]). It is then repeated with care: each edge
+//! checks its target first.
 
 use alloc::vec::Vec;
 
@@ -30,15 +30,15 @@ use crate::weak::Fixed;
 pub(crate) enum Stop {
     NotInSchema(RawHandle),
     Locked(RawHandle),
-    /// A root source holds a lock that somebody has.
+    /// A lock in a root source is held.
     #[cfg(feature = "serde")]
     SourceLocked,
-    /// A handle of an object that is gone names the place of another one: to be made again with
+    /// A handle of an object that is gone names the place of another one: the walk must be repeated with
     /// [`Care::Each`].
     Stale,
 }
 
-/// When a target is looked at.
+/// When a target is checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Care {
     /// When its turn comes.
@@ -47,28 +47,28 @@ pub(crate) enum Care {
     Each,
 }
 
-/// An edge that counts once keys are reached: all that are left of them.
+/// An edge that counts once all of its remaining keys are reached.
 struct Waiting {
     edge: RawHandle,
     more_keys: Vec<RawHandle>,
 }
 
-/// What is known of a page.
+/// What is known about a page.
 #[derive(Clone, Copy)]
 struct Page {
     of: Tag,
     /// The number of its type in the schema.
     index: Option<u16>,
-    /// Lines that a slot spans, those at which a prefetch pays.
+    /// Cache lines of a slot for which a prefetch pays off.
     lines: u8,
 }
 
-/// Where a walk goes on: what was found and not yet followed.
+/// Where a walk continues: what was found and not yet followed.
 pub(crate) trait Ahead {
     fn store(&self) -> &Store;
 
-    /// An object to follow, for the first time, and the number of its type if the schema lists it. Whether
-    /// there is one, nobody has looked.
+    /// Adds an object to follow, for the first time, with the number of its type if the schema lists it.
+    /// Whether the object exists was not checked.
     fn push(&mut self, raw: RawHandle, index: Option<u16>);
 }
 
@@ -119,8 +119,8 @@ impl Walk {
         store.look().prefetch_far(raw.granule(), u32::from(lines));
     }
 
-    /// What a root source reports, in order and with repeats, null handles and dead ones included; not what
-    /// it has under the key of an ephemeron, which waits for that.
+    /// What a root source reports, in order and with repeats, null and dead handles included; without values
+    /// of ephemerons, which wait for their keys.
     #[cfg(feature = "serde")]
     pub(crate) fn report(&mut self, store: &Store, source: &dyn RootSource) -> Result<Vec<RawHandle>, Stop> {
         let mut watcher = Watcher::new();
@@ -132,7 +132,7 @@ impl Walk {
             match found {
                 Recorded::Edge(raw, of) if keys.is_empty() => handles.push(self.of(raw, of)),
                 Recorded::Edge(raw, of) => {
-                    // Nothing is reached so far.
+                    // Nothing is reached yet.
                     self.wait(store, self.of(raw, of), keys.clone());
                 }
                 Recorded::Ephemeron(key, of) => keys.push(self.of(key, of)),
@@ -143,8 +143,8 @@ impl Walk {
         Ok(handles)
     }
 
-    /// The handle if it lies in a page of this type, else null: a handle of made-up bits may lead elsewhere,
-    /// and does not name what is there.
+    /// The handle if it lies in a page of this type, otherwise null: a handle of made-up bits may lead
+    /// elsewhere, and does not name what is there.
     #[inline]
     fn of(&self, raw: RawHandle, of: Tag) -> RawHandle {
         match self.page(raw) {
@@ -153,8 +153,8 @@ impl Walk {
         }
     }
 
-    /// The object is reached, if there is one. What waits for it is too. The handle lies in a page of its
-    /// type, or is null.
+    /// Reaches the object, if it exists, and what waits for it. The handle lies in a page of its type, or is
+    /// null.
     #[inline(always)]
     pub(crate) fn reach(&mut self, raw: RawHandle, leave_out: &mut LeaveOut<'_>, ahead: &mut impl Ahead) {
         if self.enter(raw, leave_out, ahead) && !self.waiting.is_empty() {
@@ -175,7 +175,7 @@ impl Walk {
         is_new
     }
 
-    /// Lets go what waits for this object, and what waits for that.
+    /// Releases what waits for this object, and what waits for that.
     #[cold]
     fn release(&mut self, key: RawHandle, leave_out: &mut LeaveOut<'_>, ahead: &mut impl Ahead) {
         let mut keys = Vec::from([key]);
@@ -191,7 +191,7 @@ impl Walk {
         store.is_alive_any(raw) && self.marks.contains(raw.granule())
     }
 
-    /// Files an edge under the first of its keys that is not reached; gives it back if there is none.
+    /// Files an edge under the first of its keys that is not reached; returns the edge if there is none.
     fn wait(&mut self, store: &Store, edge: RawHandle, mut keys: Vec<RawHandle>) -> Option<RawHandle> {
         while let Some(key) = keys.pop() {
             if self.is_reached(store, key) {
@@ -233,7 +233,7 @@ impl Walk {
         Ok(())
     }
 
-    /// The handle names nobody.
+    /// The handle names no object.
     #[cold]
     pub(crate) fn take_back(&mut self, store: &Store, raw: RawHandle) -> Result<(), Stop> {
         if store.tenant_of(raw) == Tenant::Other {

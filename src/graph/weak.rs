@@ -1,4 +1,4 @@
-//! Weak collections in serde's formats: those entries that are saved, inside `Heap::save`; elsewhere all.
+//! Weak collections in serde's formats: inside `Heap::save` only the entries that are saved, elsewhere all.
 
 use core::fmt;
 use core::hash::{BuildHasher, Hash};
@@ -53,11 +53,11 @@ macro_rules! sets {
 
 sets! {
     [] [] WeakSet<T>: "a sequence of handles", |set, weak| set.insert(weak);
-    // The values' hashes are found when the table is relinked.
+    // The values' hashes are computed when the table is relinked.
     [S] [S: Default] Interner<T, S>: "a sequence of handles", |table, weak| table.file_unhashed(weak);
 }
 
-/// Maps with their entries. `is_saved` asks for the object of an entry.
+/// Maps with their entries. `is_saved` checks the object of an entry.
 macro_rules! maps {
     ($([$($generics:ident),*] [$($bounds:tt)*] [$($read_bounds:tt)*] $map:ty: $key:ty => $value:ty, of $weak:ident in ($k:ident, $v:ident);)*) => {$(
         impl<$($bounds)*> Serialize for $map {

@@ -1,4 +1,4 @@
-//! What every handle is: a granule and a generation in 64 bits.
+//! The representation of every handle: a granule and a generation in 64 bits.
 
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -9,12 +9,12 @@ use slotmap::KeyData;
 use super::text::Line;
 use crate::geometry::{Geometry, Granule, MAX_PAGES, PAGE_GRANULES};
 
-/// A slot's tenancy number: odd while an object lives there, even while none does.
+/// A slot's tenancy number: odd while an object lives there, otherwise even.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Generation(pub(crate) u32);
 
 impl Generation {
-    /// The generation of a slot that was never used, and again of one whose generations are used up.
+    /// The generation of a slot that was never used, and of one whose generations are used up.
     pub(crate) const ZERO: Generation = Generation(0);
 
     #[inline(always)]
@@ -29,7 +29,7 @@ impl Generation {
     }
 }
 
-/// What every handle is: a granule and an odd generation, ordered by both.
+/// The representation of every handle: a granule and an odd generation, ordered by both.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(transparent)]
 pub(crate) struct RawHandle(NonZeroU64);
@@ -44,12 +44,12 @@ impl RawHandle {
     #[inline(always)]
     pub(crate) fn new(granule: Granule, generation: Generation) -> Self {
         debug_assert!(generation.is_occupied(), "a handle names a living generation");
-        // The `| 1` changes nothing for an odd generation, and shows the compiler that the bits are not zero.
+        // The `| 1` changes nothing for an odd generation, and tells the compiler that the bits are not zero.
         let bits = u64::from(granule.0) << 32 | u64::from(generation.0) | 1;
         Self(NonZeroU64::MIN | bits)
     }
 
-    /// Bits from anywhere: null unless the generation is odd.
+    /// From arbitrary bits: null unless the generation is odd.
     #[inline]
     pub(crate) fn from_bits(bits: u64) -> Self {
         if bits & 1 == 0 { Self::NULL } else { Self(NonZeroU64::MIN | bits) }
@@ -74,7 +74,7 @@ impl RawHandle {
         self == Self::NULL
     }
 
-    /// The same handle if it lies on a slot boundary of `T` or stands for a foreign key, else null.
+    /// The same handle if it lies on a slot boundary of `T` or stands for a foreign key, otherwise null.
     #[inline]
     pub(crate) fn checked<T>(self) -> Self {
         let granule = self.granule();
@@ -105,10 +105,10 @@ impl RawHandle {
     }
 
     /// A handle for a key that no object of `T` can have: its number is too large. slotmap's own maps make
-    /// such keys, once they have so many entries, and want them back unchanged. The handle lies in the last
-    /// page, which is never opened, so it resolves to nothing; what must be kept is spread over the rest of
-    /// its bits. Null if even that has no room for it: for a place that was used 4095 times, in a map of more
-    /// entries than a heap has slots.
+    /// such keys once they have that many entries, and need them back unchanged. The handle lies in the last
+    /// page, which is never opened, so it resolves to nothing; the key is spread over the remaining bits.
+    /// Null if it does not fit: for a place that was used 4095 times, in a map with more entries than a heap
+    /// has slots.
     #[cold]
     fn of_foreign_key(index: u32, version: Generation) -> Self {
         let uses = version.0 >> 1;
@@ -135,8 +135,8 @@ impl RawHandle {
 /// No heap opens this page.
 pub(super) const LAST_PAGE: u32 = MAX_PAGES - 1;
 
-/// How often a foreign key's place may have been used: all ones, in the bits of a granule's place in its page
-/// but one.
+/// How often a foreign key's place may have been used: all ones, in all but one of the bits of a granule's
+/// place in its page.
 pub(super) const FOREIGN_USES: u32 = (PAGE_GRANULES >> 1) - 1;
 
 impl fmt::Debug for RawHandle {

@@ -1,4 +1,4 @@
-//! Reading and changing objects, and ending them by hand.
+//! Reading and changing objects, and destroying them by hand.
 
 use crate::config::{Cause, Dead, Obituary};
 use crate::geometry::Geometry;
@@ -28,12 +28,12 @@ impl Heap {
         self.store.look().get::<H::Target>(self.local(h).raw())
     }
 
-    /// The object, to be changed, or `None` if it is gone. O(1).
+    /// The object, mutably, or `None` if it is gone. O(1).
     ///
     /// This is the only way to an object's fields (with its relatives `heap[h]`, `iter_mut` and
-    /// `get_disjoint_mut`), so the write barrier is in here and nobody can forget it. It costs a test of the
-    /// object's header; the first change since a collection traced the object takes down its handle, to be
-    /// traced again. Objects of types that hold no handles ([`Trace::NEEDS_TRACE`]) pass no barrier.
+    /// `get_disjoint_mut`), so the write barrier is in here and cannot be forgotten. It costs a test of the
+    /// object's header. The first change after a collection traced the object records its handle, so that it
+    /// is traced again. Types that hold no handles ([`Trace::NEEDS_TRACE`]) need no barrier.
     #[doc(alias("write barrier", "borrow_mut"))]
     #[inline]
     pub fn get_mut<H: Handle>(&mut self, h: H) -> Option<&mut H::Target> {
@@ -79,7 +79,7 @@ impl Heap {
         self.store.get_pair_mut::<A, B>((a, barrier::<A>()), (b, barrier::<B>()))
     }
 
-    /// One object in hand, and all the others beside it; `None` if it is gone.
+    /// One object, and access to all the others; `None` if it is gone.
     ///
     /// # Examples
     /// ```
@@ -91,7 +91,7 @@ impl Heap {
     /// let mut heap = Heap::new();
     /// let me = heap.alloc_root(Npc { listeners: vec![Weak::dangling()] });
     /// let (npc, rest) = heap.split_mut(&me).unwrap();
-    /// npc.listeners.retain(|listener| rest.is_alive(listener)); // no clone, no take and put back
+    /// npc.listeners.retain(|listener| rest.is_alive(listener)); // no clone, no take-and-put-back
     /// assert!(heap[&me].listeners.is_empty());
     /// ```
     pub fn split_mut<H: Handle>(&mut self, h: H) -> Option<(&mut H::Target, Others<'_>)> {
@@ -121,7 +121,7 @@ impl Heap {
         self.get(h).ok_or_else(|| self.dead(h))
     }
 
-    /// The object, to be changed, or [`Dead`].
+    /// The object, mutably, or [`Dead`].
     ///
     /// # Errors
     /// [`Dead`] if the object is gone.
@@ -244,13 +244,13 @@ impl Heap {
         self.store.is_alive_any(any.raw())
     }
 
-    /// Ends the object at once, whoever refers to it, and gives its value; `None` if it was gone already.
-    /// O(1).
+    /// Destroys the object at once, whatever refers to it, and returns its value; `None` if it was already
+    /// gone. O(1).
     ///
     /// Every handle resolves to `None` from here on, also those in strong fields of other objects: code that
-    /// uses `destroy` reads with `get`, not `heap[..]`. To let the collector decide is the default; `destroy`
-    /// is for what must die now. Queue tags and callbacks are told before it returns; inside a callback they
-    /// join those that are being told. A collection that a callback asks for starts from the `Root`s alone.
+    /// uses `destroy` reads with `get`, not `heap[..]`. Normally let the collector decide; `destroy` is for
+    /// what must die now. Queue tags are sent and callbacks run before it returns; inside a callback they
+    /// join the batch that is running. A collection that a callback requests starts from the `Root`s alone.
     ///
     /// # Panics
     /// If a callback does; the value is then dropped.
@@ -290,7 +290,8 @@ impl Heap {
     /// dropped. `true` if it was alive.
     ///
     /// # Panics
-    /// If the value's destructor or a callback does; the object is gone and the rest told all the same.
+    /// If the value's destructor or a callback does; the object is gone and the other notifications are
+    /// delivered all the same.
     ///
     /// # Examples
     /// ```
@@ -336,7 +337,7 @@ impl Heap {
         true
     }
 
-    /// Whether the object was made since the last collection, as far as that is known.
+    /// Whether the object was allocated since the last collection, as far as that is known.
     pub(super) fn is_young(&self, raw: RawHandle) -> bool {
         self.collector.making() == Age::Young && self.store.color_any(raw) == Color::White
     }
@@ -347,7 +348,7 @@ impl Heap {
         self.count_died(raw, slot_bytes, was_young);
     }
 
-    /// An object was ended by hand; its pool knows.
+    /// An object was destroyed by hand; its pool knows already.
     pub(super) fn count_died(&mut self, raw: RawHandle, slot_bytes: usize, was_young: bool) {
         self.counts.died(1, slot_bytes);
         #[cfg(gc_zeal)]
@@ -358,7 +359,7 @@ impl Heap {
     }
 }
 
-/// Whether changes of a `T` are taken note of.
+/// Whether changes of a `T` are recorded.
 #[inline(always)]
 pub(super) const fn barrier<T: Trace>() -> Barrier {
     Barrier::of(T::NEEDS_TRACE)
@@ -395,7 +396,7 @@ pub(super) use index;
 
 index!(Heap: Gc<T>, Weak<T>, &Root<T>, &Gc<T>, &Weak<T>);
 
-/// Why a handle does not resolve in the heap of this number.
+/// Why a handle does not resolve in the heap with this number.
 #[cold]
 fn dead_in<H: Handle>(heap: u64, h: H, obituary: Obituary) -> Dead {
     let cause = match H::KIND {

@@ -19,9 +19,9 @@ impl Heap {
     /// Never collects: between two calls of `collect` a bare [`Gc`] in a local variable is as good as a root.
     /// A handle that must outlive the next collection goes into an object, a [`Root`] or a root source.
     ///
-    /// The heap is borrowed while `alloc` runs, so an allocation inside an expression that uses the heap
-    /// already needs a local first: not `heap[a].list.push(heap.alloc(x))` but
-    /// `let x = heap.alloc(x); heap[a].list.push(x);`, and likewise for nested `alloc`s.
+    /// The heap is borrowed while `alloc` runs, so an allocation inside an expression that already uses the
+    /// heap needs a local first: not `heap[a].list.push(heap.alloc(x))` but `let x = heap.alloc(x);
+    /// heap[a].list.push(x);`, and likewise for nested `alloc`s.
     ///
     /// # Panics
     /// When a limit is reached: one of [`HeapConfig`](crate::HeapConfig), 32 GiB, or the system's memory. See
@@ -46,8 +46,8 @@ impl Heap {
         self.alloc_beside(value)
     }
 
-    /// As [`alloc`](Self::alloc), beside an object that is in somebody's hand: it looks at no other object,
-    /// in zeal mode either.
+    /// As [`alloc`](Self::alloc), while a reference to another object is held: accesses no other object, not
+    /// even in zeal mode.
     #[inline(always)]
     #[track_caller]
     pub(super) fn alloc_beside<T: Trace>(&mut self, value: T) -> Gc<T> {
@@ -57,7 +57,7 @@ impl Heap {
         }
     }
 
-    /// Makes an object, or gives the value back when a limit is reached.
+    /// Makes an object, or returns the value when a limit is reached.
     ///
     /// # Errors
     /// [`AllocError`] with the value in it. Its text names the limit.
@@ -81,10 +81,9 @@ impl Heap {
         }
     }
 
-    /// Makes an object; at a limit collects and tries again: only what was made since the last collection if
-    /// that frees enough, so that a heap that is nearly full of living objects does not pay for all of them
-    /// each time. What the value refers to is kept alive (its weak collections are first pruned by the next
-    /// collection).
+    /// Makes an object; at a limit, collects and tries again. A minor collection is tried first where it is
+    /// cheap, so that a heap that is nearly full of living objects does not pay for all of them each time.
+    /// What the value refers to is kept alive (its weak collections are first pruned by the next collection).
     ///
     /// Inside a callback it does not collect. If the collection panics, the value is dropped.
     ///
@@ -111,8 +110,8 @@ impl Heap {
             Err(refused) if self.is_telling() => return Err(refused),
             Err(refused) => refused,
         };
-        // Near a limit this comes again and again. What was made since the last collection is likely to be
-        // garbage, and a minor collection costs that alone.
+        // Near a limit this happens again and again. What was made since the last collection is likely to be
+        // garbage, and a minor collection looks at nothing else.
         let young = self.pacer.young(self.allocated());
         let refused = if young > 0 && young < self.counts.objects / 4 && self.can_do_minor() {
             let value = refused.into_inner();
@@ -152,9 +151,9 @@ impl Heap {
         Root::new(&self.roots, gc)
     }
 
-    /// Makes an object that holds its own handle, or shares it with objects made on the way.
+    /// Makes an object that holds its own handle, or shares it with objects that `make` allocates.
     ///
-    /// The handle that `make` gets resolves to nothing until `make` has returned. A collection inside `make`
+    /// The handle passed to `make` resolves to nothing until `make` has returned. A collection inside `make`
     /// is allowed and counts the object under construction as live (as an ephemeron's key, too).
     ///
     /// # Panics
@@ -217,8 +216,7 @@ impl Heap {
         }
     }
 
-    /// The system has no more memory or the range no more pages: there may be some in empty pages of other
-    /// types.
+    /// The system has no more memory or the range no more pages: empty pages of other types may help.
     #[cold]
     fn claim_from_others(&mut self, index: u16, limit: Limit) -> Result<(), Limit> {
         match limit {
@@ -228,8 +226,8 @@ impl Heap {
         self.pools[index as usize].claim(&mut self.store)
     }
 
-    /// Whether an object of so many bytes is within the limits; notes how far the next ones are, so that the
-    /// usual allocation has one number to compare.
+    /// Whether an object of this size is within the limits. Computes how far away the next one is, so that
+    /// the usual allocation compares a single number.
     #[cold]
     #[inline(never)]
     fn check_limits(&mut self, slot_bytes: usize) -> Result<(), Limit> {
@@ -247,15 +245,15 @@ impl Heap {
         Ok(())
     }
 
-    /// Whether an object of so many bytes is within the limits; what there is, made later and being made
-    /// included.
+    /// Whether an object of this size is within the limits. Returns what there is, pending objects and those
+    /// under construction included.
     pub(super) fn within_limits(&self, slot_bytes: usize, later: Pending) -> Result<(usize, usize), Limit> {
         let (most_objects, most_bytes) = (self.config.objects_limit(), self.config.bytes_limit());
         let making = self.collector.building().len() + later.objects;
         let making_bytes = self.counts.making_bytes + later.bytes;
         let (mut objects, mut bytes) = (self.counts.objects + making, self.counts.bytes + making_bytes);
         if objects >= most_objects || slot_bytes > most_bytes.saturating_sub(bytes) {
-            // Without the dead that are not swept yet.
+            // Without dead objects that are not swept yet.
             (objects, bytes) = (self.len() + making, self.bytes() + making_bytes);
         }
         if objects >= most_objects {
@@ -294,7 +292,7 @@ impl Heap {
         self.counts.check_limits_next();
     }
 
-    /// Its construction ended; `false` if it was none.
+    /// Its construction ended; `false` if it was not under construction.
     fn end_making(&mut self, reserved: RawHandle) -> bool {
         let building = self.collector.building_mut();
         let Some(index) = building.iter().rposition(|raw| *raw == reserved) else {
@@ -306,14 +304,14 @@ impl Heap {
         true
     }
 
-    /// Gives the slot of an object up whose construction failed: it goes the way of a destroyed object's.
+    /// Gives up the slot of an object whose construction failed, as that of a destroyed object.
     fn abandon(&mut self, reserved: RawHandle) {
         if self.end_making(reserved) {
             self.abandon_unmade(reserved);
         }
     }
 
-    /// Gives a reserved slot up whose handle is given out, so that it never resolves.
+    /// Gives up a reserved slot whose handle is known outside, so that it never resolves.
     pub(super) fn abandon_unmade(&mut self, reserved: RawHandle) {
         self.collector.note_destroyed(reserved);
         let pool = self.store.pool_of(reserved.granule()) as usize;
@@ -322,7 +320,7 @@ impl Heap {
         }
     }
 
-    /// Gives up what was under construction when this heap was taken out of the hands of its maker.
+    /// Gives up what was under construction when the heap was swapped away inside `make`.
     pub(super) fn take_back_abandoned(&mut self) {
         while let Some(reserved) = self.roots.next_abandoned() {
             self.abandon(reserved);
@@ -350,7 +348,7 @@ impl Ready<'_> {
         is_within_limits && !self.pool.ready_claim().is_empty()
     }
 
-    /// Looks ahead at the slots of the claim.
+    /// Looks ahead at the claim's slots.
     pub(super) fn look_ahead<T: Trace>(&mut self, room: &mut Room) {
         self.store.look_ahead::<T>(self.pool.ready_claim(), room);
     }
@@ -377,12 +375,12 @@ pub(super) fn refuse<T>(limit: Limit) -> ! {
     panic!("slotgc: {}", Refusal::of::<T>(limit))
 }
 
-/// An object under construction. Dropped without `finish` (its maker panicked), its slot goes the way of a
-/// destroyed object's.
+/// An object under construction. If it is dropped without `finish` (`make` panicked), its slot is given up as
+/// that of a destroyed object.
 struct Making<'a, T: Trace> {
     heap: &'a mut Heap,
-    /// Those of the heap in which the slot is. They say whether it is still that heap, and take a message to
-    /// it if it is not.
+    /// The root table of the heap that has the slot. It tells whether the heap at hand is still that one, and
+    /// carries a message to it otherwise.
     roots: Arc<RootTable>,
     reserved: RawHandle,
     target: core::marker::PhantomData<T>,

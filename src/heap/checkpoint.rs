@@ -18,8 +18,8 @@ use crate::store::{KeptStore, Vacated};
 use crate::trace::Trace;
 use crate::weak::{Faithful, Renaming};
 
-/// The state of a heap at some time, from [`Heap::checkpoint`]: what [`Heap::roll_back`] goes back to, as
-/// often as it likes.
+/// The state of a heap at some time, from [`Heap::checkpoint`]. [`Heap::roll_back`] restores it any number of
+/// times.
 ///
 /// Holds a copy of every object. `Send + Sync`; dropping it drops the copies.
 pub struct Checkpoint {
@@ -45,7 +45,7 @@ impl fmt::Debug for Checkpoint {
     }
 }
 
-/// A heap whose pools are being kept.
+/// A heap whose pools are being copied.
 #[doc(hidden)]
 pub struct Keeping<'a> {
     heap: &'a Heap,
@@ -71,12 +71,12 @@ impl Heap {
     /// Keeps the state of the heap, to go back to it with [`roll_back`](Self::roll_back): rollback netcode,
     /// which runs some frames again when the input of a player arrives late.
     ///
-    /// Copies every object with `clone`, which is to copy handles as they are, as a derived one does. The
+    /// Copies every object with `clone`, which must copy handles unchanged, as a derived one does. The
     /// progress of a cycle and of the pacer are kept too. O(slots).
     ///
     /// # Errors
     /// [`GraphError::NotInSchema`] if there is an object of a type that the schema does not list;
-    /// [`GraphError::BeingMade`] inside of `alloc_cyclic`.
+    /// [`GraphError::BeingMade`] inside `alloc_cyclic`.
     ///
     /// # Examples
     /// ```
@@ -98,7 +98,7 @@ impl Heap {
         if !self.collector.building().is_empty() {
             return Err(GraphError::BeingMade);
         }
-        // What is copied is of one moment: markers beside this one leave for as long as it takes.
+        // The copy must be consistent, so markers on other threads leave for as long as it takes.
         let _held = self.collector.hold();
         let number = self.collector.heap_number();
         let mut keeping = Keeping { heap: self, pools: self.pools.iter().map(|_| None).collect() };
@@ -131,26 +131,26 @@ impl Heap {
         })
     }
 
-    /// Goes back to a checkpoint of this heap. Every handle that there was resolves again, to the value of
-    /// then, and the same calls give the same handles as they gave after the checkpoint.
+    /// Goes back to a checkpoint of this heap. Every handle of that time resolves again, to the value of that
+    /// time, and the same calls return the same handles as after the checkpoint.
     ///
-    /// For that, budgets are to be in objects and not in time, the same roots are to be held, and nothing
-    /// registered on objects that die in the frames that are undone. What [`pace`](Self::pace) does depends
-    /// on what objects own ([`Trace::owned_bytes`]), and the buffers of copies may have other capacities:
-    /// programs in lockstep call [`step`](Self::step), or have types that own nothing.
+    /// For that, budgets must be in objects and not in time, the same roots must be held, and nothing may be
+    /// registered on objects that die in the undone frames. What [`pace`](Self::pace) does depends on what
+    /// objects own ([`Trace::owned_bytes`]), and the buffers of copies may have other capacities: programs in
+    /// lockstep call [`step`](Self::step), or have types that own nothing.
     ///
-    /// What was made since is gone: its destructors run, as do those of all values that are replaced, and its
-    /// handles may be handed out once more for other objects, so keep none. A [`Root`](crate::Root) of such
-    /// an object is dead for ever. Callbacks that ran stay run. One registered since stays if its object was
-    /// there, else it is dropped uncalled. Copies with `clone`; O(slots).
+    /// What was made since is gone: its destructors run, as do those of all replaced values. Its handles may
+    /// be used again for other objects, so keep none. A [`Root`](crate::Root) of such an object is dead for
+    /// ever. Callbacks that ran do not run again. One registered since then stays if its object was alive at
+    /// the checkpoint, otherwise it is dropped uncalled. Copies with `clone`; O(slots).
     ///
     /// # Panics
-    /// If the checkpoint is another heap's, or inside a callback. If a `clone` or a destructor panics, when
-    /// all is done; an object that could not be copied is dead then.
+    /// If the checkpoint is another heap's, or inside a callback. If a `clone` or a destructor panics, at the
+    /// end; an object that could not be copied is then dead.
     #[doc(alias("rollback", "netcode", "undo"))]
     pub fn roll_back(&mut self, to: &Checkpoint) {
         assert!(to.heap == self.number(), "slotgc: a checkpoint of another heap");
-        assert!(!self.is_telling(), "slotgc: no heap is rolled back inside one of its callbacks");
+        assert!(!self.is_telling(), "slotgc: a heap cannot be rolled back inside one of its callbacks");
         let (mut panics, mut lost) = (Panics::default(), Vec::new());
         self.take_up_later(&mut panics);
         while self.roots.next_abandoned().is_some() {}
@@ -191,7 +191,7 @@ impl Heap {
         self.collector.note_destroyed(raw);
     }
 
-    /// Roots and registrations, which are not the heap's, as far as their objects are there.
+    /// Keeps roots and registrations, which are not part of the heap's state, as far as their objects exist.
     fn settle_registrations(&mut self, to: &Checkpoint, panics: &mut Panics) {
         let store = &self.store;
         self.roots.go_back(&to.roots, |raw| store.is_alive_any(raw));

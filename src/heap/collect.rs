@@ -1,4 +1,4 @@
-//! Asking for a collection.
+//! Requesting a collection.
 
 use crate::clock::{Stopwatch, Timer};
 use crate::collector::{Collector, CycleKind, Meter, Parts};
@@ -21,11 +21,11 @@ impl Heap {
     /// is raised again at the end. A panic in a `trace` abandons the collection: nothing is freed.
     ///
     /// Inside a callback it returns `CollectStats::default()` at once, and a collection runs after all
-    /// callbacks. A cycle in steps that is under way is finished first if objects died in it already, else
-    /// given up; what it freed counts too.
+    /// callbacks. An incremental cycle in progress is finished first if it has begun freeing, otherwise
+    /// abandoned; what it freed is included.
     ///
-    /// Time: what is reachable, plus a bit for each slot, plus a few nanoseconds for each object freed.
-    /// Values without a destructor are not read.
+    /// Time: proportional to what is reachable, plus a bit for each slot, plus a few nanoseconds for each
+    /// object freed. Values without a destructor are not read.
     ///
     /// # Examples
     /// ```
@@ -43,7 +43,7 @@ impl Heap {
         self.collect_with(&())
     }
 
-    /// As [`collect`](Self::collect), with further roots that live outside of the heap.
+    /// As [`collect`](Self::collect), with further roots that live outside the heap.
     ///
     /// # Examples
     /// ```
@@ -82,17 +82,17 @@ impl Heap {
         stats
     }
 
-    /// A minor collection: frees what was made since the last collection and is not reached by a
-    /// [`Root`](crate::Root) made since, by what was changed since, or by each other from there. What is
-    /// older is taken for alive, however many objects that is, and costs nothing.
+    /// A minor collection: frees objects allocated since the last collection, unless they are reachable from
+    /// a new [`Root`](crate::Root) or from an older object modified since. Older objects are taken to be
+    /// alive and cost nothing, however many there are.
     ///
-    /// Otherwise it is as [`collect`](Self::collect): the same order, weak collections that changed are
-    /// pruned. In the midst of a cycle in steps it does nothing and returns `CollectStats::default()`: the
-    /// objects made during a cycle outlive it. The first collection of a heap is always of all objects, since
-    /// all are young.
+    /// Otherwise it works as [`collect`](Self::collect), in the same order; weak collections that changed are
+    /// pruned. During an incremental cycle it does nothing and returns `CollectStats::default()`, since
+    /// objects made during a cycle outlive it. The first collection of a heap always covers all objects,
+    /// since all are young.
     ///
-    /// Time: objects made and changed since, and pages in which they are. (Sticky mark bits: Demers et al.,
-    /// POPL 1990.)
+    /// Time: proportional to the objects made and changed since, and the pages that hold them. (Sticky mark
+    /// bits: Demers et al., POPL 1990.)
     ///
     /// # Examples
     /// ```
@@ -112,9 +112,9 @@ impl Heap {
         self.collect_minor_with(&())
     }
 
-    /// As [`collect_minor`](Self::collect_minor), with further roots that live outside of the heap: all of
-    /// them, or at least those that changed since the last collection. A stale one whose slot has a young
-    /// tenant spares the tenant until the next full collection.
+    /// As [`collect_minor`](Self::collect_minor), with further roots that live outside the heap: all of them,
+    /// or at least those that changed since the last collection. A stale handle whose slot has a young tenant
+    /// keeps that tenant until the next full collection.
     pub fn collect_minor_with(&mut self, roots: &dyn RootSource) -> CollectStats {
         if self.collect_later() {
             return CollectStats::default();
@@ -127,7 +127,7 @@ impl Heap {
         self.in_one_go(|heap, clock, panics| heap.cycles(kind, roots, clock, panics))
     }
 
-    /// Finishes what cannot be given up, then collects everything.
+    /// Finishes a cycle that cannot be abandoned, then collects everything.
     pub(super) fn collect_whole(
         &mut self,
         roots: &dyn RootSource,
@@ -144,9 +144,9 @@ impl Heap {
         before.map_or(stats, |before| before.then(&stats))
     }
 
-    /// A cycle in one go, and a full one if a callback asked for it. What the callbacks of that one ask for
-    /// waits for the next call, so that no call collects for ever. The numbers are of both together, what is
-    /// living of the last.
+    /// A whole cycle, and a full one after it if a callback requested that. What the callbacks of the second
+    /// request waits for the next call, so that no call collects for ever. The numbers are those of both
+    /// together, except that the objects kept are those of the last.
     pub(super) fn cycles(
         &mut self,
         kind: CycleKind,
@@ -157,7 +157,7 @@ impl Heap {
         let own = self.number();
         let mut total = self.cycle(kind, roots, clock, panics);
         if self.number() == own && core::mem::take(&mut self.wants_collection) {
-            // A panic in a `trace` here is not to hide one from a callback before.
+            // A panic in a `trace` here must not hide an earlier one from a callback.
             panics.run_once(|panics| {
                 let stats = self.cycle(CycleKind::Major, roots, clock, panics);
                 total = total.then(&stats);
@@ -166,7 +166,7 @@ impl Heap {
         total
     }
 
-    /// One cycle in one go, and what it sets off.
+    /// One whole cycle, and what it triggers.
     pub(super) fn cycle(
         &mut self,
         kind: CycleKind,
@@ -183,7 +183,7 @@ impl Heap {
         stats.expect("a cycle without a budget ends")
     }
 
-    /// Finishes the cycle under way, if it is past marking.
+    /// Finishes the current cycle if it is past marking.
     pub(super) fn finish_committed(
         &mut self,
         roots: &dyn RootSource,
@@ -197,7 +197,7 @@ impl Heap {
         self.advance(roots, true, &mut meter, panics)
     }
 
-    /// Begins a cycle, and gives up one that is marking.
+    /// Begins a cycle, and abandons one that is marking.
     pub(super) fn begin(&mut self, kind: CycleKind, clock: &Timer, panics: &mut Panics) {
         panics.run_once(|_| self.drop_cancelled());
         self.take_up_later(panics);
@@ -218,8 +218,8 @@ impl Heap {
         (collector, Parts { store, pools, roots, deaths, clock, release_after, mark_threads })
     }
 
-    /// Zeal mode: a step of one object. Now and then a check of what a minor collection would rely on; a
-    /// minor collection itself would free what the program has in hand.
+    /// Zeal mode: a step of one object, and now and then a check of what a minor collection would rely on. A
+    /// minor collection itself would free what the program holds in local variables.
     #[cfg(gc_zeal)]
     pub(super) fn mark_a_bit(&mut self) {
         const OFTEN: u64 = 61;
@@ -232,7 +232,7 @@ impl Heap {
         collector.mark_a_bit(&mut parts);
     }
 
-    /// Goes on with the cycle up to a phase, or until the budget is spent.
+    /// Continues the cycle up to a phase, or until the budget is spent.
     pub(super) fn advance_until(
         &mut self,
         until: Phase,
@@ -246,7 +246,7 @@ impl Heap {
         let (collector, mut parts) = self.parts(clock);
         let before = collector.phase();
         let freed = collector.advance(&mut parts, roots, until, in_slices, meter, panics);
-        // It counts for the callbacks that it sets off.
+        // The cycle is counted before the callbacks that it triggers.
         let is_over = before != Phase::Notify && collector.phase() == Phase::Notify;
         self.counts.collections += u64::from(is_over);
         #[cfg(gc_zeal)]
@@ -264,8 +264,8 @@ impl Heap {
         self.collector.phase() == Phase::Idle && self.collector.can_do_minor()
     }
 
-    /// Goes on with the cycle until the budget is spent; returns what it did when it is finished, and nothing
-    /// of it when a callback left another heap here.
+    /// Continues the cycle until the budget is spent. Returns its figures when it is finished, and none if a
+    /// callback left another heap here.
     pub(super) fn advance(
         &mut self,
         roots: &dyn RootSource,
@@ -273,9 +273,9 @@ impl Heap {
         meter: &mut Meter<'_>,
         panics: &mut Panics,
     ) -> Option<CollectStats> {
-        // What a `make` gave up by taking this heap away: it counts as alive no longer.
+        // An object whose `make` swapped this heap away no longer counts as alive.
         self.take_back_abandoned();
-        // What died is counted before code of the user runs.
+        // What died is counted before user code runs.
         self.advance_until(Phase::Drop, roots, in_slices, meter, panics);
         if !meter.is_spent() {
             self.advance_until(Phase::Notify, roots, in_slices, meter, panics);

@@ -12,10 +12,10 @@ use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::trace::{Handle, Trace};
 use alloc::boxed::Box;
 
-/// A run of callbacks, one after the other. Deaths meanwhile join in.
+/// A run of callbacks, one after the other. Deaths in the meantime join it.
 ///
 /// Held by the call that runs it and by the heap, which may be another one afterwards: a callback can replace
-/// or swap the heap it is given. So the heap is in a batch as long as somebody else holds it, too.
+/// or swap the heap it receives. So the heap is in a batch for as long as the batch has another holder.
 #[derive(Clone)]
 pub(super) struct Batch(Arc<AtomicBool>);
 
@@ -28,7 +28,7 @@ impl Batch {
         Arc::strong_count(&self.0) > 1
     }
 
-    /// Relaxed, here and below: set and read by whoever has the heap in hand.
+    /// Relaxed, here and below: set and read only by the holder of the heap.
     fn ask_for_collection(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -38,16 +38,16 @@ impl Batch {
     }
 }
 
-/// What came of telling.
+/// The outcome of delivering notifications.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Told {
     /// Tags sent, callbacks and finalizers run.
     pub(super) count: usize,
-    /// Whether nothing is left to be told.
+    /// Whether nothing is left to deliver.
     pub(super) is_done: bool,
     /// `false` if a callback put another heap in this one's place.
     pub(super) is_own_heap: bool,
-    /// Whether a callback asked for a collection.
+    /// Whether a callback requested a collection.
     pub(super) wants_collection: bool,
 }
 
@@ -57,7 +57,7 @@ impl Heap {
     /// Python's `weakref.ref(object, callback)`.
     ///
     /// It runs once, after the collection (or inside the `destroy`) in which the object died, when the heap
-    /// is in its final state: it may allocate, register, destroy, and ask for a collection, which runs after
+    /// is in its final state: it may allocate, register, destroy, and request a collection, which runs after
     /// all callbacks. Callbacks and finalizers run in the reverse order of registration, over all objects
     /// that died. A panic in one does not stop the others. `f` may hold handles of the object without keeping
     /// it alive.
@@ -87,8 +87,8 @@ impl Heap {
         Ok(self.register(raw, death::WatchKind::Callback, Act::Run(Box::new(code))))
     }
 
-    /// Takes a registration back: a callback, a queue watch, a burial. `true` if it was still there; then its
-    /// closure or tag is dropped now. O(registrations on the object).
+    /// Cancels a registration: a callback, a queue watch, a burial. `true` if it was still there; its closure
+    /// or tag is then dropped now. O(registrations on the object).
     ///
     /// # Examples
     /// ```
@@ -162,7 +162,7 @@ impl Heap {
         self.deaths.register(raw, kind, act)
     }
 
-    /// Takes a registration out, and the mark off its object when it was the last there.
+    /// Removes a registration, and the object's mark if it was its last.
     pub(super) fn unregister(&mut self, watch: Watch) -> Option<Removed<Heap>> {
         let removed = self.deaths.remove(watch)?;
         self.unwatch(removed.target);
@@ -179,8 +179,8 @@ impl Heap {
     // ---- Telling
 
     /// Sends the tags and runs the callbacks and finalizers that are due, and those that become due
-    /// meanwhile, until the budget is spent. Does nothing inside of one: what is due then joins the batch
-    /// that runs.
+    /// meanwhile, until the budget is spent. Does nothing inside a callback: what is due then joins the
+    /// running batch.
     pub(super) fn tell(&mut self, meter: &mut Meter<'_>, panics: &mut Panics) -> Told {
         if self.is_telling() || !self.deaths.has_due() {
             return Told { is_done: true, is_own_heap: true, ..Told::default() };
@@ -190,7 +190,7 @@ impl Heap {
         self.joined_tags = 0;
         let (mut count, mut is_done) = (0, false);
         panics.run_all(|| {
-            // What is left of the own heap's waits for whoever has that now.
+            // The rest of this heap's notifications waits for the present owner of the heap.
             if self.number() != own || meter.is_spent() {
                 return false;
             }
@@ -228,7 +228,7 @@ impl Heap {
         self.batch.as_ref().is_some_and(Batch::is_running)
     }
 
-    /// Asks for a collection after the callbacks, if any are being run.
+    /// Requests a collection after the callbacks, if any are running.
     pub(super) fn collect_later(&self) -> bool {
         let running = self.batch.as_ref().filter(|batch| batch.is_running());
         running.inspect(|batch| batch.ask_for_collection()).is_some()
@@ -242,9 +242,9 @@ impl Heap {
         mourning
     }
 
-    /// Objects are about to be ended by hand.
+    /// Objects are about to be destroyed by hand.
     pub(super) fn begin_mourning(&mut self) -> Mourning {
-        // What a cycle in slices has yet to tell is none of this call's business.
+        // Notifications that an incremental cycle has yet to deliver are not this call's business.
         let has_put_off = !self.is_telling();
         if has_put_off {
             self.deaths.put_off();
@@ -259,9 +259,9 @@ impl Heap {
     }
 }
 
-/// The registrations of destroyed objects, to be told of when their values are out of the way.
+/// The registrations of destroyed objects, to be notified once their values have been moved or dropped.
 pub(super) struct Mourning {
-    /// Whether what else is due was put off; not so inside a callback.
+    /// Whether other due notifications were postponed, which does not happen inside a callback.
     has_put_off: bool,
 }
 
@@ -276,7 +276,7 @@ impl Mourning {
         heap.deaths.bury_nothing();
     }
 
-    /// Sends the tags and runs the callbacks; then the collection that one of them asked for.
+    /// Sends the tags and runs the callbacks, then the collection that one of them requested.
     pub(super) fn tell(self, heap: &mut Heap, panics: &mut Panics) {
         if !self.has_put_off {
             // Inside a callback: tags go now, callbacks join.
@@ -330,7 +330,7 @@ impl<Tag: Send + 'static> DeathQueue<Tag> {
 impl<T: Trace> Graveyard<T> {
     /// Moves the object's value here when the object dies.
     ///
-    /// A value that is taken by hand, with [`destroy`](Heap::destroy), goes to whoever takes it.
+    /// A value that is taken by hand, with [`destroy`](Heap::destroy), goes to the caller.
     ///
     /// # Errors
     /// [`Dead`] if the object is gone already.
@@ -340,7 +340,7 @@ impl<T: Trace> Graveyard<T> {
     /// use slotgc::{Graveyard, Heap};
     ///
     /// let mut heap = Heap::new();
-    /// let pool: Graveyard<Vec<u8>> = Graveyard::new(); // buffers to use again
+    /// let pool: Graveyard<Vec<u8>> = Graveyard::new(); // buffers to reuse
     /// let buffer = heap.alloc(Vec::with_capacity(4096));
     /// pool.bury(&mut heap, buffer).unwrap();
     /// heap.collect();

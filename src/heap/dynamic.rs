@@ -11,7 +11,7 @@ use crate::root::Root;
 
 /// # Objects behind traits
 impl Heap {
-    /// The object behind its trait, or `None` if it is gone. O(1), by way of a function pointer.
+    /// The object behind its trait, or `None` if it is gone. O(1), through a function pointer.
     ///
     /// # Examples
     /// ```
@@ -32,7 +32,7 @@ impl Heap {
         self.local_dyn(h)?.get(&self.store)
     }
 
-    /// The object behind its trait, to be changed, or `None` if it is gone. Passes the write barrier, as
+    /// The object behind its trait, mutably, or `None` if it is gone. Passes the write barrier, as
     /// [`get_mut`](Self::get_mut) does. O(1).
     #[inline]
     pub fn get_dyn_mut<H: DynHandle>(&mut self, h: H) -> Option<&mut H::Dyn> {
@@ -93,7 +93,7 @@ impl Heap {
     }
 }
 
-/// What is said of a handle that does not resolve in the heap of this number.
+/// The error for a handle that does not resolve in the heap with this number.
 fn dead<H: DynHandle>(h: H, heap: u64) -> Dead {
     h.downgrade().dead(match () {
         () if h.is_foreign(heap) => Cause::OtherHeap,

@@ -1,4 +1,4 @@
-//! The end of a heap: everything dies, and whoever wants to know is told.
+//! The end of a heap: everything dies, and the notifications are delivered.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -17,13 +17,13 @@ use crate::panics::Panics;
 
 /// # The end
 impl Heap {
-    /// Ends the heap, and gives the first panic of user code as an error where dropping the heap would raise
+    /// Ends the heap. Returns the first panic of user code as an error, where dropping the heap would raise
     /// it.
     ///
-    /// In this order: at-exit finalizers run, the latest first, those registered meanwhile included, their
-    /// targets readable; every object dies, buried values move to their graveyards, destructors run; tags go
-    /// to their queues and callbacks run, on the emptied heap. Finalizers that are not at-exit are dropped
-    /// uncalled. All of it again while something was allocated.
+    /// In this order: at-exit finalizers run, the latest first, including those registered meanwhile, with
+    /// their targets readable; every object dies, buried values move to their graveyards, destructors run;
+    /// tags go to their queues and callbacks run, on the emptied heap. Finalizers that are not at-exit are
+    /// dropped uncalled. All of this is repeated while something was allocated.
     ///
     /// # Errors
     /// [`ShutdownError`] with the first panic. Everything else has run all the same.
@@ -46,8 +46,8 @@ impl Heap {
         }
     }
 
-    /// Whether the heap is being shut down or dropped: true inside the callbacks of that, which then have no
-    /// reason to arm anything again.
+    /// Whether the heap is being shut down or dropped: true inside the callbacks that run then, which have no
+    /// reason to register anything again.
     ///
     /// # Examples
     /// ```
@@ -72,9 +72,9 @@ impl Heap {
         self.ending.as_ref().is_some_and(Batch::is_running)
     }
 
-    /// Everything that `shutdown` promises: of the heap that is here at the end, if a callback leaves another
-    /// one. Returns how many callbacks and finalizers were dropped uncalled, because callbacks armed others
-    /// for too long.
+    /// Everything that `shutdown` promises, for the heap that is here at the end if a callback leaves another
+    /// one. Returns how many callbacks and finalizers were dropped uncalled because callbacks kept
+    /// registering others.
     pub(super) fn wind_up(&mut self) -> (Panics, usize) {
         const ROUNDS: usize = 16;
         let (mut panics, clock) = (Panics::default(), self.config.timer());
@@ -97,9 +97,9 @@ impl Heap {
         (panics, uncalled)
     }
 
-    /// Ends everything that there is now; whether nothing came of it.
+    /// Ends everything that exists now; returns whether nothing new was made.
     fn wind_up_once(&mut self, own: u64, clock: &Timer, panics: &mut Panics) -> bool {
-        // What died before is told of first; a cycle that is marking is given up.
+        // Earlier deaths are notified first; a cycle that is marking is abandoned.
         panics.run_once(|panics| {
             self.take_up_later(panics);
             self.finish_committed(&(), clock, panics);
@@ -108,8 +108,8 @@ impl Heap {
             return false;
         }
         self.deaths.take_up();
-        // A batch, so that what a finalizer destroys is told of here, and no collection comes between:
-        // targets are readable.
+        // A batch, so that deaths caused by a finalizer are notified here and no collection intervenes:
+        // targets stay readable.
         let batch = Batch::new();
         self.batch = Some(batch.clone());
         panics.run_all(|| {
@@ -169,8 +169,8 @@ impl ShutdownError {
         Self { panic, uncalled, payload: SyncWrapper::new(payload) }
     }
 
-    /// How many callbacks and finalizers were dropped uncalled, because each round of them armed others for
-    /// too long.
+    /// How many callbacks and finalizers were dropped uncalled because each round of them kept registering
+    /// others.
     pub fn uncalled(&self) -> usize {
         self.uncalled
     }
@@ -181,7 +181,7 @@ impl ShutdownError {
     }
 }
 
-/// What a shutdown raises that ends without a panic, and not by itself.
+/// What a shutdown reports that had to be cut short without a panic.
 const ARMING: &str = "callbacks kept arming others while the heap was shut down";
 
 impl fmt::Debug for ShutdownError {

@@ -11,7 +11,7 @@ use crate::trace::Trace;
 /// Code that runs when an object dies, or by hand, or at the end of the heap; from
 /// [`Heap::finalizer`](crate::Heap::finalizer).
 ///
-/// It runs once at most. Dropping the `Finalizer` changes nothing: the code stays registered.
+/// It runs at most once. Dropping the `Finalizer` changes nothing: the code stays registered.
 pub struct Finalizer<T, R> {
     watch: Watch,
     target: Weak<T>,
@@ -23,7 +23,7 @@ impl<T: Trace, R: Send + 'static> Finalizer<T, R> {
         Self { watch, target, result: PhantomData }
     }
 
-    /// Runs the code now and gives its result; `None` if it ran before, or was detached.
+    /// Runs the code now and returns its result; `None` if it already ran or was detached.
     pub fn call(&self, heap: &mut Heap) -> Option<R> {
         let removed = heap.unregister(self.watch)?;
         let Act::Run(code) = removed.act else {
@@ -33,7 +33,7 @@ impl<T: Trace, R: Send + 'static> Finalizer<T, R> {
         Some((code.0)(heap))
     }
 
-    /// Takes the code back without running it; gives the target if it is alive and the code was registered.
+    /// Cancels the code without running it; returns the target if it is alive and the code was registered.
     ///
     /// # Examples
     /// ```
@@ -50,7 +50,7 @@ impl<T: Trace, R: Send + 'static> Finalizer<T, R> {
         heap.upgrade(self.target)
     }
 
-    /// Whether the code is still registered; not so inside its run and after it.
+    /// Whether the code is still registered; `false` while it runs and afterwards.
     pub fn is_alive(&self, heap: &Heap) -> bool {
         heap.deaths.contains(self.watch)
     }
@@ -60,8 +60,8 @@ impl<T: Trace, R: Send + 'static> Finalizer<T, R> {
         if self.is_alive(heap) { heap.upgrade(self.target) } else { None }
     }
 
-    /// Whether the code runs at the end of the heap if the target lives until then. It does unless told not
-    /// to.
+    /// Sets whether the code runs at the end of the heap if the target lives until then. The default is
+    /// `true`.
     ///
     /// # Examples
     /// ```

@@ -1,4 +1,4 @@
-//! Looking up many handles, whose objects are on their way from memory before their turn comes.
+//! Looking up many handles, with their objects prefetched.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -8,17 +8,17 @@ use crate::handle::ShortName;
 use crate::heap::Heap;
 use crate::trace::Handle;
 
-/// How many objects are on their way from memory while one is looked at. As in the mark loop: into the
-/// second-level cache early, which takes many requests at a time, and into the first shortly before use.
-/// With the first level alone, or without the second line of a slot, a million objects of 64 bytes take 14 to
-/// 16 nanoseconds each, as plain `get`s do; with both it is 5.5 (`get/many` in `crates/versus`).
+/// How many objects ahead are prefetched. As in the mark loop: into the second-level cache early, which takes
+/// many requests at a time, and into the first shortly before use. With the first level alone, or without the
+/// second line of a slot, a million objects of 64 bytes take 14 to 16 nanoseconds each, as plain `get`s do;
+/// with both it is 5.5 (`get/many` in `crates/versus`).
 const FAR: usize = 64;
 const NEAR: usize = 8;
 
 /// # Many look-ups at once
 impl Heap {
-    /// The objects of these handles, in their order: what [`get`](Self::get) returns for each. Where they
-    /// lie apart, several times as fast, since memory is asked for those that come next. O(handles).
+    /// The objects of these handles, in order: what [`get`](Self::get) returns for each. Several times as
+    /// fast where the objects lie apart, since the next ones are prefetched. O(handles).
     ///
     /// # Examples
     /// ```
@@ -60,15 +60,15 @@ pub struct GetMany<'a, H> {
 }
 
 impl<'a, H: Handle> GetMany<'a, H> {
-    /// Asks for the beginning of the slot: one line, or two that it lies on. More of a large object would be
-    /// for nothing if the caller reads a field.
+    /// Prefetches the beginning of the slot: the one or two cache lines that it lies on. More of a large
+    /// object would be wasted if the caller reads only a field.
     #[inline(always)]
     fn prefetch_far(&self, h: H) {
         const LINE_GRANULES: u32 = 64 / GRANULE_BYTES as u32;
         let (first, look) = (h.downgrade().raw().granule(), self.heap.store.look());
         let last = const { Geometry::<H::Target>::SLOT_GRANULES - 1 }.min(LINE_GRANULES);
         look.prefetch_far(first, 1);
-        // The address of no slot is a hint all the same.
+        // A hint may name an address without a slot.
         look.prefetch_far(Granule(first.0.wrapping_add(last)), 1);
     }
 

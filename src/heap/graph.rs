@@ -1,7 +1,6 @@
-//! Copying graphs of objects, and putting the new handles into copies.
+//! Copying graphs of objects, with handles replaced in the copies.
 //!
-//! All or nothing: what was made so far is destroyed when something goes wrong, a panic in somebody's `clone`
-//! included.
+//! All or nothing: if something goes wrong, a panic in a `clone` included, what was made so far is destroyed.
 
 mod copying;
 mod relink;
@@ -21,14 +20,15 @@ pub(super) use relink::HeapTypes;
 impl Heap {
     /// Copies an object and everything that it reaches by strong edges: a prefab. Handles inside the copy
     /// lead to copies, strong and weak ones alike; those to objects outside lead where they led. Handles to
-    /// the dead become null. Maps keyed by handles are filed again.
+    /// the dead become null. Maps keyed by handles are rebuilt.
     ///
-    /// The types must be `Clone`. A type's `clone` copies its handles as they are, as a derived one does.
-    /// O(objects and edges). Beside the heap it takes some forty bytes an object, of which [`Relinked`] keeps
-    /// half, and a few times as much where the originals lie far from each other.
+    /// The types must be `Clone`. Their `clone` must copy handles unchanged, as a derived one does. O(objects
+    /// and edges). Needs some forty bytes per object beside the heap, half of which [`Relinked`] keeps, and a
+    /// few times as much where the originals lie far from each other.
     ///
     /// # Errors
-    /// [`GraphError`]; the heap is as it was, but for slots that are free again with the next collection.
+    /// [`GraphError`]; the heap is as it was, except for slots that become free again with the next
+    /// collection.
     ///
     /// # Panics
     /// If a `clone`, a `trace` or a `relink` does; what was copied so far is destroyed.
@@ -59,8 +59,9 @@ impl Heap {
         self.clone_graph_from(h, schema, None)
     }
 
-    /// As [`clone_graph`](Self::clone_graph); objects of which `share` says so are not copied, nor what only
-    /// they reach. It is asked once for each object but the first.
+    /// As [`clone_graph`](Self::clone_graph), but objects for which `share` returns true are not copied, nor
+    /// is what only they reach: the copy refers to the originals. `share` is called once for each object but
+    /// the first.
     ///
     /// # Errors
     /// [`GraphError`]; the heap is as it was.
@@ -102,7 +103,7 @@ impl Heap {
         if !self.is_alive(h) {
             return Err(GraphError::Dead(self.dead(h)));
         }
-        // Nobody is asked twice what to leave out.
+        // `leave_out` is called only once per object.
         let mut care = if leave_out.is_some() { Care::Each } else { Care::Late };
         loop {
             match Copying::new(self, schema.types(), L::copiers(), care).run(original, &mut leave_out) {
@@ -132,7 +133,7 @@ impl Heap {
         }
     }
 
-    /// Whether there is room for so many objects more, of so many bytes.
+    /// Whether there is room for this many more objects, of this many bytes.
     pub(super) fn check_room(&self, objects: usize, bytes: usize) -> Result<(), GraphError> {
         let making = self.collector.building().len();
         let (most_objects, most_bytes) = (self.config.objects_limit(), self.config.bytes_limit());

@@ -14,8 +14,8 @@ use crate::trace::{Handle, Inspector, RootSource};
 
 /// # Finding out why something is alive
 impl Heap {
-    /// The graph as it is now, as data of its own: all objects, garbage included, who refers to whom by which
-    /// name, and this heap's [`Root`](crate::Root)s.
+    /// The present graph as independent data: all objects, garbage included, the named references between
+    /// them, and this heap's [`Root`](crate::Root)s.
     ///
     /// O(objects + edges); writes nothing. Calls every object's [`Trace::inspect`](crate::Trace::inspect)
     /// and, for types that own memory, [`Trace::owned_bytes`](crate::Trace::owned_bytes).
@@ -69,8 +69,7 @@ impl Heap {
     /// A shortest chain of strong edges from a [`Root`](crate::Root) to the object: why it is alive. `None`
     /// if nothing reaches it, so that the next full collection frees it, or if it is dead.
     ///
-    /// O(objects + edges); writes nothing. For questions about many objects take one
-    /// [`snapshot`](Self::snapshot).
+    /// O(objects + edges); writes nothing. To ask about many objects, take one [`snapshot`](Self::snapshot).
     ///
     /// # Examples
     /// ```
@@ -112,7 +111,7 @@ impl Heap {
         Walk { store: &self.store, pools: &self.pools, ops: &self.inspect_ops }
     }
 
-    /// The way with names; `None` if `inspect` and `trace` of some object do not agree.
+    /// The path with names; `None` if `inspect` and `trace` of some object disagree.
     fn name_way(&self, way: &[RawHandle], roots: &dyn RootSource) -> Option<Path> {
         let (walk, mut names) = (self.walk(), Names::default());
         let type_names = self.type_names();
@@ -149,8 +148,8 @@ impl Heap {
         Some(builder.finish())
     }
 
-    /// Every living [`Root`](crate::Root), clones as one, in the order of their places in the table of roots:
-    /// what keeps objects alive from outside. O(roots).
+    /// Every living [`Root`](crate::Root), with clones counted as one, in the order of the root table: what
+    /// keeps objects alive from outside. O(roots).
     ///
     /// # Examples
     /// ```
@@ -264,7 +263,7 @@ impl Heap {
     }
 }
 
-/// What [`Heap::show`] gives.
+/// What [`Heap::show`] returns.
 struct Shown {
     type_name: String,
     handle: RawHandle,

@@ -12,8 +12,7 @@ use crate::trace::Trace;
 
 /// # All objects of a type
 impl Heap {
-    /// Every living object of type `T`, in slot order, those that no collection has found dead yet included.
-    /// O(slots) for all of them.
+    /// Every living object of type `T`, in slot order, garbage included. O(slots) for all of them.
     ///
     /// # Examples
     /// ```
@@ -33,7 +32,7 @@ impl Heap {
         Iter { objects: self.store.iter(pages), left: pool.map_or(0, |pool| self.living_in(pool)) }
     }
 
-    /// Every living object of type `T`, to be changed, in slot order. Each that the iterator comes to passes
+    /// Every living object of type `T`, mutably, in slot order. Each object that the iterator yields passes
     /// the write barrier. O(slots) for all of them.
     ///
     /// # Examples
@@ -72,7 +71,7 @@ pub struct Iter<'a, T> {
     left: usize,
 }
 
-/// The objects of a type, to be changed: of [`Heap::iter_mut`].
+/// The objects of a type, mutably: of [`Heap::iter_mut`].
 pub struct IterMut<'a, T> {
     objects: ObjectsMut<'a, T>,
     left: usize,

@@ -1,10 +1,10 @@
 //! Objects made through `&Heap`: values that wait for [`Heap::flush`], and where they will live.
 //!
-//! A handle is final when its value is taken, so a place must be found with `&Heap`. Places are of two kinds.
-//! In words of free slots that were set aside at the end of the last call with `&mut Heap`, among objects
-//! that others read: nothing changes there before the flush, which puts the values into their slots. And in
-//! drafts, new pages that nobody can reach yet ([`Draft`]): the values go where they will stay, and the flush
-//! opens the page. A thread takes a word or a page at a time, and fills what it took without any lock.
+//! A handle is final when its value is taken, so a place must be found with `&Heap`. There are two kinds of
+//! places. Words of free slots were set aside at the end of the last call with `&mut Heap`, among objects
+//! that others read: nothing changes there before the flush, which moves the values into their slots. Drafts
+//! are new pages that nothing can reach yet ([`Draft`]): values are written where they will stay, and the
+//! flush opens the page. A thread takes a word or a page at a time, and fills it without any lock.
 //!
 //! Invariant: no collection begins while values wait.
 
@@ -29,10 +29,10 @@ use crate::trace::Trace;
 use blocks::{ByType, Demand, Places};
 use values::Shard;
 
-/// What was made with `&Heap` and is not in the heap so far.
+/// What was made with `&Heap` and is not in the heap yet.
 #[derive(Default)]
 pub(super) struct Later {
-    /// Whether anything was ever made so.
+    /// Whether anything was ever made this way.
     is_used: Flag,
     shards: PerThread<Shard>,
     types: Lock<ByType<Demand>>,
@@ -45,15 +45,15 @@ impl Heap {
     /// As [`alloc`](Self::alloc), through `&Heap`, from any thread: the value waits for the next
     /// [`flush`](Self::flush), and the handle is the one that its object will have. Until then it resolves to
     /// nothing. [`collect`](Self::collect), [`step`](Self::step), [`pace`](Self::pace) and the like flush
-    /// first, so an object that is to outlive them needs a root or an edge as any other:
+    /// first, so an object that must outlive them needs a root or an edge like any other:
     /// [`alloc_root_later`](Self::alloc_root_later) makes one.
     ///
-    /// What one thread makes of a type becomes objects in that order; between threads no order is promised,
-    /// and the handles depend on their timing, so this is not for programs in lockstep. O(1), without a lock
-    /// but for every sixty-fourth value or so.
+    /// Values of one type from one thread become objects in that order. Between threads no order is promised,
+    /// and the handles depend on timing, so this is not for programs in lockstep. O(1); takes a lock for
+    /// about every sixty-fourth value.
     ///
     /// # Panics
-    /// When a limit is reached, as `alloc`: what waits counts.
+    /// When a limit is reached, as `alloc`; pending values count.
     ///
     /// # Examples
     /// ```
@@ -78,7 +78,7 @@ impl Heap {
         }
     }
 
-    /// As [`alloc_later`](Self::alloc_later), or gives the value back when a limit is reached.
+    /// As [`alloc_later`](Self::alloc_later), or returns the value when a limit is reached.
     ///
     /// # Errors
     /// [`AllocError`] with the value in it. Its text names the limit.
@@ -95,7 +95,7 @@ impl Heap {
         self.put_later(value).map_err(|(value, limit)| AllocError::new(value, limit))
     }
 
-    /// As [`alloc_later`](Self::alloc_later), with a root for the object to be.
+    /// As [`alloc_later`](Self::alloc_later), with a root for the future object.
     ///
     /// # Panics
     /// As [`alloc_later`](Self::alloc_later).
@@ -116,14 +116,14 @@ impl Heap {
         Root::new(&self.roots, gc)
     }
 
-    /// Makes the objects whose values wait since [`alloc_later`](Self::alloc_later); returns how many.
-    /// Whatever collects does it first.
+    /// Makes the objects of all pending calls of [`alloc_later`](Self::alloc_later); returns how many. Every
+    /// collecting call does this first.
     ///
-    /// O(values), and less where they went to new pages. Should the system refuse memory for the books of a
-    /// page, its values are dropped and their handles never resolve.
+    /// O(values), and less where they went to new pages. If the system refuses memory for a page's metadata,
+    /// its values are dropped and their handles never resolve.
     ///
     /// # Panics
-    /// If an `owned_bytes` or a destructor does, when all is done; the object in question is not made.
+    /// If an `owned_bytes` or a destructor does, at the end; that object is not made.
     ///
     /// # Examples
     /// ```
@@ -144,8 +144,8 @@ impl Heap {
     }
 
     fn put_later<T: Trace>(&self, value: T) -> Result<Gc<T>, (T, Limit)> {
-        // Relaxed: seen by whoever has `&mut Heap`, since the program hands that over. Looked at first, since
-        // a store takes the line away from all other threads.
+        // Relaxed: the holder of `&mut Heap` sees it, since the program synchronises when it hands that over.
+        // Read first, since a store takes the line away from all other threads.
         if !self.later.is_used.load(Ordering::Relaxed) {
             self.later.is_used.store(true, Ordering::Relaxed);
         }
@@ -165,7 +165,7 @@ impl Heap {
         put
     }
 
-    /// Counts one more value that waits, if the limits allow it.
+    /// Counts one more pending value, if the limits allow it.
     fn count_pending<T: Trace>(&self) -> Result<(), Limit> {
         self.later.pending.with(|pending| {
             self.within_limits(Geometry::<T>::SLOT_BYTES, *pending)?;
@@ -173,12 +173,12 @@ impl Heap {
             pending.bytes += Geometry::<T>::SLOT_BYTES;
             Ok(())
         })?;
-        // The next `alloc` counts what waits.
+        // The next `alloc` counts what is pending.
         self.counts.check_limits_next();
         Ok(())
     }
 
-    /// What waits and counts for the limits.
+    /// What is pending and counts for the limits.
     pub(super) fn pending(&self) -> Pending {
         self.later.pending.with(|pending| *pending)
     }
@@ -205,7 +205,7 @@ impl Heap {
         self.store.draft(first, age, barrier::<T>())
     }
 
-    /// Opens a page that was filled; returns how many objects there are.
+    /// Opens a filled page; returns the number of its objects.
     fn open_draft<T: Trace>(&mut self, draft: Draft<T>, panics: &mut Panics) -> usize {
         let found = match self.types.get::<T>() {
             Some(index) => Ok(index),
@@ -226,7 +226,7 @@ impl Heap {
         let (index, (page, len)) = match opened {
             Ok(opened) => opened,
             Err(draft) => {
-                // There is no memory for what is known of a page.
+                // There is no memory for the page's metadata.
                 store.discard_draft(draft, panics);
                 return 0;
             }
@@ -238,8 +238,8 @@ impl Heap {
         len as usize - lost
     }
 
-    /// Counts what the objects of a page own that was a draft; returns how many of them could not be asked:
-    /// they are no objects.
+    /// Counts what the objects of a former draft own. Returns for how many this failed: those do not become
+    /// objects.
     fn weigh_draft<T: Trace>(&mut self, page: u32, len: u32, panics: &mut Panics) -> usize {
         let (mut next, mut lost) = (0, Vec::new());
         let mut asked = None;
@@ -279,15 +279,15 @@ impl Heap {
         }
     }
 
-    /// Whether any value was ever made to wait.
+    /// Whether any value was ever pending.
     #[inline]
     pub(super) fn is_later_used(&self) -> bool {
         // Relaxed: see `put_later`.
         self.later.is_used.load(Ordering::Relaxed)
     }
 
-    /// Puts all values that wait into the heap; returns how many there were. After this no page is being
-    /// filled and no slot set aside.
+    /// Puts all pending values into the heap; returns how many there were. Afterwards no page is being filled
+    /// and no slot is set aside.
     pub(super) fn take_up_later(&mut self, panics: &mut Panics) -> usize {
         if !self.is_later_used() {
             return 0;
@@ -304,13 +304,13 @@ impl Heap {
         made
     }
 
-    /// Drops all values that wait: the heap ends.
+    /// Drops all pending values: the heap ends.
     pub(super) fn drop_later(&mut self, panics: &mut Panics) {
         let Self { later, store, .. } = self;
         later.shards.each(|shard| shard.discard(store, panics));
     }
 
-    /// Sets slots aside for as many values as came lately.
+    /// Sets aside slots for as many values as came recently.
     pub(super) fn set_aside_for_later(&mut self) {
         if !self.is_later_used() {
             return;
@@ -325,7 +325,7 @@ impl Heap {
             .for_each(|(set_aside, values)| set_aside(self, values));
     }
 
-    /// Fills the next slots of a claim with as many values; returns how many objects were made of them.
+    /// Fills the next slots of a claim with these values; returns how many became objects.
     fn fill_claim<T: Trace>(
         &mut self,
         index: usize,
@@ -339,7 +339,7 @@ impl Heap {
         let Self { store, load, .. } = self;
         panics.run_all(|| {
             if filled < taken {
-                // Its `owned_bytes` panicked: the handle that was given out is dead.
+                // Its `owned_bytes` panicked: its handle stays dead.
                 lost.push(store.reserve::<T>(claim));
                 filled += 1;
             }

@@ -1,5 +1,5 @@
-//! What a heap weighs besides the bytes of its slots: bytes that objects own elsewhere, and what was let go
-//! of and is not collected yet. All of it counts towards the next collection.
+//! What a heap weighs besides the bytes of its slots: bytes that objects own elsewhere, and what was released
+//! but not collected yet. All of it counts towards the next collection.
 
 use crate::config::HeapConfig;
 use crate::handle::RawHandle;
@@ -9,22 +9,22 @@ use crate::trace::{Handle, Trace};
 /// The weight besides slots, in bytes.
 #[derive(Clone, Default)]
 pub(super) struct Load {
-    /// What living objects own outside of their slots: exact when a full cycle has looked at all, an estimate
-    /// in between.
+    /// What living objects own outside their slots: exact after a full cycle, an estimate in between.
     owned: usize,
-    /// What the program said that objects own.
+    /// What the program said objects own.
     hints: usize,
-    /// What objects owned that were allocated, or destroyed by hand, ever.
+    /// What all objects owned that were ever allocated, or destroyed by hand.
     allocated: u64,
     destroyed: u64,
-    /// The same when the full cycle under way began.
+    /// The same when the current full cycle began.
     begin: (u64, u64),
-    /// For objects destroyed by hand since the last cycle: weak collections may have an entry for each.
+    /// Weight for objects destroyed by hand since the last cycle: weak collections may have an entry for
+    /// each.
     by_hand: usize,
-    /// For waiting: roots went some frames ago, and no full cycle has looked since.
+    /// Weight for waiting: roots were dropped some frames ago, and no full cycle has run since.
     waiting: usize,
-    /// How many roots had been dropped when the last full cycle began, and what one that was dropped since
-    /// weighs.
+    /// How many roots had been dropped when the last full cycle began, and the weight of each one dropped
+    /// since.
     roots_dropped: u32,
     root_weight: usize,
 }
@@ -35,7 +35,7 @@ impl Load {
         self.owned.saturating_add(self.hints)
     }
 
-    /// What objects owned that were allocated, ever.
+    /// What all objects owned that were ever allocated.
     pub(super) fn allocated(&self) -> u64 {
         self.allocated
     }
@@ -55,7 +55,7 @@ impl Load {
         }
     }
 
-    /// Objects died that owned so much.
+    /// Objects that owned this much died.
     pub(super) fn free(&mut self, bytes: usize) {
         self.owned = self.owned.saturating_sub(bytes);
     }
@@ -65,12 +65,12 @@ impl Load {
         self.hints -= bytes;
     }
 
-    /// What the program said that objects own, summed up anew.
+    /// What the program said objects own, summed up again.
     pub(super) fn set_hints(&mut self, bytes: usize) {
         self.hints = bytes;
     }
 
-    /// What asks for a full cycle: roots that were dropped.
+    /// The weight that calls for a full cycle: dropped roots.
     pub(super) fn roots_weight(&self, dropped: u32) -> usize {
         let roots = dropped.wrapping_sub(self.roots_dropped) as usize;
         roots.saturating_mul(self.root_weight).saturating_add(self.waiting)
@@ -88,8 +88,8 @@ impl Load {
         bytes.saturating_add(self.owned())
     }
 
-    /// Another frame passed, with roots that were dropped and not looked for. What only they reached must not
-    /// stay for ever, though nothing else happens: after so many frames it is reason enough for a cycle.
+    /// Another frame passed without a full cycle since roots were dropped. What only they reached must not
+    /// stay for ever if nothing else happens, so after enough frames this is reason enough for a cycle.
     pub(super) fn wait(&mut self, dropped: u32, config: &HeapConfig) {
         const FRAMES: usize = 64;
         if dropped != self.roots_dropped {
@@ -107,7 +107,7 @@ impl Load {
         }
     }
 
-    /// A full cycle ended, which found reachable objects to own so much.
+    /// A full cycle ended; reachable objects own this much.
     pub(super) fn finish_full(&mut self, marked: usize, roots: usize, config: &HeapConfig) {
         let made = (self.allocated - self.begin.0) as i128 - (self.destroyed - self.begin.1) as i128;
         self.owned = usize::try_from((marked as i128 + made).max(0)).unwrap_or(usize::MAX);
@@ -117,14 +117,14 @@ impl Load {
     }
 }
 
-/// # Memory outside of the slots
+/// # Memory outside the slots
 impl Heap {
-    /// Says that the object owns so many bytes that [`Trace::owned_bytes`] cannot know: memory of a graphics
-    /// card, a file that is mapped. They count towards the next collection like any other, until the object
-    /// dies. `false` if it is gone.
+    /// Tells the heap that the object owns this many bytes that [`Trace::owned_bytes`] cannot know of: memory
+    /// of a graphics card, a mapped file. They count towards the next collection like any other, until the
+    /// object dies. `false` if it is gone.
     ///
-    /// It adds to what the object's `owned_bytes` says, replaces what was said earlier by this method, and
-    /// lasts through cycles. O(1).
+    /// This adds to the object's `owned_bytes`, replaces an earlier call of this method, and lasts through
+    /// cycles. O(1).
     ///
     /// # Examples
     /// ```
@@ -152,14 +152,14 @@ impl Heap {
         true
     }
 
-    /// Something is kept about the object, which its death must find.
+    /// Something is registered on the object that its death must find.
     pub(super) fn set_watched(&mut self, raw: RawHandle) {
         if self.store.set_watched(raw, true) {
             self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(true);
         }
     }
 
-    /// Something less is kept about the object.
+    /// One registration less on the object.
     pub(super) fn unwatch(&mut self, raw: RawHandle) {
         if !self.deaths.is_kept(raw) && self.store.set_watched(raw, false) {
             self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(false);
@@ -177,7 +177,7 @@ impl Heap {
         self.load.size(self.counts.bytes)
     }
 
-    /// Takes over what the storage and the registrations know of objects that died.
+    /// Takes over what the storage and the registrations recorded about dead objects.
     pub(super) fn settle_owned(&mut self) {
         self.load.free(self.store.take_freed_owned());
         self.load.forget_hints(self.deaths.take_gone_hints());

@@ -1,4 +1,4 @@
-//! Many objects at once: made, kept or ended.
+//! Many objects at once: made, kept or destroyed.
 
 use alloc::vec::Vec;
 use core::error::Error;
@@ -17,7 +17,7 @@ use crate::trace::Trace;
 /// # Many objects at once
 impl Heap {
     /// Makes an object of each value, in order, with one reservation for as many as the iterator promises
-    /// (the lower bound of its `size_hint`). They lie next to each other, as far as there is room.
+    /// (the lower bound of its `size_hint`). The objects are adjacent, as far as there is room.
     ///
     /// # Panics
     /// As [`alloc`](Self::alloc), when a limit is reached; what was made until then stays, and is garbage.
@@ -107,33 +107,33 @@ impl Heap {
 
     fn room_for_handles<T: Trace>(&self, promised: usize) -> Vec<Gc<T>> {
         let mut handles = Vec::new();
-        // Whoever promises too much gets what there is, bit by bit.
+        // An iterator that promises too much gets the room that exists, bit by bit.
         let _ = handles.try_reserve_exact(promised.min(self.most_more::<T>()));
         handles
     }
 
-    /// Makes room in all lists for the pages of so many objects.
+    /// Makes room in all lists for the pages of this many objects.
     pub(super) fn reserve<T: Trace>(&mut self, promised: usize) {
         let objects = promised.min(self.most_more::<T>());
         if objects < Geometry::<T>::PAGE_SLOTS as usize {
             return;
         }
-        // A type too many is refused with the first value.
+        // One type too many is refused with the first value.
         if let Ok(index) = self.pool_index::<T>() {
             self.pools[usize::from(index)].reserve(&mut self.store, objects);
         }
     }
 
-    /// Keeps the objects of type `T` of which `keep` says so; the others die as by
+    /// Keeps the objects of type `T` for which `keep` returns true; the others die as by
     /// [`destroy_any`](Self::destroy_any).
     ///
-    /// `keep` comes to each living object once, in slot order, and may change it: each passes the write
-    /// barrier. When all are judged, the others die at once; then their values move to their graveyards or
-    /// are dropped, tags are sent and callbacks run. O(slots of `T`), and what each death costs.
+    /// `keep` is called once for each living object, in slot order, and may change it: each passes the write
+    /// barrier. Afterwards the others die at once; then their values move to their graveyards or are dropped,
+    /// tags are sent and callbacks run. O(slots of `T`), and what each death costs.
     ///
     /// # Panics
-    /// If `keep` does; then nothing has died. If a destructor or a callback does, at the end; the rest is
-    /// dropped and told all the same.
+    /// If `keep` does; then nothing has died. If a destructor or a callback does, at the end; everything else
+    /// is dropped and notified all the same.
     ///
     /// # Examples
     /// ```
@@ -158,17 +158,17 @@ impl Heap {
         panics.raise();
     }
 
-    /// Ends all objects, as a collection does that reaches nothing: those that a [`Root`](crate::Root) holds,
-    /// too, which resolves to `None` from here on. Finalizers and callbacks run, on the emptied heap; what
-    /// they make is there when this returns. An object that [`alloc_cyclic`](Self::alloc_cyclic) is making is
-    /// none yet, and stays.
+    /// Destroys all objects, as a collection that reaches nothing would, including those that a
+    /// [`Root`](crate::Root) holds; it resolves to `None` from here on. Finalizers and callbacks run, on the
+    /// emptied heap; what they make is there when this returns. An object under construction by
+    /// [`alloc_cyclic`](Self::alloc_cyclic) stays.
     ///
-    /// No handle of before ever names another object. Drop the roots, and empty root sources, of what is
-    /// gone: a stale handle in them costs the next collections some time. Memory is kept for what comes
-    /// next; [`shrink_to_fit`](Self::shrink_to_fit) gives it back. O(slots + roots).
+    /// No earlier handle ever names another object. Drop the roots of what is gone, and empty the root
+    /// sources: a stale handle in them costs the next collections some time. Memory is kept for new objects;
+    /// [`shrink_to_fit`](Self::shrink_to_fit) returns it. O(slots + roots).
     ///
-    /// A cycle under way is finished first, if objects died in it already. Inside a callback the objects die
-    /// as by [`destroy_any`](Self::destroy_any).
+    /// A cycle in progress is finished first if it has begun freeing. Inside a callback the objects die as by
+    /// [`destroy_any`](Self::destroy_any).
     ///
     /// # Panics
     /// If a destructor or a callback does, at the end: everything else has run all the same.
@@ -202,8 +202,8 @@ impl Heap {
             if heap.number() != own {
                 return CollectStats::default();
             }
-            // A root of an object that is gone names its slot, which is not to be used again meanwhile:
-            // limbo is where such slots wait.
+            // A root of an object that is gone names its slot, which must not be reused meanwhile: such slots
+            // wait in limbo.
             let rooted = (0..heap.roots.words_len()).flat_map(|word| heap.roots.in_word(word));
             let rooted: Vec<_> = rooted.filter(|raw| heap.store.is_alive_any(*raw)).collect();
             heap.doom(rooted, panics);
@@ -223,8 +223,8 @@ impl Heap {
         }
     }
 
-    /// Ends these objects, all of them before any code of the user runs; then buries their values or runs
-    /// their destructors. What is registered on them is due. Returns those that were alive.
+    /// Ends these objects, all of them before any user code runs; then buries their values or runs their
+    /// destructors. What is registered on them becomes due. Returns those that were alive.
     fn doom(&mut self, mut dying: Vec<RawHandle>, panics: &mut Panics) -> Vec<RawHandle> {
         self.note_peak();
         let may_have_entries = self.collector.knows_weak_collections();
@@ -234,7 +234,7 @@ impl Heap {
             let Some(vacated) = pool.kill(&mut self.store, *raw) else {
                 return false;
             };
-            // Not handed out before their destructors have run: limbo is cut short later.
+            // Not reused before their destructors have run: limbo is trimmed later.
             pool.count_doomed(&mut self.store, raw.granule(), vacated);
             let slot_bytes = pool.info().slot_bytes;
             self.count_died(*raw, slot_bytes, is_young);
@@ -258,7 +258,7 @@ impl Heap {
         dying
     }
 
-    /// Cuts limbo short, which may have become long.
+    /// Trims limbo, which may have become long.
     fn forget_dead(&mut self, dead: Vec<RawHandle>) {
         let mut last = None;
         for raw in dead {
@@ -271,8 +271,8 @@ impl Heap {
 }
 
 impl<T: Trace> Extend<T> for Heap {
-    /// Makes an object of each value, as [`alloc_many`](Heap::alloc_many), for those who need no handles: the
-    /// objects of a type are found by [`iter`](Heap::iter), and by the next collection.
+    /// Makes an object of each value, as [`alloc_many`](Heap::alloc_many), without returning handles:
+    /// [`iter`](Heap::iter) finds the objects, and so does the next collection.
     ///
     /// # Panics
     /// As [`alloc`](Heap::alloc), when a limit is reached.
@@ -291,7 +291,7 @@ fn refuse<T>(limit: Limit) -> ! {
     panic!("slotgc: {}", Refusal::of::<T>(limit))
 }
 
-/// A limit was reached in the midst of [`Heap::try_alloc_many`]. Everything is in here.
+/// A limit was reached during [`Heap::try_alloc_many`]. Nothing is lost.
 ///
 /// # Examples
 /// ```
@@ -314,8 +314,8 @@ impl<T, I> AllocManyError<T, I> {
         &self.made
     }
 
-    /// The objects that were made, the refusal with the next value in it, and the iterator with the values
-    /// after that.
+    /// The objects that were made, the error with the refused value in it, and the iterator with the
+    /// remaining values.
     pub fn into_parts(self) -> (Vec<Gc<T>>, AllocError<T>, I) {
         (self.made, self.refused, self.rest)
     }

@@ -27,7 +27,7 @@ use crate::trace::{Handle, Trace, Values};
 /// ```
 #[derive(Debug)]
 pub struct Others<'a> {
-    /// Reached by the methods below only, none of which touches the value of the object kept apart.
+    /// Used only by the methods below, none of which touches the value of the object kept apart.
     heap: &'a mut Heap,
     apart: RawHandle,
 }
@@ -46,7 +46,7 @@ impl<'a> Others<'a> {
         if self.heap.local(h).raw() == self.apart { None } else { self.heap.get(h) }
     }
 
-    /// The object, to be changed; `None` if it is gone or the one split off.
+    /// The object, mutably; `None` if it is gone or the one split off.
     #[inline]
     pub fn get_mut<H: Handle>(&mut self, h: H) -> Option<&mut H::Target> {
         if self.heap.local(h).raw() == self.apart { None } else { self.heap.get_mut(h) }
@@ -73,7 +73,7 @@ impl<'a> Others<'a> {
         self.heap.alloc_beside(value)
     }
 
-    /// What the other objects are, for a table that files them by their values.
+    /// Access to the values of the other objects, for a table that hashes them.
     pub(super) fn values(&self) -> Values<'_> {
         Values::new(&self.heap.store, self.apart)
     }

@@ -1,8 +1,8 @@
 //! When a collection is due, and which: the policy behind `Heap::pace`.
 //!
-//! *Size* is what living objects take, in their slots and outside of them. *Weight* is the size and what was
-//! let go of since the last cycle: it decides when something is due, the size decides what. A limit of the
-//! configuration is a ceiling too.
+//! *Size* is what living objects take, inside and outside their slots. *Weight* is the size plus what was
+//! released since the last cycle. The weight decides when something is due, the size decides what. A limit of
+//! the configuration is a ceiling too.
 
 use core::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::collector::CycleKind;
 use crate::config::{Budget, HeapConfig};
 use crate::stats::Rule;
 
-/// Sizes at moments that matter, in bytes.
+/// Sizes in bytes at the moments that matter.
 #[derive(Clone)]
 pub(super) struct Pacer {
     /// From this weight on `pace` has something to do: the one number that `is_due` compares.
@@ -22,18 +22,18 @@ pub(super) struct Pacer {
     end_allocated: u64,
     /// The size when the last full cycle ended.
     full_end_bytes: usize,
-    /// The bytes that had been allocated when the cycle under way began.
+    /// The bytes that had been allocated when the current cycle began.
     begin_allocated: u64,
-    /// The size at that moment, and the objects there were.
+    /// The size and the number of objects at that moment.
     begin_size: usize,
     begin_objects: usize,
     /// Objects and bytes of slots when the last full cycle ended: what the distance to a limit is measured
     /// from.
     full_end: Mark,
     is_paused: bool,
-    /// Whether somebody marks beside the frames.
+    /// Whether other threads mark.
     has_help: bool,
-    /// What a minor collection takes for each object that it has to look at.
+    /// Nanoseconds that a minor collection takes per object that it has to look at.
     minor_ns: f32,
 }
 
@@ -48,16 +48,16 @@ pub(super) struct Mark {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Nearness {
     Far,
-    /// Half of the way since the last full cycle.
+    /// Half of the distance since the last full cycle is used up.
     Near,
     /// So near that an allocation may meet it before the next call.
     AtHand,
 }
 
-/// What a minor collection is thought to take for an object before one was seen.
+/// The estimate of that before the first minor collection.
 const MINOR_NS: f32 = 40.0;
 
-/// What is to be done.
+/// What to do, and why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Plan {
     pub(super) action: Action,
@@ -70,7 +70,7 @@ pub(super) enum Action {
     Minor,
     /// A slice of a full cycle.
     Slice(Budget),
-    /// The cycle to its end, and another one if that freed too little.
+    /// The rest of the cycle, and another one if it freed too little.
     Finish,
     /// A full collection.
     Collect,
@@ -96,17 +96,17 @@ pub(super) struct Situation {
     pub(super) size: usize,
     /// The weight of roots that were dropped.
     pub(super) roots: usize,
-    /// What objects own outside of their slots.
+    /// What objects own outside their slots.
     pub(super) owned: usize,
     pub(super) nearness: Nearness,
     pub(super) is_idle: bool,
-    /// Whether the cycle under way is marking, and what it has marked.
+    /// Whether the current cycle is marking, and what it has marked.
     pub(super) is_marking: bool,
     pub(super) marked: usize,
     pub(super) can_do_minor: bool,
     /// Objects that a minor collection would have to look at.
     pub(super) minor_work: usize,
-    /// Whether somebody marks beside the frames: then a full cycle costs less here than minor ones.
+    /// Whether other threads mark: then a full cycle costs less here than minor ones.
     pub(super) has_help: bool,
 }
 
@@ -160,7 +160,7 @@ impl Pacer {
         }
     }
 
-    /// It is a full one of a heap of this size.
+    /// A full cycle begins, of a heap of this size.
     pub(super) fn begin_full(&mut self, size: usize, objects: usize) {
         (self.begin_size, self.begin_objects) = (size, objects);
     }
@@ -172,26 +172,26 @@ impl Pacer {
         self.end_bytes = size;
         self.end_allocated = allocated;
         if kind != CycleKind::Minor {
-            // What was made meanwhile outlived the cycle without being asked for.
+            // What was made during the cycle outlived it, reachable or not.
             let made = usize::try_from(allocated_bytes - self.begin_allocated).unwrap_or(usize::MAX);
             self.live_bytes = size.saturating_sub(made);
             self.full_end_bytes = size;
             self.full_end = Mark { objects, bytes };
-            // While minor collections are refused nothing is learnt of them, so a refusal must not be for
-            // ever.
+            // While no minor collection runs, nothing is learnt about their cost, so the estimate must come
+            // down again.
             self.minor_ns = self.minor_ns.min(MINOR_NS);
         }
         self.set_due(size, config);
     }
 
-    /// A limit came nearer: there is something to do, whatever the weight.
+    /// A limit is near: something is due, whatever the weight.
     fn hurry(&mut self, nearness: Nearness) {
         if nearness == Nearness::AtHand || nearness == Nearness::Near && !self.is_paused {
             self.due_bytes = 0;
         }
     }
 
-    /// The sizes from which a limit is near, and at hand.
+    /// The sizes from which a limit is [near](Nearness::Near) and [at hand](Nearness::AtHand).
     fn marks(&self, config: &HeapConfig) -> [Mark; 2] {
         let part = |from: usize, limit: usize, part: usize| {
             let room = limit.saturating_sub(from);
@@ -235,12 +235,11 @@ impl Pacer {
         usize::try_from(allocated - self.end_allocated).unwrap_or(usize::MAX)
     }
 
-    /// A minor collection looked at so many objects in this time.
+    /// Learns that a minor collection looked at this many objects in this time.
     pub(super) fn learn(&mut self, work: usize, time: Duration) {
         if work >= 64 {
             let ns = time.as_nanos() as f32 / work as f32;
-            // Quick to believe that it is slow, but not at once: the system may have taken the processor
-            // away.
+            // Adapts quickly upwards, but not at once: the system may have taken the processor away.
             let weight = if ns > self.minor_ns { 0.5 } else { 0.1 };
             self.minor_ns += (ns.min(self.minor_ns * 2.0) - self.minor_ns) * weight;
         }
@@ -256,8 +255,8 @@ impl Pacer {
             () if config.is_stress() => 0,
             () if self.is_paused => ceiling,
             () => {
-                // A full cycle that others mark costs the frames less than minor collections: none of those,
-                // and the cycle begins so early that it ends before the heap grew by its growth.
+                // A full cycle marked by other threads costs the frames less than minor collections. So there
+                // are none, and the cycle begins early enough to end before the heap has grown by its growth.
                 let early = self.live_bytes.saturating_add(config.growth_bytes(self.live_bytes) / 4 * 3);
                 let least = if self.has_help { early } else { 0 };
                 let next = least.max(bytes.saturating_add(config.nursery().max(1)));
@@ -266,12 +265,12 @@ impl Pacer {
         };
     }
 
-    /// Whether the heap grew by its ceiling, or so nearly that it is not worth another cycle's time.
+    /// Whether the heap is still so large after a cycle that another one must follow at once.
     pub(super) fn is_over(&self, bytes: usize, config: &HeapConfig) -> bool {
         self.debt_bytes(bytes) >= config.ceiling(self.live_bytes) / 2
     }
 
-    /// How much of what it may grow the heap has grown.
+    /// How much of its allowed growth the heap has used.
     pub(super) fn debt_bytes(&self, bytes: usize) -> usize {
         bytes.saturating_sub(self.live_bytes)
     }
@@ -292,19 +291,18 @@ impl Pacer {
             Nearness::Near => return plan(Action::Slice(budget), Rule::Limit),
             Nearness::Far => {}
         }
-        // The more debt, the more of the budget: a frame that needs little time for the collector gets little
-        // taken.
+        // The more debt, the more of the budget is used: with little debt a frame loses little time.
         let (debt, ceiling) = (self.debt_bytes(now.size), config.ceiling(self.live_bytes));
         let in_debt = debt > ceiling / 4 * 3;
-        // With help most steps leave their edges. The last ones of marking are not to be left over.
+        // With help most steps leave their edges to others. The last steps of marking must not.
         let is_hurried = in_debt || now.has_help || self.is_behind(now, config);
         let slice_budget = if is_hurried { budget } else { budget.half() };
         let slice = plan(Action::Slice(slice_budget), if in_debt { Rule::Debt } else { Rule::Slice });
         if !now.is_idle {
             return slice;
         }
-        // What was made during the last cycle outlived it unasked, and cannot be helped by another one so
-        // soon.
+        // What was made during the last cycle outlived it in any case, and another cycle so soon cannot help
+        // that.
         let growth = now.size.saturating_sub(self.full_end_bytes);
         let has_grown = growth >= config.growth_bytes(self.live_bytes) || debt >= ceiling / 2;
         if in_debt {
@@ -318,17 +316,17 @@ impl Pacer {
         }
     }
 
-    /// Whether the heap grows so fast that, at the rate at which the cycle under way has come on so far, it
-    /// would reach the ceiling before the cycle ends.
+    /// Whether the heap grows so fast that, at the current cycle's rate so far, it would reach the ceiling
+    /// before the cycle ends.
     fn is_behind(&self, now: &Situation, config: &HeapConfig) -> bool {
-        /// The part of a cycle's work that is marking, when it comes to it.
+        /// The part of a cycle's work that is marking.
         const MARKING: f32 = 0.8;
-        /// The part of the room that is to be left at the end.
+        /// The part of the room that must be left at the end.
         const KEPT: f32 = 0.25;
         if now.is_idle {
             return false;
         }
-        // Garbage included, so it is rather too little.
+        // Garbage is included, so this is an underestimate.
         let marked = now.marked as f32 / self.begin_objects.max(1) as f32;
         let done = if now.is_marking { marked.min(1.0) * MARKING } else { MARKING };
         let ceiling = self.ceiling(config);
@@ -337,8 +335,8 @@ impl Pacer {
         left - room * KEPT < (1.0 - done) * room * (1.0 - KEPT)
     }
 
-    /// Whether a minor collection of so many objects is expected to keep to the budget. For budgets in
-    /// objects no time is asked for, so that a run is reproducible.
+    /// Whether a minor collection of this many objects is expected to keep to the budget. For budgets in
+    /// objects no time is considered, so that a run is reproducible.
     fn fits(&self, budget: Budget, work: usize) -> bool {
         match budget {
             Budget::Unlimited => true,

@@ -1,9 +1,8 @@
-//! The objects of a type on all threads of a pool of rayon's.
+//! The objects of a type on all threads of a rayon pool.
 //!
 //! How many objects each page holds is counted first, by all threads, so that a piece can begin with the
-//! object of any number. Where objects are to be changed, the same pass takes care of the write barrier for
-//! all of them: each thread gathers what is new of its pages, and the lists are joined before any object is
-//! changed.
+//! object of any number. Where objects are changed, the same pass does the write barrier for all of them:
+//! each thread gathers what is new in its pages, and the lists are joined before any object changes.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -22,8 +21,8 @@ use crate::trace::Trace;
 /// # All objects of a type, in parallel
 impl Heap {
     /// Every living object of type `T`, as [`iter`](Self::iter), on all threads of rayon's pool. Indexed: it
-    /// can be zipped, collected in slot order, and taken in chunks. O(slots) of work, of which a part counts
-    /// the objects of each page.
+    /// can be zipped, collected in slot order, and taken in chunks. O(slots) of work; a part of it counts the
+    /// objects of each page.
     ///
     /// # Examples
     /// ```
@@ -42,7 +41,7 @@ impl Heap {
         ParIter { objects: self.store.iter(pages), pages: pages.len(), len: self.len_of::<T>() }
     }
 
-    /// Every living object of type `T`, to be changed, as [`iter_mut`](Self::iter_mut), on all threads of
+    /// Every living object of type `T`, mutably, as [`iter_mut`](Self::iter_mut), on all threads of
     /// rayon's pool. All of them pass the write barrier. Indexed.
     ///
     /// # Examples
@@ -73,7 +72,7 @@ pub struct ParIter<'a, T> {
     len: usize,
 }
 
-/// The objects of a type, to be changed on several threads: of [`Heap::par_iter_mut`].
+/// The objects of a type, mutably, on several threads: of [`Heap::par_iter_mut`].
 pub struct ParIterMut<'a, T> {
     store: &'a mut Store,
     pages: &'a [u32],
@@ -87,7 +86,7 @@ impl<T> Clone for ParIter<'_, T> {
     }
 }
 
-/// With which number the objects of each page begin.
+/// The number of each page's first object.
 fn starts(lens: impl Iterator<Item = usize>) -> Vec<usize> {
     let mut next = 0;
     let add = |len| {
@@ -97,7 +96,7 @@ fn starts(lens: impl Iterator<Item = usize>) -> Vec<usize> {
     lens.map(add).collect()
 }
 
-/// What is common to both: `$object` are their items.
+/// What both have in common; `$object` is the type of their items.
 macro_rules! parallel {
     ($iter:ident, $object:ty) => {
         impl<'a, T: Trace> ParallelIterator for $iter<'a, T> {
@@ -165,14 +164,14 @@ impl<T: Trace> IndexedParallelIterator for ParIterMut<'_, T> {
 /// Objects that one thread goes over, or that are split further.
 struct Piece<'a, 's, T> {
     objects: Objects<'a, T>,
-    /// With which number the objects of each page begin.
+    /// The number of each page's first object.
     starts: &'s [usize],
     /// The number of the first.
     first: usize,
     len: usize,
 }
 
-/// The same, to be changed.
+/// The same, mutably.
 struct PieceMut<'a, 's, T> {
     objects: LoggedMut<'a, T>,
     starts: &'s [usize],

@@ -1,8 +1,8 @@
 //! Saving and loading graphs of objects.
 //!
-//! What is read becomes an object at once, and nobody has its handle until all are there and have their new
-//! handles; should something be wrong with the data, they are destroyed. Nothing is reserved because data
-//! says how much is to come.
+//! What is read becomes an object at once, but its handle stays private until all objects exist and have
+//! their new handles; if something is wrong with the data, they are destroyed. Memory is never reserved on
+//! the data's word alone.
 
 mod made;
 mod read;
@@ -29,16 +29,16 @@ use read::SaveVisitor;
 
 /// # Saving and loading
 impl Heap {
-    /// What a root source reaches by strong edges, to be serialized into any format. The heap's own
+    /// What a root source reaches by strong edges, ready to be serialized into any format. The heap's own
     /// [`Root`](crate::Root)s do not count, garbage is not saved, and nothing in the heap is written.
     ///
-    /// The objects are walked over and counted first; then they go from the heap into the format one by one.
-    /// At most 16 bytes an object are needed beside the heap, and more for entries of
-    /// [`WeakKeyMap`](crate::WeakKeyMap) whose key is reached later than the map. O(objects and edges).
+    /// The objects are walked and counted first; then they are serialized one by one. Needs at most 16 bytes
+    /// per object beside the heap, and more for entries of [`WeakKeyMap`](crate::WeakKeyMap) whose key is
+    /// reached later than the map. O(objects and edges).
     ///
-    /// A handle is saved as its number and generation, an object under its type's name in the schema, and
-    /// with a type the distance of its slots. What weak collections name is not saved for that; of their
-    /// entries those are whose object is.
+    /// A handle is saved as its number and generation, an object under its type's name in the schema, and a
+    /// type with the distance between its slots. Being in a weak collection does not cause an object to be
+    /// saved; an entry is saved if its object is.
     ///
     /// # Errors
     /// [`GraphError::NotInSchema`], with the path to the object, and [`GraphError::Locked`].
@@ -77,7 +77,7 @@ impl Heap {
             let (mut watcher, mut counts) = (Box::new(Watcher::new()), vec![0; schema.types().len()]);
             let reported = walk.report(&self.store, roots);
             let reported = reported.map_err(|stop| self.graph_error(stop, schema, &[]))?;
-            // One root after the other: what waits to be followed is kept small.
+            // One root after the other, which keeps the stack of what is still to be followed small.
             let walked =
                 reported.iter().try_for_each(|raw| stack.follow(&mut walk, &mut watcher, *raw, &mut counts));
             match walked {
@@ -94,16 +94,17 @@ impl Heap {
     }
 
     /// Makes the objects of a saved graph, beside what the heap holds: all of them, or none. Their handles
-    /// are new ones; [`Relinked`] knows which object is which, and what was saved as the roots. Root what is
-    /// to stay before the next collection.
+    /// are new; [`Relinked`] maps old handles to new ones and has the saved roots. Root what must survive the
+    /// next collection.
     ///
     /// A handle to nothing becomes null. Fields may have come and gone as the format and serde's attributes
     /// allow. Data from anywhere is safe: it can make objects of the schema's types, within the limits of the
-    /// heap's [`HeapConfig`](crate::HeapConfig), and nothing else. (A format may have limits of its own, on
-    /// nesting, say.)
+    /// heap's [`HeapConfig`](crate::HeapConfig), and nothing else. (A format may have limits of its own, for
+    /// example on nesting.)
     ///
-    /// An object is made when it is read: O(objects and edges), and 16 bytes an object beside the heap, which
-    /// [`Relinked`] keeps. After an error the slots of what was read are free again with the next collection.
+    /// An object is made when it is read: O(objects and edges), and 16 bytes per object beside the heap,
+    /// which [`Relinked`] keeps. After an error the slots of what was read become free again with the next
+    /// collection.
     ///
     /// # Errors
     /// [`LoadError`]; the heap is as it was.
@@ -141,25 +142,25 @@ impl Heap {
     }
 }
 
-/// What a list of types needs to read its own.
+/// What a list of types needs to read its objects.
 #[doc(hidden)]
 pub struct Loading<'a> {
     made: Made<'a>,
     refused: Option<Refused>,
 }
 
-/// Why reading was given up, where that is no fault of the format.
+/// Why reading was abandoned, where the format is not the reason.
 enum Refused {
     Name(String),
     Graph(GraphError),
 }
 
 impl Loading<'_> {
-    /// So many granules there were from one slot of the type of this number to the next.
+    /// How many granules apart the slots of the type with this number were.
     fn set_stride<E: Error>(&mut self, index: usize, stride: u32) -> Result<(), E> {
         match self.made.column(index).set_stride(stride) {
             true => Ok(()),
-            false => Err(E::custom("a type whose slots are of no size")),
+            false => Err(E::custom("a type whose slots have no size")),
         }
     }
 }
@@ -172,7 +173,7 @@ impl fmt::Debug for Loading<'_> {
 
 /// The types of a [`Schema`] that are all `DeserializeOwned`; nothing to implement.
 pub trait LoadTypes: HeapTypes {
-    /// Reads the objects of the type of this number.
+    /// Reads the objects of the type with this number.
     #[doc(hidden)]
     fn read<'de, D: Deserializer<'de>>(
         index: usize,
@@ -183,7 +184,7 @@ pub trait LoadTypes: HeapTypes {
 
 impl LoadTypes for () {
     fn read<'de, D: Deserializer<'de>>(_: usize, _: &mut Loading<'_>, _: D) -> Result<(), D::Error> {
-        Err(D::Error::custom("no type of this number"))
+        Err(D::Error::custom("no type with this number"))
     }
 }
 
@@ -197,7 +198,7 @@ impl<T: Trace + DeserializeOwned, L: LoadTypes> LoadTypes for (T, L) {
             return L::read(index, loading, from);
         }
         if !loading.made.column(index).new.is_empty() {
-            return Err(D::Error::custom("the objects of one type in two places"));
+            return Err(D::Error::custom("the objects of one type occur in two places"));
         }
         from.deserialize_seq(RowsVisitor::<T> { loading, index, target: PhantomData })
     }
@@ -221,7 +222,7 @@ impl<'de, T: Trace + DeserializeOwned> Visitor<'de> for RowsVisitor<'_, '_, T> {
         while let Some((gc, value)) = seq.next_element::<(Gc<T>, T)>()? {
             let key = gc.data().as_ffi();
             if gc.is_null() || !loading.made.column(index).ascends(key) {
-                return Err(A::Error::custom("the objects of a type ascend by their handles"));
+                return Err(A::Error::custom("the objects of a type must ascend by their handles"));
             }
             match loading.made.place(value) {
                 Ok(new) => loading.made.column(index).push(key, new),

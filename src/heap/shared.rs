@@ -1,4 +1,4 @@
-//! What threads may do that have no more than `&Heap`.
+//! What threads may do with only `&Heap`.
 
 use core::time::Duration;
 
@@ -13,23 +13,23 @@ use crate::stats::{Rule, StepReport};
 impl Heap {
     /// Follows edges of a full cycle that is marking, through `&Heap`: while a frame's systems or its
     /// renderer read the heap, a worker does a part of the collector's work. Several threads may call it at
-    /// once, and share what there is to do. Readers never wait for it, at a lock inside of an object either.
+    /// once and share the work. Readers never wait for it, not even at a lock inside an object.
     ///
-    /// [`step`](Self::step) or [`pace`](Self::pace) begin the cycle, and [`StepReport::work`] is zero while
-    /// there is none that is marking. What needs `&mut Heap` is left to their next call, and the work is zero
-    /// when no more than that is left: root sources, new roots, what the program changed, objects with locks
-    /// or weak collections, pruning, sweeping and everything after. So `finished` is always `None`. A
-    /// [`pace`](Self::pace) that finds that somebody marks beside the frame leaves the edges to that.
+    /// [`step`](Self::step) or [`pace`](Self::pace) begin the cycle; [`StepReport::work`] is zero while no
+    /// cycle is marking. What needs `&mut Heap` is left to their next call: root sources, new roots, what the
+    /// program changed, objects with locks or weak collections, pruning, sweeping and everything after. When
+    /// nothing else is left the work is zero too, and `finished` is always `None`. If other threads mark,
+    /// [`pace`](Self::pace) leaves the edges to them.
     ///
-    /// When marking runs to its end, the same objects die in the same order, whoever marked. What the program
-    /// changes between the steps may make a difference: which of the objects that it lets go of meanwhile
-    /// outlive the cycle depends on the timing of the threads.
+    /// When marking runs to its end, the same objects die in the same order, whoever marked. Only objects
+    /// that the program releases between the steps may differ: which of them outlive the cycle depends on the
+    /// timing of the threads.
     ///
     /// O(budget). With [`Budget::Unlimited`] it returns when all edges are followed, by other threads too.
     ///
     /// # Panics
     /// If a `trace` or the clock does. The cycle is then abandoned by the next call that collects: nothing is
-    /// lost, and that call begins another one.
+    /// lost, and that call begins another.
     ///
     /// # Examples
     /// ```
@@ -72,7 +72,7 @@ impl Heap {
         StepReport { phase, work, time, finished: None, rule: Rule::Slice, overshot: over > MARGIN }
     }
 
-    /// Before anything is collected: what was done and left to this with `&Heap` is taken up.
+    /// Takes up what was done with `&Heap`, before anything is collected.
     ///
     /// # Panics
     /// As [`flush`](Self::flush).

@@ -17,30 +17,30 @@ use crate::trace::RootSource;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Edges {
     Follow,
-    /// Leaves them to whoever marks beside the frame, if they are many and somebody does.
+    /// Leaves them to other threads, if there are many edges and some thread marks.
     Leave,
 }
 
 /// # Collecting within a frame
 impl Heap {
-    /// One bounded piece of a full cycle: begins one if none is under way, whatever the pacing says, and does
-    /// at least one unit of work. [`Budget::Unlimited`] finishes the cycle.
+    /// One bounded piece of a full cycle: begins one if none is in progress, whatever the pacing says, and
+    /// does at least one unit of work. [`Budget::Unlimited`] finishes the cycle.
     ///
-    /// Between two steps the program does as it likes. What it makes or roots during a cycle outlives that
-    /// cycle; what it stores in an object that is reachable is never lost, wherever it had the handle from.
-    /// All objects that a cycle frees stop resolving in the same step; until then an unreachable object that
-    /// still resolves can be stored again. Unreachable objects are gone after two cycles at the latest.
+    /// Between two steps the program may do anything. What it makes or roots during a cycle outlives that
+    /// cycle; what it stores in a reachable object is never lost, wherever the handle came from. All objects
+    /// that a cycle frees stop resolving in the same step; until then an unreachable object that still
+    /// resolves can be stored again. Unreachable objects are gone after two cycles at the latest.
     ///
-    /// Weak collections are traced and pruned in slices, however large. A budget of time is overshot where
-    /// one piece takes longer that cannot be cut: a destructor, a callback, a root source, the `trace` of one
-    /// object with a hundred thousand edges, or a weak map whose values the program changes as a whole
-    /// (`iter_mut`, `retain`) between any two steps of one cycle. [`StepReport::overshot`] tells. Inside a
-    /// callback it does nothing, and a full collection runs after all callbacks.
+    /// Weak collections are traced and pruned in slices, however large. A budget of time is exceeded if one
+    /// indivisible piece takes longer: a destructor, a callback, a root source, the `trace` of one object
+    /// with a hundred thousand edges, or a weak map whose values the program changes as a whole (`iter_mut`,
+    /// `retain`) between any two steps of one cycle. [`StepReport::overshot`] reports this. Inside a callback
+    /// it does nothing, and a full collection runs after all callbacks.
     ///
     /// # Panics
     /// As [`collect`](Self::collect), at the end of the step in which user code panicked. A panic in a
-    /// `trace` or a root source abandons the cycle; when marking is over, the `trace` of an object that was
-    /// made or changed since is called once more, and if that panics, the cycle goes on and the object stays.
+    /// `trace` or a root source abandons the cycle. After marking, the `trace` of an object that was made or
+    /// changed since is called once more; if that panics, the cycle continues and the object stays.
     ///
     /// # Examples
     /// ```
@@ -64,9 +64,9 @@ impl Heap {
         self.step_with(budget, &())
     }
 
-    /// As [`step`](Self::step), with further roots that live outside of the heap. The source is asked
-    /// when a cycle begins and again whenever nothing is left to trace, until it has nothing new: what it
-    /// reports then is alive.
+    /// As [`step`](Self::step), with further roots that live outside the heap. The source is asked when a
+    /// cycle begins and again whenever nothing is left to trace, until it reports nothing new: what it
+    /// reports last is alive.
     ///
     /// # Examples
     /// ```
@@ -89,7 +89,7 @@ impl Heap {
     }
 
     /// What an engine calls each frame: spends at most the budget on what is due. That is nothing if little
-    /// was allocated, or a minor collection if one fits, or a slice of a full cycle.
+    /// was allocated, a minor collection if one fits, or a slice of a full cycle.
     ///
     /// A budget alone would let memory run away, so what was allocated since the last full cycle counts as
     /// debt, up to a ceiling that finishes the cycle at once
@@ -108,7 +108,7 @@ impl Heap {
     /// let mut heap = Heap::new();
     /// let player = heap.alloc_root("player".to_string());
     /// for frame in 0..10_000 {
-    ///     heap.alloc([frame; 8]); // a short life
+    ///     heap.alloc([frame; 8]); // short-lived
     ///     heap.pace(Budget::Time(Duration::from_millis(1)));
     /// }
     /// assert!(heap.len() < 5000);
@@ -119,8 +119,8 @@ impl Heap {
         self.pace_with(budget, &())
     }
 
-    /// As [`pace`](Self::pace), with further roots that live outside of the heap. The source is asked
-    /// whenever something is being marked.
+    /// As [`pace`](Self::pace), with further roots that live outside the heap. The source is asked whenever
+    /// something is being marked.
     pub fn pace_with(&mut self, budget: Budget, roots: &dyn RootSource) -> StepReport {
         if self.is_telling() {
             return StepReport::default();
@@ -135,11 +135,12 @@ impl Heap {
         self.pace_due(budget, weight, roots)
     }
 
-    /// The rest of a call of `pace` when something is due: apart, so that the others cost next to nothing.
+    /// The rest of a call of `pace` when something is due: outlined, so that other calls cost next to
+    /// nothing.
     #[inline(never)]
     fn pace_due(&mut self, budget: Budget, weight: usize, roots: &dyn RootSource) -> StepReport {
         let plan = self.plan(budget, weight);
-        // For the next call: this one does what `is_due` said.
+        // For the next call: this one does what `is_due` announced.
         self.load.wait(self.roots.dropped(), &self.config);
         match plan.action {
             Action::Nothing => StepReport::default(),
@@ -161,7 +162,7 @@ impl Heap {
         }
     }
 
-    /// What is to be done.
+    /// Decides what to do.
     fn plan(&self, budget: Budget, weight: usize) -> Plan {
         let situation = Situation {
             weight,
@@ -199,7 +200,7 @@ impl Heap {
     }
 
     /// From now on [`pace`](Self::pace) does nothing (the boss fight) until [`resume`](Self::resume), or
-    /// until the heap reaches its ceiling. [`step`](Self::step) and [`collect`](Self::collect) work as ever.
+    /// until the heap reaches its ceiling. [`step`](Self::step) and [`collect`](Self::collect) still work.
     ///
     /// # Examples
     /// ```
@@ -231,8 +232,7 @@ impl Heap {
         self.pacer.young(self.allocated()).saturating_add(untraced)
     }
 
-    /// A slice of the cycle under way, or of a new one. It spends a part of the budget, or more than all of
-    /// it.
+    /// A slice of the current cycle, or of a new one. It spends a part of the budget, or more than all of it.
     fn slice(
         &mut self,
         part: Budget,
@@ -254,8 +254,8 @@ impl Heap {
         })
     }
 
-    /// The collection that follows on one that is finished: it freed too little, or a callback asked for
-    /// another.
+    /// The collection that follows a finished one because it freed too little, or because a callback
+    /// requested another.
     fn and_again(
         &mut self,
         own: u64,

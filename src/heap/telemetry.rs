@@ -16,7 +16,7 @@ pub(super) struct Telemetry {
     pub(super) overshoots: u64,
     pub(super) worst: Duration,
     pub(super) worst_overshoot: Duration,
-    /// Steps of the cycle under way, and of the last one that was finished.
+    /// Steps of the current cycle, and of the last finished one.
     pub(super) steps_in_cycle: u64,
     pub(super) cycle_steps: u64,
     pub(super) times: PhaseTimes,
@@ -26,14 +26,14 @@ pub(super) struct Telemetry {
 }
 
 impl Telemetry {
-    /// The program was held up for so long.
+    /// The program was held up for this long.
     pub(super) fn note_pause(&mut self, time: Duration) {
         self.pauses += 1;
         self.worst = self.worst.max(time);
         self.histogram.record(time);
     }
 
-    /// The pause was a step, which took longer than its budget by so much.
+    /// The pause was a step, which exceeded its budget by this much.
     pub(super) fn note_step(&mut self, time: Duration, over: Duration) {
         self.note_pause(time);
         self.steps += 1;
@@ -69,7 +69,7 @@ const POWERS: usize = 40;
 /// Durations, counted in buckets whose width grows with them.
 #[derive(Default)]
 struct Histogram {
-    /// Made when something is recorded first.
+    /// Made when the first duration is recorded.
     buckets: Option<Box<[u64; PARTS * POWERS]>>,
     len: u64,
 }

@@ -1,4 +1,4 @@
-//! Which pool a type has: found in a few instructions, however many types there are.
+//! Finds the pool of a type in a few instructions, however many types there are.
 
 use core::any::TypeId;
 
@@ -16,7 +16,7 @@ pub(super) struct Types {
     all: HashTable<(TypeId, u64, u16)>,
 }
 
-/// A type that no pool is of.
+/// A type that has no pool.
 struct Nobody;
 
 impl Default for Types {
@@ -49,14 +49,14 @@ impl Types {
         self.all.find(hash::<T>(), |known| known.0 == id).map(|known| known.2)
     }
 
-    /// The pool of `T`, to be found quickly from here on.
+    /// The pool of `T`, which is found quickly from here on.
     pub(super) fn promote<T: 'static>(&mut self) -> Option<u16> {
         let index = self.get::<T>()?;
         self.recent[Tag::of::<T>().bucket(RECENT)] = (TypeId::of::<T>(), index);
         Some(index)
     }
 
-    /// Adds a pool, of a type that has none.
+    /// Adds a pool for a type that has none.
     pub(super) fn add<T: 'static>(&mut self, index: u16) {
         self.all.insert_unique(hash::<T>(), (TypeId::of::<T>(), hash::<T>(), index), |known| known.1);
     }

@@ -19,14 +19,14 @@ use crate::trace::{Recorded, Watcher};
 /// # Checking
 impl Heap {
     /// Checks the heap's own books: for tests of code that uses a heap in unusual ways, and for reports of
-    /// bugs in this crate. O(slots), and O(edges) between two collections: with the feature `inspect` it then
+    /// bugs in this crate. O(slots); between two collections, with the feature `inspect`, O(edges): it then
     /// looks for references that the next minor collection would not see.
     ///
     /// # Panics
     /// If something is wrong, which no honest [`Trace`](crate::Trace) can bring about: one that changes
-    /// handles behind `&` and does not say so by
-    /// [`interior_mutability`](crate::Tracer::interior_mutability) can. The text names the object, by its
-    /// type, handle and label, and where it is one that is wrong, the field.
+    /// handles behind `&` and does not report that by
+    /// [`interior_mutability`](crate::Tracer::interior_mutability) can. The text names the object by its
+    /// type, handle and label, and the field if that is what is wrong.
     ///
     /// # Examples
     /// ```
@@ -44,9 +44,9 @@ impl Heap {
         }
     }
 
-    /// As [`verify`](Self::verify), without a look at any object.
+    /// As [`verify`](Self::verify), without looking at any object.
     pub(super) fn verify_books(&self) -> Tally {
-        // Markers beside this one leave for as long as it takes.
+        // Markers on other threads leave for as long as it takes.
         let _held = self.collector.hold();
         let making = self.collector.making();
         assert!(self.pools.iter().all(|pool| pool.making() == making), "objects are made as {making:?}");
@@ -79,7 +79,7 @@ impl Heap {
         let mut watcher = Watcher::listing();
         for holder in unchanged {
             let young = self.first_young(*holder, &mut watcher, |_| true);
-            // A `trace` that says something else each time is no news of this heap.
+            // A `trace` that reports something else each time tells nothing about this heap.
             let again = |young: &RawHandle| {
                 (0..2).all(|_| self.first_young(*holder, &mut watcher, |raw| raw == *young).is_some())
             };
@@ -89,8 +89,8 @@ impl Heap {
         }
     }
 
-    /// The first strong edge of an object to one made since the last collection, of those that are wanted.
-    /// Nothing if it may change unseen.
+    /// The object's first strong edge to one made since the last collection that is `wanted`. `None` if the
+    /// object may change unseen.
     #[cfg(feature = "inspect")]
     fn first_young(
         &self,

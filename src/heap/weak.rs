@@ -16,8 +16,8 @@ use crate::weak::{Interner, WeakKeyMap, WeakSet, WeakValueMap};
 
 /// # Caches and interned values
 impl Heap {
-    /// The object that the map has for this key, made by `make` and put into the map if there is none alive:
-    /// a canonicalising cache.
+    /// The object that the map has for this key; if none is alive, `make` makes one and it is inserted: a
+    /// canonicalising cache.
     ///
     /// `make` may do anything with the heap, collecting included. If the map dies meanwhile, the object is
     /// returned uncached; if `make` inserts another object for the key, the one made wins.
@@ -64,10 +64,10 @@ impl Heap {
         gc
     }
 
-    /// As [`get_or_alloc`](Self::get_or_alloc) for a `make` that can fail and allocates by itself.
+    /// As [`get_or_alloc`](Self::get_or_alloc), for a `make` that can fail and allocates by itself.
     ///
     /// # Errors
-    /// What `make` gives; the map is then as it was.
+    /// The error of `make`; the map is then as it was.
     ///
     /// # Panics
     /// With the text of [`Dead`](crate::Dead) if the map is gone.
@@ -133,7 +133,7 @@ impl Heap {
         self.upgrade(self.collection(map).get(key)?)
     }
 
-    /// The one object of the table that is equal to `value`, which becomes it if there is none.
+    /// The one object of the table that is equal to `value`, which is inserted if there is none.
     ///
     /// # Panics
     /// With the text of [`Dead`](crate::Dead) if the table is gone; as [`alloc`](Self::alloc) if a limit is
@@ -161,7 +161,7 @@ impl Heap {
         }
     }
 
-    /// As [`intern`](Self::intern), but gives the value back when a limit is reached.
+    /// As [`intern`](Self::intern), but returns the value when a limit is reached.
     ///
     /// # Errors
     /// [`AllocError`] with the value in it.
@@ -188,8 +188,8 @@ impl Heap {
     }
 
     /// The one object of the table that is equal to `value`, made by `make` if there is none: nothing is made
-    /// on a hit. If what `make` makes is not equal to `value`, it is filed under its own hash (and an equal
-    /// one that is in the table is returned instead).
+    /// on a hit. If the result of `make` is not equal to `value`, it is stored under its own hash (and if the
+    /// table has an equal one, that is returned instead).
     ///
     /// # Panics
     /// As [`intern`](Self::intern).
@@ -279,12 +279,12 @@ impl Heap {
     }
 }
 
-/// For collections that no collection of the heap reaches.
+/// For weak collections that are kept outside the heap.
 macro_rules! prune_dead {
     ($([$($generics:tt)*] $ty:ty),* $(,)?) => {$(
         impl<$($generics)*> $ty {
-            /// Removes the entries that are dead in `heap`: for a collection that is kept outside of it. One
-            /// inside the heap is pruned by every collection that reaches it. O(capacity).
+            /// Removes the entries that are dead in `heap`: for a weak collection that is kept outside it.
+            /// One inside the heap is pruned by every collection that reaches it. O(capacity).
             pub fn prune_dead(&mut self, heap: &Heap) {
                 heap.prune_now(|live| self.prune_by(live));
             }

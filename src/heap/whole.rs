@@ -1,4 +1,4 @@
-//! The heap as a whole: making one, how much is in it, what it did, and giving memory back.
+//! The heap as a whole: making one, how much it holds, what it did, and returning memory.
 
 use alloc::vec::Vec;
 
@@ -60,15 +60,15 @@ impl Heap {
         }
     }
 
-    /// Which heap this is, wherever it is moved to. Whoever calls code of the user that gets this heap
-    /// compares the numbers before and after: it may have left another heap in this one's place.
+    /// Which heap this is, wherever it is moved. A caller of user code that receives this heap compares the
+    /// numbers before and after: the code may have left another heap in its place.
     #[inline(always)]
     pub(crate) fn number(&self) -> u64 {
         self.roots.heap_number()
     }
 
-    /// How many objects are alive, those that no collection has found dead yet included. O(1); while a cycle
-    /// in steps frees its dead, O(pages).
+    /// How many objects are alive, garbage included. O(1); O(pages) while an incremental cycle frees its
+    /// dead.
     pub fn len(&self) -> usize {
         match self.collector.has_condemned() {
             false => self.counts.objects,
@@ -81,7 +81,8 @@ impl Heap {
         self.len() == 0
     }
 
-    /// How many objects of type `T` are alive. O(1); while a cycle in steps frees its dead, O(pages).
+    /// How many objects of type `T` are alive, garbage included. O(1); O(pages) while an incremental cycle
+    /// frees its dead.
     pub fn len_of<T: 'static>(&self) -> usize {
         self.pool_of::<T>().map_or(0, |pool| self.living_in(pool))
     }
@@ -93,7 +94,7 @@ impl Heap {
         }
     }
 
-    /// The dead that are not swept yet.
+    /// Dead objects that are not swept yet.
     pub(super) fn condemned(&self) -> impl Iterator<Item = (&Pool, usize)> {
         self.pools.iter().map(|pool| (pool, pool.condemned(&self.store)))
     }
@@ -109,7 +110,7 @@ impl Heap {
         }
     }
 
-    /// Objects ever allocated: not those whose `make` panicked or that met a limit. O(1).
+    /// Objects ever allocated, without those whose `make` panicked or that met a limit. O(1).
     pub fn allocated(&self) -> u64 {
         self.counts.freed + self.counts.objects as u64
     }
@@ -147,7 +148,7 @@ impl Heap {
         }
     }
 
-    /// The objects of each type, in the order in which the types came into the heap. O(pages).
+    /// The objects of each type, in the order in which the heap first saw the types. O(pages).
     ///
     /// # Examples
     /// ```
@@ -184,8 +185,8 @@ impl Heap {
         self.telemetry.peak_bytes = self.telemetry.peak_bytes.max(self.counts.bytes);
     }
 
-    /// Gives the memory of wholly empty pages back to the system. Their slots, when they are made again,
-    /// never repeat a handle. O(slots of empty pages).
+    /// Returns the memory of empty pages to the system. If their slots are used again, they never repeat a
+    /// handle. O(slots of empty pages).
     ///
     /// # Examples
     /// ```
@@ -214,8 +215,8 @@ impl Heap {
         }
     }
 
-    /// Gives the memory of empty pages back; in the midst of a cycle, which is what it returns, they stay
-    /// their types'.
+    /// Returns the memory of empty pages to the system. During a cycle (which is what it returns) they stay
+    /// with their types.
     pub(super) fn release_empty_pages(&mut self) -> bool {
         let in_cycle = self.collector.phase() != Phase::Idle;
         for pool in &mut self.pools {
@@ -224,8 +225,8 @@ impl Heap {
         in_cycle
     }
 
-    /// Each `Root` has a share of the table, and so has whoever is making a cyclic object: not if it was
-    /// given up with another heap in hand, and is not taken back yet.
+    /// Each `Root` has a share of the table, and so has each call of `alloc_cyclic` in progress, except one
+    /// that was abandoned after a swap of heaps and is not taken back yet.
     pub(super) fn roots_len(&self) -> usize {
         let making = self.collector.building().len().saturating_sub(self.roots.abandoned_len());
         (Arc::strong_count(&self.roots) - 1).saturating_sub(making)

@@ -13,7 +13,7 @@ use crate::inspect::types::TypeRow;
 
 /// How many objects of each type there are, and what they take. Made by [`Snapshot::census`].
 ///
-/// In the order of retained bytes, most first; the other orders are a call away. `Display` is a table.
+/// Ordered by retained bytes, most first; methods sort it in other orders. `Display` is a table.
 ///
 /// # Examples
 /// ```
@@ -38,16 +38,16 @@ pub struct Census {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CensusRow {
-    /// The short name of the type, with as much of its path as tells it from others.
+    /// The short name of the type, with enough of its path to tell it from others.
     pub type_name: String,
-    /// Objects.
+    /// How many objects there are.
     pub count: usize,
     /// Bytes of their slots.
     pub bytes: usize,
-    /// Bytes that they own outside of their slots.
+    /// Bytes that they own outside their slots.
     pub owned_bytes: usize,
-    /// Bytes that would be free without them: the sum over those that no other object of the same type
-    /// dominates. What several of them keep alive together is not in it.
+    /// Bytes that would be freed with them: the sum over those that no other object of the same type
+    /// dominates. What several of them keep alive together is not included.
     pub retained_bytes: usize,
 }
 
@@ -78,7 +78,7 @@ impl Census {
         Self { rows }.by_retained_bytes()
     }
 
-    /// The types, in the order that was last asked for.
+    /// The types, in the order last chosen.
     pub fn rows(&self) -> &[CensusRow] {
         &self.rows
     }
@@ -88,27 +88,27 @@ impl Census {
         self.rows.iter().find(|row| row.type_name == type_name)
     }
 
-    /// By how many objects there are, most first.
+    /// Sorts by the number of objects, most first.
     pub fn by_count(self) -> Self {
         self.sorted_by(|row| row.count)
     }
 
-    /// By bytes of slots, most first.
+    /// Sorts by bytes of slots, most first.
     pub fn by_bytes(self) -> Self {
         self.sorted_by(|row| row.bytes)
     }
 
-    /// By bytes owned outside of slots, most first.
+    /// Sorts by bytes owned outside slots, most first.
     pub fn by_owned_bytes(self) -> Self {
         self.sorted_by(|row| row.owned_bytes)
     }
 
-    /// By retained bytes, most first.
+    /// Sorts by retained bytes, most first.
     pub fn by_retained_bytes(self) -> Self {
         self.sorted_by(|row| row.retained_bytes)
     }
 
-    /// By name.
+    /// Sorts by name.
     pub fn by_name(mut self) -> Self {
         self.rows.sort_by(|a, b| a.type_name.cmp(&b.type_name));
         self

@@ -1,8 +1,8 @@
 //! Dominators: what dies when an object does.
 //!
-//! An object is dominated by another one if every way from the root to it leads through that one. Each
-//! reached object has a nearest such, its immediate dominator; these make a tree, and the objects below one
-//! in it are those that it alone keeps alive: together with it they are what it *retains*.
+//! An object is dominated by another if every path from the root to it leads through the other. Each reached
+//! object has a nearest dominator, its immediate dominator; these form a tree. The objects below one in the
+//! tree are those that it alone keeps alive: together with it they are what it *retains*.
 //!
 //! Semi-NCA (Georgiadis, "Linear-Time Algorithms for Dominators and Related Problems", 2005): nodes are
 //! numbered as a depth-first search meets them, the semidominator of each is found from the highest number
@@ -16,7 +16,7 @@ use core::ops::Range;
 
 use crate::inspect::graph::{EdgeIndex, Graph, NodeIndex, prefetch};
 
-/// How far ahead of its use a node of the forest is asked for.
+/// How far ahead of its use a node of the forest is prefetched.
 const AHEAD: usize = 32;
 
 /// No number: the node is not reached.
@@ -33,7 +33,7 @@ pub(crate) struct Dominators {
 }
 
 impl Dominators {
-    /// Of a graph whose nodes have these sizes.
+    /// The dominators of a graph whose nodes have these sizes.
     pub(crate) fn of(graph: &Graph, bytes: impl Fn(NodeIndex) -> u64) -> Self {
         let search = DepthFirst::of(graph);
         let immediate = search.immediate_dominators(graph);
@@ -42,7 +42,7 @@ impl Dominators {
         let mut retained_len = vec![1; graph.nodes_len()];
         retained_len[0] = 0;
         let mut dominators = vec![NodeIndex::NONE; graph.nodes_len()];
-        // A node has a higher number than its dominator: when it is added, it is complete.
+        // A node has a higher number than its dominator: it is complete when it is added.
         for (number, node) in search.nodes.iter().enumerate().skip(1).rev() {
             let dominator = search.nodes[immediate[number] as usize];
             dominators[node.place()] = dominator;
@@ -83,7 +83,7 @@ impl Dominators {
         visit(Visit::Enter(NodeIndex::ROOT));
         loop {
             if first[at] != NONE {
-                // Taken off, so that the node is left when it is come back to.
+                // Taken out, so that the node is left on the return to it.
                 let child = core::mem::replace(&mut first[at], NONE) as usize;
                 visit(Visit::Enter(NodeIndex::from_place(child)));
                 at = child;
@@ -110,12 +110,12 @@ pub(crate) enum Visit {
     Leave(NodeIndex),
 }
 
-/// The reached nodes in the order in which a depth-first search meets them.
+/// The reached nodes in the order of a depth-first search.
 struct DepthFirst {
     nodes: Vec<NodeIndex>,
     /// The numbers of all nodes.
     numbers: Vec<u32>,
-    /// The number of the node from which each was met, by number.
+    /// The number of the node from which each was reached, by number.
     parents: Vec<u32>,
 }
 
@@ -126,7 +126,7 @@ impl DepthFirst {
             numbers: vec![NONE; graph.nodes_len()],
             parents: Vec::with_capacity(graph.nodes_len()),
         };
-        // The edges still to be followed of the nodes on the way.
+        // The edges still to be followed of the nodes on the path.
         let mut way = Vec::new();
         search.meet(NodeIndex::ROOT, 0);
         way.push((0, search.open(graph, NodeIndex::ROOT)));
@@ -148,8 +148,8 @@ impl DepthFirst {
         search
     }
 
-    /// The edges of a node. What will be read of their targets is asked for at once, so that it comes at the
-    /// same time.
+    /// The edges of a node. What will be read of their targets is prefetched together, so that the cache
+    /// misses overlap.
     fn open(&self, graph: &Graph, node: NodeIndex) -> Range<u32> {
         const MOST: usize = 16;
         let row = graph.row(node);
@@ -225,20 +225,20 @@ impl DepthFirst {
     }
 }
 
-/// The part of the search's tree that was looked at: nodes above a number. Paths in it are shortened as they
-/// are gone.
+/// The part of the search's tree that was visited: nodes above a number. Paths in it are compressed as they
+/// are followed.
 struct Forest {
     nodes: Vec<ForestNode>,
-    /// Those on the way of the call under way.
+    /// Those on the path of the current call.
     way: Vec<u32>,
 }
 
-/// Eight bytes, so that a node's line brings all of it.
+/// Eight bytes, so that one cache line brings all of a node.
 #[derive(Clone, Copy)]
 struct ForestNode {
     ancestor: u32,
-    /// The least semidominator between this node and its ancestor, without that one; the node itself before
-    /// it is linked.
+    /// The least semidominator between this node and its ancestor, excluding the ancestor; the node itself
+    /// before it is linked.
     least: u32,
 }
 
@@ -258,7 +258,7 @@ impl Forest {
         self.nodes[number as usize].least = semi;
     }
 
-    /// The least semidominator on the way from this node up to those that are not linked: numbers up to
+    /// The least semidominator on the path from this node up to those that are not linked: numbers up to
     /// `last`.
     fn least(&mut self, from: u32, last: u32) -> u32 {
         let mut node = self.nodes[from as usize];

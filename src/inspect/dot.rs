@@ -11,8 +11,8 @@ use crate::inspect::snapshot::Snapshot;
 
 impl Snapshot {
     /// The objects within `depth` edges of this one, in either direction, as a graph in the language of
-    /// Graphviz: weak edges dashed, those of ephemerons dotted, roots as boxes. For neighbourhoods that fit a
-    /// page. An empty graph if there is no such object.
+    /// Graphviz: weak edges dashed, those of ephemerons dotted, roots as boxes. For neighbourhoods that fit
+    /// on a page. An empty graph if there is no such object.
     ///
     /// # Examples
     /// ```
@@ -53,7 +53,7 @@ impl Snapshot {
         dot
     }
 
-    /// The nodes within so many edges, in either direction.
+    /// The nodes within this many edges, in either direction.
     fn near(&self, around: NodeIndex, depth: usize) -> BTreeSet<NodeIndex> {
         let mut near = BTreeSet::from([around]);
         let mut queue = VecDeque::from([(around, 0)]);
@@ -74,7 +74,7 @@ impl Snapshot {
     }
 }
 
-/// A text of the language: in quotes, with quotes, backslashes and line ends escaped.
+/// A string of the language: in quotes, with quotes, backslashes and line ends escaped.
 fn quoted(text: &dyn ToString) -> String {
     let mut quoted = String::from("\"");
     for c in text.to_string().chars() {

@@ -2,9 +2,9 @@
 //!
 //! Node 0 is the root: its row holds what roots and root sources refer to. All arrays are indexed by node or
 //! by edge (compressed sparse rows), eight bytes an edge, four a node. An ephemeron, which keeps its value
-//! only together with its key, is an entry of its own that the edges of its ends name; once the graph is
-//! complete it is known whether all its ends are reached, and then its edges count like strong ones, else
-//! like weak ones.
+//! alive only together with its key, is an entry of its own that the edges of its ends name. Once the graph
+//! is complete it is known whether all its ends are reached; if so its edges count as strong ones, otherwise
+//! as weak ones.
 //!
 //! Invariant: `starts` ascends and has one entry more than there are nodes; every target is a node.
 
@@ -15,7 +15,7 @@ use core::ops::Range;
 use crate::inspect::names::NameId;
 use crate::space::prefetch_near;
 
-/// Asks for an item that will be looked at soon. Any place will do.
+/// Prefetches an item that will be read soon. The place may be out of bounds.
 #[inline(always)]
 pub(crate) fn prefetch<T>(items: &[T], place: usize) {
     prefetch_near(items.as_ptr().wrapping_add(place).cast());
@@ -26,7 +26,7 @@ pub(crate) fn prefetch<T>(items: &[T], place: usize) {
 pub(crate) struct NodeIndex(pub(crate) u32);
 
 impl NodeIndex {
-    /// What refers to everything that is rooted.
+    /// The node that refers to everything rooted.
     pub(crate) const ROOT: NodeIndex = NodeIndex(0);
     /// No node.
     pub(crate) const NONE: NodeIndex = NodeIndex(u32::MAX);
@@ -64,7 +64,7 @@ pub(crate) enum EdgeKind {
     Ephemeron,
     /// Nothing.
     Weak,
-    /// Nothing, since some end of the ephemeron is not reached.
+    /// Nothing, since an end of the ephemeron is not reached.
     IdleEphemeron,
 }
 
@@ -128,7 +128,7 @@ impl EphemeronIndex {
     }
 }
 
-/// An entry of an ephemeron table: what of one value's edges there is once for each.
+/// An entry of an ephemeron table: what the edges of one value have in common.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ephemeron {
     /// The object that holds the table; the root for one in a root source.
@@ -136,7 +136,7 @@ pub(crate) struct Ephemeron {
     pub(crate) key: NodeIndex,
     /// The name of the edge in the map.
     pub(crate) name: NameId,
-    /// The ephemeron in whose value this one is.
+    /// The ephemeron whose value contains this one.
     outer: Option<EphemeronIndex>,
 }
 
@@ -147,7 +147,7 @@ pub(crate) struct Graph {
     targets: Vec<NodeIndex>,
     tags: Vec<Tag>,
     ephemerons: Vec<Ephemeron>,
-    /// Whether there are edges that do not count: where there are none, walks need not look at the tags.
+    /// Whether there are edges that do not count; if not, walks need not read the tags.
     has_weak: bool,
 }
 
@@ -194,19 +194,19 @@ impl Graph {
         &self.targets[edges.start as usize..edges.end as usize]
     }
 
-    /// Asks for what [`row`](Self::row) will read.
+    /// Prefetches what [`row`](Self::row) will read.
     #[inline(always)]
     pub(crate) fn prefetch_row(&self, node: NodeIndex) {
         prefetch(&self.starts, node.place());
     }
 
-    /// Asks for the first targets of a node.
+    /// Prefetches the first targets of a node.
     #[inline(always)]
     pub(crate) fn prefetch_targets(&self, node: NodeIndex) {
         prefetch(&self.targets, self.starts[node.place()] as usize);
     }
 
-    /// What the edge is called; for a root's edge, the number of what is known of the root.
+    /// The name of the edge; for a root's edge, the number of the record about the root.
     pub(crate) fn name(&self, edge: EdgeIndex) -> NameId {
         let tag = self.tags[edge.place()];
         match tag.is_ephemeron() {
@@ -253,7 +253,7 @@ impl Graph {
         })
     }
 
-    /// Gives each key the edges of its ephemerons: so far only the maps have them.
+    /// Gives each key the edges of its ephemerons, which only the maps have before.
     fn give_keys_their_edges(&mut self) {
         let mut added = vec![0_u32; self.nodes_len()];
         let mut more = 0_usize;
@@ -294,8 +294,8 @@ impl Graph {
         }
     }
 
-    /// Finds out which ephemerons have all their ends reached. Takes one walk over the graph: whichever end
-    /// is looked at last finds the others reached.
+    /// Determines which ephemerons have all their ends reached. Takes one walk over the graph: the end that
+    /// is visited last finds the others reached.
     fn settle_ephemerons(&mut self) {
         let mut reached = vec![false; self.nodes_len()];
         let mut stack = vec![NodeIndex::ROOT];
@@ -329,7 +329,7 @@ impl Graph {
 
 const TOO_MANY_EDGES: &str = "slotgc: more than 2^32 edges in a snapshot";
 
-/// A graph in the making: rows come in the order of nodes, the root's first.
+/// A graph under construction: rows come in the order of nodes, the root's first.
 #[derive(Debug)]
 pub(crate) struct GraphBuilder {
     graph: Graph,
@@ -343,15 +343,14 @@ impl GraphBuilder {
         Self { graph: Graph { starts, targets, tags, ephemerons: Vec::new(), has_weak: true } }
     }
 
-    /// An edge of the row being made, to what an ephemeron's value refers to included: such an edge is tagged
-    /// as idle.
+    /// Adds an edge to the current row. An edge from an ephemeron's value is tagged as idle.
     #[inline(always)]
     pub(crate) fn push(&mut self, target: NodeIndex, tag: Tag) {
         self.graph.targets.push(target);
         self.graph.tags.push(tag);
     }
 
-    /// An ephemeron of the node `map`, in the value of another one perhaps.
+    /// Adds an ephemeron of the node `map`, which may be in the value of another one.
     pub(crate) fn ephemeron(
         &mut self,
         map: NodeIndex,

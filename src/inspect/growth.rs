@@ -13,8 +13,8 @@ use crate::inspect::snapshot::Snapshot;
 
 /// What is new, gone and still there since an earlier snapshot, by type. Made by [`Snapshot::since`].
 ///
-/// In the order of growth in bytes, most first. An object is the same in both snapshots if its handle is:
-/// slots are used again, handles never are. `Display` is a table.
+/// Ordered by growth in bytes, most first. An object is the same in both snapshots if its handle is: slots
+/// are reused, handles never are. `Display` is a table.
 ///
 /// # Examples
 /// ```
@@ -23,7 +23,7 @@ use crate::inspect::snapshot::Snapshot;
 /// let mut heap = Heap::new();
 /// let mut kept: Vec<Root<u64>> = vec![heap.alloc_root(0)];
 /// let before = heap.snapshot();
-/// heap.alloc_root(1); // let go at once
+/// heap.alloc_root(1); // dropped at once
 /// kept.push(heap.alloc_root(2)); // kept for ever: a leak
 /// heap.collect();
 ///
@@ -52,13 +52,13 @@ pub struct GrowthRow {
     pub gone: usize,
     /// Objects that both have.
     pub survived: usize,
-    /// By how many bytes, slots and owned, the objects of this type take more than before.
+    /// How many more bytes, slots and owned, the objects of this type take than before.
     pub bytes: i64,
 }
 
 impl Snapshot {
-    /// What has changed since an earlier snapshot of the same heap. Where one action was done twice between
-    /// the two, what is new and should not be is what leaks.
+    /// What has changed since an earlier snapshot of the same heap. If the same action was repeated between
+    /// the two, what is new and should not be is the leak.
     pub fn since(&self, earlier: &Snapshot) -> Growth {
         Growth::between(earlier, self)
     }
@@ -94,7 +94,7 @@ impl Growth {
         Self { rows, new }
     }
 
-    /// The types, those first that grew the most.
+    /// The types, those that grew the most first.
     pub fn rows(&self) -> &[GrowthRow] {
         &self.rows
     }

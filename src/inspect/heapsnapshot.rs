@@ -2,12 +2,11 @@
 //!
 //! The format is a JSON object with long arrays of numbers. Nodes come first, each with its number of edges;
 //! then the edges of all nodes in the same order, each naming its target by its place in the array of nodes;
-//! last the texts, which both name by number. So everything is written in one pass, and what is kept
-//! meanwhile is the numbers of texts.
+//! last the texts, which both name by number. So everything is written in one pass, and only the numbers of
+//! texts are kept meanwhile.
 //!
 //! The root is node 0 as in V8's own files; below it `(GC roots)`, and below that a node for each name or
-//! origin of `Root`s and for each root source. Objects that nothing reaches hang on `(unreachable)` by weak
-//! edges.
+//! origin of `Root`s and for each root source. Unreachable objects hang on `(unreachable)` by weak edges.
 
 mod ids;
 mod json;
@@ -27,11 +26,11 @@ use crate::inspect::snapshot::{HolderView, Snapshot};
 use ids::{Ids, id_of_group};
 use json::JsonWriter;
 
-/// What V8 says of the arrays. Of the types of nodes `object` and `synthetic` are used, of those of edges
+/// V8's description of the arrays. The types of nodes used are `object` and `synthetic`; those of edges are
 /// `element`, `property`, `internal` and `weak`.
 const META: &str = r#"{"node_fields":["type","name","id","self_size","edge_count","trace_node_id","detachedness"],"node_types":[["hidden","array","string","object","code","closure","regexp","number","native","synthetic","concatenated string","sliced string","symbol","bigint","object shape","wasm object"],"string","number","number","number","number","number"],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["context","element","property","internal","hidden","shortcut","weak"],"string_or_number","node"],"trace_function_info_fields":["function_id","name","script_name","script_id","line","column"],"trace_node_fields":["id","function_info_index","count","size","children"],"sample_fields":["timestamp_us","last_assigned_id"],"location_fields":["object_index","script_id","line","column"]}"#;
 
-/// Numbers of a node.
+/// How many numbers a node has.
 const NODE_FIELDS: u64 = 7;
 
 const OBJECT: u64 = 3;
@@ -44,18 +43,17 @@ const WEAK: u64 = 6;
 
 impl Snapshot {
     /// Writes the snapshot in V8's format: it opens in the Memory tab of Chrome DevTools (*Load profile*) and
-    /// in memlab. Streamed: takes little memory besides the snapshot's, whatever its size.
+    /// in memlab. Streamed: needs little memory beside the snapshot, whatever its size.
     ///
     /// An object's name is that of its type, or `<Mob "wolf">` if objects of the type have labels: DevTools
-    /// counts by the word between the brackets. Its size is that of its slot and what it owns. Its id is the
-    /// same in every snapshot of one heap, so two files can be compared there. (Where a slot has had more
-    /// than 32 tenants or the heap more than 256 MiB of slots, ids of 32 bits cannot tell all handles apart:
-    /// then a few objects in a thousand may have another id in the next file. No two objects of one file have
-    /// the same.)
+    /// counts by the word in the brackets. Its size is that of its slot plus what it owns. Its id is the same
+    /// in every snapshot of one heap, so two files can be compared. (If a slot has had more than 32 tenants
+    /// or the heap more than 256 MiB of slots, ids of 32 bits cannot tell all handles apart: then a few
+    /// objects in a thousand may have another id in the next file. No two objects in one file share an id.)
     ///
-    /// Dominators and retained sizes are there what they are here, and an object held by one name or one line
-    /// alone has the node of these roots for a dominator. Of objects that nothing reaches DevTools and memlab
-    /// make roots of their own, so that one may retain others; here it retains itself.
+    /// Dominators and retained sizes are the same there as here, except that an object held by only one name
+    /// or one line has the node of these roots as its dominator. DevTools and memlab treat unreachable
+    /// objects as roots of their own, so that one may retain others; here it retains only itself.
     ///
     /// # Errors
     /// Those of `out`.
@@ -98,13 +96,13 @@ struct Group {
     edges: Vec<EdgeIndex>,
 }
 
-/// Texts before those of groups.
+/// The texts before those of groups.
 const FIXED_TEXTS: [&str; 4] = ["<dummy>", "", "(GC roots)", "(unreachable)"];
 const EMPTY: u64 = 1;
 const GC_ROOTS: u64 = 2;
 const UNREACHABLE: u64 = 3;
 
-/// In the name of a class, where a space would end it.
+/// Used in the name of a class, which a space would end.
 const NO_BREAK_SPACE: &str = "\u{a0}";
 
 impl<'s> Layout<'s> {
@@ -113,7 +111,7 @@ impl<'s> Layout<'s> {
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         for edge in snapshot.graph.edges(NodeIndex::ROOT) {
             let view = match snapshot.holder(edge) {
-                // What a source calls the object is the edge's name.
+                // The source's name for the object is the edge's name.
                 HolderView::Source { source, .. } => HolderView::Source { source, name: None },
                 HolderView::Root { name: Some(name), .. } => {
                     HolderView::Root { name: Some(name), origin: None, clones: 1 }
@@ -137,8 +135,8 @@ impl<'s> Layout<'s> {
         layout
     }
 
-    /// Names for the objects with a label of one type. In brackets, as DOM nodes have them: of such names
-    /// DevTools takes what comes before the first space for the class. Else each label would be a class.
+    /// Names for the labelled objects of one type. In brackets, as for DOM nodes: DevTools takes what comes
+    /// before the first space of such a name as the class. Otherwise each label would be a class.
     fn name_labelled(&mut self, type_index: usize) {
         let first = self.texts.len() as u64;
         let Self { snapshot, labelled, labelled_texts, .. } = self;
@@ -169,7 +167,7 @@ impl<'s> Layout<'s> {
         !self.unreachable.is_empty()
     }
 
-    /// Nodes before those of objects.
+    /// The number of nodes before those of objects.
     fn synthetic_len(&self) -> u64 {
         2 + self.groups.len() as u64 + u64::from(self.has_unreachable())
     }
@@ -252,7 +250,7 @@ impl<'s> Layout<'s> {
         self.unreachable.iter().for_each(|node| is_garbage[node.place()] = true);
         for node in (1..graph.nodes_len()).map(NodeIndex::from_place) {
             for (number, edge) in graph.edges(node).enumerate() {
-                // Garbage keeps nothing alive but garbage.
+                // Garbage keeps only garbage alive.
                 let counts = !is_garbage[node.place()] || is_garbage[graph.target(edge).place()];
                 let keeps = counts && graph.is_strong(edge);
                 self.write_edge(json, edge, graph.name(edge), number as u64, keeps)?;

@@ -1,8 +1,8 @@
 //! Texts and names, each kept once.
 //!
 //! A name is a chain of segments, `listeners` and `[3]` of `.listeners[3]`: a segment is kept once for each
-//! chain before it, so that a million edges called `.children[0]` to `.children[3]` cost five entries. A walk
-//! that asks for the same few names over and over is answered from a small table, without hashing a text.
+//! chain before it, so that a million edges called `.children[0]` to `.children[3]` cost five entries. If a
+//! walk needs the same few names over and over, a small table finds them without hashing a text.
 //!
 //! Invariant: equal texts have equal [`TextId`]s and equal names equal [`NameId`]s. Nothing is ever removed.
 
@@ -52,7 +52,7 @@ impl Texts {
         self.intern_tail(start)
     }
 
-    /// As [`intern`](Self::intern), of what a value prints.
+    /// As [`intern`](Self::intern), for what a value prints.
     pub(crate) fn intern_shown(&mut self, value: impl fmt::Display) -> TextId {
         let start = self.buffer.len();
         // An error of a foreign `Display` ends the text early.
@@ -86,7 +86,7 @@ impl Texts {
         self.ends.len()
     }
 
-    /// No more texts are coming.
+    /// No more texts will be added.
     pub(crate) fn seal(&mut self) {
         self.table = HashTable::new();
         self.buffer.shrink_to_fit();
@@ -113,7 +113,7 @@ fn hash_of(value: impl Hash) -> u64 {
 pub(crate) struct NameId(u32);
 
 impl NameId {
-    /// The name of what has none.
+    /// The name of what has no name.
     pub(crate) const NONE: NameId = NameId(0);
     /// Names beyond this are not kept.
     pub(crate) const MAX: u32 = (1 << 30) - 1;
@@ -163,7 +163,7 @@ pub(crate) struct Names {
     recent: Vec<Recent>,
 }
 
-/// A name that was asked for: the chain before, and the address and length of a field's name or an index.
+/// A name looked up before: the chain before it, and the address and length of a field's name, or an index.
 #[derive(Clone, Copy, Debug)]
 struct Recent {
     what: (usize, usize),
@@ -171,7 +171,7 @@ struct Recent {
     name: NameId,
 }
 
-/// Places for names asked for lately: a few lines of the nearest cache for the usual type.
+/// Places for names looked up recently: a few lines of the nearest cache for the usual type.
 const RECENT: usize = 512;
 
 impl Default for Names {
@@ -182,9 +182,9 @@ impl Default for Names {
 }
 
 impl Names {
-    /// The name that goes on with this segment.
+    /// The name extended by this segment.
     pub(crate) fn child(&mut self, before: NameId, segment: Segment<'_>) -> NameId {
-        // No field's name has so many bytes.
+        // No field's name has this many bytes.
         let what = match segment {
             Segment::Field(name) => (name.as_ptr() as usize, name.len()),
             Segment::Index(index) => (index, usize::MAX),
@@ -227,12 +227,12 @@ impl Names {
         NameId(number)
     }
 
-    /// How many names there are, chains that are the beginning of others and the empty one included.
+    /// How many names there are, including the empty one and chains that are the beginning of others.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// The index, if the name is nothing but one.
+    /// The index, if the name is only an index.
     #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "for writing files, which takes std"))]
     pub(crate) fn as_index(&self, name: NameId) -> Option<u32> {
         match self.entries[name.0 as usize] {
@@ -267,7 +267,7 @@ impl Names {
         text
     }
 
-    /// No more names are coming.
+    /// No more names will be added.
     pub(crate) fn seal(&mut self) {
         self.recent = Vec::new();
         self.table = HashTable::new();

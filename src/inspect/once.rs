@@ -1,9 +1,9 @@
-//! A value that is computed when it is first asked for, through a shared reference, with std or without.
+//! A value that is computed at its first use, through a shared reference, with or without std.
 
-/// A value computed at first use. Of two threads that come at the same time both may compute it; the result
-/// of one is kept for both. No lock: nobody waits, and a panic of the computation leaves nothing behind.
+/// A value computed at first use. If two threads come at the same time, both may compute it; one result is
+/// kept for both. No lock: no thread waits, and a panic of the computation leaves nothing behind.
 pub(crate) struct Once<T> {
-    /// The first that is complete counts. Without std there is no `OnceLock`, and this is in the tree
+    /// The first complete one counts. Without std there is no `OnceLock`, and `boxcar` is a dependency
     /// already.
     values: boxcar::Vec<T>,
 }

@@ -1,4 +1,4 @@
-//! What looking at objects takes that depends on their type.
+//! The operations on objects, by type, that inspection needs.
 
 use core::any::TypeId;
 use core::fmt;
@@ -16,13 +16,13 @@ use crate::trace::{Inspector, Place, Sink, Trace, Watcher};
 pub(crate) struct InspectOps {
     pub(crate) id: TypeId,
     pub(crate) tag: Tag,
-    /// Numbers the objects in these pages, whose slots have so many granules.
+    /// Numbers the objects in these pages, whose slots have this many granules.
     pub(crate) number: fn(&Store, &[u32], u32, &mut Slots),
     /// Records the same objects' rows.
     pub(crate) record: fn(&Store, &[u32], &mut Recorder<'_>),
     /// Inspects one living object.
     pub(crate) inspect: fn(&Store, RawHandle, &mut dyn Sink),
-    /// Traces the object of a handle; `false` if it is none of the living objects of this type.
+    /// Traces the object of a handle; `false` if it is not a living object of this type.
     pub(crate) trace: fn(&Store, RawHandle, &mut Watcher) -> bool,
 }
 
@@ -49,7 +49,8 @@ impl InspectOps {
                 }
             },
             trace: |store, raw, watcher| {
-                // The handle may be of an unknown type: only on a slot boundary of this one it is looked at.
+                // The handle may be of an unknown type: it is followed only if it lies on a slot boundary of
+                // this type.
                 let raw = Gc::<T>::from_bits(raw.to_bits()).raw();
                 let value = store.look().get::<T>(raw);
                 if let Some(value) = value.filter(|_| T::NEEDS_TRACE) {

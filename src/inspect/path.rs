@@ -1,4 +1,4 @@
-//! A way from a root to an object, for people to read.
+//! A path from a root to an object, for people to read.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,8 +13,8 @@ use crate::inspect::snapshot::{HolderView, Snapshot};
 
 /// A chain of strong edges from a root to an object: why it is alive.
 ///
-/// `Display` is one line, with `{:#}` one line a step; the middle of a very long chain is left out there, not
-/// in [`steps`](Self::steps). Data of its own, 24 bytes a step.
+/// `Display` is one line, with `{:#}` one line per step. It leaves out the middle of a very long chain;
+/// [`steps`](Self::steps) does not. Independent data, 24 bytes per step.
 ///
 /// # Examples
 /// ```
@@ -47,7 +47,7 @@ pub struct Path {
     texts: Texts,
 }
 
-/// What the way begins with.
+/// What the path begins with.
 #[derive(Clone, Copy)]
 enum PathHolder {
     Root { name: Option<TextId>, origin: Option<&'static Location<'static>> },
@@ -61,13 +61,13 @@ struct StepData {
     label: TextId,
     /// The name of the edge that leads here; for the first step empty.
     edge: TextId,
-    /// For the edge of an ephemeron, its other end, with the name of the edge if that is the map.
+    /// For the edge of an ephemeron, its other end; with the name of the edge if that is the map.
     ephemeron: TextId,
 }
 
 const _: () = assert!(size_of::<StepData>() == 24);
 
-/// A path in the making.
+/// A path under construction.
 #[derive(Debug)]
 pub(crate) struct PathBuilder {
     path: Path,
@@ -86,7 +86,7 @@ impl PathBuilder {
         Self { path: Path { holder, steps: Vec::new(), texts } }
     }
 
-    /// The next object, and the name of the edge that leads to it.
+    /// Adds the next object, and the name of the edge that leads to it.
     pub(crate) fn step(&mut self, object: ObjectName<'_>, edge: &str, ephemeron: Option<&dyn fmt::Display>) {
         let texts = &mut self.path.texts;
         self.path.steps.push(StepData {
@@ -107,7 +107,7 @@ impl PathBuilder {
 }
 
 impl Snapshot {
-    /// A shortest way from a root to the object by strong edges; `None` if there is none, or no such object.
+    /// A shortest path of strong edges from a root to the object; `None` if there is none, or no such object.
     ///
     /// An ephemeron whose map and key are both reached counts as two strong edges, from each of them to the
     /// value.
@@ -117,8 +117,8 @@ impl Snapshot {
         (!path.is_empty()).then(|| Path::of(self, &path))
     }
 
-    /// Several ways from roots to the object, at most `most`: shortest first, no two through the same last
-    /// edge, so each is another reason for which the object is alive. O(objects + edges).
+    /// Several paths from roots to the object, at most `most`: shortest first, no two through the same last
+    /// edge, so each is another reason why the object is alive. O(objects + edges).
     pub fn paths_to(&self, any: impl Into<AnyGc>, most: usize) -> Vec<Path> {
         let Some(node) = self.slots.find(any.into().raw()) else { return Vec::new() };
         let paths = several_paths(&self.graph, self.referrers(), node, most);
@@ -134,13 +134,13 @@ impl Path {
         builder.finish()
     }
 
-    /// How many objects are on the way, the last one included.
+    /// How many objects are on the path, the last one included.
     #[expect(clippy::len_without_is_empty, reason = "a path has at least the object to which it leads")]
     pub fn len(&self) -> usize {
         self.steps.len()
     }
 
-    /// The objects on the way, that to which it leads last.
+    /// The objects on the path, ending with its target.
     pub fn steps(&self) -> impl DoubleEndedIterator<Item = Step<'_>> + ExactSizeIterator {
         (0..self.steps.len()).map(|place| Step { path: self, place })
     }
@@ -150,8 +150,7 @@ impl Path {
         AnyGc::from_raw(self.steps.last().expect("a path has at least one step").handle)
     }
 
-    /// The name of the [`Root`](crate::Root) at the beginning, or that which the root source gives the
-    /// handle.
+    /// The name of the [`Root`](crate::Root) at the beginning, or the root source's name for the handle.
     pub fn root_name(&self) -> Option<&str> {
         match self.holder {
             PathHolder::Root { name, .. } | PathHolder::Source { name, .. } => {
@@ -243,7 +242,7 @@ impl<'a> Step<'a> {
         self.text(self.data().label)
     }
 
-    /// What the object before calls this one: `listeners[3]`. `None` at the first step, and where no name is
+    /// The previous object's name for this one: `listeners[3]`. `None` at the first step, and if no name is
     /// known.
     pub fn edge(self) -> Option<&'a str> {
         self.text(self.data().edge)

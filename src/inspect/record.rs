@@ -1,7 +1,7 @@
 //! Taking a heap's graph: what objects and root sources report becomes nodes, edges and names.
 //!
-//! Handles are looked up in batches, apart from the code that reports them: so the lookups' cache misses
-//! overlap. Edges to what is not alive are left out.
+//! Handles are looked up in batches, separately from the code that reports them, so that the lookups' cache
+//! misses overlap. Edges to what is not alive are left out.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -15,16 +15,16 @@ use crate::inspect::types::TypeRow;
 use crate::root::RootNote;
 use crate::tag::Tag as TypeTag;
 
-/// What holds an object from outside of the heap.
+/// What holds an object from outside the heap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Holder {
     /// `Root`s, by number.
     Root(u32),
-    /// A root source: its name, and the name that it gives the handle.
+    /// A root source: its name, and its name for the handle.
     Source { source: TextId, name: NameId },
 }
 
-/// What is known of a `Root` and its clones.
+/// What is known about a `Root` and its clones.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RootText {
     /// The name given by [`Root::named`](crate::Root::named), if any.
@@ -36,16 +36,16 @@ pub(crate) struct RootText {
 /// All that is known besides nodes and edges.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    /// By the number that a root's edge has for a name.
+    /// By the number that a root's edge has as its name.
     pub(crate) holders: Vec<Holder>,
     pub(crate) roots: Vec<RootText>,
     /// By node; empty if no object has a label.
     labels: Vec<TextId>,
     /// By node; empty if no object owns anything.
     owned_bytes: Vec<u32>,
-    /// Where 32 bits are not enough: by node, ascending.
+    /// Those for which 32 bits are not enough: by node, ascending.
     large_owned_bytes: Vec<(NodeIndex, u64)>,
-    /// Nodes with a part that could not be looked at, ascending.
+    /// Nodes with a part that could not be read, ascending.
     gaps: Vec<NodeIndex>,
 }
 
@@ -100,20 +100,20 @@ impl Notes {
 pub(crate) struct Recorder<'s> {
     slots: &'s Slots,
     types: &'s [TypeRow],
-    /// The type asked for last, and its number.
+    /// The type looked up last, and its number.
     last_type: (TypeTag, u32),
     builder: GraphBuilder,
     pub(crate) names: Names,
     notes: Notes,
     /// The node whose row is recorded.
     node: NodeIndex,
-    /// The name so far of the edge to come; the last one is the longest.
+    /// The name so far of the next edge, each prefix of it; the last is the longest.
     way: Vec<NameId>,
-    /// The ephemerons in whose value the walk is: their keys, and the ephemerons around them.
+    /// The ephemerons whose values are being walked: their keys, and the ephemerons around them.
     ephemerons: Vec<(NodeIndex, Option<EphemeronIndex>)>,
     /// How many of them have a dead key: what is reported inside counts for nothing.
     dead_keys: usize,
-    /// The names of the root sources in which the walk is, the innermost last.
+    /// The names of the root sources being walked, the innermost last.
     sources: Vec<TextId>,
     /// Edges to be looked up: the target, the type that it must have, and the edge.
     pending: Vec<(RawHandle, u32, Tag)>,
@@ -124,10 +124,10 @@ pub(crate) struct Recorder<'s> {
 /// Edges looked up in one go: 16 KiB of them.
 const BATCH: usize = 1024;
 
-/// How far ahead of its lookup a handle's place is asked for.
+/// How far ahead of its lookup a handle's place is prefetched.
 const AHEAD: usize = 16;
 
-/// A type of which there are no objects.
+/// A type without objects.
 const NO_TYPE: u32 = u32::MAX - 1;
 
 /// The beginning of a text: labels are for people, and kept once for each object.
@@ -159,7 +159,7 @@ impl<T: fmt::Display> fmt::Display for Beginning<T> {
 
 impl<'s> Recorder<'s> {
     pub(crate) fn new(slots: &'s Slots, types: &'s [TypeRow]) -> Self {
-        // Room for what most graphs have, so that it is not copied as it grows.
+        // Capacity for most graphs, so that it is not copied as it grows.
         let builder = GraphBuilder::with_capacity(slots.nodes_len(), slots.nodes_len().saturating_mul(4));
         Self {
             slots,
@@ -178,7 +178,7 @@ impl<'s> Recorder<'s> {
         }
     }
 
-    /// A `Root`, and how many clones of it there are.
+    /// Records a `Root`, and the number of its clones.
     pub(crate) fn root(&mut self, raw: RawHandle, note: RootNote, clones: u32) {
         let RootNote { name, origin } = note;
         let name = name.map(|name| self.names.texts.intern(&name));
@@ -188,7 +188,7 @@ impl<'s> Recorder<'s> {
         self.pending.push((raw, Slots::ANY, Tag::new(EdgeKind::Strong, holder.number())));
     }
 
-    /// What is reported until [`leave_source`](Self::leave_source) is held by the source of this name.
+    /// What is reported until [`leave_source`](Self::leave_source) is held by the source with this name.
     pub(crate) fn enter_source(&mut self, name: &str) {
         let name = self.names.texts.intern(name);
         self.sources.push(name);
@@ -224,7 +224,7 @@ impl<'s> Recorder<'s> {
         self.way.last().copied().unwrap_or(NameId::NONE)
     }
 
-    /// What the edges from here on are called: in the root's row, by what holds them.
+    /// The name of the edges from here on: in the root's row, by what holds them.
     #[inline]
     fn edge_name(&mut self) -> NameId {
         let name = self.name();
@@ -284,7 +284,7 @@ impl<'s> Recorder<'s> {
         self.pending.push((raw, of, Tag::new(EdgeKind::Weak, name.number())));
     }
 
-    /// The value of an ephemeron comes: what is reported until [`end_ephemeron`](Self::end_ephemeron) counts
+    /// Begins the value of an ephemeron: what is reported until [`end_ephemeron`](Self::end_ephemeron) counts
     /// together with this key. What belongs to a dead key is left out.
     pub(crate) fn begin_ephemeron(&mut self, key: RawHandle, of: TypeTag) {
         let of = self.type_index(of);
@@ -310,7 +310,7 @@ impl<'s> Recorder<'s> {
         }
     }
 
-    /// The object has a part that could not be looked at.
+    /// The object has a part that could not be read.
     pub(crate) fn gap(&mut self) {
         if self.notes.gaps.last() != Some(&self.node) {
             self.notes.gaps.push(self.node);

@@ -7,13 +7,13 @@ use core::panic::Location;
 use crate::handle::AnyGc;
 use crate::trace::{Inspector, RootSource, Tracer};
 
-/// A living [`Root`](crate::Root) and its clones. Given by [`Heap::roots`](crate::Heap::roots).
+/// A living [`Root`](crate::Root) and its clones, from [`Heap::roots`](crate::Heap::roots).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RootInfo {
     /// The object.
     pub handle: AnyGc,
-    /// The short name of its type, with as much of its path as tells it from other types of the heap.
+    /// The short name of its type, with enough of its path to tell it from other types of the heap.
     pub type_name: String,
     /// The name given by [`Root::named`](crate::Root::named).
     pub name: Option<Cow<'static, str>>,

@@ -1,7 +1,7 @@
-//! Shortest paths from the root, and who refers to whom.
+//! Shortest paths from the root, and which objects refer to each object.
 //!
-//! Breadth-first search, which visits nodes in the order of their distance; of several edges by which a node
-//! can be reached in the same number of steps, the first counts. Nothing here recurses.
+//! Breadth-first search, which visits nodes in the order of their distance; if several edges lead to a node
+//! in the same number of steps, the first counts. Nothing here recurses.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -15,7 +15,7 @@ pub(crate) struct Shortest {
     ways: Vec<Way>,
 }
 
-/// Eight bytes, so that a node's line brings both.
+/// Eight bytes, so that one cache line brings both.
 #[derive(Clone, Copy, Debug)]
 struct Way {
     /// The last edge; none for the root.
@@ -28,8 +28,8 @@ impl Way {
     const NONE: Way = Way { edge: EdgeIndex::NONE, distance: u32::MAX };
 }
 
-/// How far ahead of a node in the queue something is asked for: three lines in turn, each of which says where
-/// the next one is. Halves the time on a graph that no cache holds.
+/// How far ahead of a node in the queue to prefetch: three cache lines in turn, each of which tells where the
+/// next one is. Halves the time on a graph that fits no cache.
 const AHEAD: usize = 12;
 
 /// Of a long row only the beginning.
@@ -40,7 +40,7 @@ impl Shortest {
         Self::without(graph, NodeIndex::NONE)
     }
 
-    /// The ways that do not lead through `avoided`.
+    /// The shortest paths that do not lead through `avoided`.
     pub(crate) fn without(graph: &Graph, avoided: NodeIndex) -> Self {
         let mut ways = vec![Way::NONE; graph.nodes_len()];
         let mut queue = Vec::with_capacity(graph.nodes_len());
@@ -71,7 +71,7 @@ impl Shortest {
         Self { ways }
     }
 
-    /// Nodes reached, the root included.
+    /// How many nodes are reached, the root included.
     #[cfg(test)]
     pub(crate) fn reached_len(&self) -> usize {
         self.ways.iter().filter(|way| way.distance != u32::MAX).count()
@@ -81,12 +81,12 @@ impl Shortest {
         self.ways[node.place()].distance != u32::MAX
     }
 
-    /// Edges on the way from the root; `None` if there is no way.
+    /// The number of edges on the path from the root; `None` if there is no path.
     pub(crate) fn distance(&self, node: NodeIndex) -> Option<u32> {
         Some(self.ways[node.place()].distance).filter(|distance| *distance != u32::MAX)
     }
 
-    /// The edges of the way, first to last; empty for the root and for what is not reached.
+    /// The edges of the path, first to last; empty for the root and for what is not reached.
     pub(crate) fn path(&self, graph: &Graph, to: NodeIndex) -> Vec<EdgeIndex> {
         let mut path = Vec::with_capacity(self.distance(to).unwrap_or(0) as usize);
         let mut node = to;
@@ -143,8 +143,8 @@ impl Referrers {
     }
 }
 
-/// Ways to `to` from the root, shortest first, at most so many, no two with the same last edge and none with
-/// `to` on its way. O(nodes + edges).
+/// Paths from the root to `to`, shortest first, at most `most`, no two with the same last edge and none with
+/// `to` in between. O(nodes + edges).
 pub(crate) fn several_paths(
     graph: &Graph,
     referrers: &Referrers,

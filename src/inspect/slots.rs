@@ -1,8 +1,8 @@
 //! Which node an object is: from its handle to its number and back.
 //!
-//! Nodes are numbered in the order of types, and in slot order within a type. A bit for each slot and, for
-//! each word of bits, how many come before: that is a fifth of a byte an object, which stays in the cache
-//! while millions of edges are looked up.
+//! Nodes are numbered in the order of types, and in slot order within a type. There is a bit for each slot
+//! and, for each word of bits, the number of those before it: a fifth of a byte per object, which stays in
+//! the cache while millions of edges are looked up.
 //!
 //! Invariant: node `i + 1` is the object of the i-th bit, counted in the order in which pages were added.
 
@@ -22,7 +22,7 @@ pub(crate) struct Slots {
     words: Vec<Word>,
     /// The root's null handle, then those of objects.
     handles: Vec<RawHandle>,
-    /// Where the nodes of each type begin, and where the last one's end.
+    /// Where the nodes of each type begin, and where those of the last end.
     types: Vec<u32>,
 }
 
@@ -31,18 +31,18 @@ struct PageSlots {
     first_word: u32,
     class: Class,
     type_index: u32,
-    /// That of all objects in the page, or zero if they differ: then a handle's generation is compared
-    /// without a look at the object's own, which is a cache miss away.
+    /// That of all objects in the page, so that a handle's generation can be compared without reading the
+    /// object's own, which is a cache miss away; or zero if they differ.
     generation: Generation,
 }
 
-/// A page without objects. There are fewer words than that.
+/// A page without objects. There are fewer words than this.
 const NO_WORD: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug)]
 struct Word {
     bits: u64,
-    /// Nodes before those of this word.
+    /// How many nodes come before those of this word.
     before: u32,
 }
 
@@ -56,7 +56,7 @@ impl Slots {
         }
     }
 
-    /// In place of a type: whichever.
+    /// In place of a type: any type.
     pub(crate) const ANY: u32 = u32::MAX;
 
     /// Adds all objects of a type, in slot order.
@@ -82,7 +82,7 @@ impl Slots {
         self.types.push(len.expect("slotgc: more than 2^32 objects in a snapshot"));
     }
 
-    /// Gives the page's first word.
+    /// Returns the page's first word.
     fn begin_page(&mut self, first: RawHandle, class: Class) -> usize {
         let (page, generation) = (first.granule().page() as usize, first.generation());
         if self.pages.len() <= page {
@@ -97,7 +97,7 @@ impl Slots {
         begun
     }
 
-    /// The words of a page learn how many objects come before each.
+    /// Sets for each word of a page how many objects come before it.
     fn end_page(&mut self, begun: usize) {
         let words = &mut self.words[begun..];
         let mut before = words.first().map_or(0, |word| word.before);
@@ -113,7 +113,7 @@ impl Slots {
         self.handles.shrink_to_fit();
     }
 
-    /// Nodes, the root included.
+    /// How many nodes there are, the root included.
     pub(crate) fn nodes_len(&self) -> usize {
         self.handles.len()
     }
@@ -122,13 +122,13 @@ impl Slots {
         self.handles[node.place()]
     }
 
-    /// The object's node; `None` if it is none of the living. O(1).
+    /// The object's node; `None` if the object is not alive. O(1).
     #[inline]
     pub(crate) fn find(&self, raw: RawHandle) -> Option<NodeIndex> {
         self.find_of(raw, Self::ANY)
     }
 
-    /// As [`find`](Self::find), of an object of this type only.
+    /// As [`find`](Self::find), only for an object of this type.
     #[inline]
     pub(crate) fn find_of(&self, raw: RawHandle, type_index: u32) -> Option<NodeIndex> {
         let page = self.pages.get(raw.granule().page() as usize)?;
@@ -147,7 +147,7 @@ impl Slots {
         (word.bits & mask != 0 && is_own).then_some(node)
     }
 
-    /// Asks for what a lookup of this handle will need.
+    /// Prefetches what a lookup of this handle will need.
     #[inline]
     pub(crate) fn prefetch(&self, raw: RawHandle) {
         if let Some(page) = self.pages.get(raw.granule().page() as usize) {

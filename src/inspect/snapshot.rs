@@ -1,4 +1,4 @@
-//! A snapshot: the heap's graph at one moment, as data of its own.
+//! A snapshot: the heap's graph at one moment, as independent data.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,12 +14,12 @@ use crate::inspect::search::{Referrers, Shortest};
 use crate::inspect::slots::Slots;
 use crate::inspect::types::TypeRow;
 
-/// The objects of a heap at one moment and who refers to whom, as data of its own: the heap may change, and
-/// be dropped.
+/// The objects of a heap at one moment and the references between them, as independent data: the heap may
+/// change or be dropped.
 ///
-/// Made by [`Heap::snapshot`](crate::Heap::snapshot). Every object that resolved then is in it, garbage
-/// included. What takes a walk over the whole graph (distances, dominators, referrers) is computed when it is
-/// first asked for and kept: O(objects + edges) once, after that each question is O(1) or O(its answer).
+/// Made by [`Heap::snapshot`](crate::Heap::snapshot). It contains every object that resolved then, garbage
+/// included. What takes a walk over the whole graph (distances, dominators, referrers) is computed at its
+/// first use and kept: O(objects + edges) once, afterwards each query is O(1) or O(its result).
 ///
 /// # Examples
 /// ```
@@ -57,7 +57,7 @@ pub struct Snapshot {
     shown_names: Once<ShownNames>,
 }
 
-/// All names, written out.
+/// All names in full.
 #[derive(Debug)]
 struct ShownNames {
     text: String,
@@ -101,12 +101,12 @@ impl Snapshot {
         self.types.iter().enumerate().map(of).sum()
     }
 
-    /// Bytes that the objects own outside of their slots. O(objects).
+    /// Bytes that the objects own outside their slots. O(objects).
     pub fn owned_bytes(&self) -> usize {
         self.nodes().map(|node| node.owned_bytes()).sum()
     }
 
-    /// Bytes that this snapshot takes itself, with what was computed so far.
+    /// Bytes that this snapshot itself takes, with what was computed so far.
     pub fn memory_bytes(&self) -> usize {
         let shown =
             self.shown_names.get().map_or(0, |shown| shown.text.capacity() + shown.ends.capacity() * 8);
@@ -148,7 +148,7 @@ impl Snapshot {
         self.graph.edges(NodeIndex::ROOT).map(|edge| RootEdge { snapshot: self, edge })
     }
 
-    /// Objects that nothing reaches: garbage that the next full collection frees. By type, in slot order.
+    /// Unreachable objects: garbage that the next full collection frees. By type, in slot order.
     pub fn unreachable(&self) -> impl Iterator<Item = Node<'_>> {
         let shortest = self.shortest();
         self.nodes().filter(|node| !shortest.is_reached(node.index))
@@ -186,7 +186,7 @@ impl Snapshot {
         self.notes.label(node).map(|label| self.names.texts.get(label))
     }
 
-    /// The name, written out; `None` for the empty one.
+    /// The full name; `None` for the empty one.
     pub(crate) fn name(&self, name: NameId) -> Option<&str> {
         let shown = self.shown_names.get_or_init(|| ShownNames::of(&self.names));
         let place = name.number() as usize;
@@ -194,7 +194,7 @@ impl Snapshot {
         Some(&shown.text[start..shown.ends[place]]).filter(|name| !name.is_empty())
     }
 
-    /// What a root source calls the handle; no name for a `Root`.
+    /// A root source's name for the handle; no name for a `Root`.
     #[cfg(feature = "std")]
     pub(crate) fn name_in_source(&self, root_edge: EdgeIndex) -> NameId {
         match self.notes.holders[self.graph.name(root_edge).number() as usize] {
@@ -271,8 +271,7 @@ impl<'a> Node<'a> {
         self.snapshot.slots.handle(self.index)
     }
 
-    /// The short name of the object's type; with as much of its path as tells it from other types of the
-    /// heap.
+    /// The short name of the object's type, with enough of its path to tell it from other types of the heap.
     pub fn type_name(self) -> &'a str {
         self.snapshot.type_row(self.index).name
     }
@@ -287,37 +286,37 @@ impl<'a> Node<'a> {
         self.snapshot.type_row(self.index).slot_bytes as usize
     }
 
-    /// Bytes that the object owns outside of its slot.
+    /// Bytes that the object owns outside its slot.
     pub fn owned_bytes(self) -> usize {
         self.snapshot.notes.owned_bytes(self.index) as usize
     }
 
-    /// Bytes that would be free without this object, in slots and owned: its own, and those of all that it
-    /// alone keeps alive. Its own bytes for an object that nothing reaches.
+    /// Bytes that would be freed with this object, in slots and owned: its own, and those of everything that
+    /// it alone keeps alive. For an unreachable object, its own bytes.
     pub fn retained_bytes(self) -> usize {
         self.snapshot.dominators().retained_bytes(self.index) as usize
     }
 
-    /// Objects that would be gone without this one, itself included.
+    /// Objects that would be freed with this one, itself included.
     pub fn retained_len(self) -> usize {
         self.snapshot.dominators().retained_len(self.index)
     }
 
-    /// The nearest object through which every way from the roots to this one leads. `None` where ways have no
-    /// object in common, and for an object that nothing reaches.
+    /// The nearest object through which every path from the roots to this one leads. `None` if the paths have
+    /// no object in common, and for an unreachable object.
     pub fn dominator(self) -> Option<Node<'a>> {
         let dominator = self.snapshot.dominators().immediate(self.index)?;
         (dominator != NodeIndex::ROOT).then(|| self.snapshot.node(dominator))
     }
 
     /// The fewest strong edges from an object that a root or a root source holds: 0 for such an object
-    /// itself, `None` for one that nothing reaches.
+    /// itself, `None` for an unreachable one.
     pub fn distance(self) -> Option<usize> {
         self.snapshot.shortest().distance(self.index).map(|distance| distance as usize - 1)
     }
 
-    /// What the object refers to, in the order in which it reports it. The edges to the values of ephemerons
-    /// whose key it is come last.
+    /// What the object refers to, in the order in which it reports it. Edges to the values of ephemerons of
+    /// which it is the key come last.
     pub fn edges(self) -> impl Iterator<Item = Edge<'a>> {
         let snapshot = self.snapshot;
         snapshot.graph.edges(self.index).map(move |edge| Edge { snapshot, edge })
@@ -332,8 +331,7 @@ impl<'a> Node<'a> {
         from_objects.map(move |edge| Edge { snapshot, edge: *edge })
     }
 
-    /// Whether a part of the object could not be looked at, since somebody held its lock: edges may be
-    /// missing.
+    /// Whether a part of the object could not be read because its lock was held: edges may be missing.
     pub fn has_gap(self) -> bool {
         self.snapshot.notes.has_gap(self.index)
     }
@@ -380,7 +378,7 @@ pub struct Edge<'a> {
 }
 
 impl<'a> Edge<'a> {
-    /// What the object calls it: `loot`, `listeners[3]`, `by_name["sheep"]`. `None` if its `Trace` tells no
+    /// The object's name for it: `loot`, `listeners[3]`, `by_name["sheep"]`. `None` if its `Trace` reports no
     /// names.
     pub fn name(self) -> Option<&'a str> {
         self.snapshot.name(self.snapshot.graph.name(self.edge))
@@ -396,7 +394,7 @@ impl<'a> Edge<'a> {
         self.snapshot.node(self.snapshot.graph.target(self.edge))
     }
 
-    /// Whether the edge keeps nothing alive: a weak handle, or an ephemeron of which some end is not reached.
+    /// Whether the edge keeps nothing alive: a weak handle, or an ephemeron with an end that is not reached.
     pub fn is_weak(self) -> bool {
         !self.kind().is_strong()
     }
@@ -417,8 +415,8 @@ impl<'a> Edge<'a> {
     }
 }
 
-/// What holds an object from outside of the heap, in a [`Snapshot`]: a [`Root`](crate::Root) with its clones,
-/// or a handle in a root source.
+/// What holds an object from outside the heap, in a [`Snapshot`]: a [`Root`](crate::Root) with its clones, or
+/// a handle in a root source.
 ///
 /// `Display` is how a [`Path`](crate::inspect::Path) begins: `root "event_bus" (src/game.rs:41)`, `source
 /// "world" .player`.
@@ -434,7 +432,7 @@ impl<'a> RootEdge<'a> {
         self.snapshot.node(self.snapshot.graph.target(self.edge))
     }
 
-    /// The name of the `Root`, or that which the source gives the handle.
+    /// The name of the `Root`, or the source's name for the handle.
     pub fn name(self) -> Option<&'a str> {
         match self.view() {
             HolderView::Root { name, .. } | HolderView::Source { name, .. } => name,
@@ -457,7 +455,7 @@ impl<'a> RootEdge<'a> {
         }
     }
 
-    /// How many `Root`s these are, clones of one; 1 for a handle in a source.
+    /// How many clones of the `Root` there are; 1 for a handle in a source.
     pub fn clones(self) -> usize {
         match self.view() {
             HolderView::Root { clones, .. } => clones as usize,

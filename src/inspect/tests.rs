@@ -60,7 +60,7 @@ fn build(rows: &[Vec<Reported>]) -> Graph {
     builder.finish()
 }
 
-/// What is reached when `removed` is not there, by going over everything again until nothing is new.
+/// What is reached without `removed`, by repeating over everything until nothing is new.
 fn reached_without(rows: &[Vec<Reported>], removed: Option<usize>) -> BTreeSet<usize> {
     let mut reached = BTreeSet::from([0]);
     loop {
@@ -260,7 +260,7 @@ fn an_ephemeron_counts_when_all_its_ends_are_reached() {
     assert_eq!(idle[2..], [EdgeKind::IdleEphemeron; 3]);
 }
 
-/// The deepest list that anybody has.
+/// The deepest list that could occur.
 #[test]
 fn nothing_recurses_on_a_long_chain() {
     const LEN: usize = 1_000_000;

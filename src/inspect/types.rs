@@ -9,7 +9,8 @@ use crate::tag::Tag;
 pub(crate) struct TypeRow {
     pub(crate) id: TypeId,
     pub(crate) tag: Tag,
-    /// The name with as much of its paths as tells it from the others; where that is all of it, numbered.
+    /// The name with enough of its path to tell it from the others; numbered if the full path does not
+    /// suffice.
     pub(crate) name: &'static str,
     pub(crate) slot_bytes: u32,
 }

@@ -1,11 +1,11 @@
 //! A search of the heap itself for one object: what `why_alive` does without a snapshot.
 //!
-//! Breadth-first, over the edges that `trace` reports, which have no names and take no time to tell; a bit
-//! for each slot says what was met, outside of the heap. Names are asked for afterwards, of the objects on
-//! the way alone.
+//! Breadth-first, over the edges that `trace` reports, which have no names and cost little. A bit for each
+//! slot, kept outside the heap, records what was reached. Names are looked up afterwards, only for the
+//! objects on the path.
 //!
-//! Where it is not certain to find what a snapshot would, it says so, and a snapshot is taken: when it meets
-//! an ephemeron, and when a handle turns out not to be what it claims.
+//! If it is not certain to find what a snapshot would, it reports that, and a snapshot is taken: when it
+//! meets an ephemeron, and when a handle is not what it claims to be.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -28,10 +28,10 @@ pub(crate) struct Walk<'h> {
     pub(crate) ops: &'h [InspectOps],
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// The objects on a shortest way, the one looked for last.
+    /// The objects on a shortest path, the target last.
     Way(Vec<RawHandle>),
     /// Nothing reaches it.
     Nothing,
@@ -39,21 +39,21 @@ pub(crate) enum Found {
     Uncertain,
 }
 
-/// The objects that were met, in the order in which they were. The arrays are longer than what is in them, so
-/// that an object is added without a branch: whether one was met before is a coin toss, and a wrong guess of
-/// the processor takes longer than all the rest.
+/// The objects reached, in order. The arrays are longer than their contents, so that an object is added
+/// without a branch: whether one was reached before is unpredictable, and a misprediction takes longer than
+/// all the rest.
 struct Queue {
     len: usize,
-    /// The handles' bits: as numbers, so that memory comes zeroed and is not written before it is needed.
+    /// The handles' bits: as numbers, so that memory is allocated zeroed and not written before it is needed.
     raws: Vec<u64>,
-    /// For each, the place of the one that refers to it, plus one.
+    /// For each object, the place of the one that refers to it, plus one.
     by: Vec<u32>,
 }
 
 /// Held by a root.
 const ROOT: u32 = 0;
 
-/// How far ahead objects are asked for: what a memory takes to answer, in objects.
+/// How far ahead objects are prefetched: the latency of memory, in objects.
 const AHEAD: usize = 24;
 
 impl Walk<'_> {
@@ -65,7 +65,7 @@ impl Walk<'_> {
         source: &dyn RootSource,
     ) -> Found {
         let mut seen = Seen::of(self);
-        // Room for all, so that it is not copied as it grows.
+        // Capacity for all, so that it is not copied as it grows.
         let most = self.pools.iter().map(Pool::live).sum();
         let mut queue = Queue::with_room(most);
         let mut watcher = Watcher::listing();
@@ -101,14 +101,14 @@ impl Walk<'_> {
         found.map_or(Found::Nothing, |place| Found::Way(queue.way(place)))
     }
 
-    /// Whether the handle names a slot in which nobody lives. If not, it may have been met in the place of
-    /// somebody.
+    /// Whether the handle names an empty slot. If not, it may have hidden the object that lives there.
     fn is_vacant(self, raw: RawHandle) -> bool {
         let slot_granules = self.pools[self.store.pool_of(raw.granule()) as usize].info().slot_granules();
         raw.granule().in_page() % slot_granules == 0 && self.store.tenant_of(raw) == Tenant::None
     }
 
-    /// What the object on a way calls the next one on it, and what tells it from others of its type.
+    /// The name that an object on the path has for the next one, and what tells the object from others of its
+    /// type.
     pub(crate) fn name_step(self, raw: RawHandle, next: Option<RawHandle>, names: &mut Names) -> StepName {
         let of = next.map_or(Tag::NONE, |next| self.type_of(next));
         let mut finder = Finder::new(names, next, of);
@@ -116,7 +116,7 @@ impl Walk<'_> {
         finder.step
     }
 
-    /// What the source calls an object that it holds; `None` if it does not.
+    /// The source's name for an object that it holds; `None` if it does not hold it.
     pub(crate) fn name_root(self, raw: RawHandle, source: &dyn RootSource, names: &mut Names) -> StepName {
         let mut finder = Finder::new(names, Some(raw), self.type_of(raw));
         source.inspect_roots(&mut crate::trace::Inspector::new(&mut finder));
@@ -149,7 +149,7 @@ impl Queue {
         self.len += usize::from(is_new);
     }
 
-    /// More was met than there are objects: handles to nothing.
+    /// Grows: more was reached than there are objects, because of handles to nothing.
     #[cold]
     fn grow(&mut self) {
         let len = 2 * self.len + 64;
@@ -158,7 +158,7 @@ impl Queue {
         self.by.resize(len, ROOT);
     }
 
-    /// From a root to the object at this place.
+    /// The path from a root to the object at this place.
     fn way(&self, mut place: usize) -> Vec<RawHandle> {
         let mut way = Vec::from_iter(self.get(place));
         while self.by[place] != ROOT {
@@ -187,7 +187,7 @@ struct SeenPage {
 }
 
 impl SeenPage {
-    /// A page without objects: its words are those before the first of any other, and always full.
+    /// A page without objects: its words come before those of all other pages, and are always full.
     const NONE: SeenPage = SeenPage { first: 0, class: Class(1), of: Tag::NONE };
 }
 
@@ -211,7 +211,7 @@ impl Seen {
     fn is_new(&mut self, raw: RawHandle, of: Tag) -> bool {
         let granule = raw.granule();
         let page = self.pages.get(granule.page() as usize).copied().unwrap_or(SeenPage::NONE);
-        // A handle of another type than its object's is no edge.
+        // A handle of another type than its object's is not an edge.
         let SeenPage { first, class, .. } =
             if of == page.of || of == Tag::NONE { page } else { SeenPage::NONE };
         let word = &mut self.words[first as usize + (granule.in_page() >> (class.0 + 6)) as usize];
@@ -221,12 +221,12 @@ impl Seen {
     }
 }
 
-/// What one object on a way says of the next.
+/// What an object on a path reports about the next.
 #[derive(Debug, Default)]
 pub(crate) struct StepName {
     /// The name of the edge to the next one; `None` if there is no such edge.
     pub(crate) name: Option<NameId>,
-    /// Of a root source, its name.
+    /// The name of the root source, if it is one.
     pub(crate) source: Option<alloc::string::String>,
     pub(crate) label: Option<alloc::string::String>,
 }

@@ -1,4 +1,4 @@
-//! A pool as it was, and the way back.
+//! A pool as it was, and how to restore it.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -13,7 +13,7 @@ use crate::store::{KeptPages, KeptStore, KeptValues, Store};
 pub(crate) struct KeptPool {
     pool: Pool,
     pages: KeptPages,
-    /// `None` if there was none.
+    /// `None` if there were none.
     values: Option<Box<dyn KeptValues>>,
 }
 
@@ -49,7 +49,7 @@ impl Pool {
         KeptPool { values: Some(values), pages, pool: pool.reopened() }
     }
 
-    /// Keeps a pool without values, or else returns the first object that has one.
+    /// Keeps a pool without values, or returns the first object that has one.
     pub(crate) fn keep_empty(&self, store: &Store) -> Result<KeptPool, RawHandle> {
         let (mut pool, mut pages) = (self.clone(), self.room());
         for page in self.held() {
@@ -71,7 +71,7 @@ impl Pool {
         self
     }
 
-    /// Puts the pages out of use that `kept`, the pool of this number, does not have: their values are
+    /// Takes the pages that `kept`, the pool with this number, does not have out of use: their values are
     /// dropped.
     pub(crate) fn wipe(
         &self,
@@ -105,7 +105,7 @@ impl Pool {
 }
 
 impl KeptPool {
-    /// Gives the pages memory again that lost it; all others that are not kept were wiped.
+    /// Gives memory back to the pages that lost it; all others that are not kept were wiped.
     pub(crate) fn reclaim(&self, store: &mut Store, now: Option<&Pool>) {
         let now = now.filter(|now| now.info.tag == self.pool.info.tag);
         let (run, slot_granules) = (self.pool.info.run_pages, self.pool.slot_granules());
@@ -129,7 +129,7 @@ impl KeptPool {
         store.seal(&self.pages, of);
     }
 
-    /// The pool, nothing registered on its objects.
+    /// The pool, with nothing registered on its objects.
     pub(crate) fn unwatched(&self) -> Pool {
         Pool { watched: 0, ..self.pool.clone() }
     }

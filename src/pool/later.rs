@@ -17,7 +17,7 @@ impl Pool {
         self.later.get(number).map(|(_, claim)| claim)
     }
 
-    /// Takes such a claim out, to be filled and put back.
+    /// Removes such a claim, to be filled and put back.
     pub(crate) fn take_later(&mut self, number: usize) -> Claim {
         core::mem::replace(&mut self.later[number].1, Claim::EMPTY)
     }
@@ -29,12 +29,12 @@ impl Pool {
         self.later[number].1 = claim;
     }
 
-    /// So many objects were made.
+    /// Counts this many new objects.
     pub(crate) fn count_all_born(&mut self, objects: usize) {
         self.live += objects;
     }
 
-    /// Sets aside free slots for so many objects, if there is memory for them.
+    /// Sets aside free slots for this many objects, if there is memory for them.
     pub(crate) fn set_aside(&mut self, store: &mut Store, objects: usize) {
         let mut left = objects;
         while left > 0 {
@@ -50,7 +50,7 @@ impl Pool {
         }
     }
 
-    /// Makes room for what is known of one more page.
+    /// Makes room for the metadata of one more page.
     pub(crate) fn reserve_page(&mut self) -> Result<(), Limit> {
         self.pages.reserve(1)?;
         reserve(&mut self.states, 1)?;
@@ -58,7 +58,7 @@ impl Pool {
         reserve(&mut self.young, more_young as u32)
     }
 
-    /// Takes a page that was just opened, in whose first so many slots objects were made: these.
+    /// Takes over a page that was just opened, with objects in its first `len` slots: these.
     pub(crate) fn adopt(&mut self, page: u32, len: u32, made: impl Iterator<Item = Made>) {
         self.states.push(PoolPage::OPEN);
         let position = self.pages.push(page);

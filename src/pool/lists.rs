@@ -8,7 +8,7 @@ use crate::config::Limit;
 use crate::pool::PoolPage;
 use crate::store::reserve;
 
-/// The lists of pages with some free slots. Wholly free ones are on a list that no page needs to know of.
+/// The lists of pages with some free slots. Empty pages are on a list that no page needs to know of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum List {
     None,
@@ -17,24 +17,24 @@ pub(super) enum List {
     Crowded,
 }
 
-/// Pages by position, in the order in which they will be used. An entry whose page says that it is on another
-/// list is void.
+/// Pages by position, in the order in which they will be used. An entry is void if its page says that it is
+/// on another list.
 #[derive(Clone, Default)]
 pub(super) struct Lists {
     /// Pages of which the last minor collection freed more than half, the next one last: they are in the
-    /// processor's cache, and fill again with what is allocated together.
+    /// processor's cache, and are refilled with objects allocated together.
     pub(super) warm: Vec<usize>,
-    /// Wholly free pages, the next one last.
+    /// Empty pages, the next one last.
     pub(super) vacant: Vec<usize>,
     /// Pages with free slots.
     pub(super) partial: VecDeque<usize>,
-    /// Pages with few free slots, used when there is nothing else: objects that are allocated together are to
-    /// lie together, also for the minor collection that sweeps them.
+    /// Pages with few free slots, used when there is nothing else: objects allocated together should lie
+    /// together, also for the minor collection that sweeps them.
     pub(super) crowded: VecDeque<usize>,
 }
 
 impl Lists {
-    /// The next page of a list, taken off.
+    /// Removes and returns the next page of a list.
     pub(super) fn next(&mut self, states: &mut [PoolPage], list: List) -> Option<usize> {
         loop {
             let position = match list {
@@ -69,7 +69,7 @@ impl Lists {
         crowded.clear();
     }
 
-    /// Takes over what a sweep found. Its lists of which the last comes first are in slot order so far.
+    /// Takes over what a sweep found. Those of its lists that are used from the end are in slot order so far.
     pub(super) fn append(&mut self, found: &mut Lists) {
         found.warm.reverse();
         found.vacant.reverse();
@@ -96,7 +96,7 @@ impl Lists {
 pub(super) struct Pages {
     by_position: Vec<u32>,
     /// The same in the order of addresses; empty as long as that is the order of positions, which only a page
-    /// that was another pool's before can break.
+    /// taken over from another pool can break.
     ascending: Vec<u32>,
 }
 
@@ -118,13 +118,13 @@ impl Pages {
         self.ascending.is_empty()
     }
 
-    /// Makes room for so many more pages.
+    /// Makes room for this many more pages.
     pub(super) fn reserve(&mut self, more: u32) -> Result<(), Limit> {
         reserve(&mut self.by_position, more)?;
         if self.ascending.is_empty() { Ok(()) } else { reserve(&mut self.ascending, more) }
     }
 
-    /// Adds a page and gives its position. O(1), or O(pages) for one between others.
+    /// Adds a page and returns its position. O(1), or O(pages) for one between others.
     pub(super) fn push(&mut self, page: u32) -> usize {
         let is_last = self.ascending().last().is_none_or(|last| *last < page);
         if !is_last && self.ascending.is_empty() {

@@ -1,4 +1,4 @@
-//! What a collection does with a pool: it sweeps the pages, and lists anew those with free slots.
+//! What a collection does with a pool: it sweeps the pages, and lists those with free slots again.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -22,7 +22,7 @@ pub(crate) enum Scope {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Swept {
     pub(crate) died: usize,
-    /// Objects that died and pages that were looked at.
+    /// Objects that died and pages that were visited.
     pub(crate) work: usize,
 }
 
@@ -33,27 +33,27 @@ pub(super) struct Progress {
     pages: usize,
     /// Words swept of the next one.
     words: usize,
-    /// Whether a part of the next one was swept, of its first word maybe.
+    /// Whether a part of the next one was swept, perhaps only of its first word.
     in_page: bool,
     dropping: DoomCursor,
-    /// Slots of limbo to look at.
+    /// Slots of limbo still to be checked.
     pub(super) limbo: usize,
-    /// Those that nothing names, which are free when their page is swept.
+    /// Those that nothing names, which become free when their page is swept.
     freeing: Vec<Granule>,
     /// Pages listed.
     listed: usize,
-    /// Where they are listed.
+    /// The lists that they are on.
     lists: Lists,
 }
 
 impl Pool {
-    /// What becomes of objects made from here on.
+    /// Sets the age of objects made from here on.
     pub(crate) fn set_making(&mut self, store: &mut Store, making: Age) {
         self.return_claim(store);
         self.making = making;
     }
 
-    /// What becomes of objects made now.
+    /// The age of objects made now.
     pub(crate) fn making(&self) -> Age {
         self.making
     }
@@ -76,21 +76,21 @@ impl Pool {
         self.young_pages.clear();
     }
 
-    /// Takes down which pages a minor collection has to look at.
+    /// Records which pages a minor collection has to look at.
     pub(crate) fn begin_minor(&mut self) {
         self.young.sort_unstable();
         self.young_pages.clear();
         self.young_pages.extend(self.young.iter().map(|position| self.pages[*position]));
     }
 
-    /// The next place with objects that were made where they are to be traced.
+    /// The next place with new objects that must be traced.
     pub(crate) fn next_made(&mut self) -> Option<Made> {
         let made = self.made.pop()?;
         self.made_len -= made.bits.count_ones() as usize;
         Some(made)
     }
 
-    /// They are to be traced all the same.
+    /// They must still be traced.
     pub(crate) fn put_made_back(&mut self, made: Made) {
         self.made_len += made.bits.count_ones() as usize;
         self.made.push(made);
@@ -106,7 +106,7 @@ impl Pool {
         self.pages.by_position().iter().for_each(|page| store.veil(*page));
     }
 
-    /// Objects that are dead and not swept yet. O(pages + slots in limbo).
+    /// How many objects are dead and not swept yet. O(pages + slots in limbo).
     pub(crate) fn condemned(&self, store: &Store) -> usize {
         let pages = self.pages.by_position();
         let swept_in_part = pages.get(self.progress.pages);
@@ -142,9 +142,9 @@ impl Pool {
         }
     }
 
-    /// Goes on ending the lives of everything white, of at most `quota` objects. Gives how many died, or
-    /// `None` when all are. Those with a destructor are doomed, and their slots are freed by
-    /// [`drop_doomed`](Self::drop_doomed).
+    /// Continues ending the lives of everything white, at most `quota` objects. Returns how many died, or
+    /// `None` when all are dead. Those with a destructor are doomed, and [`drop_doomed`](Self::drop_doomed)
+    /// frees their slots.
     pub(crate) fn sweep(
         &mut self,
         store: &mut Store,
@@ -153,11 +153,11 @@ impl Pool {
         log: &mut SweepLog,
     ) -> Option<Swept> {
         let mut swept = Swept::default();
-        // Before any page, where they become free and may be handed out again at once.
+        // Before any page, where they become free and may be reused at once.
         let slots = self.progress.limbo.min(quota.saturating_mul(16));
         self.progress.limbo -= slots;
         for _ in 0..slots {
-            // Once around, so the order stays.
+            // Once around, so the order is kept.
             match self.limbo.pop_front() {
                 Some(granule) if store.is_white_any(granule) => self.progress.freeing.push(granule),
                 Some(granule) => self.limbo.push_back(granule),
@@ -228,7 +228,7 @@ impl Pool {
         Swept { died, work: died + usize::from(!self.progress.in_page) }
     }
 
-    /// Runs the next destructor; `false` if there is none left. A destructor that panics has run.
+    /// Runs the next destructor; `false` if there is none left. A destructor that panics counts as run.
     pub(crate) fn drop_doomed(&mut self, store: &mut Store, scope: Scope) -> bool {
         let pages = if scope == Scope::Major { self.pages.by_position() } else { &self.young_pages };
         if self.has_doomed {
@@ -237,12 +237,12 @@ impl Pool {
         self.has_doomed
     }
 
-    /// Goes on finding the pages with free slots anew, `quota` of them at most; `false` when all are found. A
-    /// page that was vacant at the end of `patience` full cycles in a row is given back to the system, and is
-    /// any type's then. What it costs to find the others their new positions is one piece: O(pages), where
-    /// some left.
+    /// Continues listing the pages with free slots again, at most `quota` of them; `false` when all are
+    /// listed. A page that was vacant at the end of `patience` full cycles in a row is returned to the
+    /// system, and any type may then use it. Giving the remaining pages their new positions is one
+    /// indivisible piece: O(pages), if some pages left.
     pub(crate) fn relist(&mut self, store: &mut Store, scope: Scope, quota: usize, patience: u32) -> bool {
-        /// Giving a page back is a call into the kernel.
+        /// Releasing a page is a call into the kernel.
         const RELEASE: usize = 64;
         let mut spent = 0;
         while self.progress.listed < self.scope_len(scope) {
@@ -270,8 +270,7 @@ impl Pool {
         false
     }
 
-    /// Leaves the pages that were given back to the system to all types, and puts the others in the order of
-    /// addresses.
+    /// Leaves the released pages to all types, and puts the others in the order of addresses.
     fn give_up(&mut self, store: &mut Store) {
         let is_kept = |page: &PoolPage| matches!(page.state, PageState::Open | PageState::Closed);
         if self.pages.is_ascending() && self.states.iter().all(is_kept) {
@@ -292,7 +291,7 @@ impl Pool {
         }
         self.lists.renumber(|position| moved[position]);
         self.current = self.current.and_then(|position| moved[position]);
-        // A page can be young and vacant: of slots that were set aside and not used.
+        // A page can be young and vacant: its slots were set aside and not used.
         self.young = self.young.iter().filter_map(|position| moved[*position]).collect();
         self.states = kept.iter().map(|position| self.states[*position]).collect();
         self.pages.replace(kept.iter().map(|position| pages[*position]).collect());
@@ -311,7 +310,7 @@ impl Pool {
     }
 
     fn list(&mut self, store: &Store, scope: Scope, position: usize) {
-        /// Below so many pages every slot counts.
+        /// Below this many pages every slot counts.
         const FEW_PAGES: usize = 8;
         let free = self.info.page_slots - store.occupied_len(self.pages[position]);
         let is_crowded = free < self.info.page_slots / 4 && self.pages.len() >= FEW_PAGES;
@@ -339,8 +338,8 @@ impl Pool {
         }
     }
 
-    /// Gives the memory of wholly free pages back. Between cycles they are any type's then; in the midst of
-    /// one they stay this pool's, whose collection goes on as it was, until it ends.
+    /// Releases the memory of empty pages. Between cycles any type may then use them; during a cycle they
+    /// stay with this pool until it ends, so that its collection continues undisturbed.
     pub(crate) fn shrink(&mut self, store: &mut Store, in_cycle: bool) {
         self.return_claim(store);
         for (position, page) in self.pages.by_position().iter().enumerate() {

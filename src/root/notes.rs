@@ -1,7 +1,7 @@
-//! What people want to know of roots, beside the table: names, and where each was made.
+//! What people want to know about roots, beside the table: names, and where each was made.
 //!
-//! Behind a lock that nobody takes unless origins are remembered or a name is given: an entry of the table
-//! knows whether there is a note of it, and forgets the note when its last `Root` is dropped.
+//! Behind a lock that is taken only if origins are remembered or a name is set: an entry of the table knows
+//! whether there is a note about it, and forgets the note when its last `Root` is dropped.
 
 use alloc::borrow::Cow;
 use core::panic::Location;
@@ -9,7 +9,7 @@ use core::panic::Location;
 use crate::hash::GcMap;
 use crate::sync::Lock;
 
-/// What is known of a root.
+/// What is known about a root.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RootNote {
     pub(crate) name: Option<Cow<'static, str>>,
@@ -39,7 +39,7 @@ impl RootNotes {
     }
 
     pub(crate) fn forget(&self, entry: u32) {
-        // Out of the lock, since the name may be a large one.
+        // Dropped outside the lock, since the name may be large.
         let note = self.notes.with(|notes| notes.remove(&entry));
         drop(note);
     }

@@ -1,8 +1,8 @@
 //! The table of roots: entries, each an object's handle and a count, shared between the heap and its `Root`s.
 //!
 //! Cloning a `Root` adds one to a count, dropping it takes one off, on any thread; neither takes a lock, so a
-//! collection that reads the table never waits and makes nobody wait. The last drop puts the entry on a free
-//! list; making a root takes it from there.
+//! collection that reads the table never waits and blocks no other thread. The last drop puts the entry on a
+//! free list; making a root takes it from there.
 //!
 //! Invariant: an entry with a count above zero belongs to that many `Root`s and its handle does not change;
 //! an entry with count zero is on the free list, or on its way there.
@@ -21,47 +21,47 @@ const NONE: u32 = u32::MAX;
 /// Not on the list at all.
 const UNLISTED: u32 = u32::MAX - 1;
 
-/// In place of the next free entry, while the entry is in use: there is a note of it.
+/// In place of the next free entry, while the entry is in use: there is a note about it.
 const NOTED: u32 = u32::MAX - 2;
 
 /// More `Root`s of one entry than this are not possible in memory; half of the range is left as a margin for
 /// threads that count at the same time.
 const MAX_COUNT: u32 = u32::MAX / 2;
 
-// None of the three is taken for another, or for an entry.
+// The three are distinct, and none is the number of an entry.
 const _: () = assert!(UNLISTED != NONE && NOTED != NONE && NOTED != UNLISTED && NOTED > MAX_COUNT);
 
-/// The entries of a heap's root set. It stays with its heap wherever that is moved, so it is also what tells
-/// one heap from another.
+/// The entries of a heap's root set. It stays with its heap wherever that is moved, so it also identifies the
+/// heap.
 pub(crate) struct RootTable {
     /// From one on, never used twice in a process.
     heap: u64,
     entries: boxcar::Vec<RootEntry>,
-    /// A bit for each entry that is in use, so that looking at all roots costs what there are, not what there
-    /// ever were.
+    /// A bit for each entry in use, so that visiting all roots takes time for those that exist, not for all
+    /// that ever existed.
     used: boxcar::Vec<Word>,
-    /// How often the last `Root` of an object went.
+    /// How often the last `Root` of an object was dropped.
     dropped: AtomicU32,
-    /// The heap's number, or `UNDONE` once any `Root` was left without its object, since that was made in a
-    /// run of the program that was undone. The entry of such a root has the null handle.
+    /// The heap's number, or `UNDONE` once any `Root` lost its object because the frames that made it were
+    /// undone. The entry of such a root has the null handle.
     shown: AtomicU64,
     /// The first free entry, or `NONE`.
     free: AtomicU32,
-    /// Whether somebody is taking an entry off the free list. Only one at a time may, or an entry could be
+    /// Whether a thread is taking an entry off the free list. Only one at a time may, or an entry could be
     /// taken, used, and put back between another's two looks at the list (the ABA problem).
     taking: AtomicBool,
-    /// The first entry of the list of fresh ones, or `NONE`: those that were put to use since a collection
-    /// last asked. Many may push at once; it is emptied by whoever has the heap to itself.
+    /// The first entry of the fresh list, or `NONE`: entries put to use since a collection last asked. Many
+    /// threads may push at once; it is emptied only with exclusive access to the heap.
     fresh: AtomicU32,
-    /// Entries on it.
+    /// The length of the fresh list.
     fresh_len: AtomicU32,
-    /// Slots that were reserved in the heap by somebody who has another heap in hand now.
+    /// Slots that were reserved in the heap by a call that has another heap now.
     abandoned: Queue<RawHandle>,
     /// Names and origins.
     notes: RootNotes,
 }
 
-/// Which of 64 neighbouring entries are in use, of those that chose this word.
+/// Which of 64 neighbouring entries are in use, among those that chose this word.
 struct Word {
     /// The first of the entries.
     first: u32,
@@ -69,12 +69,12 @@ struct Word {
 }
 
 struct RootEntry {
-    /// The word of `used` that has its bit. Written by whoever makes the entry, before anybody else knows of
-    /// it.
+    /// The word of `used` that has its bit. Written by the thread that makes the entry, before any other
+    /// knows of it.
     word: AtomicU32,
     handle: AtomicU64,
     count: AtomicU32,
-    /// The next entry of the free list, while this one is on it; else whether there is a note.
+    /// The next entry of the free list while this one is on it; otherwise whether there is a note.
     next: AtomicU32,
     /// The next entry of the fresh list, `NONE` at its end; `UNLISTED` while this one is not on it.
     next_fresh: AtomicU32,
@@ -101,7 +101,7 @@ impl RootTable {
     /// Changes the note of an entry that has a `Root`.
     pub(super) fn note(&self, index: u32, change: impl FnOnce(&mut RootNote)) {
         self.notes.change(index, change);
-        // Relaxed: whoever drops the last `Root` comes after the caller, which has one.
+        // Relaxed: the last `Root` is dropped after this, since the caller has one.
         self.entries[index as usize].next.store(NOTED, Ordering::Relaxed);
     }
 
@@ -118,7 +118,7 @@ impl RootTable {
         }
     }
 
-    /// This slot will not be filled by whoever reserved it.
+    /// The call that reserved this slot will not fill it.
     pub(crate) fn note_abandoned(&self, reserved: RawHandle) {
         self.abandoned.push(reserved);
     }
@@ -149,15 +149,15 @@ impl RootTable {
             });
             let index =
                 u32::try_from(index).ok().filter(|i| *i < NOTED).expect("slotgc: more than 2^32 roots");
-            // Relaxed: nobody else knows of the entry so far.
+            // Relaxed: no other thread knows of the entry yet.
             self.entries[index as usize].word.store(self.word_for(index), Ordering::Relaxed);
             self.set_used(index, true);
             self.list_fresh(index);
             return index;
         };
         let entry = &self.entries[index as usize];
-        // Relaxed, both: a `Root` of the entry reaches another thread only by means that order what came
-        // before, and a collection, which reads the handle, has `&mut Heap` where this has `&Heap`.
+        // Relaxed, both: a `Root` of the entry reaches another thread only by means that synchronise, and a
+        // collection, which reads the handle, has `&mut Heap` where this has `&Heap`.
         entry.handle.store(handle.to_bits(), Ordering::Relaxed);
         entry.count.store(1, Ordering::Relaxed);
         self.set_used(index, true);
@@ -168,8 +168,8 @@ impl RootTable {
     }
 
     /// A word for the bit of a new entry: one of the latest, or a new one. Another thread may have reserved a
-    /// word for the same entries and not filled it yet; nobody waits for that, so some entries may have two
-    /// words between them. Each has its bit in one.
+    /// word for the same entries and not filled it yet; this does not wait for it, so two words may cover the
+    /// same entries. Each entry has its bit in one of them.
     fn word_for(&self, index: u32) -> u32 {
         const LATEST: usize = 2;
         let (first, count) = (index / 64 * 64, self.used.count());
@@ -183,9 +183,9 @@ impl RootTable {
         // Relaxed: written before the entry was first used, and not since.
         let word = self.entries[index as usize].word.load(Ordering::Relaxed);
         let (word, bit) = (&self.used[word as usize].bits, 1 << (index % 64));
-        // Relaxed: a bit goes before its entry is on the free list, and comes after that is taken off it, in
-        // an order that the list gives. A collection has `&mut Heap` where whoever sets a bit has `&Heap`;
-        // one that is just being cleared may be seen either way, like the count.
+        // Relaxed: a bit is cleared before its entry is on the free list, and set after the entry is taken
+        // off it; the list orders the two. A collection has `&mut Heap`, and setting a bit needs `&Heap`; one
+        // that is just being cleared may be seen either way, like the count.
         if used {
             word.fetch_or(bit, Ordering::Relaxed);
         } else {
@@ -193,17 +193,17 @@ impl RootTable {
         }
     }
 
-    /// How often the last `Root` of an object went: wraps around.
+    /// How often the last `Root` of an object was dropped; wraps around.
     pub(crate) fn dropped(&self) -> u32 {
-        // Relaxed: a number to plan with.
+        // Relaxed: only an estimate for planning.
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Puts an entry that was put to use on the fresh list, if it is not there from its last use.
+    /// Puts an entry that is now in use on the fresh list, unless it is still there from its last use.
     fn list_fresh(&self, index: u32) {
         let entry = &self.entries[index as usize];
-        // Relaxed, all of it: an entry in use is its user's alone until it is listed, the list is emptied
-        // with `&mut Heap` where this has `&Heap`, and that orders everything.
+        // Relaxed, all of it: an entry in use belongs to one thread until it is listed. The list is emptied
+        // with `&mut Heap` and this has `&Heap`, which orders everything.
         if entry.next_fresh.load(Ordering::Relaxed) != UNLISTED {
             return;
         }
@@ -218,8 +218,8 @@ impl RootTable {
         }
     }
 
-    /// Takes an entry off the fresh list and gives its handle, the null handle if it has no `Root` any more.
-    /// Not while roots are made.
+    /// Takes an entry off the fresh list and returns its handle, or the null handle if it no longer has a
+    /// `Root`. Not while roots are made.
     pub(crate) fn next_fresh(&self) -> Option<RawHandle> {
         // Relaxed, all of it: see `list_fresh`.
         let index = self.fresh.load(Ordering::Relaxed);
@@ -256,7 +256,7 @@ impl RootTable {
         }
     }
 
-    /// One `Root` of an entry less.
+    /// One `Root` less of an entry.
     pub(crate) fn release(&self, index: u32) {
         let entry = &self.entries[index as usize];
         // Release: what this thread did with the entry comes before its next use.
@@ -266,7 +266,7 @@ impl RootTable {
         // Acquire: and so does what all the other owners did, whose releases the subtraction above read.
         fence(Ordering::Acquire);
         self.set_used(index, false);
-        // Relaxed: a number to plan with.
+        // Relaxed: only an estimate for planning.
         self.dropped.fetch_add(1, Ordering::Relaxed);
         // Relaxed: written by an owner, see the fence.
         if entry.next.load(Ordering::Relaxed) == NOTED {
@@ -277,8 +277,8 @@ impl RootTable {
         loop {
             // Relaxed: published by the exchange.
             entry.next.store(head, Ordering::Relaxed);
-            // Release: whoever takes the entry off sees its `next` and all former uses of it. Relaxed on
-            // failure: only the number is used.
+            // Release: the thread that takes the entry off sees its `next`, and all former uses of it.
+            // Relaxed on failure: only the number is used.
             match self.free.compare_exchange_weak(head, index, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => head = now,
@@ -286,7 +286,7 @@ impl RootTable {
         }
     }
 
-    /// An entry off the free list, unless it is empty or somebody else is taking one just now.
+    /// Takes an entry off the free list, unless the list is empty or another thread is taking one.
     fn take_free(&self) -> Option<u32> {
         // Relaxed: only a hint, to leave the flag alone when there is nothing to take.
         if self.free.load(Ordering::Relaxed) == NONE {
@@ -337,7 +337,7 @@ impl RootTable {
         self.notes.remembers_origins()
     }
 
-    /// A table for the same heap, for when there is no `Root` of this one.
+    /// A new table for the same heap, to be used when this one has no `Root`.
     pub(crate) fn renewed(&self) -> Self {
         Self { heap: self.heap, shown: AtomicU64::new(self.heap), ..Self::new(self.remembers_origins()) }
     }

@@ -1,4 +1,4 @@
-//! How much of a reserved range can be accessed, and in pages of which size.
+//! How much of a reserved range can be accessed, and with which page size.
 #![expect(unsafe_code, reason = "asks the system for access to a part of a mapping")]
 
 use core::ptr::NonNull;
@@ -8,7 +8,7 @@ use crate::geometry::PAGE_BYTES;
 use crate::space::system;
 use crate::sync::{Flag, Ordering};
 
-/// The size of a huge page: memory is opened in steps of it, on its boundaries.
+/// The size of a huge page: memory is opened in steps of this size, on its boundaries.
 pub(super) const HUGE_BYTES: usize = 2 << 20;
 const STEP_PAGES: u32 = (HUGE_BYTES / PAGE_BYTES) as u32;
 /// A heap below this size is not worth huge pages: most of one would stay empty.
@@ -19,15 +19,15 @@ const HUGE_FROM_PAGES: u32 = 2 * STEP_PAGES;
 pub(super) struct Growth {
     /// Pages that can be accessed.
     accessible: u32,
-    /// How many pages are the first of their type, at most: perhaps with next to nothing on them.
+    /// An upper bound for how many pages are the first of their type, which may be nearly empty.
     pub(super) firsts: u32,
-    /// Where the pages begin that were made accessible while the heap grew frame by frame: not advised to be
-    /// huge so far.
+    /// Where the pages begin that were made accessible while the heap grew frame by frame: huge pages were
+    /// not advised for them yet.
     small_from: Option<u32>,
 }
 
 impl Growth {
-    /// Sees to it that `run` pages from `first` on can be accessed, in a range with this base and so many
+    /// Ensures that `run` pages from `first` on can be accessed, in a range with this base and this many
     /// pages. Returns the number of the page after them.
     #[inline]
     pub(super) fn reach(
@@ -45,7 +45,7 @@ impl Growth {
         Ok(end)
     }
 
-    /// Makes the pages before `end` accessible, and some more: a step is a call into the kernel.
+    /// Makes the pages before `end` accessible, and some more, since each step is a call into the kernel.
     #[cold]
     fn make_accessible(&mut self, range: (NonNull<u8>, u32), end: u32, is_calm: &Flag) -> Result<(), Limit> {
         let ahead = (self.accessible / 8).max(STEP_PAGES);
@@ -53,7 +53,7 @@ impl Growth {
         let (start, bytes) = part(range, self.accessible, far);
         let end = match make_writable(start, bytes) {
             Ok(()) => far,
-            // There is no memory to look ahead with, perhaps some for what is needed now.
+            // There is no memory for more, but there may be enough for what is needed now.
             Err(_) => {
                 let (start, bytes) = part(range, self.accessible, end);
                 make_writable(start, bytes)?;
@@ -64,10 +64,10 @@ impl Growth {
             // Many types with few objects each.
             self.small_from.get_or_insert(self.accessible);
         } else if end > HUGE_FROM_PAGES {
-            // The first touch of a huge page has it cleared, which takes milliseconds where a hypervisor has
-            // yet to find the memory: no matter when a level is loaded, but more than a frame has. So what
-            // grows frame by frame begins with small pages, and is left to the kernel's own time once it is
-            // in use.
+            // The first touch of a huge page clears it, which takes milliseconds where a hypervisor has yet
+            // to find the memory: acceptable while a level loads, but too long for a frame. So a heap that
+            // grows frame by frame begins with small pages, and the kernel makes them huge in its own time
+            // once they are in use.
             let advised = self.small_from.take().unwrap_or(self.accessible);
             match is_calm.swap(false, Ordering::Relaxed) {
                 true => {
@@ -82,7 +82,7 @@ impl Growth {
     }
 }
 
-/// Asks for huge pages from where the heap became large enough for them.
+/// Requests huge pages from where the heap became large enough for them.
 fn advise_huge(range: (NonNull<u8>, u32), start: u32, end: u32) {
     if start.max(STEP_PAGES) < end {
         let (start, bytes) = part(range, start.max(STEP_PAGES), end);
@@ -91,7 +91,7 @@ fn advise_huge(range: (NonNull<u8>, u32), start: u32, end: u32) {
     }
 }
 
-/// Address and length of the pages from `first` to before `end`, in a range with this base and so many pages.
+/// Address and length of the pages from `first` up to `end`, in a range with this base and this many pages.
 pub(super) fn part((base, pages): (NonNull<u8>, u32), first: u32, end: u32) -> (*mut u8, usize) {
     assert!(first <= end && end <= pages, "pages {first} to {end} lie outside of the heap's range");
     let start = base.as_ptr().wrapping_add(first as usize * PAGE_BYTES);
@@ -100,7 +100,8 @@ pub(super) fn part((base, pages): (NonNull<u8>, u32), first: u32, end: u32) -> (
 
 /// Makes a part of our own mapping readable and writable.
 pub(super) fn make_writable(start: *mut u8, bytes: usize) -> Result<(), Limit> {
-    // SAFETY: the callers name parts of their mapping. Gaining access harms nobody who reads there already.
+    // SAFETY: the callers name parts of their mapping. Gaining access does not affect threads that read there
+    // already.
     let is_writable = unsafe { system::make_writable(start, bytes) };
     is_writable.then_some(()).ok_or(Limit::Memory(bytes))
 }

@@ -1,13 +1,14 @@
-//! One reserved address range a heap: a slot's address is `base + granule * 8`.
+//! One reserved address range per heap: a slot's address is `base + granule * 8`.
 //!
 //! The range is mapped without access, which costs no memory and counts towards no overcommit limit, and made
 //! accessible in steps as pages are opened. Nothing is mapped before the first page is opened, so an empty
-//! heap costs nothing. What differs from system to system is in `space/system_unix.rs` and
-//! `space/system_windows.rs`, how large a range is in `space/share.rs`.
+//! heap costs nothing. What differs between systems is in `space/system_unix.rs` and
+//! `space/system_windows.rs`; the size of a range is decided in `space/share.rs`.
 //!
-//! Before the pages lie their tags, one for every page that a granule can name whatever the range's size, so
-//! a look-up needs no bounds check; before the tags the bitmaps, one for each class, for the pages of the
-//! range. Tags are found from the base by a constant, bits by a constant and the size of the range.
+//! The tags lie before the pages, one for every page that a granule can name whatever the range's size, so a
+//! look-up needs no bounds check. The bitmaps lie before the tags, one for each class, for the pages of the
+//! range. Tags are at a constant offset from the base; bits at an offset that also depends on the size of the
+//! range.
 //!
 //! ```text
 //! | white, class 7 .. 1 | occupied, class 7 .. 1 | tags  | pages                                  |
@@ -33,11 +34,11 @@ const SIDE_STEP_BYTES: usize = 64 << 10;
 
 const TAGS_BYTES: usize = MAX_PAGES as usize * size_of::<Tag>();
 
-/// Classes, counting the one that no slot is small enough for.
+/// Classes, including the one for which no slot is small enough.
 const CLASSES: usize = LAST_CLASS as usize + 1;
 
-/// Where the bits of a class begin: so many rows before the tags, a row being a word for each page. By bitmap
-/// and class; a table, so that it is a constant wherever the class is.
+/// Where the bits of a class begin: this many rows before the tags, a row being a word for each page. By
+/// bitmap and class; a table, so that it is a constant wherever the class is.
 const BITS_PLACE: [[usize; CLASSES]; 2] = {
     let mut places = [[0; CLASSES]; 2];
     let mut place = 0;
@@ -54,18 +55,18 @@ const BITS_PLACE: [[usize; CLASSES]; 2] = {
     places
 };
 
-/// Bytes of a row: a word for each of so many pages.
+/// Bytes of a row: a word for each of this many pages.
 const fn row_bytes(pages: u32) -> usize {
     pages as usize * size_of::<u64>()
 }
 
-/// Bytes of all bitmaps for so many pages.
+/// Bytes of all bitmaps for this many pages.
 const fn all_bits_bytes(pages: u32) -> usize {
     let rows = BITS_PLACE[Bits::White as usize][CLASSES - 1];
     (rows * row_bytes(pages)).next_multiple_of(SIDE_STEP_BYTES)
 }
 
-/// Bytes of a range of so many pages, with everything before the base and what it takes to align that.
+/// Bytes of a range of this many pages, with everything before the base and what is needed to align it.
 const fn range_bytes(pages: u32) -> usize {
     all_bits_bytes(pages) + TAGS_BYTES + pages as usize * PAGE_BYTES + HUGE_BYTES
 }
@@ -76,16 +77,16 @@ const _: () = assert!(TAGS_BYTES % SIDE_STEP_BYTES == 0);
 /// The tags of a space in which nothing is reserved yet: all `NONE`, never written, no memory.
 static NO_TAGS: [Tag; MAX_PAGES as usize] = [Tag::NONE; MAX_PAGES as usize];
 
-/// A reserved range and how much of it is in use.
+/// A reserved range, and how much of it is in use.
 pub(crate) struct Space {
-    /// The first page's address, on a boundary of `HUGE_BYTES`; `TAGS_BYTES` before it begin the tags. While
+    /// The first page's address, on a boundary of `HUGE_BYTES`; the tags begin `TAGS_BYTES` before it. While
     /// nothing is reserved it is the end of `NO_TAGS`.
     base: NonNull<u8>,
     /// See [`row_bytes`].
     row_bytes: usize,
     /// What to unmap.
     map: Option<Mapping>,
-    /// What of the process's address space is this range's.
+    /// This range's share of the process's address space.
     share: Share,
     /// Pages that the range has room for.
     reserved: u32,
@@ -96,16 +97,16 @@ pub(crate) struct Space {
     /// For each class, the bytes of each of its bitmaps that can be accessed.
     bits_bytes: [usize; CLASSES],
     growth: Lock<Growth>,
-    /// A range that was reserved with `&Space`, which takes it over with `&mut`.
+    /// A range that was reserved with `&Space`, and is taken over with `&mut`.
     ahead: Lock<Option<Range>>,
-    /// Whether the program came to a pause since memory was made accessible: it grows frame by frame.
+    /// Whether a frame has ended since memory was made accessible: then the heap grows frame by frame.
     is_calm: Flag,
 }
 
-// SAFETY: `Space` owns its mapping as a box owns its memory, and hands out addresses and atomics only.
+// SAFETY: `Space` owns its mapping as a box owns its memory, and hands out only addresses and atomics.
 unsafe impl Send for Space {}
-// SAFETY: `&Space` computes addresses, reads tags, which change through `&mut` only, gives atomics, and makes
-// memory accessible, under a lock.
+// SAFETY: `&Space` computes addresses, reads tags, which change only through `&mut`, returns atomics, and
+// makes memory accessible, under a lock.
 unsafe impl Sync for Space {}
 
 /// A range that was reserved.
@@ -113,14 +114,14 @@ struct Range {
     map: Mapping,
     base: NonNull<u8>,
     pages: u32,
-    /// Whether it is smaller than asked for.
+    /// Whether it is smaller than requested.
     was_refused: bool,
     /// Whether all bitmaps can be accessed.
     has_bits: bool,
 }
 
 impl Space {
-    /// An empty space, for at most so many bytes in slots. Nothing is reserved yet.
+    /// An empty space, for at most this many bytes in slots. Nothing is reserved yet.
     pub(crate) fn new(max_bytes: usize) -> Self {
         let base = NonNull::from(&NO_TAGS).cast::<u8>();
         // SAFETY: the end of the static, one past its last byte.
@@ -148,11 +149,11 @@ impl Space {
 
     /// The program is between two frames.
     pub(crate) fn note_frame(&mut self) {
-        // Relaxed, here and below: whether memory is asked for in small pages.
+        // Relaxed, here and below: only decides whether memory is requested in small pages.
         self.is_calm.store(true, Ordering::Relaxed);
     }
 
-    /// Gives an open page its tag.
+    /// Sets the tag of an open page.
     pub(crate) fn set_tag(&mut self, page: u32, tag: Tag) {
         assert!(page < self.opened, "page {page} is not open");
         // SAFETY: the tags of open pages are writable, see `open`.
@@ -160,7 +161,7 @@ impl Space {
     }
 
     /// Opens `run` pages for slots of a class, of the type with this number, from page `first` on. It was not
-    /// opened before; those before it that were not either may be later.
+    /// opened before; earlier pages that were not opened may be opened later.
     pub(crate) fn open(&mut self, first: u32, run: u32, class: Class, of: u16) -> Result<(), Limit> {
         if self.map.is_none() {
             self.reserve()?;
@@ -180,8 +181,8 @@ impl Space {
         Ok(())
     }
 
-    /// Makes the memory of `run` pages from page `first` on accessible, which are to be opened by and by.
-    /// Returns its address: nobody else reads or writes there until they are.
+    /// Makes the memory of `run` pages from page `first` on accessible, to be opened later. Returns its
+    /// address: nothing else reads or writes there until then.
     pub(crate) fn open_ahead(&self, first: u32, run: u32, _class: Class) -> Result<NonNull<u8>, Limit> {
         let range = match &self.map {
             Some(_) => (self.base, self.reserved),
@@ -207,17 +208,17 @@ impl Space {
         self.reopen(first, run).expect("memory for pages that had some");
     }
 
-    /// The number of the next page that nobody has opened.
+    /// The number of the next page that was never opened.
     pub(crate) fn opened(&self) -> u32 {
         self.opened
     }
 
-    /// Pages that there is room for, as far as that is known.
+    /// How many pages there is room for, as far as that is known.
     pub(crate) fn most_pages(&self) -> u32 {
         if self.map.is_some() { self.reserved } else { MAX_PAGES - 1 }
     }
 
-    /// Gives the memory of a run of pages back to the system.
+    /// Returns the memory of a run of pages to the system.
     pub(crate) fn release(&mut self, first: u32, run: u32) {
         let (start, bytes) = self.range(first, first + run);
         // SAFETY: the range is in the mapping and accessible, and the caller's pages are out of use.
@@ -232,8 +233,7 @@ impl Space {
         is_refilled.then_some(()).ok_or(Limit::Memory(bytes))
     }
 
-    /// Opens a run of pages that were released, of other runs maybe, for slots of a class: the pages read as
-    /// zero.
+    /// Opens a run of released pages, perhaps from other runs, for slots of a class: the pages read as zero.
     pub(crate) fn open_again(&mut self, first: u32, run: u32, class: Class) -> Result<(), Limit> {
         assert!(first + run <= self.opened, "pages {first} and on were open before");
         self.make_bits_accessible(class, first + run)?;
@@ -282,15 +282,15 @@ impl Space {
         Ok(())
     }
 
-    /// Address and length of the pages from `first` to before `end`.
+    /// Address and length of the pages from `first` up to `end`.
     fn range(&self, first: u32, end: u32) -> (*mut u8, usize) {
         part((self.base, self.reserved), first, end)
     }
 }
 
 impl Range {
-    /// Reserves a range of so many pages, a smaller one when the system refuses, and no access to it but to
-    /// the tags.
+    /// Reserves a range of this many pages, or a smaller one if the system refuses, with access only to the
+    /// tags.
     fn new(asked: u32) -> Result<Self, Limit> {
         let mut pages = asked;
         let map = loop {
@@ -300,17 +300,17 @@ impl Range {
                 None => return Err(Limit::Memory(range_bytes(pages))),
             }
         };
-        // Where the first boundary of a huge page is that leaves room for everything before the base.
+        // The first boundary of a huge page that leaves room for everything before the base.
         let side_bytes = all_bits_bytes(pages) + TAGS_BYTES;
         let skip = map.start().as_ptr().wrapping_add(side_bytes).align_offset(HUGE_BYTES);
         // SAFETY: the mapping is a huge page longer than needed.
         let base = unsafe { map.start().add(side_bytes + skip) };
         let tags = base.as_ptr().wrapping_sub(TAGS_BYTES);
-        // SAFETY: the tags lie in the new mapping, which nobody has accessed yet.
+        // SAFETY: the tags lie in the new mapping, which has not been accessed yet.
         if !unsafe { system::make_readable(tags, TAGS_BYTES) } {
             return Err(Limit::Memory(TAGS_BYTES));
         }
-        // Too small to be opened in steps, each of which costs a mapping of the few that the process has.
+        // Too small to be opened in steps, each of which would cost one of the process's few mappings.
         let has_bits = row_bytes(pages) < SIDE_STEP_BYTES.max(system::FREE_BYTES);
         if has_bits {
             let bytes = all_bits_bytes(pages);
@@ -319,14 +319,14 @@ impl Range {
         Ok(Self { map, base, pages, was_refused: pages < asked, has_bits })
     }
 
-    /// Pages that there is room for. The last page that can be named is never handed out: the null handle
+    /// How many pages there is room for. The last page that can be named is never handed out: the null handle
     /// points there.
     fn most_pages(&self) -> u32 {
         self.pages.min(MAX_PAGES - 1)
     }
 }
 
-/// Where everything is: an address and a size, which a loop can keep in registers.
+/// The locations of everything: an address and a size, which a loop can keep in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     base: NonNull<u8>,
@@ -335,7 +335,7 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Where the bits of a class begin: so many bytes before the base.
+    /// Where the bits of a class begin: this many bytes before the base.
     #[inline(always)]
     fn bits_offset(self, bits: Bits, class: Class) -> usize {
         TAGS_BYTES + BITS_PLACE[bits as usize][class.0 as usize] * self.row_bytes
@@ -362,8 +362,8 @@ impl<'a> View<'a> {
     /// Its page must be open: have a tag, or be the caller's own since `open` or `reopen`.
     #[inline(always)]
     pub(crate) unsafe fn slot_ptr(self, granule: Granule) -> NonNull<u8> {
-        // Counted in granules and not in bytes: the processor's addressing does the multiplication.
-        // SAFETY: an open page lies in the mapping.
+        // Counted in granules, not bytes: the processor's addressing does the multiplication. SAFETY: an open
+        // page lies in the mapping.
         unsafe { self.base.cast::<[u8; GRANULE_BYTES]>().add(granule.0 as usize) }.cast()
     }
 
@@ -373,7 +373,7 @@ impl<'a> View<'a> {
         self.base.as_ptr().cast::<[u8; GRANULE_BYTES]>().wrapping_add(granule.0 as usize).cast()
     }
 
-    /// Where the word with the bit of the slot at `granule` is.
+    /// The address of the word with the bit of the slot at `granule`.
     ///
     /// # Safety
     /// The page must have been opened for slots of this class.

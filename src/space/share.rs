@@ -1,8 +1,8 @@
 //! How much of the process's address space a heap reserves.
 //!
-//! A heap cannot move, so it reserves what it may ever need; but a process has 128 TiB at most, less where
-//! the program was started with a limit, and other allocators want some. So each range takes a share of what
-//! is left: a process with few heaps has large ones, and one with ten thousand has ten thousand.
+//! A heap cannot move, so it reserves what it may ever need; but a process has at most 128 TiB, less if it
+//! was started with a limit, and other allocators need some. So each range takes a share of what is left: a
+//! process with few heaps has large ones, and one with ten thousand has room for all of them.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,20 +12,20 @@ use crate::space::system;
 /// The smallest range: 16 MiB.
 pub(super) const LEAST_PAGES: u32 = 256;
 
-/// What ranges may take together where nobody set a limit: half of what a program has on x86-64.
+/// What ranges may take together without a limit: half of what a program has on x86-64.
 const ALL_BYTES: usize = 64 << 40;
-/// The part of what is left that a range takes under a limit of the system, which is meant for programs with
+/// The divisor for what a range takes of what is left under a limit of the system; meant for programs with
 /// few heaps.
 const PART_OF_LIMIT: usize = 8;
 
 /// Bytes that are reserved.
 static RESERVED: AtomicUsize = AtomicUsize::new(0);
-/// Bytes that ranges may take together: less where the system refused some.
+/// Bytes that ranges may take together: less if the system refused some.
 static ALL: AtomicUsize = AtomicUsize::new(ALL_BYTES);
 
-/// What a range has of the address space; given back when dropped.
+/// A range's part of the address space; returned when dropped.
 pub(super) struct Share {
-    /// Bytes in slots that the heap will have at most.
+    /// The maximum of bytes in slots that the heap will have.
     max_bytes: usize,
     taken: usize,
 }
@@ -35,7 +35,7 @@ impl Share {
         Self { max_bytes, taken: 0 }
     }
 
-    /// How many pages to ask the system for: a power of two.
+    /// How many pages to request from the system: a power of two.
     pub(super) fn pages(&self) -> u32 {
         // Pages are of one type each, and partly empty.
         let most = self.max_bytes.saturating_mul(2).saturating_add(LEAST_PAGES as usize * PAGE_BYTES);
@@ -43,12 +43,12 @@ impl Share {
         pages(most, reserved, ALL.load(Ordering::Relaxed), system::address_space_limit())
     }
 
-    /// The system gave so many bytes, after it had refused more perhaps.
+    /// The system provided this many bytes, perhaps after it had refused more.
     pub(super) fn take(&mut self, bytes: usize, was_refused: bool) {
         let reserved = RESERVED.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         self.taken = bytes;
         if was_refused {
-            // There is less than we thought: about as much as it gave, perhaps.
+            // There is less than assumed: perhaps about as much as was provided.
             ALL.fetch_min(reserved.saturating_add(bytes), Ordering::Relaxed);
         }
     }
@@ -60,7 +60,7 @@ impl Drop for Share {
     }
 }
 
-/// Pages for a heap of at most so many bytes, where so many of `all` are reserved.
+/// Pages for a heap of at most `most` bytes, when `reserved` of `all` bytes are reserved.
 fn pages(most: usize, reserved: usize, all: usize, limit: Option<usize>) -> u32 {
     let left = limit.unwrap_or(all).saturating_sub(reserved);
     let share = match limit {

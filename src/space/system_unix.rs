@@ -1,15 +1,15 @@
 //! Address space from a Unix.
 //!
-//! What differs from one to another is here and nowhere else:
+//! The differences between Unix systems are only here:
 //!
-//! | | reserved without being counted | given back by | huge pages |
+//! | | reserved without being counted | released by | huge pages |
 //! |---|---|---|---|
 //! | Linux, Android | no access and `MAP_NORESERVE` | `MADV_DONTNEED`, which empties | advised |
 //! | macOS, iOS, NetBSD, OpenBSD, illumos | no access and `MAP_NORESERVE`, where the latter means anything | a new mapping in place | by the system, if at all |
 //! | FreeBSD, DragonFly, others | no access; there is no such flag | a new mapping in place | by the system |
 //!
-//! `MADV_DONTNEED` of other systems is advice that may leave the contents, and `MADV_FREE` of all leaves them
-//! until memory is short: neither makes pages zero.
+//! On other systems `MADV_DONTNEED` is advice that may leave the contents, and `MADV_FREE` leaves them
+//! everywhere until memory is short: neither makes pages zero.
 #![expect(unsafe_code, reason = "maps memory")]
 
 use core::ffi::c_void;
@@ -25,7 +25,7 @@ pub(super) struct Mapping {
 }
 
 impl Mapping {
-    /// Address space that cannot be accessed yet; `None` if the system has not so much of it.
+    /// Address space that cannot be accessed yet; `None` if the system does not have that much.
     pub(super) fn without_access(bytes: usize) -> Option<Self> {
         // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours.
         let start = unsafe { mmap_anonymous(null_mut(), bytes, ProtFlags::empty(), PRIVATE) }.ok()?;
@@ -45,7 +45,7 @@ impl Drop for Mapping {
     }
 }
 
-/// Private memory, not counted as long as it is not accessed where the system can be told so.
+/// Private memory, not counted as long as it is not accessed, if the system has a flag for that.
 const PRIVATE: MapFlags = {
     #[cfg(any(
         target_os = "linux",
@@ -73,26 +73,25 @@ const PRIVATE: MapFlags = {
     }
 };
 
-/// For each page's word this much may be writable without being used: it counts towards no limit that is
-/// near.
+/// How much may be writable without being used, for the words of each page: it counts towards no tight limit.
 pub(super) const FREE_BYTES: usize = 1 << 20;
 
-/// How many bytes of address space the process may have, if somebody set a limit (`ulimit -v`).
+/// How many bytes of address space the process may have, if there is a limit (`ulimit -v`).
 pub(super) fn address_space_limit() -> Option<usize> {
     let limit = getrlimit(Resource::As).current?;
     Some(usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
-/// Makes a part of a mapping readable, and says whether that worked.
+/// Makes a part of a mapping readable; returns whether that worked.
 ///
 /// # Safety
-/// The range must lie in a mapping, and nobody may rely on it.
+/// The range must lie in a mapping, and must not be in use.
 pub(super) unsafe fn make_readable(start: *mut u8, bytes: usize) -> bool {
     // SAFETY: as the caller promises.
     unsafe { mprotect(start.cast(), bytes, MprotectFlags::READ) }.is_ok()
 }
 
-/// Makes a part of a mapping readable and writable, and says whether that worked. What is there stays.
+/// Makes a part of a mapping readable and writable; returns whether that worked. The contents stay.
 ///
 /// # Safety
 /// The range must lie in a mapping.
@@ -101,7 +100,7 @@ pub(super) unsafe fn make_writable(start: *mut u8, bytes: usize) -> bool {
     unsafe { mprotect(start.cast(), bytes, MprotectFlags::READ | MprotectFlags::WRITE) }.is_ok()
 }
 
-/// Gives the memory of a range back to the system. Until `refill` nobody may access it.
+/// Returns the memory of a range to the system. It must not be accessed until `refill`.
 ///
 /// # Safety
 /// The range must lie in a mapping, be writable, and be out of use.
@@ -113,7 +112,7 @@ pub(super) unsafe fn empty(start: *mut u8, bytes: usize) {
     }
 }
 
-/// Undoes `empty`: the range is writable and reads as zero. Says whether that worked.
+/// Undoes `empty`: the range is writable and reads as zero. Returns whether that worked.
 ///
 /// # Safety
 /// The range must be one of those emptied.
@@ -137,7 +136,7 @@ unsafe fn is_emptied(start: *mut c_void, bytes: usize) -> bool {
     unsafe { mmap_anonymous(start, bytes, access, flags) }.is_ok()
 }
 
-/// Asks for huge pages. Where that is refused the pages stay small.
+/// Requests huge pages. If that is refused, the pages stay small.
 ///
 /// # Safety
 /// The range must lie in a mapping.
@@ -149,7 +148,7 @@ pub(super) unsafe fn advise_huge(start: *mut u8, bytes: usize) {
     let _ = unsafe { madvise(start.cast(), bytes, Advice::LinuxHugepage) };
 }
 
-/// Nobody to ask.
+/// Does nothing: this system has no such advice.
 ///
 /// # Safety
 /// None here.

@@ -1,8 +1,8 @@
 //! Address space from Windows: reserved whole, committed in steps.
 //!
 //! Committed memory counts at once towards what the system has promised, so nothing is committed before it is
-//! needed but the tags, 4 MiB in each heap that holds anything; memory itself they take when they are first
-//! written. Large pages want a privilege and are never swapped out: there are none.
+//! needed except the tags, 4 MiB in each heap that holds anything; they take memory only when they are first
+//! written. Large pages need a privilege and are never swapped out, so they are not used.
 #![expect(unsafe_code, reason = "maps memory")]
 
 use core::ptr::{NonNull, null};
@@ -18,7 +18,7 @@ pub(super) struct Mapping {
 }
 
 impl Mapping {
-    /// Address space that cannot be accessed yet; `None` if the system has not so much of it.
+    /// Address space that cannot be accessed yet; `None` if the system does not have that much.
     pub(super) fn without_access(bytes: usize) -> Option<Self> {
         // SAFETY: a new reservation at an address of the system's choice touches no memory of ours.
         let start = unsafe { VirtualAlloc(null(), bytes, MEM_RESERVE, PAGE_NOACCESS) };
@@ -38,7 +38,8 @@ impl Drop for Mapping {
     }
 }
 
-/// For each page's word this much may be writable without being used: nothing, it would count as committed.
+/// How much may be writable without being used, for the words of each page: nothing, since it would count as
+/// committed.
 pub(super) const FREE_BYTES: usize = 0;
 
 /// No such limit is known.
@@ -46,18 +47,18 @@ pub(super) fn address_space_limit() -> Option<usize> {
     None
 }
 
-/// Makes a part of a mapping readable, and says whether that worked. It is writable at once: what is
+/// Makes a part of a mapping readable; returns whether that worked. It becomes writable too: what is
 /// committed counts in either case.
 ///
 /// # Safety
-/// The range must lie in a mapping, and nobody may rely on it.
+/// The range must lie in a mapping, and must not be in use.
 pub(super) unsafe fn make_readable(start: *mut u8, bytes: usize) -> bool {
     // SAFETY: as the caller promises.
     unsafe { make_writable(start, bytes) }
 }
 
-/// Makes a part of a mapping readable and writable, and says whether that worked. What is there stays: memory
-/// that is committed already keeps its contents.
+/// Makes a part of a mapping readable and writable; returns whether that worked. Memory that is committed
+/// already keeps its contents.
 ///
 /// # Safety
 /// The range must lie in a mapping.
@@ -66,7 +67,7 @@ pub(super) unsafe fn make_writable(start: *mut u8, bytes: usize) -> bool {
     !unsafe { VirtualAlloc(start.cast(), bytes, MEM_COMMIT, PAGE_READWRITE) }.is_null()
 }
 
-/// Gives the memory of a range back to the system. Until `refill` nobody may access it.
+/// Returns the memory of a range to the system. It must not be accessed until `refill`.
 ///
 /// # Safety
 /// The range must lie in a mapping, be writable, and be out of use.
@@ -79,7 +80,7 @@ pub(super) unsafe fn empty(start: *mut u8, bytes: usize) {
     }
 }
 
-/// Undoes `empty`: the range is writable and reads as zero. Says whether that worked.
+/// Undoes `empty`: the range is writable and reads as zero. Returns whether that worked.
 ///
 /// # Safety
 /// The range must be one of those emptied.
@@ -88,7 +89,7 @@ pub(super) unsafe fn refill(start: *mut u8, bytes: usize) -> bool {
     unsafe { make_writable(start, bytes) }
 }
 
-/// Nobody to ask.
+/// Does nothing: this system has no such advice.
 ///
 /// # Safety
 /// None here.

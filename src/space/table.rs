@@ -1,4 +1,4 @@
-//! A table of pages, each allocated on its own: for targets where no address range can be reserved.
+//! A table of separately allocated pages: for targets where no address range can be reserved.
 //!
 //! A slot's address is one table look-up and an addition. A run of pages is one allocation; the table's
 //! entries of its later pages are empty, since no slot begins there.
@@ -19,13 +19,13 @@ use crate::tag::Tag;
 /// The pages of a heap.
 pub(crate) struct Space {
     pages: Vec<Option<Run>>,
-    /// Runs that are to be opened by and by, and their first pages.
+    /// Runs that will be opened later, and their first pages.
     ahead: Lock<BTreeMap<u32, Run>>,
 }
 
 /// An allocation of one page or more, and the bits of its slots.
 struct Run {
-    /// `None` while the memory is given back.
+    /// `None` while the memory is released.
     start: Option<NonNull<u8>>,
     pages: u32,
     tag: Tag,
@@ -33,7 +33,7 @@ struct Run {
     bits: [Box<[BitsWord]>; 2],
 }
 
-// SAFETY: a `Run` owns its memory as a box does, and `&Run` only tells its address.
+// SAFETY: a `Run` owns its memory as a box does, and `&Run` only returns its address.
 unsafe impl Send for Run {}
 // SAFETY: as above.
 unsafe impl Sync for Run {}
@@ -82,7 +82,7 @@ impl Drop for Run {
 }
 
 impl Space {
-    /// An empty space. What it will need does not matter: nothing is reserved.
+    /// An empty space. Its future size does not matter: nothing is reserved.
     pub(crate) fn new(_max_bytes: usize) -> Self {
         Self { pages: Vec::new(), ahead: Lock::new(BTreeMap::new()) }
     }
@@ -92,7 +92,7 @@ impl Space {
         View { space: self }
     }
 
-    /// Gives an open page its tag.
+    /// Sets the tag of an open page.
     pub(crate) fn set_tag(&mut self, page: u32, tag: Tag) {
         self.pages[page as usize].as_mut().expect("an open page").tag = tag;
     }
@@ -102,7 +102,7 @@ impl Space {
     pub(crate) fn note_frame(&mut self) {}
 
     /// Opens `run` pages for slots of a class, of the type with this number, from page `first` on. It was not
-    /// opened before; those before it that were not either may be later.
+    /// opened before; earlier pages that were not opened may be opened later.
     pub(crate) fn open(&mut self, first: u32, run: u32, class: Class, _of: u16) -> Result<(), Limit> {
         // The last page is never handed out: the null handle points there.
         let end = first.checked_add(run).filter(|end| *end < MAX_PAGES);
@@ -119,8 +119,8 @@ impl Space {
         Ok(())
     }
 
-    /// Allocates the memory of `run` pages from page `first` on, which are to be opened by and by. Returns
-    /// its address: nobody else reads or writes there until they are.
+    /// Allocates the memory of `run` pages from page `first` on, to be opened later. Returns its address:
+    /// nothing else reads or writes there until then.
     pub(crate) fn open_ahead(&self, first: u32, run: u32, class: Class) -> Result<NonNull<u8>, Limit> {
         let run = Run::new(run, class)?;
         let start = run.start.expect("it has memory");
@@ -137,17 +137,17 @@ impl Space {
         self.ahead.with(|ahead| ahead.remove(&first))
     }
 
-    /// The number of the next page that nobody has opened.
+    /// The number of the next page that was never opened.
     pub(crate) fn opened(&self) -> u32 {
         self.pages.len() as u32
     }
 
-    /// Pages that there is room for.
+    /// How many pages there is room for.
     pub(crate) fn most_pages(&self) -> u32 {
         MAX_PAGES - 1
     }
 
-    /// Gives the memory of a run of pages back to the allocator; their bits stay.
+    /// Returns the memory of a run of pages to the allocator; their bits stay.
     pub(crate) fn release(&mut self, first: u32, _run: u32) {
         self.run(first).give_back();
     }
@@ -157,8 +157,7 @@ impl Space {
         self.run(first).take_again()
     }
 
-    /// Opens a run of pages that were released, of other runs maybe, for slots of a class: the pages read as
-    /// zero.
+    /// Opens a run of released pages, perhaps from other runs, for slots of a class: the pages read as zero.
     pub(crate) fn open_again(&mut self, first: u32, run: u32, class: Class) -> Result<(), Limit> {
         let opened = Run::new(run, class)?;
         let pages = &mut self.pages[first as usize..(first + run) as usize];
@@ -179,7 +178,7 @@ impl Space {
     }
 }
 
-/// Where everything is.
+/// The locations of everything.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     space: &'a Space,
@@ -217,7 +216,7 @@ impl<'a> View<'a> {
     /// The word with the bit of the slot at `granule`.
     ///
     /// # Safety
-    /// None here: a page that is not open panics. The other backend asks that the page have been opened for
+    /// None here: a page that is not open panics. The other backend requires that the page was opened for
     /// slots of this class.
     #[inline(always)]
     pub(crate) unsafe fn word(self, bits: Bits, class: Class, granule: Granule) -> &'a BitsWord {

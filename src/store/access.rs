@@ -1,4 +1,4 @@
-//! Access: the write barrier, references to objects, iteration, and objects ended by hand.
+//! Access: the write barrier, references to objects, iteration, and destroying objects by hand.
 #![expect(unsafe_code, reason = "several references at once, into different slots")]
 
 use alloc::vec::Vec;
@@ -16,7 +16,7 @@ use crate::store::{Look, Store, Vacated};
 /// Whether a change of an object is logged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Barrier {
-    /// It may hold handles: the collector is to trace it again.
+    /// It may hold handles: the collector must trace it again.
     Log,
     /// It holds none.
     None,
@@ -29,11 +29,11 @@ impl Barrier {
     }
 }
 
-/// The write barrier: whoever gets a `&mut T` passes here. One test of the header, which is at hand.
+/// The write barrier: every `&mut T` comes through here. One test of the header, which is in the cache.
 #[inline(always)]
 fn log<T>(dirty: &mut Vec<RawHandle>, slot: Slot<'_, T>, raw: RawHandle, barrier: Barrier) {
     // The first change of an object since it was traced. (Or before, while a full collection marks; then the
-    // entry is one too many.)
+    // entry is superfluous.)
     if barrier == Barrier::Log && !slot.is_logged() {
         slot.note_logged();
         push(dirty, raw);
@@ -65,7 +65,7 @@ impl Store {
         self.dirty.pop()
     }
 
-    /// They are to be traced all the same.
+    /// They must still be traced.
     pub(crate) fn put_dirty_back(&mut self, changed: Vec<RawHandle>) {
         self.dirty.extend(changed);
     }
@@ -75,18 +75,18 @@ impl Store {
         self.untyped(raw.granule()).is_some_and(Slot::take_logged)
     }
 
-    /// Prefetches the headers of the next so many.
+    /// Prefetches the headers of the next `len`.
     pub(crate) fn prefetch_dirty(&self, len: usize) {
         let next = self.dirty.iter().rev().take(len);
         next.for_each(|raw| self.look().prefetch_near(raw.granule()));
     }
 
-    /// Gives back what the lists do not need.
+    /// Releases the spare memory of the lists.
     pub(crate) fn shrink_lists(&mut self) {
         self.dirty.shrink_to_fit();
     }
 
-    /// Everything is white, so that all that is reached will be traced.
+    /// Everything is white, so everything reached will be traced.
     pub(crate) fn forget_dirty(&mut self) {
         const KEEP: usize = 64 * 1024;
         self.dirty.clear();
@@ -99,11 +99,11 @@ impl Store {
         unsafe { self.get_mut_apart(raw, barrier) }
     }
 
-    /// As `get_mut`, for as long as the caller likes.
+    /// As `get_mut`, with a lifetime that the caller chooses.
     ///
     /// # Safety
-    /// While the reference lives the store may be used, but this object's value must not be accessed by any
-    /// other way, nor the object be ended.
+    /// While the reference lives the store may be used, but this object's value must not be accessed in any
+    /// other way, and the object must not be ended.
     #[inline(always)]
     pub(crate) unsafe fn get_mut_apart<'a, T: 'static>(
         &mut self,
@@ -113,7 +113,7 @@ impl Store {
         let Self { space, dirty, .. } = self;
         let slot = Look::of(space).find::<T>(raw)?;
         log(dirty, slot, raw, barrier);
-        // SAFETY: the caller keeps everybody else away. Pages never move.
+        // SAFETY: the caller excludes all other access. Pages never move.
         unsafe { slot.exclusive() }.get_mut(raw)
     }
 
@@ -128,8 +128,8 @@ impl Store {
                 return None;
             }
         }
-        // SAFETY: the handles are alive and differ, hence so do the slots, and `&mut self` keeps everybody
-        // else away.
+        // SAFETY: the handles are alive and differ, hence so do the slots, and `&mut self` excludes all other
+        // access.
         Some(handles.map(|raw| unsafe { self.get_mut_apart(raw, barrier) }.expect("seen alive just now")))
     }
 
@@ -142,7 +142,7 @@ impl Store {
         if a.granule() == b.granule() || !self.is_alive::<A>(a) || !self.is_alive::<B>(b) {
             return None;
         }
-        // SAFETY: `&mut self` keeps everybody else away.
+        // SAFETY: `&mut self` excludes all other access.
         let a = unsafe { self.get_mut_apart(a, a_barrier) }?;
         // SAFETY: likewise; the granules differ, so it is another slot than `a`'s.
         let b = unsafe { self.get_mut_apart(b, b_barrier) }?;
@@ -156,7 +156,7 @@ impl Store {
         raw: RawHandle,
         change: impl FnOnce(&mut T, Headers<'_>) -> R,
     ) -> Option<R> {
-        // SAFETY: `&mut self` keeps everybody else away, and `Headers` reads headers only, which are no part
+        // SAFETY: `&mut self` excludes all other access, and `Headers` reads only headers, which are not part
         // of the value.
         let value = unsafe { self.get_mut_apart(raw, Barrier::None) }?;
         Some(change(value, Headers::of(self)))
@@ -195,14 +195,13 @@ impl Store {
         })
     }
 
-    /// Takes the value of an object that died out of its slot, unless its destructor ran or it was taken
-    /// before.
+    /// Moves the value of a dead object out of its slot, unless its destructor ran or it was taken before.
     pub(crate) fn exhume<T: 'static>(&mut self, raw: RawHandle) -> Option<T> {
         self.slot_mut::<T>(raw.granule())?.exhume(raw)
     }
 
-    /// Runs the destructor of a value whose object was killed, if it has not run yet. What it owned, as
-    /// `owned` says, is added up.
+    /// Runs the destructor of a value whose object was killed, if it has not run yet. Adds up what it owned,
+    /// according to `owned`.
     pub(crate) fn drop_slot<T: 'static>(&mut self, granule: Granule, owned: fn(&T) -> usize) {
         let mut freed = 0;
         if let Some(mut slot) = self.slot_mut::<T>(granule) {
@@ -213,7 +212,7 @@ impl Store {
         self.freed_owned = self.freed_owned.saturating_add(freed);
     }
 
-    /// What values owned whose destructors ran since this was last called.
+    /// What values owned whose destructors ran since the last call.
     pub(crate) fn take_freed_owned(&mut self) -> usize {
         core::mem::take(&mut self.freed_owned)
     }
@@ -255,7 +254,7 @@ impl<T: 'static> DoubleEndedIterator for Objects<'_, T> {
     }
 }
 
-/// Every living object of some pages, to be changed.
+/// Every living object of some pages, mutably.
 pub(crate) struct ObjectsMut<'a, T> {
     living: Living<'a, T>,
     dirty: &'a mut Vec<RawHandle>,
@@ -292,7 +291,7 @@ impl<T: 'static> DoubleEndedIterator for ObjectsMut<'_, T> {
     }
 }
 
-/// Every living object of some pages, to be changed, which is logged already: for several threads.
+/// Every living object of some pages, mutably and already logged: for several threads.
 #[cfg(feature = "rayon")]
 pub(crate) struct LoggedMut<'a, T> {
     living: Living<'a, T>,
@@ -307,7 +306,7 @@ impl<'a, T: 'static> Objects<'a, T> {
         (Self(left), Self(right))
     }
 
-    /// How many objects there are in the page of this index.
+    /// The number of objects in the page of this index.
     pub(crate) fn len_of_page(&self, page: usize) -> usize {
         self.0.survey(page, Barrier::None).0
     }
@@ -349,8 +348,8 @@ impl<T: 'static> DoubleEndedIterator for LoggedMut<'_, T> {
 
 #[cfg(feature = "rayon")]
 impl Store {
-    /// Logs the objects in the page of this index, and returns how many there are and which of them are to be
-    /// noted by [`note_logged`](Self::note_logged). Several pages may be surveyed at once.
+    /// Logs the objects in the page of this index. Returns their number, and those that must be passed to
+    /// [`note_logged`](Self::note_logged). Several pages may be surveyed at once.
     pub(crate) fn log_page<T: 'static>(
         &self,
         pages: &[u32],
@@ -360,7 +359,7 @@ impl Store {
         Living::<T>::new(&self.space, &self.pages, pages).survey(page, barrier)
     }
 
-    /// Objects that were logged.
+    /// Adds logged objects to the list.
     pub(crate) fn note_logged(&mut self, mut logged: Vec<RawHandle>) {
         self.dirty.append(&mut logged);
     }

@@ -1,12 +1,12 @@
 //! Pages that are filled with `&Store`, before they are opened.
 //!
-//! A *draft* is a page that nobody has opened, and the leave to make objects on it. Its memory is accessible
-//! and zero, its number is promised to nobody else, and it has no tag: so only its draft reads or writes
-//! there. [`Store::open_draft`] gives it its tag, and its objects are there for all.
+//! A *draft* is a page that is not open yet, and the permission to make objects on it. Its memory is
+//! accessible and zero, its number is promised to this draft alone, and it has no tag: so only its draft
+//! reads or writes there. [`Store::open_draft`] sets the tag, which makes its objects visible to all.
 //!
-//! Invariant: of each number there is one draft at most, and no page of that number, from its promise to the
-//! end of the heap's numbers. Only going back to a checkpoint begins them again, which refuses to as long as
-//! there are drafts.
+//! Invariant: from a number's promise on there is at most one draft with that number, and no page with it.
+//! Numbers start over only when the heap goes back to a checkpoint, which is refused as long as there are
+//! drafts.
 #![expect(unsafe_code, reason = "writes values into memory that has no tag yet; see the argument above")]
 
 use alloc::collections::BTreeSet;
@@ -23,43 +23,44 @@ use crate::store::slot::{Slot, Start};
 use crate::store::{Age, Barrier, Made, Store};
 use crate::sync::{Ordering, PageCount};
 
-/// The numbers that were promised.
+/// The promised numbers.
 #[derive(Default)]
 pub(super) struct Ahead {
-    /// From the first page that was never opened on.
+    /// How many, from the first page that was never opened.
     pages: PageCount,
     /// Promised pages before that one.
     passed: BTreeSet<u32>,
-    /// Drafts there are.
+    /// How many drafts exist.
     drafts: PageCount,
 }
 
 impl Ahead {
-    /// How many pages after the last one that was opened are promised.
+    /// How many pages after the last opened one are promised.
     pub(super) fn pages(&self) -> u32 {
-        // Relaxed: promised with `&Store`, which is over where it matters.
+        // Relaxed: promises need `&Store`, of which there is none where the exact number matters.
         self.pages.load(Ordering::Relaxed)
     }
 
-    /// Promised pages before the last one that was opened.
+    /// Promised pages before the last opened one.
     pub(super) fn passed(&self) -> impl Iterator<Item = u32> + '_ {
         self.passed.iter().copied()
     }
 
-    /// Promises so many pages after `opened` and those promised, before `most`; returns the first.
+    /// Promises `run` pages after `opened` and the pages already promised, and before `most`; returns the
+    /// first.
     fn promise(&self, opened: u32, run: u32, most: u32) -> Option<u32> {
         let more = |pages: u32| {
             let end = opened.checked_add(pages)?.checked_add(run)?;
             (end <= most).then(|| pages + run)
         };
-        // Relaxed, both: one operation, so no two get the same pages. What is written there is handed over
-        // with the store.
+        // Relaxed, both: one atomic operation, so no two threads get the same pages. What is written there is
+        // published with the store.
         let pages = self.pages.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
         self.drafts.fetch_add(1, Ordering::Relaxed);
         Some(opened + pages)
     }
 
-    /// A run of pages was opened, when the first one never opened was `opened`.
+    /// A run of pages was opened; before that, the first page never opened was `opened`.
     pub(super) fn note_opened(&mut self, opened: u32, page: u32, run: u32) {
         let pages = self.pages();
         if page >= opened {
@@ -70,7 +71,7 @@ impl Ahead {
         }
     }
 
-    /// Begins all numbers again.
+    /// Starts the numbers over.
     ///
     /// # Panics
     /// If there are drafts.
@@ -84,20 +85,20 @@ impl Ahead {
 pub(crate) struct Draft<T> {
     heap: u64,
     page: u32,
-    /// Where its memory is.
+    /// Its memory.
     memory: NonNull<u8>,
     /// The generation of its objects.
     first: Generation,
-    /// What their headers begin with.
+    /// The start of their headers.
     start: Start,
-    /// Slots in which there is an object.
+    /// Slots with an object.
     len: u32,
     values: PhantomData<T>,
 }
 
 // SAFETY: a draft owns its values as a vector does, and its memory as long as it has no tag.
 unsafe impl<T: Send> Send for Draft<T> {}
-// SAFETY: through `&Draft` nothing is read.
+// SAFETY: nothing is read through `&Draft`.
 unsafe impl<T: Sync> Sync for Draft<T> {}
 
 impl<T: 'static> Draft<T> {
@@ -115,10 +116,10 @@ impl<T: 'static> Draft<T> {
     pub(crate) fn push(&mut self, store: &Store, value: T) -> RawHandle {
         assert!(store.heap == self.heap && !self.is_full(), "a draft of this heap with room");
         let granule = Granule::of_slot::<T>(self.page, self.len);
-        // SAFETY: the page's memory is accessible, since the store is there, and was zero; only this draft
+        // SAFETY: the page's memory is accessible, since the store exists, and was zero; only this draft
         // changes it.
         let slot = unsafe { self.slot(self.len) };
-        // SAFETY: nobody else uses it: the draft is borrowed mutably, and its page has no tag.
+        // SAFETY: nothing else uses it: the draft is borrowed mutably, and its page has no tag.
         let generation = unsafe { slot.exclusive() }.occupy(self.first, self.start, value);
         self.len += 1;
         RawHandle::new(granule, generation)
@@ -127,7 +128,7 @@ impl<T: 'static> Draft<T> {
     /// A slot of the page.
     ///
     /// # Safety
-    /// The draft's store must be there, and the page not be open.
+    /// The draft's store must exist, and the page must not be open.
     #[inline(always)]
     unsafe fn slot(&self, slot: u32) -> Slot<'_, T> {
         assert!(slot < Geometry::<T>::PAGE_SLOTS);
@@ -152,18 +153,18 @@ impl Store {
         let page = self.ahead.promise(self.space.opened(), run, most);
         let page = page.ok_or(Limit::Range(u64::from(most) * PAGE_BYTES as u64))?;
         let memory = self.space.open_ahead(page, run, Class::of::<T>()).inspect_err(|_| {
-            // Its number is lost.
+            // The page's number is lost.
             self.ahead.drafts.fetch_sub(1, Ordering::Relaxed);
         })?;
         let start = Start::of(age, barrier);
         Ok(Draft { heap: self.heap, page, memory, first, start, len: 0, values: PhantomData })
     }
 
-    /// Opens the page of a draft; returns its number and how many objects there are, in its first slots. Or
-    /// returns the draft, if there is no memory for what is known of a page.
+    /// Opens the page of a draft; returns its number and the number of its objects, which are in the first
+    /// slots. Or returns the draft, if there is no memory for the page's metadata.
     ///
     /// # Panics
-    /// If it is another store's.
+    /// If it belongs to another store.
     pub(crate) fn open_draft<T: 'static>(
         &mut self,
         draft: Draft<T>,
@@ -185,7 +186,7 @@ impl Store {
             }
         }
         if Start::of(age, barrier) != draft.start {
-            // A phase began since.
+            // A phase has begun since.
             for slot_index in 0..len {
                 let slot = self.look().slot::<T>(Granule::of_slot::<T>(page, slot_index));
                 slot.expect("a page of T's").begin(Start::of(age, barrier));
@@ -194,7 +195,7 @@ impl Store {
         Ok((page, len))
     }
 
-    /// The objects in the first so many slots of a page of `T`, word by word.
+    /// The objects in the first `len` slots of a page of `T`, word by word.
     pub(crate) fn made_on<T: 'static>(page: u32, len: u32) -> impl Iterator<Item = Made> {
         filled_words::<T>(len).map(move |(word, bits)| Made { page, word, bits })
     }
@@ -202,7 +203,7 @@ impl Store {
     /// Gives up a draft: the values are dropped, the handles never resolve.
     ///
     /// # Panics
-    /// If it is another store's.
+    /// If it belongs to another store.
     pub(crate) fn discard_draft<T: 'static>(&mut self, mut draft: Draft<T>, panics: &mut Panics) {
         assert!(draft.heap == self.heap, "a draft of this heap");
         let run = Geometry::<T>::RUN_PAGES;
@@ -211,7 +212,7 @@ impl Store {
                 let Some(last) = draft.len.checked_sub(1) else { return false };
                 draft.len = last;
                 let raw = RawHandle::new(Granule::of_slot::<T>(draft.page, last), draft.first);
-                // SAFETY: the store is there, and the page was never opened.
+                // SAFETY: the store exists, and the page was never opened.
                 let slot = unsafe { draft.slot(last) };
                 // SAFETY: as in `push`.
                 drop(unsafe { slot.exclusive() }.take(raw));
@@ -223,7 +224,7 @@ impl Store {
     }
 }
 
-/// The words of a page whose first so many slots have objects, with their bits.
+/// The words of a page whose first `len` slots have objects, with their bits.
 fn filled_words<T: 'static>(len: u32) -> impl Iterator<Item = (usize, u64)> {
     let class = Class::of::<T>();
     let end = (len < Geometry::<T>::PAGE_SLOTS).then(|| Granule::of_slot::<T>(0, len));
@@ -300,7 +301,7 @@ mod tests {
         store.discard_draft(first, &mut panics);
         panics.raise();
         assert_eq!(Arc::strong_count(&shared), 1);
-        // Its number is not given out again: the handle is dead for ever.
+        // Its number is not used again: the handle is dead for ever.
         let mut second = draft::<Arc<()>>(&store);
         assert_ne!(second.push(&store, shared.clone()).granule(), raw.granule());
         assert!(store.open_draft(second, 0, Age::Young, Barrier::None).is_ok());

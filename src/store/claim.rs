@@ -1,4 +1,4 @@
-//! Claims: slots set aside for allocation, and how objects come into them.
+//! Claims: slots set aside for allocation, and how objects are made in them.
 
 use alloc::vec::Vec;
 
@@ -9,8 +9,8 @@ use crate::store::pages::Past;
 use crate::store::slot::{SlotMut, Start};
 use crate::store::{Barrier, Store, Vacated};
 
-/// Up to 64 neighbouring slots set aside for allocation. Their bits in `occupied` are set and nobody else
-/// hands them out. A clone is what a heap goes back to.
+/// Up to 64 neighbouring slots set aside for allocation. Their bits in `occupied` are set, so nothing else
+/// hands them out. A clone is part of a checkpoint.
 #[derive(Clone)]
 pub(crate) struct Claim {
     page: u32,
@@ -20,7 +20,7 @@ pub(crate) struct Claim {
     /// The free slots, plus slots handed out but not yet reported.
     all: u64,
     first: Generation,
-    /// What the headers of its objects begin with.
+    /// The start of its objects' headers.
     start: Start,
 }
 
@@ -32,14 +32,14 @@ pub(crate) struct Made {
     pub(crate) bits: u64,
 }
 
-/// What the collector knows of objects that are made.
+/// What the collector knows of new objects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Age {
-    /// White: they die unless the next collection, a minor one too, reaches them.
+    /// White: they die unless the next collection, even a minor one, reaches them.
     Young,
-    /// Not white: they outlive the collection under way, which is to trace them.
+    /// Not white: they outlive the current collection, which must trace them.
     Traced,
-    /// Not white, and all that they refer to is not.
+    /// Not white, nor is anything that they refer to.
     Old,
 }
 
@@ -58,7 +58,7 @@ impl Claim {
         self.free.count_ones() as usize
     }
 
-    /// The page, the word in it, its free slots, and the generation that their next objects have at least.
+    /// The page, the word in it, its free slots, and the least generation of their next objects.
     pub(crate) fn places(&self) -> (u32, usize, u64, Generation) {
         (self.page, self.word, self.free, self.first)
     }
@@ -68,7 +68,7 @@ impl Claim {
         self.word
     }
 
-    /// The slots that were handed out since this was last called.
+    /// The slots handed out since the last call.
     pub(crate) fn take_handed_out(&mut self) -> Made {
         let bits = self.all & !self.free;
         self.all = self.free;
@@ -76,8 +76,8 @@ impl Claim {
     }
 }
 
-/// Handles for objects that are yet to be made, in the next slots of a claim: whoever copies a graph has to
-/// know them before. Nothing is written until they are. For as long as nobody else uses the claim.
+/// Handles for future objects in the next slots of a claim: copying a graph needs them in advance. Nothing is
+/// written until the objects are made. Valid as long as nothing else uses the claim.
 #[derive(Default)]
 pub(crate) struct Room {
     handles: Vec<RawHandle>,
@@ -99,17 +99,17 @@ impl Room {
         self.handles.first().copied()
     }
 
-    /// Handles that were taken.
+    /// The number of handles taken.
     pub(crate) fn used(&self) -> usize {
         self.used
     }
 
-    /// Handles there are, taken ones included.
+    /// The number of handles, taken ones included.
     pub(crate) fn len(&self) -> usize {
         self.handles.len()
     }
 
-    /// Forgets all but the first so many handles.
+    /// Forgets all but the first `len` handles.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.handles.truncate(len);
     }
@@ -122,7 +122,7 @@ pub(crate) fn slot_of_bit<T>(page: u32, word: usize, bit: u32) -> Granule {
 
 impl Store {
     /// Claims the free slots of the next word of a page of `T` from `word` on; `None` if there is none, or if
-    /// the page is still to be swept.
+    /// the page has not been swept yet.
     pub(crate) fn claim<T: 'static>(
         &mut self,
         page: u32,
@@ -205,7 +205,7 @@ impl Store {
         }
     }
 
-    /// Takes the slots out of a claim whose handles were taken.
+    /// Removes from a claim the slots whose handles were taken.
     pub(crate) fn hand_out(claim: &mut Claim, room: &mut Room) {
         for _ in 0..core::mem::take(&mut room.used) {
             claim.free &= claim.free.wrapping_sub(1);
@@ -213,7 +213,7 @@ impl Store {
         room.handles.clear();
     }
 
-    /// Makes the object of a handle that the room gave.
+    /// Makes the object of a handle from the room.
     ///
     /// # Panics
     /// If an object lives there, or one did since.
@@ -225,7 +225,7 @@ impl Store {
         assert!(generation == raw.generation(), "the slot is as it was when its handle was made");
     }
 
-    /// Uses up a handle that a room gave, without an object.
+    /// Uses up a handle from a room, without an object.
     pub(crate) fn waste(&mut self, raw: RawHandle) -> Vacated {
         let mut slot = self.untyped_mut(raw.granule()).expect("a slot of a page in use");
         let generation = slot.reserve(raw.generation());
@@ -235,8 +235,8 @@ impl Store {
         Vacated::after(raw)
     }
 
-    /// Takes the next slot of a claim and leaves it reserved. The handle is what
-    /// [`fill_reserved`](Self::fill_reserved) will make true.
+    /// Takes the next slot of a claim and leaves it reserved. [`fill_reserved`](Self::fill_reserved) makes
+    /// the handle resolve.
     pub(crate) fn reserve<T: 'static>(&mut self, claim: &mut Claim) -> RawHandle {
         let first = claim.first;
         let (mut slot, granule) = self.next_slot::<T>(claim);
@@ -253,7 +253,7 @@ impl Store {
         (slot, granule)
     }
 
-    /// Puts the value into the slot that was reserved for this handle. Gives it back if there is none.
+    /// Puts the value into the slot that was reserved for this handle. Returns the value if there is none.
     pub(crate) fn fill_reserved<T: 'static>(
         &mut self,
         raw: RawHandle,
@@ -264,12 +264,12 @@ impl Store {
             return Err(value);
         };
         slot.occupy_reserved(raw, value)?;
-        // A collection may have passed over the slot while it was empty.
+        // A collection may have passed the slot while it was empty.
         self.note_change::<T>(raw, barrier);
         Ok(())
     }
 
-    /// Gives the slot that was reserved for this handle up, if there is one: the handle is never made true.
+    /// Gives up the slot that was reserved for this handle, if there is one: the handle never resolves.
     pub(crate) fn abandon_reserved<T: 'static>(&mut self, raw: RawHandle) -> Option<Vacated> {
         let is_own = self.slot_mut::<T>(raw.granule())?.abandon(raw);
         is_own.then(|| {

@@ -16,26 +16,26 @@ pub(super) struct Deaths {
 }
 
 impl Store {
-    /// So many collections have ended.
+    /// Sets how many collections have ended.
     pub(crate) fn count_collections(&mut self, collections: u64) {
         self.deaths.collections = collections;
     }
 
-    /// The object dies by hand now.
+    /// The object is being destroyed by hand.
     pub(crate) fn note_destroyed(&mut self, raw: RawHandle) {
         let death = Death::Destroyed(self.deaths.collections);
         self.deaths.by_slot.insert(raw.granule(), (raw.generation(), death));
     }
 
-    /// These objects die in the collection under way.
+    /// These objects die in the current collection.
     pub(super) fn note_collected(&mut self, dead: impl IntoIterator<Item = RawHandle>) {
         let death = Death::Collected(self.deaths.collections + 1);
         let dead = dead.into_iter().map(|raw| (raw.granule(), (raw.generation(), death)));
         self.deaths.by_slot.extend(dead);
     }
 
-    /// When the object died; `None` if it lives, if a later tenant of its slot died since, and if it is of
-    /// another heap.
+    /// When the object died; `None` if it lives, if a later tenant of its slot has died since, or if it
+    /// belongs to another heap.
     pub(crate) fn death_of(&self, raw: RawHandle) -> Option<Death> {
         let (generation, death) = self.deaths.by_slot.get(&raw.granule()).copied()?;
         (generation == raw.generation()).then_some(death)

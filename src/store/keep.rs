@@ -1,8 +1,8 @@
 //! Keeping the state of all slots, and going back to it.
 //!
-//! What is kept of a page is each slot's header, its bits and its tag, and copies of the values. Going back
-//! is a transition of each slot ([`SlotMut::restore`](crate::store::slot::SlotMut::restore)), which hands out
-//! the value that was there. So nothing is dropped twice or forgotten, whatever came in between.
+//! Kept of a page are each slot's header, its bits and its tag, and copies of the values. Going back is a
+//! transition of each slot ([`SlotMut::restore`](crate::store::slot::SlotMut::restore)), which returns the
+//! value that was there. So nothing is dropped twice or forgotten, whatever happened in between.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -17,7 +17,7 @@ use crate::store::pages::{GivenUp, PageMeta, PagePast};
 use crate::store::slot::KeptHeader;
 use crate::tag::Tag;
 
-/// The storage as it was, but for its slots.
+/// The storage as it was, except for its slots.
 pub(crate) struct KeptStore {
     pages: Vec<PageMeta>,
     pasts: Vec<PagePast>,
@@ -33,13 +33,13 @@ impl KeptStore {
     }
 }
 
-/// The pages of a pool as they were, those that held memory.
+/// The pages of a pool as they were: those that held memory.
 #[derive(Default)]
 pub(crate) struct KeptPages {
     numbers: Vec<u32>,
-    /// Of all slots of a page, one page after the other.
+    /// Those of all slots of a page, one page after the other.
     headers: Vec<KeptHeader>,
-    /// Of each page, those occupied and then those white.
+    /// For each page, the occupied words and then the white ones.
     words: Vec<u64>,
     tags: Vec<Tag>,
     /// Slots of each page.
@@ -47,7 +47,7 @@ pub(crate) struct KeptPages {
 }
 
 impl KeptPages {
-    /// For so many pages of so many slots each.
+    /// With capacity for this many pages of this many slots each.
     pub(crate) fn with_room(pages: usize, slots: u32) -> Self {
         let slots = slots as usize;
         let (numbers, tags) = (Vec::with_capacity(pages), Vec::with_capacity(pages));
@@ -65,8 +65,8 @@ impl KeptPages {
 
 /// The values of a pool's pages, in the order of their slots.
 pub(crate) trait KeptValues: Send + Sync {
-    /// Puts copies of the values into their slots. Where a value cannot be copied, since its `clone` panics,
-    /// there is no object; the handle is added to `lost`.
+    /// Puts copies of the values into their slots. Where the `clone` of a value panics, there is no object;
+    /// the handle is added to `lost`.
     fn restore(&self, store: &mut Store, pages: &KeptPages, lost: &mut Vec<RawHandle>, panics: &mut Panics);
 }
 
@@ -129,7 +129,7 @@ impl Store {
     }
 
     /// Adds a page that holds memory to what is kept. A closed one is kept as it will be when it is opened
-    /// again: slots whose generations are used up are reported.
+    /// again; slots whose generations are used up are reported.
     pub(crate) fn keep_page(&self, page: u32, kept: &mut KeptPages, mut retire: impl FnMut(Granule)) {
         kept.numbers.push(page);
         let is_closed = self.pasts[page as usize].is_closed;
@@ -159,7 +159,7 @@ impl Store {
         }
     }
 
-    /// Copies the values of pages of `T`, each of which is kept as `keep_page` does.
+    /// Copies the values of pages of `T`, and keeps each page as `keep_page` does.
     pub(crate) fn keep_values<T: Clone + Send + Sync + 'static>(
         &self,
         pages: impl Iterator<Item = u32>,
@@ -184,7 +184,7 @@ impl Store {
         Box::new(Values(values))
     }
 
-    /// Goes back to what was kept. All pages that were not open then are out of use; see
+    /// Goes back to what was kept. All pages that were not open then are now out of use; see
     /// [`wipe_page`](Self::wipe_page).
     pub(crate) fn restore(&mut self, kept: &KeptStore) {
         self.ahead.begin_again();
@@ -195,13 +195,13 @@ impl Store {
         self.dirty.clone_from(&kept.dirty);
     }
 
-    /// The end of going back.
+    /// Finishes going back.
     pub(crate) fn restore_owned(&mut self, kept: &KeptStore) {
         self.freed_owned = kept.freed_owned;
     }
 
-    /// The slots of a page in which there is a value, an object's or one that waits for its destructor.
-    /// Whether an object lives there.
+    /// The slots of a page with a value, an object's or one that waits for its destructor, and whether an
+    /// object lives there.
     pub(crate) fn filled(&self, page: u32, slots: u32) -> Vec<(RawHandle, bool)> {
         let slot_granules = u32::from(self.pages[page as usize].slot_granules);
         let headers = (0..slots).map(|slot| (slot, self.slot_of_page(page, slot).kept()));
@@ -214,7 +214,7 @@ impl Store {
         named.collect()
     }
 
-    /// Puts a page without values out of access; gives its memory back unless `keep_memory`.
+    /// Takes a page without values out of access; releases its memory unless `keep_memory`.
     pub(crate) fn wipe_page(&mut self, page: u32, run: u32, keep_memory: bool) {
         self.space.set_tag(page, Tag::NONE);
         for bits in [Bits::Occupied, Bits::White] {
@@ -226,25 +226,25 @@ impl Store {
         }
     }
 
-    /// Opens pages that are out of use again, of slots of so many granules, as they are after `release`:
+    /// Reopens pages that are out of use, with slots of this many granules, as they are after `release`:
     /// without memory.
     pub(crate) fn reclaim_released(&mut self, page: u32, run: u32, slot_granules: u32) {
         self.reclaim(page, run, slot_granules);
         self.space.release(page, run);
     }
 
-    /// Opens pages that are out of use again, of slots of so many granules.
+    /// Reopens pages that are out of use, with slots of this many granules.
     pub(crate) fn reclaim(&mut self, page: u32, run: u32, slot_granules: u32) {
         let opened = self.space.open_again(page, run, Class::of_slots(slot_granules));
         opened.expect("slotgc: memory for pages that had some");
     }
 
-    /// Gives pages of a type access, to be restored.
+    /// Makes pages of a type accessible, to be restored.
     pub(crate) fn unseal(&mut self, kept: &KeptPages, of: Tag) {
         kept.numbers.iter().for_each(|page| self.space.set_tag(*page, of));
     }
 
-    /// Restores the slots of pages in which there is no value, neither now nor then.
+    /// Restores the slots of pages without values, both now and then.
     pub(crate) fn restore_empty(&mut self, kept: &KeptPages) {
         for (page, headers) in kept.numbers.iter().zip(kept.headers.chunks(kept.slots.max(1))) {
             let slot_granules = u32::from(self.pages[*page as usize].slot_granules);

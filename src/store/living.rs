@@ -1,7 +1,7 @@
 //! The slots of all living objects of a type, from both ends. No `unsafe`.
 //!
 //! Invariant: a bit of `occupied` is in one place at a time, in a word that is not loaded yet or in one of
-//! the two that are. Whoever takes one removes it, so no slot comes twice, from whichever end.
+//! the two that are. Taking a bit removes it, so no slot is returned twice, from either end.
 
 #[cfg(feature = "rayon")]
 use alloc::vec::Vec;
@@ -20,7 +20,7 @@ use crate::store::Look;
 use crate::store::pages::PageMeta;
 use crate::store::slot::Slot;
 
-/// Bits of a word that are yet to be looked at.
+/// Bits of a word that are still to be visited.
 #[derive(Clone, Copy)]
 struct Loaded {
     /// Counted over all pages.
@@ -46,9 +46,9 @@ impl Loaded {
     }
 }
 
-/// Goes over the slots in which objects of type `T` live, in slot order.
+/// Iterates over the slots in which objects of type `T` live, in slot order.
 pub(super) struct Living<'a, T> {
-    /// Not a `Look`, which is an address: this may go to another thread where a `&T` may.
+    /// Not a `Look`, which is an address: this may be sent to another thread where a `&T` may.
     space: &'a Space,
     metas: &'a [PageMeta],
     /// Pages of `T`, in the order of addresses.
@@ -82,7 +82,7 @@ impl<'a, T: 'static> Living<'a, T> {
         Loaded { word, bits: read_word(&words[word % Self::PAGE_WORDS]) }
     }
 
-    /// The slot of a bit, if an object lives there: it may be free and claimed, or its object be dead.
+    /// The slot of a bit, if an object lives there: it may be free and claimed, or its object may be dead.
     #[inline(always)]
     fn slot(&self, word: usize, bit: u32) -> Option<(RawHandle, Slot<'a, T>)> {
         let page = self.pages[word / Self::PAGE_WORDS];
@@ -137,7 +137,7 @@ impl<'a, T: 'static> Living<'a, T> {
 /// In pieces, for several threads.
 #[cfg(feature = "rayon")]
 impl<'a, T: 'static> Living<'a, T> {
-    /// Splits before the object of this number, counted over all pages: in page `i` it begins with
+    /// Splits before the object with this number, counted over all pages: those of page `i` begin with
     /// `starts[i]`. Each slot is in one of the pieces.
     pub(super) fn split_at(self, starts: &[usize], number: usize) -> (Self, Self) {
         let page = starts.partition_point(|start| *start <= number).checked_sub(1);
@@ -163,7 +163,7 @@ impl<'a, T: 'static> Living<'a, T> {
             let (low, high) = cut(back);
             (Self { words, front, back: low, ..nothing.clone() }, Self { back: high, ..nothing })
         } else {
-            // The object is the first one behind these.
+            // The object is the first one after these.
             (Self { words, front, back, ..nothing.clone() }, nothing)
         }
     }
@@ -175,8 +175,8 @@ impl<'a, T: 'static> Living<'a, T> {
         bits.filter(|(word, bit)| self.slot(*word, *bit).is_some()).nth(nth)
     }
 
-    /// How many objects there are in the page of this index, and those of them that were not logged before
-    /// and are now, if that is asked for.
+    /// The number of objects in the page of this index, and those that were not logged before and are now, if
+    /// `barrier` requires that.
     pub(super) fn survey(&self, page: usize, barrier: Barrier) -> (usize, Vec<RawHandle>) {
         let words = page * Self::PAGE_WORDS..(page + 1) * Self::PAGE_WORDS;
         let mut one_page = Self { words, front: Loaded::NONE, back: Loaded::NONE, ..*self };

@@ -1,4 +1,4 @@
-//! Looking: from a handle to its slot, and from a slot to its bits.
+//! Lookup: from a handle to its slot, and from a slot to its bits.
 //!
 //! Invariant: a slot is found behind the tag of its type (or, untyped, behind any tag and at a slot boundary
 //! of its page), and a word of bits by the class for which its page was opened.
@@ -14,41 +14,41 @@ use crate::store::slot::{Slot, SlotMut};
 use crate::sync::BitsWord;
 use crate::tag::Tag;
 
-/// The storage, to look at: one address or two, which a loop can keep in registers.
+/// A view of the storage: one or two addresses, which a loop can keep in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct Look<'a> {
     view: View<'a>,
 }
 
-/// The slots' generations and colors alone, for code that holds a `&mut T` into the slots.
+/// Only the slots' generations and colors, for code that holds a `&mut T` into the slots.
 #[derive(Clone, Copy)]
 pub(crate) struct Headers<'a>(&'a Store);
 
-/// The slots, to be changed by whoever has the store to itself. Words of bits are read beside them.
+/// The slots, to be changed with exclusive access to the store. Words of bits are read beside them.
 pub(super) struct Slots<'a> {
     look: Look<'a>,
     pages: &'a [PageMeta],
 }
 
-/// How far the collection under way has come with an object.
+/// How far the current collection has come with an object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Color {
-    /// Not reached so far.
+    /// Not reached yet.
     White,
-    /// Reached; whether traced too, the bit does not tell.
+    /// Reached; the bit does not tell whether it was traced.
     Reached,
     /// No such object.
     Dead,
 }
 
-/// Who lives in the slot that a handle names.
+/// What lives in the slot that a handle names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Tenant {
     /// The handle's own object.
     Own,
-    /// Nobody.
+    /// Nothing.
     None,
-    /// A later object, or an earlier one if the handle was made up.
+    /// A later object, or an earlier one if the handle is made up.
     Other,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// As `slot`, in a page that is open to everybody.
+    /// As `slot`, in a page that is not veiled.
     #[inline(always)]
     fn slot_in_the_open<T: 'static>(self, granule: Granule) -> Option<Slot<'a, T>> {
         self.is_page_of::<T>(granule).then(|| {
@@ -78,7 +78,7 @@ impl<'a> Look<'a> {
         })
     }
 
-    /// As `slot`, for a page that is not open to everybody.
+    /// As `slot`, in a veiled page.
     #[cold]
     #[inline(never)]
     fn slot_behind_veil<T: 'static>(self, granule: Granule) -> Option<Slot<'a, T>> {
@@ -113,7 +113,7 @@ impl<'a> Look<'a> {
 
     #[inline(always)]
     pub(crate) fn get<T: 'static>(self, raw: RawHandle) -> Option<&'a T> {
-        // Without anything to do after the call, nothing is kept for it either: no register is saved.
+        // A tail call: nothing happens after it, so no register is saved.
         match self.slot_in_the_open::<T>(raw.granule()) {
             Some(slot) => slot.get(raw),
             None => self.get_behind_veil(raw),
@@ -126,7 +126,7 @@ impl<'a> Look<'a> {
         self.slot_behind_veil::<T>(raw.granule())?.get(raw)
     }
 
-    /// The object, about to be traced, and whether something waits for that. From here on its next change is
+    /// The object, about to be traced, and whether something waits for it. From here on its next change is
     /// logged again.
     #[inline(always)]
     pub(crate) fn get_to_trace<T: 'static>(self, raw: RawHandle) -> Option<(&'a T, bool)> {
@@ -146,8 +146,8 @@ impl<'a> Look<'a> {
         self.slot::<T>(granule).map(Slot::generation)
     }
 
-    /// The word and the bit in it of the slot at a slot boundary of `T`, if the page is one of `T`'s and open
-    /// to everybody.
+    /// The word and the bit in it of the slot at a slot boundary of `T`, if the page is one of `T`'s and not
+    /// veiled.
     #[inline(always)]
     fn white_bit<T: 'static>(self, granule: Granule) -> Option<(&'a BitsWord, u64)> {
         self.is_page_of::<T>(granule).then(|| {
@@ -157,7 +157,7 @@ impl<'a> Look<'a> {
         })
     }
 
-    /// Whether `granule` lies in a page of `T` that is open to everybody.
+    /// Whether `granule` lies in a page of `T` that is not veiled.
     #[inline(always)]
     pub(crate) fn is_page_of<T: 'static>(self, granule: Granule) -> bool {
         self.view.tag(granule.page()) == Tag::of::<T>()
@@ -178,8 +178,8 @@ impl<'a> Look<'a> {
     }
 
     /// Clears the white bit of the slot that a handle of a `T` names; returns whether it was set. The
-    /// generation is not looked at: it is a cache miss away, and whoever takes the handle up looks at it
-    /// then.
+    /// generation is not compared: it is a cache miss away, and is compared when the handle is taken from its
+    /// queue.
     #[inline(always)]
     pub(crate) fn take_white<T: 'static>(self, raw: RawHandle) -> bool {
         let Some((word, mask)) = self.white_bit::<T>(raw.granule()) else {
@@ -190,7 +190,7 @@ impl<'a> Look<'a> {
         old & mask != 0
     }
 
-    /// As `take_white`, beside other markers: of those that see the bit set, one takes it.
+    /// As `take_white`, beside other markers: only one of those that see the bit set takes it.
     #[inline(always)]
     pub(crate) fn take_white_beside<T: 'static>(self, raw: RawHandle) -> bool {
         self.white_bit::<T>(raw.granule()).is_some_and(|(word, mask)| take_bits(word, mask))
@@ -215,7 +215,7 @@ impl<'a> Slots<'a> {
         self.look
     }
 
-    /// The words of a page's slots: atomics, no part of the slots.
+    /// The words of a page's slots: atomics, not part of the slots.
     #[inline]
     pub(super) fn words(&self, bits: Bits, page: u32) -> &'a [BitsWord] {
         self.look.words(self.pages, bits, page)
@@ -240,13 +240,13 @@ impl Store {
         Look::of(&self.space)
     }
 
-    /// The slots, to be changed.
+    /// The slots, mutably.
     #[inline(always)]
     pub(super) fn slots(&mut self) -> Slots<'_> {
         Slots::new(&mut self.space, &self.pages)
     }
 
-    /// The slot at a slot boundary of `T`, to be changed.
+    /// The slot at a slot boundary of `T`, mutably.
     #[inline(always)]
     pub(super) fn slot_mut<T: 'static>(&mut self, granule: Granule) -> Option<SlotMut<'_, T>> {
         // SAFETY: the store is borrowed mutably for as long as the slot.
@@ -258,7 +258,7 @@ impl Store {
         self.look().is_alive::<T>(raw)
     }
 
-    /// The pool to which the page of `granule` belongs; of a page that is out of access, too.
+    /// The pool to which the page of `granule` belongs, even if the page is out of access.
     #[inline(always)]
     pub(crate) fn pool_of(&self, granule: Granule) -> u16 {
         self.pages[granule.page() as usize].pool
@@ -277,7 +277,7 @@ impl Store {
         Some(unsafe { Slot::at(start) })
     }
 
-    /// As `untyped`, to be changed.
+    /// As `untyped`, mutably.
     pub(super) fn untyped_mut(&mut self, granule: Granule) -> Option<SlotMut<'_, ()>> {
         // SAFETY: the store is borrowed mutably for as long as the slot.
         self.untyped(granule).map(|slot| unsafe { slot.exclusive() })
@@ -295,7 +295,7 @@ impl Store {
         unsafe { Slot::at(start) }
     }
 
-    /// The slot in which the object of this handle lives, dead and not swept yet perhaps.
+    /// The slot of this handle's object, which may be dead and not swept yet.
     #[inline]
     pub(super) fn tenant(&self, raw: RawHandle) -> Option<Slot<'_, ()>> {
         self.untyped(raw.granule()).filter(|slot| slot.holds(raw))
@@ -306,7 +306,7 @@ impl Store {
         self.tenant(raw).is_some() && !self.is_condemned(raw.granule())
     }
 
-    /// Who lives in the slot that a handle of unknown type names.
+    /// What lives in the slot that a handle of unknown type names.
     pub(crate) fn tenant_of(&self, raw: RawHandle) -> Tenant {
         match self.untyped(raw.granule()).map(Slot::generation) {
             Some(generation) if generation == raw.generation() => Tenant::Own,
@@ -354,7 +354,7 @@ impl Store {
         })
     }
 
-    /// As `take_white_any`, beside other markers: of those that see the bit set, one takes it.
+    /// As `take_white_any`, beside other markers: only one of those that see the bit set takes it.
     pub(crate) fn take_white_any_beside(&self, raw: RawHandle) -> bool {
         self.bit(Bits::White, raw.granule()).is_some_and(|(word, mask)| take_bits(word, mask))
     }
@@ -388,19 +388,19 @@ impl Store {
         self.is_veiled(granule.page()) && self.is_white_any(granule)
     }
 
-    /// Takes a slot out of what the collection may free.
+    /// Exempts a slot from what the collection may free.
     pub(crate) fn spare(&mut self, granule: Granule) {
         self.clear(Bits::White, granule);
     }
 
     // ---- Notes of the collector
 
-    /// Notes that a living object asked for its `prune`, or that it was done; `true` if that is new.
+    /// Notes that a living object requested its `prune`, or that it was done; `true` if that is new.
     pub(crate) fn set_weak_owner(&self, raw: RawHandle, asked: bool) -> bool {
         self.tenant(raw).is_some_and(|slot| slot.set_weak_owner(asked))
     }
 
-    /// Sets what waits for a living object to be marked, and returns what did before.
+    /// Sets what waits for a living object to be marked, and returns what waited before.
     pub(crate) fn replace_waiter(&self, raw: RawHandle, waiter: u32) -> u32 {
         self.tenant(raw).map_or(0, |slot| slot.replace_waiter(waiter))
     }
@@ -441,7 +441,7 @@ impl<'a> Headers<'a> {
         self.0.space.view().tag(raw.granule().page()).unveiled() == Tag::of::<T>()
     }
 
-    /// Prefetches the header of the slot that a handle names, if it is going to be looked at.
+    /// Prefetches the header of the slot that a handle names, if it will be read.
     #[inline(always)]
     pub(crate) fn prefetch(self, raw: RawHandle) {
         if self.0.pasts.get(raw.granule().page() as usize).is_some_and(|past| !past.is_told_by_bits()) {
@@ -449,8 +449,8 @@ impl<'a> Headers<'a> {
         }
     }
 
-    /// Whether the object is alive and, in a cycle, not white: where the bitmaps tell, which are nearer than
-    /// the headers. (An object under construction counts as alive.)
+    /// Whether the object is alive and, in a cycle, not white, if the bitmaps tell; they are nearer than the
+    /// headers. (An object under construction counts as alive.)
     #[inline(always)]
     pub(crate) fn is_live_by_bits<T: 'static>(self, raw: RawHandle, in_cycle: bool) -> Option<bool> {
         let Headers(store) = self;

@@ -1,4 +1,4 @@
-//! Pages: opening them for a type, closing them, giving their memory back, counting their slots.
+//! Pages: opening them for a type, closing them, releasing their memory, counting their slots.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -11,19 +11,19 @@ use crate::handle::Generation;
 use crate::store::Store;
 use crate::tag::Tag;
 
-/// What is known of the objects that a page has had. As long as no slot has had two, an occupied slot's
-/// object is its first, and the slot's generation that at which the page began.
+/// What is known about the objects that a page has had. As long as no slot has had two, an occupied slot's
+/// object is its first, and the slot's generation is that at which the page began.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Past {
     /// None is gone.
     Fresh,
     /// Some are, and their slots are not occupied.
     Vacated,
-    /// Slots were used again, or the occupied ones are not all alive.
+    /// Slots were reused, or the occupied ones are not all alive.
     Recycled,
 }
 
-/// What is known of a page's past and present besides its slots' headers.
+/// What is known about a page's past and present besides its slots' headers.
 #[derive(Clone, Copy)]
 pub(super) struct PagePast {
     pub(super) of_objects: Past,
@@ -43,7 +43,7 @@ impl PagePast {
     }
 }
 
-/// Room for so many more pages in a list, or the refusal that goes to whoever asked for an object.
+/// Makes room for this many more pages in a list, or returns the error for the allocation.
 pub(crate) fn reserve<T>(list: &mut Vec<T>, more: u32) -> Result<(), Limit> {
     list.try_reserve(more as usize).map_err(|_| Limit::Memory((list.len() + more as usize) * size_of::<T>()))
 }
@@ -53,7 +53,7 @@ pub(crate) fn reserve<T>(list: &mut Vec<T>, more: u32) -> Result<(), Limit> {
 pub(super) struct GivenUp(BTreeSet<u32>);
 
 impl GivenUp {
-    /// The first of so many that follow each other. O(log pages) for one.
+    /// The first of `len` consecutive ones. O(log pages) for one.
     fn run(&self, len: u32) -> Option<u32> {
         let mut pages = self.0.iter();
         let mut first = *pages.next()?;
@@ -79,7 +79,7 @@ impl GivenUp {
     }
 }
 
-/// What is known of a page besides its tag. Eight bytes, so that one line describes eight pages.
+/// What is known about a page besides its tag. Eight bytes, so that a cache line describes eight pages.
 #[derive(Clone, Copy)]
 pub(crate) struct PageMeta {
     /// The generation at which its fresh slots start.
@@ -110,7 +110,7 @@ impl Store {
     pub(crate) fn open_page<T: 'static>(&mut self, pool: u16, first: Generation) -> Result<u32, Limit> {
         let run = Geometry::<T>::RUN_PAGES;
         let given_up = self.given_up.run(run);
-        // Those promised lie before the next new one.
+        // Promised pages lie before the next new one.
         let end = self.space.opened();
         let page = given_up.unwrap_or_else(|| end + self.ahead.pages());
         self.open_one_of::<T>(pool, first, page, given_up.is_some())?;
@@ -125,7 +125,7 @@ impl Store {
         self.note_past(page, Past::Recycled);
     }
 
-    /// Opens a page that nobody has, new or given up; returns the generation at which its slots start.
+    /// Opens a page without an owner, new or given up; returns the generation at which its slots start.
     pub(super) fn open_one_of<T: 'static>(
         &mut self,
         pool: u16,
@@ -144,7 +144,7 @@ impl Store {
         if was_given_up {
             self.space.open_again(page, run, class)?;
             (page..page + run).for_each(|page| self.given_up.remove(page));
-            // Above every generation that any of them gave.
+            // Above every generation that any of them used.
             first = self.pages[start..end].iter().map(|page| page.first).fold(first, Generation::max);
         } else {
             self.space.open(page, run, class, pool)?;
@@ -162,15 +162,15 @@ impl Store {
         Ok(first)
     }
 
-    /// Makes room for what is known of so many more pages, if there is memory for that.
+    /// Makes room for the metadata of this many more pages, if there is memory for that.
     pub(crate) fn reserve_pages(&mut self, more: u32) {
-        // Without it each page asks for its own.
+        // Otherwise each page reserves its own.
         let _ = reserve(&mut self.pages, more);
         let _ = reserve(&mut self.pasts, more);
     }
 
-    /// Puts a page in which all objects died out of access, so that every handle into it is dead. O(1); the
-    /// generations are bumped when the page is next used. For types without destructors only.
+    /// Takes a page in which all objects died out of access, so that every handle into it is dead. O(1); the
+    /// generations are bumped when the page is next used. Only for types without destructors.
     pub(crate) fn close_page(&mut self, page: u32) {
         self.note_past(page, Past::Vacated);
         self.pasts[page as usize].is_closed = true;
@@ -203,8 +203,8 @@ impl Store {
         }
     }
 
-    /// Gives the memory of a page without occupied slots back to the system. Its slots, made again, start
-    /// above every generation that was handed out.
+    /// Returns the memory of a page without occupied slots to the system. If its slots are used again, they
+    /// start above every generation that was handed out.
     pub(crate) fn release_page<T: 'static>(&mut self, page: u32) {
         assert!(self.is_vacant(page), "a released page has no occupied slot");
         let meta = self.pages[page as usize];
@@ -217,8 +217,7 @@ impl Store {
             assert!(!slot.is_doomed(), "a released page has no value left to drop");
             last = last.max(slot.generation());
         }
-        // Odd: the next tenant's, one above the last one's. If that is past the end the page is of no more
-        // use.
+        // Odd: the next tenant's, one above the last one's. If that is past the end, the page is used up.
         let next = if last.is_occupied() { last.0.checked_add(2) } else { Some(last.0 + 1) };
         let first = next.map_or(Generation::ZERO, |next| meta.first.max(Generation(next)));
         self.pages[page as usize].first = first;
@@ -238,9 +237,9 @@ impl Store {
         Ok(true)
     }
 
-    /// Leaves a released page to whatever type needs one next, unless its generations are used up. Its slots
-    /// will lie elsewhere and start above every generation that was handed out, so that no old handle names
-    /// one of them.
+    /// Leaves a released page to the next type that needs one, unless its generations are used up. Its slots
+    /// will lie elsewhere and start above every generation that was handed out, so no old handle names one of
+    /// them.
     pub(crate) fn give_up_page<T: 'static>(&mut self, page: u32) {
         let first = self.pages[page as usize].first;
         assert!(self.space.view().tag(page) == Tag::NONE, "a page that is given up is out of access");
@@ -301,7 +300,7 @@ impl Store {
 
     // ---- Colors of whole pages
 
-    /// All white: every occupied slot of these pages is up for collection.
+    /// Makes everything white: every occupied slot of these pages is up for collection.
     pub(crate) fn whiten(&mut self, pages: &[u32]) {
         for page in pages {
             let occupied = self.words(Bits::Occupied, *page);
@@ -312,8 +311,8 @@ impl Store {
         }
     }
 
-    /// Makes everything white in a page dead at once; its sweep comes later. Nothing happens to a page
-    /// without.
+    /// Makes everything white in a page dead at once; its sweep comes later. Does nothing to a page without
+    /// white slots.
     pub(crate) fn veil(&mut self, page: u32) {
         let tag = self.space.view().tag(page);
         if tag != Tag::NONE && self.words(Bits::White, page).iter().any(|word| read_word(word) != 0) {
@@ -321,7 +320,7 @@ impl Store {
         }
     }
 
-    /// Opens a page again, whose dead were swept.
+    /// Lifts the veil of a page whose dead were swept.
     pub(crate) fn unveil(&mut self, page: u32) {
         let tag = self.space.view().tag(page);
         if tag.is_veiled() {
@@ -329,7 +328,7 @@ impl Store {
         }
     }
 
-    /// Whether the page has dead objects that resolve no longer and are not swept yet.
+    /// Whether the page has dead objects that no longer resolve and are not swept yet.
     pub(crate) fn is_veiled(&self, page: u32) -> bool {
         self.space.view().tag(page).is_veiled()
     }

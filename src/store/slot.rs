@@ -1,8 +1,7 @@
 //! A slot: one header of 8 bytes and room for one value. Every value is written, read and dropped in this
 //! file.
 //!
-//! What a slot holds is said by its header alone, which is always initialised, since fresh pages read as
-//! zero:
+//! Its header alone tells what a slot holds. It is always initialised, since fresh pages read as zero:
 //!
 //! ```text
 //! generation  flags      state      value
@@ -12,9 +11,9 @@
 //! even        DOOMED     doomed     initialised: the object is dead, its destructor has not run
 //! ```
 //!
-//! The header changes by *transitions* only, the methods of [`SlotMut`]. Each checks the state that it starts
-//! from, and refuses any other. So whoever calls them, in whatever order: a value is never read where none
-//! is, never written over, never dropped twice. A `SlotMut` is the only access to its slot, so no transition
+//! The header changes only by *transitions*, the methods of [`SlotMut`]. Each checks the state that it starts
+//! from, and refuses any other. So in whatever order they are called, a value is never read where there is
+//! none, never overwritten, never dropped twice. A `SlotMut` is the only access to its slot, so no transition
 //! happens behind a reference to a value. Notes in the flags, which say nothing about the value, may change
 //! through a shared [`Slot`]: they are atomics.
 #![expect(unsafe_code, reason = "reads and writes values through their addresses; see the argument above")]
@@ -27,7 +26,7 @@ use crate::handle::{Generation, RawHandle};
 use crate::store::{Age, Barrier};
 use crate::sync::{FlagsWord, Ordering};
 
-/// What stands before each value.
+/// The header before each value.
 #[repr(C)]
 struct Header {
     generation: Generation,
@@ -38,23 +37,23 @@ const _: () = assert!(size_of::<Header>() == HEADER_BYTES && align_of::<Header>(
 
 /// The object is dead (the generation is even) but its destructor has not run yet.
 const DOOMED: u32 = 1;
-/// Something is registered on the object, to be told of its death.
+/// Something is registered on the object, to be notified of its death.
 const WATCHED: u32 = 2;
-/// The object was changed or made since it was last traced, and the collector knows or will see for itself:
-/// the handle is in `dirty`, or the slot is white, or the object was made while marking.
+/// The object was changed or made since it was last traced, and the collector knows or will find out: the
+/// handle is in `dirty`, or the slot is white, or the object was made while marking.
 const LOGGED: u32 = 4;
-/// The object asked for its `prune` in the collection under way.
+/// The object requested its `prune` in the current collection.
 const WEAK_OWNER: u32 = 8;
 /// The slot waits for the object that `alloc_cyclic` is making.
 const RESERVED: u32 = 16;
-/// The rest of the flags is a number: of the ephemerons that wait for the object to be marked, zero if none
-/// does.
+/// The rest of the flags is a number: that of the ephemerons waiting for the object to be marked, zero if
+/// there are none.
 const WAITER_SHIFT: u32 = 5;
 
 /// The largest number that a slot can keep for what waits for its object.
 pub(crate) const MAX_WAITER: u32 = u32::MAX >> WAITER_SHIFT;
 
-/// What a slot's header said at some time, for [`SlotMut::restore`]. Without what is registered on the
+/// The content of a slot's header at some time, for [`SlotMut::restore`]. Without what is registered on the
 /// object.
 #[derive(Clone, Copy)]
 pub(super) struct KeptHeader {
@@ -63,7 +62,7 @@ pub(super) struct KeptHeader {
 }
 
 impl KeptHeader {
-    /// Of a free slot.
+    /// That of a free slot.
     pub(super) fn free(generation: Generation) -> Self {
         assert!(!generation.is_occupied(), "the generation of a free slot is even");
         Self { generation, flags: 0 }
@@ -80,17 +79,17 @@ impl KeptHeader {
     }
 }
 
-/// With what notes an object begins.
+/// The notes with which an object begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Start {
-    /// The next change is to be logged.
+    /// The next change will be logged.
     Clean,
     /// It counts as logged already.
     Logged,
 }
 
 impl Start {
-    /// Of objects that the collector knows so, with such a barrier.
+    /// For objects of this age, with this barrier.
     #[inline(always)]
     pub(super) fn of(age: Age, barrier: Barrier) -> Self {
         if age == Age::Old || barrier == Barrier::None { Start::Clean } else { Start::Logged }
@@ -105,7 +104,7 @@ impl Start {
     }
 }
 
-/// A slot of `T`, or of an unknown type for `T = ()`, to be looked at.
+/// A slot of `T`, or of an unknown type for `T = ()`, to be read.
 pub(super) struct Slot<'a, T> {
     header: NonNull<Header>,
     /// The store is borrowed.
@@ -127,17 +126,17 @@ impl<'a, T> Slot<'a, T> {
     /// The slot at this address.
     ///
     /// # Safety
-    /// For `'a`: `start` is a slot boundary of an open page of `T`'s (of any type's for `T = ()`), its memory
-    /// was changed by this file only since it read as zero, and no [`SlotMut`] of it is used.
+    /// For `'a`: `start` is a slot boundary of an open page of `T`'s (of any type's for `T = ()`), only this
+    /// file has changed its memory since it read as zero, and no [`SlotMut`] of it is used.
     #[inline(always)]
     pub(super) unsafe fn at(start: NonNull<u8>) -> Self {
         Self { header: start.cast(), store: PhantomData }
     }
 
-    /// The same slot, to be changed.
+    /// The same slot, mutably.
     ///
     /// # Safety
-    /// For `'b` nobody else uses the slot or a reference to its value.
+    /// For `'b` nothing else uses the slot or a reference to its value.
     #[inline(always)]
     pub(super) unsafe fn exclusive<'b>(self) -> SlotMut<'b, T> {
         SlotMut(Slot { header: self.header, store: PhantomData })
@@ -145,7 +144,7 @@ impl<'a, T> Slot<'a, T> {
 
     #[inline(always)]
     pub(super) fn generation(self) -> Generation {
-        // SAFETY: by `at` the header is initialised, and changes through a `SlotMut` only.
+        // SAFETY: by `at` the header is initialised, and changes only through a `SlotMut`.
         unsafe { (*self.header.as_ptr()).generation }
     }
 
@@ -157,10 +156,10 @@ impl<'a, T> Slot<'a, T> {
 
     #[inline(always)]
     fn flags(self) -> u32 {
-        // Relaxed, here and below: notes of the collector. Who writes them has the heap to itself, or traces
-        // the object beside readers, having won its white bit. A load and a store, not one operation, since
-        // that is an ordinary move: two threads could lose each other's notes, never a state, which changes
-        // through a `SlotMut` only.
+        // Relaxed, here and below: notes of the collector. A writer has exclusive access to the heap, or
+        // traces the object beside readers, having won its white bit. A load and a store, not one operation,
+        // since that is an ordinary move: two threads could lose each other's notes, but never a state, which
+        // changes only through a `SlotMut`.
         self.flags_word().load(Ordering::Relaxed)
     }
 
@@ -176,7 +175,7 @@ impl<'a, T> Slot<'a, T> {
         unsafe { self.header.byte_add(Self::VALUE_OFFSET) }.cast()
     }
 
-    /// What the header says, to be restored one day.
+    /// The content of the header, to be restored later.
     #[inline(always)]
     pub(super) fn kept(self) -> KeptHeader {
         KeptHeader { generation: self.generation(), flags: self.flags() & !(WATCHED | RESERVED) }
@@ -234,7 +233,7 @@ impl<'a, T> Slot<'a, T> {
         self.flags() & LOGGED != 0
     }
 
-    /// Notes with what an object begins that was just made.
+    /// Sets the notes of an object that was just made.
     pub(super) fn begin(self, start: Start) {
         self.note(self.flags() & !LOGGED | start.flags());
     }
@@ -244,7 +243,7 @@ impl<'a, T> Slot<'a, T> {
         self.note(self.flags() | LOGGED);
     }
 
-    /// Forgets that the object was logged; whether it was.
+    /// Clears the note that the object was logged; returns whether it was.
     #[inline(always)]
     pub(super) fn take_logged(self) -> bool {
         let flags = self.flags();
@@ -254,7 +253,7 @@ impl<'a, T> Slot<'a, T> {
         flags & LOGGED != 0
     }
 
-    /// Forgets that the object was logged; whether something waits for it.
+    /// Clears the note that the object was logged; returns whether something waits for it.
     #[inline(always)]
     pub(super) fn begin_trace(self) -> bool {
         let flags = self.flags();
@@ -264,12 +263,12 @@ impl<'a, T> Slot<'a, T> {
         flags >> WAITER_SHIFT != 0
     }
 
-    /// Notes that the object asked for its `prune`, or that it was done; whether that is new.
+    /// Notes that the object requested its `prune`, or that it was done; returns whether that is new.
     pub(super) fn set_weak_owner(self, asked: bool) -> bool {
         self.set(WEAK_OWNER, asked)
     }
 
-    /// Notes whether something is registered on the object; whether that is new.
+    /// Notes whether something is registered on the object; returns whether that is new.
     pub(super) fn set_watched(self, watched: bool) -> bool {
         self.set(WATCHED, watched)
     }
@@ -289,7 +288,7 @@ impl<'a, T> Slot<'a, T> {
     }
 }
 
-/// A slot that nobody else uses: its transitions.
+/// A slot with exclusive access: its transitions.
 pub(super) struct SlotMut<'a, T>(Slot<'a, T>);
 
 impl<'a, T> SlotMut<'a, T> {
@@ -298,19 +297,19 @@ impl<'a, T> SlotMut<'a, T> {
         self.0
     }
 
-    /// Generation and flags at once: a tenant's first moment, or none's.
+    /// Sets generation and flags together: when a tenant begins, or when there is none.
     #[inline(always)]
     fn set_header(&mut self, generation: Generation, flags: u32) {
-        // SAFETY: the header lies in the page, and nobody else uses the slot.
+        // SAFETY: the header lies in the page, and nothing else uses the slot.
         unsafe { self.0.header.write(Header { generation, flags: FlagsWord::new(flags) }) }
     }
 
-    /// Overwrites a value that is gone, so that whoever still looks at it is noticed. In zeal mode only.
+    /// Overwrites a value that is gone, so that a later read is noticed. Only in zeal mode.
     #[inline(always)]
     fn poison(&mut self) {
         #[cfg(gc_zeal)]
         {
-            // SAFETY: the value's bytes lie in the slot, no value is there, and nobody else uses the slot.
+            // SAFETY: the value's bytes lie in the slot, no value is there, and nothing else uses the slot.
             unsafe { self.0.value().cast::<u8>().write_bytes(0xdb, size_of::<T>()) };
         }
     }
@@ -327,17 +326,17 @@ impl<'a, T> SlotMut<'a, T> {
     pub(super) fn occupy(&mut self, least: Generation, start: Start, value: T) -> Generation {
         debug_assert!(self.is_free(), "an object is made in a free slot");
         let generation = self.0.next_tenant(least);
-        // Also in release: a reference to the object that lives here may be in somebody's hand. What is
-        // doomed or reserved would only be leaked.
+        // Also in release builds: a reference to the object that lives here may exist. What is doomed or
+        // reserved would only be leaked.
         assert!(generation.is_occupied(), "an object is made where none lives");
-        // SAFETY: the generation is even, so nobody refers to a value here; there is room for a `T`.
+        // SAFETY: the generation is even, so there is no reference to a value here; there is room for a `T`.
         unsafe { self.0.value().write(value) };
         self.set_header(generation, start.flags());
         generation
     }
 
     /// free -> reserved. Returns the generation of the handle that [`occupy_reserved`](Self::occupy_reserved)
-    /// will make true.
+    /// will make resolve.
     ///
     /// # Panics
     /// If the slot is not free.
@@ -349,7 +348,7 @@ impl<'a, T> SlotMut<'a, T> {
         generation
     }
 
-    /// reserved -> occupied. Gives the value back if the slot was not reserved for this handle.
+    /// reserved -> occupied. Returns the value if the slot was not reserved for this handle.
     pub(super) fn occupy_reserved(&mut self, raw: RawHandle, value: T) -> Result<(), T> {
         if !self.0.is_reserved_for(raw) {
             return Err(value);
@@ -375,8 +374,8 @@ impl<'a, T> SlotMut<'a, T> {
             return None;
         }
         self.set_header(raw.generation().next(), 0);
-        // SAFETY: the generation was odd, so the value is initialised; it is even now, so nobody reads the
-        // value again.
+        // SAFETY: the generation was odd, so the value is initialised; it is even now, so the value is not
+        // read again.
         let value = unsafe { self.0.value().read() };
         self.poison();
         Some(value)
@@ -414,8 +413,8 @@ impl<'a, T> SlotMut<'a, T> {
         generation.next()
     }
 
-    /// occupied -> free or doomed, as its type needs it and `hold` asks for it. Returns the generation, and
-    /// whether the value is still there.
+    /// occupied -> free or doomed, depending on its type and `hold`. Returns the generation, and whether the
+    /// value is still there.
     #[inline(always)]
     pub(super) fn die(&mut self, hold: bool) -> (Generation, bool) {
         let generation = self.0.generation();
@@ -433,7 +432,7 @@ impl<'a, T> SlotMut<'a, T> {
         }
         self.0.note(self.0.flags() & !DOOMED);
         // SAFETY: `DOOMED` was set, so the value is initialised and its destructor has not run; it is cleared
-        // now, so nobody reads or drops it again.
+        // now, so the value is not read or dropped again.
         let value = unsafe { self.0.value().read() };
         self.poison();
         Some(value)
@@ -446,7 +445,8 @@ impl<'a, T> SlotMut<'a, T> {
 
         impl<T> Drop for Doomed<'_, T> {
             fn drop(&mut self) {
-                // SAFETY: made below from a doomed value, of a slot that is free by now and nobody else's.
+                // SAFETY: made below from a doomed value, of a slot that is free by now and used by nothing
+                // else.
                 unsafe { self.0.drop_in_place() };
             }
         }
@@ -474,7 +474,7 @@ impl<'a, T> SlotMut<'a, T> {
         assert!(kept.has_value() == value.is_some(), "a value is restored where one was kept");
         let had_value = self.0.generation().is_occupied() || self.0.is_doomed();
         // SAFETY: in these two states the value is initialised; it is overwritten or out of reach below,
-        // before any code of the user runs.
+        // before any user code runs.
         let old = (core::mem::needs_drop::<T>() && had_value).then(|| unsafe { self.0.value().read() });
         match value {
             // SAFETY: what was here was moved out, or needs no destructor; there is room for a `T`.
@@ -485,10 +485,10 @@ impl<'a, T> SlotMut<'a, T> {
         old
     }
 
-    /// The object of this handle, to be changed.
+    /// The object of this handle, mutably.
     #[inline(always)]
     pub(super) fn get_mut(self, raw: RawHandle) -> Option<&'a mut T> {
-        // SAFETY: a handle's generation is odd, so the value is initialised; nobody else uses the slot for
+        // SAFETY: a handle's generation is odd, so the value is initialised; nothing else uses the slot for
         // `'a`.
         self.0.holds(raw).then(|| unsafe { self.0.value().as_mut() })
     }

@@ -17,7 +17,7 @@ pub(crate) struct SweepLog {
     pub(crate) watched: Vec<RawHandle>,
 }
 
-/// Where [`Store::drop_doomed`] goes on: an index into the pages, and a word.
+/// Where [`Store::drop_doomed`] continues: an index into the pages, and a word.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct DoomCursor {
     page: usize,
@@ -25,7 +25,7 @@ pub(crate) struct DoomCursor {
 }
 
 impl Store {
-    /// The dead objects of a veiled page that its sweep has not come to. Looks at each.
+    /// The dead objects of a veiled page that its sweep has not reached. Reads each.
     pub(crate) fn condemned_len<T: 'static>(&self, page: u32) -> usize {
         let white = self.words(Bits::White, page).iter().enumerate();
         let slots = white.flat_map(|(word, white)| ones(read_word(white)).map(move |bit| (word, bit)));
@@ -36,9 +36,9 @@ impl Store {
         slots.filter(|slot| is_object(*slot)).count()
     }
 
-    /// Ends the lives of white objects in a page, from `cursor` on and at most `quota` of them: their
-    /// generations move on, in memory order. Returns how many died, and logs which slots are retired and
-    /// which objects were watched. The page is done when the cursor is past its last word.
+    /// Ends the lives of white objects in a page, from `cursor` on and at most `quota` of them, in memory
+    /// order: their generations are bumped. Returns how many died, and logs which slots are retired and which
+    /// objects were watched. The page is done when the cursor is past its last word.
     ///
     /// Without destructors the slots are free at once; with them, and where an object was watched, they stay
     /// occupied and white until [`drop_doomed`](Self::drop_doomed). White slots without an object (limbo) are
@@ -88,7 +88,7 @@ impl Store {
                 if is_watched {
                     log.watched.push(RawHandle::new(granule, generation));
                 }
-                // The value of a watched object may be wanted by a graveyard.
+                // A graveyard may want the value of a watched object.
                 let (generation, is_held) = slot.die(hold || is_watched);
                 doomed |= u64::from(is_held) << bit;
                 if generation == Generation::ZERO {

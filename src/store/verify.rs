@@ -7,10 +7,10 @@ use crate::geometry::Granule;
 use crate::handle::RawHandle;
 use crate::store::Store;
 
-/// What the pages that were checked hold.
+/// What the checked pages hold.
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// Objects, the dead that are not swept yet included.
+    /// Objects, including dead ones that are not swept yet.
     pub(crate) objects: usize,
     /// Objects on which something is registered.
     pub(crate) watched: usize,
@@ -21,7 +21,7 @@ pub(crate) struct Tally {
 }
 
 impl Store {
-    /// Checks what is written about a page of `T`, and adds what lives there to the tally.
+    /// Checks the records about a page of `T`, and adds what lives there to the tally.
     ///
     /// # Panics
     /// If something is wrong.
@@ -35,7 +35,7 @@ impl Store {
             for bit in ones(Valid::<T>::bits(word)) {
                 let granule = Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
                 let slot = self.look().slot_to_sweep::<T>(granule).expect("an open page of its type");
-                // As a handle shows, though nobody may live there.
+                // As a handle would show it, though the slot may be empty.
                 let of = (granule.0, slot.generation().0);
                 let is_alive = slot.generation().is_occupied();
                 let is_held = is_alive || slot.is_doomed() || slot.is_reserved();
@@ -57,8 +57,8 @@ impl Store {
         }
     }
 
-    /// Checks the write barrier's list, between two cycles: these old objects believe that they are in it.
-    /// Returns one that is not.
+    /// Checks the write barrier's list, between two cycles: according to their flags these old objects are in
+    /// it. Returns one that is not.
     pub(crate) fn find_lost(&self, changed: &[RawHandle]) -> Option<RawHandle> {
         let mut dirty = self.dirty.clone();
         dirty.sort_unstable();

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use crate::trace::field::HasField;
 use crate::trace::{Inspector, Links, Liveness, Tracer};
 
-/// Traces a foreign type that holds handles: `#[trace(with = Adapter)]` on a field of type `F` has it traced
+/// Traces a foreign type that holds handles: with `#[trace(with = Adapter)]`, a field of type `F` is traced
 /// by `Adapter: TraceWith<F>`. Its methods are those of [`Trace`](trait@crate::Trace), with the same
 /// defaults.
 ///
@@ -20,7 +20,7 @@ use crate::trace::{Inspector, Links, Liveness, Tracer};
 /// #         pub fn cells_mut(&mut self) -> impl Iterator<Item = &mut T> { self.0.iter_mut() }
 /// #     }
 /// # }
-/// use grid::Grid; // of another crate, which knows no `Trace`
+/// use grid::Grid; // of another crate, which does not know `Trace`
 ///
 /// enum Cells {}
 ///
@@ -67,7 +67,7 @@ pub trait TraceWith<F: ?Sized> {
         let _ = (field, live);
     }
 
-    /// Bytes that the field owns outside of the slot.
+    /// Bytes that the field owns outside the slot.
     fn owned_bytes(field: &F) -> usize {
         let _ = field;
         0
@@ -85,7 +85,7 @@ pub trait TraceWith<F: ?Sized> {
     }
 }
 
-/// Stands for the type that was derived, where a field is traced by an adapter.
+/// Stands for the deriving type where a field is traced by an adapter.
 #[derive(Debug)]
 pub struct With<A: ?Sized>(PhantomData<A>);
 

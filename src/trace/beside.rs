@@ -1,16 +1,17 @@
-//! Tracing beside readers and other markers, with no more than `&Heap`.
+//! Tracing beside readers and other markers, with only `&Heap`.
 //!
-//! White bits are taken by atomic operations: of the markers that meet at an object one wins, and traces it.
+//! White bits are taken by atomic operations: if several markers reach an object, one of them wins and traces
+//! it.
 //!
-//! What needs the heap to itself is *left*: locks, weak collections, and ephemerons whose key is not reached
-//! so far. The object is traced again, as a whole, by whoever has `&mut Heap` next.
+//! What needs exclusive access to the heap is *left*: locks, weak collections, and ephemerons whose key has
+//! not been reached. The next call with `&mut Heap` traces the whole object again.
 
 use crate::store::Store;
 use crate::trace::EdgeStack;
 use crate::trace::tracer::{Side, Tracer};
 
 impl Side {
-    /// For a tracer beside readers and other markers, of the cycle that this one is of.
+    /// For a tracer beside readers and other markers, in the same cycle as this one.
     pub(crate) fn beside(&self) -> Self {
         let mut side = Self::default();
         (side.era, side.building) = (self.era, self.building.clone());
@@ -24,7 +25,7 @@ impl<'a> Tracer<'a> {
         Self { is_beside: true, ..Tracer::new(edges, store, side) }
     }
 
-    /// The object is traced again by whoever has the heap to itself.
+    /// The next call with exclusive access traces the object again.
     #[cold]
     pub(super) fn leave_to_heap(&mut self) {
         if self.side.unfinished.last() != Some(&self.current) {
@@ -33,8 +34,8 @@ impl<'a> Tracer<'a> {
     }
 }
 
-/// Locks inside of objects, which nobody takes beside readers: one that a marker has, if only to ask what is
-/// in it, is one that a reader waits for.
+/// Locks inside objects, which no marker takes beside readers: even a lock held briefly could make a reader
+/// wait.
 #[cfg(feature = "std")]
 pub(crate) mod locks {
     use std::cell::Cell;
@@ -47,11 +48,11 @@ pub(crate) mod locks {
     enum State {
         Free,
         Barred,
-        /// Barred, and somebody wanted one.
+        /// Barred, and a lock was wanted.
         Wanted,
     }
 
-    /// Whether a lock may be taken now. If not, the object is left to whoever has the heap to itself.
+    /// Whether a lock may be taken now. If not, the object is left to a call with exclusive access.
     pub(crate) fn may_lock() -> bool {
         STATE.with(|state| {
             let is_free = state.get() == State::Free;
@@ -78,7 +79,7 @@ pub(crate) mod locks {
     }
 }
 
-/// Without std there are no locks that this crate knows.
+/// Without std this crate knows no locks.
 #[cfg(not(feature = "std"))]
 pub(crate) mod locks {
     pub(crate) fn without<R>(look: impl FnOnce() -> R) -> Option<R> {

@@ -1,10 +1,10 @@
-//! A vector that grows without moving what it has: no push takes longer for what came before it.
+//! A vector that grows without moving its items, so no push takes longer because of earlier ones.
 
 use alloc::vec::Vec;
 
-/// Items in a chunk: few enough that one is quickly found, so many that there are few chunks.
+/// Items in a chunk: few enough to be allocated quickly, many enough that there are few chunks.
 const CHUNK: usize = 1024;
-/// ChunkedVec that are kept for the next time.
+/// Chunks that are kept for the next time.
 const KEPT: usize = 4;
 
 #[derive(Clone)]
@@ -45,7 +45,7 @@ impl<T> ChunkedVec<T> {
         self.chunks.iter().flatten()
     }
 
-    /// Empties it, and gives back most of its memory.
+    /// Empties it, and releases most of its memory.
     pub(super) fn clear(&mut self) {
         self.chunks.truncate(KEPT);
         self.chunks.iter_mut().for_each(Vec::clear);

@@ -1,8 +1,8 @@
 //! [`Copies`]: the copy of each object of a graph, by its handle.
 //!
-//! A table for each page that holds originals, in which a row is found as a slot's bit is: one line to look
-//! at, nothing to hash. A page with few originals would be mostly empty, so there is room for so many rows
-//! only as are in proportion to what is known of the graph; what is left goes into a hash table.
+//! A table for each page that holds originals, in which a row is found as a slot's bit is: one cache line to
+//! read, nothing to hash. The table of a page with few originals would be mostly empty, so the number of rows
+//! is limited in proportion to the known size of the graph; the rest goes into a hash table.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -21,9 +21,9 @@ type Fixed = BuildHasherDefault<HandleHasher>;
 pub(crate) struct Copies {
     /// By page.
     tables: Vec<Option<PageTable>>,
-    /// Rows that tables may still have.
+    /// Rows that may still be added.
     room: usize,
-    /// Originals in pages that had no table when they came.
+    /// Originals in pages that had no table when they were inserted.
     others: HashMap<RawHandle, RawHandle, Fixed>,
     /// Handles to nothing, which become null.
     pub(crate) dead: HashSet<RawHandle, Fixed>,
@@ -47,12 +47,12 @@ impl PageTable {
 }
 
 impl Copies {
-    /// Only which handles become null.
+    /// Contains only which handles become null.
     pub(crate) fn of_dead(dead: HashSet<RawHandle, Fixed>) -> Self {
         Self { dead, ..Self::default() }
     }
 
-    /// Notes the copy of an object in a page whose slots are of this class; `false` if the slot has another
+    /// Records the copy of an object in a page whose slots are of this class; `false` if the slot has another
     /// handle's copy.
     #[inline(always)]
     pub(crate) fn insert(&mut self, class: Class, old: RawHandle, new: RawHandle) -> bool {
@@ -102,7 +102,7 @@ impl Copies {
     #[inline(always)]
     pub(crate) fn get(&self, old: RawHandle) -> Option<RawHandle> {
         if let Some(Some(table)) = self.tables.get(old.granule().page() as usize) {
-            // A handle of unknown type may lie between slots, and has the row of a neighbour then.
+            // A handle of unknown type may lie between slots; it then has the row of a neighbour.
             let (known, new) = *table.rows.get(table.index(old.granule()))?;
             if known == old.to_bits() {
                 return Some(RawHandle::from_bits(new));
@@ -127,7 +127,7 @@ mod tests {
         RawHandle::new(Granule::new(page, slot * 3), Generation(generation))
     }
 
-    /// Slots of three granules: two share no bit, and the granules between them have one of theirs.
+    /// Slots of three granules: no two share a bit, and the granules between them share one of theirs.
     #[test]
     fn copies_are_found_in_full_pages_and_in_nearly_empty_ones() {
         let class = Class::of_slots(3);

@@ -14,7 +14,7 @@ pub(crate) struct Discarded {
     runs: VecDeque<Box<dyn EntryQueue>>,
 }
 
-/// Stands for an entry that was dropped in a run of the program that was undone.
+/// Stands for an entry that was dropped in frames that were undone.
 struct Undone;
 
 impl Drop for Undone {
@@ -46,14 +46,14 @@ impl<X: Send + 'static> EntryQueue for VecDeque<X> {
 }
 
 impl Discarded {
-    /// So many entries of which nothing is left: dropping them takes as many turns, and runs no code.
+    /// This many entries of which nothing is left: dropping them takes as many turns, and runs no code.
     pub(crate) fn of_undone(len: usize) -> Self {
         let mut discarded = Self::default();
         (0..len).for_each(|_| discarded.push(Undone));
         discarded
     }
 
-    /// Entries.
+    /// The number of entries.
     pub(crate) fn len(&self) -> usize {
         self.runs.iter().map(|run| run.len()).sum()
     }
@@ -82,8 +82,8 @@ impl Discarded {
 }
 
 impl Drop for Discarded {
-    /// Only when the collection is abandoned, by a panic in `prune`: entries are dropped with care all the
-    /// same.
+    /// Needed only when a panic in `prune` abandons the collection; panics of the entries are contained all
+    /// the same.
     fn drop(&mut self) {
         let mut panics = Panics::default();
         panics.run_all(|| self.drop_first());

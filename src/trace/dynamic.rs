@@ -1,12 +1,12 @@
 //! Objects behind traits: [`TraceDyn`], and `trace_dyn!`.
 //!
-//! `Trace` has constants, so it is not dyn-compatible. `TraceDyn` is what is left of it for a trait object:
-//! its methods, under names of their own so that no call is ambiguous.
+//! `Trace` has constants, so it is not dyn-compatible. `TraceDyn` is its dyn-compatible part: its methods,
+//! under names of their own so that no call is ambiguous.
 
 use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
 
-/// The methods of [`Trace`] for a trait object. Implemented for every `T: Trace`; make it a supertrait of a
-/// trait of yours and say [`trace_dyn!`](crate::trace_dyn), and `Box<dyn YourTrait>` is `Trace`.
+/// The methods of [`Trace`] for a trait object. Implemented for every `T: Trace`; make it a supertrait of
+/// your trait and invoke [`trace_dyn!`](crate::trace_dyn), and `Box<dyn YourTrait>` is `Trace`.
 ///
 /// # Examples
 /// ```
@@ -75,8 +75,8 @@ impl<T: Trace> TraceDyn for T {
     }
 }
 
-/// Implements [`Trace`](trait@crate::Trace) for a trait object, so that `Box<dyn YourTrait>` can be in an
-/// object. The trait must have [`TraceDyn`](crate::TraceDyn) as a supertrait, which has an example.
+/// Implements [`Trace`](trait@crate::Trace) for a trait object, so that a `Box<dyn YourTrait>` can be stored
+/// in an object. The trait must have [`TraceDyn`](crate::TraceDyn) as a supertrait, which has an example.
 ///
 /// # Examples
 /// A generic trait is named with its parameters:

@@ -8,33 +8,32 @@ use crate::handle::RawHandle;
 use crate::store::Look;
 use crate::trace::Trace;
 
-/// Handles, the last found on top.
+/// Handles, the latest on top.
 ///
-/// Not a `Vec`: when there is no room the caller takes the stack by value, so that no reference to it is ever
-/// passed to a function that is not inlined, and the loop that traces keeps it in registers. (With a `Vec`
-/// every push waits for the length that the last one stored.)
+/// Not a `Vec`: when there is no room, the caller passes the stack by value, so that no reference to it ever
+/// reaches a function that is not inlined, and the tracing loop keeps it in registers. (With a `Vec` every
+/// push waits for the length that the last one stored.)
 ///
-/// A stack without room is also how edges are gathered instead of followed (for an ephemeron's value, and in
-/// exact marking): every push then comes to the caller's slow path, and the fast one needs no test for it.
+/// A stack without room also serves to gather edges instead of following them (for an ephemeron's value, and
+/// in exact marking): every push then takes the slow path, and the fast path needs no test for it.
 #[derive(Clone, Default)]
 pub(crate) struct EdgeStack {
     room: Box<[RawHandle]>,
     len: usize,
 }
 
-/// What did not fit into the stack: full chunks, the last filled on top. In chunks, so that no push takes
-/// long.
+/// What did not fit into the stack: full chunks, the latest on top. In chunks, so that no push takes long.
 #[derive(Default)]
 pub(crate) struct Spill {
     full: Vec<Box<[RawHandle]>>,
-    /// Empty chunks at hand, of this cycle and of the one before: for memory that is new the system takes
-    /// longer than a root source does to fill it.
+    /// Empty chunks for reuse, from this cycle and the one before: the system takes longer to provide new
+    /// memory than a root source to fill it.
     spare: Vec<Box<[RawHandle]>>,
     /// The most chunks that were full in this cycle.
     peak: usize,
 }
 
-/// Without what is at hand.
+/// Without the spare chunks.
 impl Clone for Spill {
     fn clone(&self) -> Self {
         Self { full: self.full.clone(), spare: Vec::new(), peak: self.peak }
@@ -42,7 +41,7 @@ impl Clone for Spill {
 }
 
 impl EdgeStack {
-    /// Entries of a chunk, and of the room that is kept from one collection to the next: 128 KiB.
+    /// Entries of a chunk, which is also the room that is kept from one collection to the next: 128 KiB.
     pub(crate) const CHUNK: usize = 16 * 1024;
 
     /// Pushes the handle without a branch on `condition`; `false` if there is no room.
@@ -85,7 +84,7 @@ impl EdgeStack {
         self.try_push(handle, true);
     }
 
-    /// Takes the top off; what was spilled is got back by [`unspill`](Self::unspill) only.
+    /// Removes the top; only [`unspill`](Self::unspill) brings back what was spilled.
     #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<RawHandle> {
         let last = self.len.checked_sub(1)?;
@@ -94,7 +93,7 @@ impl EdgeStack {
         Some(handle)
     }
 
-    /// Gets a chunk back into the empty stack; `false` if there is none.
+    /// Moves a chunk back into the empty stack; `false` if there is none.
     pub(crate) fn unspill(&mut self, spill: &mut Spill) -> bool {
         spill.full.pop().is_some_and(|full| {
             self.len = full.len();
@@ -108,7 +107,7 @@ impl EdgeStack {
         self.len + spill.full.iter().map(|chunk| chunk.len()).sum::<usize>()
     }
 
-    /// Moves the uppermost handles to another stack, so many at most, or a chunk of what was spilled.
+    /// Moves the latest handles to another stack, `most` of them at most, or a chunk of what was spilled.
     pub(crate) fn give(&mut self, spill: &mut Spill, most: usize, to: &mut Self, to_spill: &mut Spill) {
         if self.len == 0 {
             to_spill.full.extend(spill.full.pop());
@@ -119,7 +118,7 @@ impl EdgeStack {
         self.len = kept;
     }
 
-    /// Moves the oldest handles to another stack, so many at most, or a chunk of what was spilled.
+    /// Moves the oldest handles to another stack, `most` of them at most, or a chunk of what was spilled.
     pub(crate) fn give_oldest(
         &mut self,
         spill: &mut Spill,
@@ -146,7 +145,7 @@ impl EdgeStack {
         }
     }
 
-    /// Gives back what is at hand.
+    /// Releases the spare chunks.
     pub(crate) fn shrink(spill: &mut Spill) {
         spill.spare = Vec::new();
     }
@@ -155,20 +154,19 @@ impl EdgeStack {
     pub(crate) fn reset(&mut self, spill: &mut Spill, is_minor: bool) {
         self.len = 0;
         spill.spare.append(&mut spill.full);
-        // Not for ever as much as in the largest full cycle.
+        // So that memory shrinks again after a large full cycle.
         if !is_minor {
             spill.spare.truncate(core::mem::take(&mut spill.peak));
         }
     }
 }
 
-/// An edge found beside other markers (see `trace/beside.rs`). Never inlined, and never with the tracer's
-/// address, so that the loop of a marker that has the heap to itself stays small and keeps its tracer in
-/// registers.
+/// An edge found beside other markers (see `trace/beside.rs`). Never inlined, and never passed the tracer's
+/// address, so that the loop of a marker with exclusive access stays small and keeps its tracer in registers.
 #[cold]
 #[inline(never)]
 pub(super) fn edge_beside<T: Trace>(look: Look<'_>, raw: RawHandle, found: &mut Vec<RawHandle>) {
-    // A branch: few edges lead to what is white, and to take a bit costs more than a wrong guess.
+    // A branch: few edges lead to white objects, and taking a bit costs more than a wrong prediction.
     if look.take_white_beside::<T>(raw) {
         found.push(raw);
     }

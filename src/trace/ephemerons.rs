@@ -1,11 +1,10 @@
 //! Ephemerons whose key has not been reached: the edges of each value, filed under the key.
 //!
-//! What waits for a key is named in the header of the key's slot, which the marker has at hand when it takes
-//! the key up: so it costs other objects nothing, needs no hash table, and every record is released at most
-//! once. Marking stays linear in whatever order keys, values and tables are reached.
+//! The header of the key's slot names the records that wait for it. The marker reads that header anyway when
+//! it reaches the key, so this costs other objects nothing, needs no hash table, and releases every record at
+//! most once. Marking stays linear in whatever order keys, values and tables are reached.
 //!
-//! Invariant: a record that is filed has a living white key, whose slot names the record or one that leads to
-//! it.
+//! Invariant: a filed record has a living white key, whose slot names the record or one that leads to it.
 
 use core::num::NonZeroU32;
 use core::ops::Range;
@@ -29,7 +28,7 @@ impl RecordIndex {
 struct Record {
     /// Null once the record was released.
     key: RawHandle,
-    /// The first edge of the value, for most values the only one.
+    /// The first edge of the value; most values have only one.
     first_edge: Option<RawHandle>,
     more_edges: Range<u32>,
     /// The next record filed under the same key, or nested in the same record.
@@ -39,12 +38,12 @@ struct Record {
     outer: Option<RecordIndex>,
 }
 
-/// All ephemerons that wait.
+/// All waiting ephemerons.
 #[derive(Clone, Default)]
 pub(crate) struct Ephemerons {
     records: ChunkedVec<Record>,
     edges: ChunkedVec<RawHandle>,
-    /// The record being taken down, if any: what is found meanwhile is nested in it.
+    /// The open record, if any: ephemerons found meanwhile are nested in it.
     open: Option<RecordIndex>,
 }
 
@@ -53,7 +52,7 @@ impl Ephemerons {
         self.records.get_mut(index.place())
     }
 
-    /// Begins to take down the value of an ephemeron.
+    /// Begins the record of an ephemeron's value.
     pub(crate) fn begin(&mut self, key: RawHandle) -> RecordIndex {
         let number = self.records.len() + 1;
         assert!(number <= MAX_WAITER as usize, "slotgc: more than {} ephemerons wait", MAX_WAITER);
@@ -64,7 +63,7 @@ impl Ephemerons {
         index
     }
 
-    /// Ends it: these are the edges of the value. The record waits for its key, or for the record around it.
+    /// Ends the record: these are the edges of the value. It waits for its key, or for the record around it.
     pub(crate) fn end(&mut self, store: &Store, index: RecordIndex, edges: &[RawHandle]) {
         let number =
             |len: usize| u32::try_from(len).expect("slotgc: more than 2^32 edges wait for their keys");
@@ -92,12 +91,12 @@ impl Ephemerons {
         self.record(index).next = NonZeroU32::new(first).map(RecordIndex);
     }
 
-    /// Takes what is filed under a key: the first record of a chain.
+    /// Removes what is filed under a key: the first record of a chain.
     pub(crate) fn take(&mut self, store: &Store, key: RawHandle) -> Option<RecordIndex> {
         NonZeroU32::new(store.replace_waiter(key, 0)).map(RecordIndex)
     }
 
-    /// Marks a record as released; gives its first edge, where its other edges are, and the first record
+    /// Marks a record as released; returns its first edge, the range of its other edges, and the first record
     /// nested in it.
     pub(crate) fn release(
         &mut self,
@@ -120,13 +119,13 @@ impl Ephemerons {
         self.records.get(index.place()).next
     }
 
-    /// Makes `inner` the one that comes after `record`.
+    /// Makes `inner` the record after `record`.
     pub(crate) fn link_after(&mut self, record: RecordIndex, inner: RecordIndex) {
         let after = self.record(record).next.replace(inner);
         self.record(inner).next = after;
     }
 
-    /// Forgets what still waits, for keys that are dead: nobody looks at their headers again. Keeps a little
+    /// Forgets what still waits, for keys that are dead: their headers are not read again. Keeps a little
     /// memory for the next time.
     pub(crate) fn forget(&mut self) {
         self.open = None;

@@ -1,9 +1,10 @@
-//! What may be a field of an object: the way derived code goes, and what the compiler says where it ends.
+//! What may be a field of an object: how derived code handles a field, and the compiler's message where it
+//! cannot.
 //!
-//! A `Root`, an `Rc` and std's cells are no part of an object, and each has its reason. An impl under a bound
-//! that the type does not meet takes the place of one that is missing, since the bound brings a message of
-//! its own, and the list of the types that do meet it, where `Trace` has one message for every type alike.
-//! The methods of those impls never run.
+//! A `Root`, an `Rc` and std's cells cannot be part of an object, each for its own reason. Instead of having
+//! no impl, they have one under a bound that they do not meet: the bound brings its own message and a list of
+//! types that meet it, whereas `Trace` has the same message for every type. The methods of those impls never
+//! run.
 
 use core::cell::{Cell, OnceCell, RefCell, UnsafeCell};
 use core::sync::atomic;
@@ -15,15 +16,15 @@ use crate::root::Root;
 use crate::sync::Arc;
 use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
 
-/// Stands for the type that was derived, whatever it is.
+/// Stands for the deriving type, whatever it is.
 #[derive(Debug)]
 pub struct Object;
 
-/// Derived code asks for this of every field, and not for `F: Trace`: where it fails, the bound at the bottom
-/// of it is about another type than `Object`, and only then does the compiler print that bound's message.
+/// Derived code requires this of every field instead of `F: Trace`. Where it fails, the bound at the root of
+/// the failure is about another type than `Object`; only then does the compiler print that bound's message.
 pub trait HasField<F: ?Sized> {
-    /// `F::NEEDS_TRACE`. The name is for those whose types own each other in a circle: all that the compiler
-    /// says then is which constants are in it.
+    /// `F::NEEDS_TRACE`. The name is for types that own each other in a circle: the compiler then names only
+    /// the constants that form it.
     const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE: bool;
     /// `F::HOLDS_HANDLES`.
     const IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_HOLDS: bool;
@@ -79,11 +80,11 @@ impl<F: Trace + ?Sized> HasField<F> for Object {
     }
 }
 
-/// Any object, where it is about which handles it may hold.
+/// Any object, in messages about the handles that it may hold.
 #[derive(Debug)]
 pub struct Objects;
 
-/// What objects may hold of the handles: all but a `Root`.
+/// The handles that objects may hold: all but a `Root`.
 #[diagnostic::on_unimplemented(
     message = "`{Handle}` cannot be stored inside an object: what holds itself through a `Root` is never freed",
     label = "a root inside the heap",
@@ -128,7 +129,7 @@ pub trait SharedData: Send + Sync {}
 impl<T> SharedData for Gc<T> {}
 impl<T: ?Sized + Send + Sync> SharedData for Arc<T> {}
 
-/// Impls in name only, under a bound that is not met.
+/// Impls that never apply, under a bound that is not met.
 macro_rules! refused {
     ($([$($size:tt)*] $ty:ident: $bound:ident),* $(,)?) => {$(
         #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! What a trace that only looks finds: eight bytes an edge, in chunks that are freed as they are read. An
+//! The findings of a look-only trace: eight bytes per edge, in chunks that are freed as they are read. An
 //! object of a million handles must not take several times their memory.
 
 use alloc::collections::VecDeque;
@@ -7,20 +7,19 @@ use alloc::vec::Vec;
 use crate::handle::RawHandle;
 use crate::tag::Tag;
 
-/// What a look-only trace finds. Handles as they are, of an object of this type, they say ([`Tag::NONE`]: of
-/// any): nobody asked whether they resolve.
+/// A finding of a look-only trace. Handles are unchecked, with the type that they claim ([`Tag::NONE`]: any).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Recorded {
     /// A strong edge.
     Edge(RawHandle, Tag),
-    /// What comes until the matching end counts only while this key lives. They nest.
+    /// What follows, up to the matching end, counts only while this key lives. These nest.
     Ephemeron(RawHandle, Tag),
     EndOfEphemeron,
-    /// A lock that somebody holds.
+    /// A lock that is held.
     Gap,
 }
 
-/// What a trace keeps of what is reported.
+/// What a trace keeps of its reports.
 #[derive(Clone, Default)]
 pub(crate) enum Report {
     /// Nothing: it follows the edges.
@@ -29,8 +28,8 @@ pub(crate) enum Report {
     /// Nothing, and it follows no edges either.
     Ignored,
     Words(Findings),
-    /// Three times the memory, and faster to read: for a loop over millions of edges that only looks at a few
-    /// at a time.
+    /// Takes three times the memory and is faster to read: for a loop over millions of edges that reads only
+    /// a few at a time.
     #[cfg(feature = "inspect")]
     List(Vec<Recorded>),
 }
@@ -46,17 +45,17 @@ impl Report {
     }
 }
 
-/// All that a trace found, in order; an iterator that takes it out.
+/// All that a trace found, in order; an iterator that removes it.
 ///
-/// A word each. Handles are odd, so an even word is something else: a key with its lowest bit cleared, or one
-/// of the three below. The type is written where it changes.
+/// One word each. Handles are odd, so an even word is something else: a key with its lowest bit cleared, or
+/// one of the three below. The type is written where it changes.
 #[derive(Clone, Default)]
 pub(crate) struct Findings {
     /// The chunk that is read, from `next` on.
     first: Vec<u64>,
     more: VecDeque<Vec<u64>>,
     next: usize,
-    /// How many words were written and not read.
+    /// How many words were written and not read yet.
     len: usize,
     /// The type of what is written next, if it does not change.
     writing: Option<Tag>,
@@ -67,7 +66,8 @@ pub(crate) struct Findings {
 }
 
 const CHUNK: usize = 4096;
-/// All in the page of the null handle, where no object is: a key from there is recorded as the null handle.
+/// All three lie in the page of the null handle, which has no objects: a key from there is recorded as the
+/// null handle.
 const GAP: u64 = u64::MAX - 1;
 const END_OF_EPHEMERON: u64 = u64::MAX - 3;
 const OTHER_TYPE: u64 = u64::MAX - 5;
@@ -130,7 +130,7 @@ impl Findings {
         }
     }
 
-    /// At most so many are left.
+    /// An upper bound for how many are left.
     #[cfg(feature = "serde")]
     pub(crate) fn most(&self) -> usize {
         self.len
@@ -144,8 +144,8 @@ impl Findings {
             self.more.clear();
             self.tags.clear();
         }
-        // What was written last was read last, if all was read: the next object's edges have the same type,
-        // as a rule.
+        // If all was read, the type read last is the one written last; usually the next object's edges have
+        // the same type.
         self.writing = if self.len == 0 { self.reading } else { None };
         (self.next, self.len) = (0, 0);
     }

@@ -60,7 +60,7 @@ impl Trace for AnyGc {
     }
 }
 
-/// A weak handle is no edge.
+/// A weak handle is not an edge.
 impl<T: 'static> Trace for Weak<T> {
     const NEEDS_TRACE: bool = false;
 
@@ -80,7 +80,8 @@ impl<T: 'static> Trace for Weak<T> {
 /// A value of a foreign type that holds no handles, where `#[trace(skip)]` cannot reach: inside a std
 /// container.
 ///
-/// `Eq`, `Ord` and `Hash` are those of `T`, and it is `Borrow<T>`, so a map keyed by it is asked with a `&T`.
+/// `Eq`, `Ord` and `Hash` are those of `T`, and it is `Borrow<T>`, so a map keyed by it can be queried with a
+/// `&T`.
 ///
 /// # Examples
 /// ```

@@ -1,8 +1,8 @@
-//! [`Inspector`]: what `Trace::inspect` talks to, and how it passes on what it is told.
+//! [`Inspector`]: what `Trace::inspect` reports to, and how it passes that on.
 //!
-//! An inspector knows where it is: each name that it is given is a step down, and what is reported below is
-//! reported at that place. It forwards steps, edges and labels to a [`Sink`] and keeps nothing itself. It
-//! reads values and writes nothing: no header, no bit, no table.
+//! An inspector knows its place: each name is a step down, and what is reported below belongs to that place.
+//! It forwards steps, edges and labels to a [`Sink`] and keeps nothing itself. It reads values and writes
+//! nothing: no header, no bit, no table.
 
 use alloc::string::String;
 use core::fmt::{self, Write};
@@ -26,13 +26,13 @@ pub(crate) enum Place<'a> {
     Entry(&'a str),
 }
 
-/// Who listens to an inspector.
+/// Receives what an inspector reports.
 ///
-/// A target comes with the type that its handle claims, [`Tag::NONE`] if it claims none: if the object is of
-/// another type, the handle resolves to nothing and is no edge.
+/// A target comes with the type that its handle claims, or [`Tag::NONE`] if it claims none: if the object is
+/// of another type, the handle resolves to nothing and is no edge.
 #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "for the feature `inspect`"))]
 pub(crate) trait Sink {
-    /// What is reported until the matching `leave` lies one step down.
+    /// What is reported until the matching `leave` is one step down.
     fn enter(&mut self, place: Place<'_>);
 
     fn leave(&mut self);
@@ -43,7 +43,7 @@ pub(crate) trait Sink {
     /// A weak handle.
     fn weak(&mut self, target: RawHandle, of: Tag);
 
-    /// What is reported until the matching `leave_ephemeron` counts only while this key lives. They nest.
+    /// What is reported until the matching `leave_ephemeron` counts only while this key lives. These nest.
     fn enter_ephemeron(&mut self, key: RawHandle, of: Tag);
 
     fn leave_ephemeron(&mut self);
@@ -57,14 +57,15 @@ pub(crate) trait Sink {
     #[cfg(feature = "inspect")]
     fn leave_source(&mut self) {}
 
-    /// What tells the object from others of its type. Only from the object's own level; the last one counts.
+    /// What tells the object from others of its type. Called only at the object's own level; the last call
+    /// counts.
     fn label(&mut self, text: &dyn fmt::Display);
 
-    /// Something could not be looked at: a lock that somebody holds.
+    /// Something could not be read: a lock that is held.
     fn gap(&mut self);
 }
 
-/// What [`Trace::inspect`] talks to: it names the parts of a value, so that an edge can be shown as
+/// What [`Trace::inspect`] reports to: it names the parts of a value, so that an edge can be shown as
 /// `.listeners[3]`.
 ///
 /// Derived code names every field. A hand-written `Trace` without `inspect` reports its edges all the same,
@@ -93,9 +94,9 @@ pub struct Inspector<'a> {
     depth: usize,
     /// Entries so far at this place, for keys without a text of their own.
     entries: usize,
-    /// Whether parts without handles are looked at as well, for their labels.
+    /// Whether parts without handles are inspected as well, for their labels.
     wants_labels: bool,
-    /// Whether a key said itself how it is shown.
+    /// Whether a key labelled itself.
     has_label: bool,
     /// Room for the text of a key, kept for the next one.
     text: String,
@@ -128,7 +129,7 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    /// A field that another type knows how to inspect.
+    /// A field that another type inspects.
     pub(crate) fn field_with(&mut self, name: &'static str, inspect: impl FnOnce(&mut Self)) {
         self.at(Place::Field(name), inspect);
     }
@@ -140,9 +141,9 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    /// An entry of a map: `["sheep"]`, `[Mob 3v1]`. The key is shown by the label that its own `inspect`
-    /// gives (numbers and strings label themselves), a handle as a handle, and by its position where it gives
-    /// none. Edges from the key count as well.
+    /// An entry of a map: `["sheep"]`, `[Mob 3v1]`. The key is shown by the label that its own `inspect` sets
+    /// (numbers and strings label themselves), a handle as a handle, and by its position if it sets none.
+    /// Edges from the key count as well.
     ///
     /// # Examples
     /// ```
@@ -187,7 +188,7 @@ impl<'a> Inspector<'a> {
         self.show_handle(ShortName::of::<T>(), gc.raw());
     }
 
-    /// A strong edge to an object whose type is known at run time only.
+    /// A strong edge to an object whose type is known only at run time.
     pub fn edge_any(&mut self, gc: AnyGc) {
         self.sink.edge(gc.raw(), Tag::NONE);
         self.show_handle(ShortName("AnyGc"), gc.raw());
@@ -234,14 +235,14 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    /// What tells this object from others of its type, as `Mob 812v4 "wolf"`. A label that a part of the
-    /// object gives counts where that part is the key of an entry, and not for the object.
+    /// What tells this object from others of its type, as `Mob 812v4 "wolf"`. A label set by a part of the
+    /// object counts if that part is the key of an entry, but not for the object.
     pub fn label(&mut self, text: impl fmt::Display) {
         if self.depth == 0 {
             self.has_label = true;
             self.sink.label(&text);
         } else if self.wants_labels && !self.has_label {
-            // The parts of a tuple, say.
+            // For example the parts of a tuple.
             self.sink.label(&text);
         }
     }
@@ -262,7 +263,7 @@ impl<'a> Inspector<'a> {
         self.sink.leave_source();
     }
 
-    /// Says that somebody holds a lock, so that what is behind it is not known. See [`Tracer::locked`].
+    /// Reports that a lock is held, so that what is behind it is not known. See [`Tracer::locked`].
     pub fn locked(&mut self) {
         self.sink.gap();
     }
@@ -274,7 +275,7 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    /// How a key is shown: empty if nothing tells.
+    /// How a key is shown: empty if it has no label.
     fn text_of<K: Trace + ?Sized>(&mut self, key: &K) -> String {
         let mut text = mem::take(&mut self.text);
         text.clear();
@@ -291,7 +292,7 @@ impl fmt::Debug for Inspector<'_> {
     }
 }
 
-/// Takes the label of a key and no edges.
+/// Takes the label of a key, and ignores edges.
 struct KeyText(String);
 
 /// A longer text of a key is cut: it is for people.
@@ -317,7 +318,7 @@ impl Sink for KeyText {
         if !self.0.is_empty() {
             self.0.push_str(", ");
         }
-        // An error is a text that was long enough.
+        // An error means that the text was long enough.
         if write!(Short(&mut self.0), "{text}").is_err() {
             self.0.push('…');
         }

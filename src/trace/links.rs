@@ -37,13 +37,13 @@ impl Link {
         Self { raw: gc.raw(), typed: Some(Typed::of::<T>()) }
     }
 
-    /// Whether it names nothing, in whatever heap.
+    /// Whether it names nothing in any heap.
     pub(crate) fn is_null(&self) -> bool {
         self.raw.is_null()
     }
 }
 
-/// Who knows the new handles.
+/// Knows the new handles.
 pub(crate) trait Relinker {
     /// The handle to put in its place; null if there is none.
     fn replace(&mut self, link: Link) -> RawHandle;
@@ -51,14 +51,14 @@ pub(crate) trait Relinker {
     /// A value cannot hand out its handles.
     fn unsupported(&mut self, type_name: &'static str);
 
-    /// An entry of a map or a set was dropped, because another one has an equal key by now.
+    /// An entry of a map or a set was dropped because another one now has an equal key.
     fn merged(&mut self);
 
-    /// The value has a table that files objects by their own values. Those change as well: once all objects
-    /// have their new handles, it is relinked once more.
+    /// The value has a table that hashes objects by their values. Those change as well: once all objects have
+    /// their new handles, the value is relinked once more.
     fn note_table(&mut self) {}
 
-    /// The other objects, when a table is filed again. All handles stay then.
+    /// The other objects, when a table is rehashed. All handles then stay.
     fn values(&self) -> Option<Values<'_>> {
         None
     }
@@ -81,11 +81,10 @@ impl<'a> Values<'a> {
     }
 }
 
-/// Hands out the handles in a value, to be replaced: what [`Trace::relink`] talks to, when a graph is copied
-/// or loaded.
+/// Replaces the handles in a value: what [`Trace::relink`] hands them to when a graph is copied or loaded.
 ///
-/// A map or a set keyed by what holds handles must be filed again, since its keys change; those of std do it.
-/// Of entries whose keys become equal the first stays.
+/// A map or a set whose keys hold handles must be rebuilt, since its keys change; those of std do it. Of
+/// entries whose keys become equal the first stays.
 ///
 /// # Examples
 /// ```
@@ -115,7 +114,7 @@ impl<'a> Values<'a> {
 /// ```
 pub struct Links<'a> {
     relinker: &'a mut dyn Relinker,
-    /// What is looked at first, without a call: most handles in a copy lead to another one.
+    /// Searched first, without a call: most handles in a copy lead to another copy.
     copies: Option<&'a Copies>,
 }
 
@@ -124,7 +123,7 @@ impl<'a> Links<'a> {
         Self { relinker, copies: None }
     }
 
-    /// Replaces the handles of what has a copy by that of the copy, and asks for the others.
+    /// Replaces handles of copied objects by those of the copies, and asks `others` for the rest.
     #[inline]
     pub(crate) fn to_copies(copies: &'a Copies, others: &'a mut dyn Relinker) -> Self {
         Self { relinker: others, copies: Some(copies) }
@@ -164,7 +163,7 @@ impl<'a> Links<'a> {
         *weak = Weak::from_bits(self.relinker.replace(Link { raw: weak.raw(), typed }).to_bits());
     }
 
-    /// Replaces a handle whose type is known at run time only.
+    /// Replaces a handle whose type is known only at run time.
     pub fn any(&mut self, any: &mut AnyGc) {
         let copy = self.copy_of(any.raw());
         *any = AnyGc::from_raw(
@@ -180,14 +179,14 @@ impl<'a> Links<'a> {
         }
     }
 
-    /// Says that values of this type cannot hand out their handles: what copies or loads the graph fails with
-    /// an error that names the type. What [`Trace::relink`] does by default.
+    /// Reports that values of this type cannot hand out their handles: copying or loading the graph then
+    /// fails with an error that names the type. This is what [`Trace::relink`] does by default.
     pub fn unsupported<F: ?Sized>(&mut self) {
         self.relinker.unsupported(type_name::<F>());
     }
 
-    /// Replaces a weak handle by which a collection files its entry; `false` if there is none to put in its
-    /// place: the entry goes, as after a collection.
+    /// Replaces a weak handle that is the key of an entry; `false` if it has no replacement: the entry is
+    /// removed, as after a collection.
     pub(crate) fn weak_key<T: 'static>(&mut self, weak: &mut Weak<T>) -> bool {
         self.weak(weak);
         !weak.raw().is_null()
@@ -238,7 +237,7 @@ mod tests {
         gc(number).downgrade()
     }
 
-    /// Moves every object by so many pages; those in `lost` have no counterpart.
+    /// Moves every object by this many pages; those in `lost` have no counterpart.
     #[derive(Default)]
     struct Mover {
         by: u32,

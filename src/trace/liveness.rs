@@ -1,4 +1,4 @@
-//! [`Liveness`]: what weak collections ask when marking is done.
+//! [`Liveness`]: what weak collections query when marking is done.
 
 use core::cell::{Cell, RefCell};
 
@@ -9,28 +9,28 @@ use crate::store::Headers;
 
 use crate::trace::{Destroyed, Discarded, Era, Handle, LOOK_AHEAD, Trace};
 
-/// When liveness is asked for.
+/// When liveness is queried.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum During {
     /// In a collection, marking done: what is white is dead.
     Collection(Era),
-    /// Outside of one: what resolves is alive.
+    /// Outside a collection: what resolves is alive.
     Mutation,
 }
 
-/// Which objects are alive, asked by weak collections when marking is done.
+/// Tells weak collections which objects are alive when marking is done.
 pub struct Liveness<'a> {
     headers: Headers<'a>,
-    /// When it is asked.
+    /// When it is queried.
     during: During,
     /// Objects under construction.
     building: &'a [RawHandle],
     pruned: Cell<usize>,
     discarded: &'a RefCell<Discarded>,
     scratch: &'a Bump,
-    /// Old objects that the program destroyed, as far back as a minor collection knows tables, in order.
+    /// Old objects that the program destroyed, in order, as far back as a minor collection relies on tables.
     destroyed: &'a [Destroyed],
-    /// Entries of tables that may be looked at in this call.
+    /// Entries of tables that may be visited in this call.
     slice: Cell<usize>,
     /// Whether a table was not finished.
     unfinished: Cell<bool>,
@@ -64,7 +64,7 @@ impl<'a> Liveness<'a> {
         self
     }
 
-    /// Entries that tables may look at now.
+    /// Entries that tables may visit now.
     pub(crate) fn slice(&self) -> usize {
         self.slice.get()
     }
@@ -73,7 +73,7 @@ impl<'a> Liveness<'a> {
         self.slice.set(self.slice.get().saturating_sub(entries));
     }
 
-    /// Has the owner's `prune` called once more.
+    /// Causes the owner's `prune` to be called once more.
     pub(crate) fn leave_unfinished(&self) {
         self.unfinished.set(true);
     }
@@ -86,7 +86,7 @@ impl<'a> Liveness<'a> {
         self.destroyed
     }
 
-    /// Asks for the header of an object whose liveness will be asked for soon.
+    /// Prefetches the header of an object whose liveness will be queried soon.
     pub(crate) fn prefetch<T>(&self, weak: Weak<T>) {
         self.headers.prefetch(weak.raw());
     }
@@ -111,7 +111,7 @@ impl<'a> Liveness<'a> {
     }
 
     /// Takes a removed entry: it counts as one pruned entry and is dropped once the heap is in its final
-    /// state, so that its destructor is no part of the pruning.
+    /// state, so its destructor does not run during pruning.
     pub fn set_aside<X: Send + 'static>(&self, entry: X) {
         self.count_pruned(1);
         self.discard(entry);
@@ -122,7 +122,7 @@ impl<'a> Liveness<'a> {
         self.discarded.borrow_mut().push(entry);
     }
 
-    /// The cycle that asks, if it is one.
+    /// The cycle, during one.
     pub(crate) fn era(&self) -> Option<&Era> {
         match &self.during {
             During::Collection(era) => Some(era),
@@ -135,8 +135,8 @@ impl<'a> Liveness<'a> {
         self.pruned.set(self.pruned.get() + entries);
     }
 
-    /// Whether each of these objects lives on, to be asked for in the same order. Judged before the entries
-    /// are touched, so that the headers of the next objects arrive meanwhile.
+    /// Whether each of these objects lives on, in order. Determined before the entries are touched, so that
+    /// the headers of the next objects arrive meanwhile.
     pub(crate) fn verdicts<T: Trace>(&self, handles: impl Iterator<Item = Weak<T>> + Clone) -> Verdicts<'_> {
         let len = handles.size_hint().0;
         let mut bits = bumpalo::collections::Vec::with_capacity_in(len.div_ceil(64), self.scratch);

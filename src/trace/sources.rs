@@ -1,4 +1,4 @@
-//! [`RootSource`]: roots that live outside of the heap, and what is one.
+//! [`RootSource`]: roots that live outside the heap, and its implementations.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -7,16 +7,16 @@ use crate::handle::Gc;
 use crate::sync::{HeapNumber as LogWord, LogFlag as AtomicBool, Ordering};
 use crate::trace::{Inspector, Trace, Tracer};
 
-/// Roots that live outside of the heap: in a VM's stack, in the components of an ECS world.
+/// Roots that live outside the heap: in a VM's stack, in the components of an ECS world.
 ///
-/// A full cycle asks for all of them when it begins, and again whenever nothing is left to trace, until an
-/// asking finds nothing new; a minor collection asks once. After the first time in an [`Epoch`](crate::Epoch)
-/// it asks by [`trace_changed_roots`](Self::trace_changed_roots), so that a source that knows what changed
-/// pays for that alone. A call of the source is one piece of work: about 2 ns for each handle that it
-/// reports, whatever the budget.
+/// A full cycle asks for all of them when it begins, and again whenever nothing is left to trace, until the
+/// source reports nothing new; a minor collection asks once. After the first report in an
+/// [`Epoch`](crate::Epoch) it calls [`trace_changed_roots`](Self::trace_changed_roots), so that a source that
+/// knows what changed pays only for that. A call of the source is one piece of work: about 2 ns for each
+/// handle that it reports, whatever the budget.
 ///
 /// Implemented for closures (see [`roots`]), for slices, arrays, `Vec` and `Option` of anything that
-/// implements [`Trace`], for tuples of references to sources, and for `()`, which has none. A slice goes in
+/// implements [`Trace`], for tuples of references to sources, and for `()`, which has none. A slice is passed
 /// as `&&v[..]`.
 ///
 /// # Examples
@@ -46,9 +46,9 @@ pub trait RootSource {
     /// Reports every handle whose object must live on.
     fn trace_roots(&self, tracer: &mut Tracer<'_>);
 
-    /// Reports at least the handles that the source holds anew since its last report in this
-    /// [`epoch`](Tracer::epoch), of either method; all of them if that was in another one, or if there is
-    /// none. By default it reports all. [`RootLog`] keeps the books.
+    /// Reports at least the handles that are new since the source's last report (by either method) in this
+    /// [`epoch`](Tracer::epoch); all of them if that report was in another epoch, or if there is none. By
+    /// default it reports all. [`RootLog`] does the bookkeeping.
     fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
         self.trace_roots(tracer);
     }
@@ -84,7 +84,7 @@ pub trait RootSource {
     }
 }
 
-/// Keeps the books of a root source that knows what changed: in which epoch it last reported.
+/// The bookkeeping of a root source that knows what changed: in which epoch it last reported.
 ///
 /// # Examples
 /// ```
@@ -119,9 +119,9 @@ pub struct RootLog {
     /// Heap and cycle of the last report; zero if there was none.
     heap: LogWord,
     cycle: LogWord,
-    /// Whether there was a report since somebody last asked.
+    /// Whether there was a report since [`take_reported`](Self::take_reported) was last called.
     reported: AtomicBool,
-    /// How many changes the last report knew of.
+    /// How many changes the last report covered.
     reported_len: LogWord,
     /// Rows that the last report of everything left for later: those below this one.
     left: LogWord,
@@ -133,23 +133,24 @@ impl RootLog {
         Self::default()
     }
 
-    /// Removes from a list of changes what the last report knew of: the first ones, as many as the report's
-    /// `changed` said that it had ([`Iterator::size_hint`]). What was added since stays. O(changes).
+    /// Removes from a list of changes what the last report covered: the first ones, as many as the report's
+    /// `changed` announced ([`Iterator::size_hint`]). What was added since stays. O(changes).
     ///
-    /// The list must be the one that [`report`](Self::report) gets, and only grow between two calls of this.
+    /// The list must be the one passed to [`report`](Self::report), and only grow between two calls of this.
     pub fn forget_reported<C>(&self, changed: &mut Vec<C>) {
         let len = usize::try_from(self.reported_len.swap(0, Ordering::Relaxed)).unwrap_or(usize::MAX);
         changed.drain(..len.min(changed.len()));
     }
 
-    /// Whether there was a report since this was last called, in whichever call of the heap: for books that
-    /// [`forget_reported`](Self::forget_reported) cannot keep. Ask after *every* call of the heap that may
-    /// collect; `true` then says that whatever the source held as changed was reported and need not be again.
+    /// Whether there was a report since this was last called, in any call of the heap: for bookkeeping that
+    /// [`forget_reported`](Self::forget_reported) cannot do. Call it after *every* call of the heap that may
+    /// collect; `true` then means that everything the source held as changed was reported and need not be
+    /// reported again.
     pub fn take_reported(&self) -> bool {
         self.reported.swap(false, Ordering::Relaxed)
     }
 
-    /// Reports `changed` if the last report was in this epoch, else `all`, by [`Tracer::edges`].
+    /// Reports `changed` if the last report was in this epoch, otherwise `all`, by [`Tracer::edges`].
     pub fn report<T: Trace>(
         &self,
         tracer: &mut Tracer<'_>,

@@ -10,10 +10,10 @@ use crate::trace::findings::{Findings, Recorded, Report};
 use crate::trace::nested::{Gathering, Nested, RecordedEphemeron};
 use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, Reported, Spill, Trace};
 
-/// How many handles ahead a loop over a weak collection asks for their headers.
+/// How many handles ahead a loop over a weak collection prefetches their headers.
 pub(crate) const LOOK_AHEAD: usize = 16;
 
-/// What a trace needs besides edges, out of the way of the loop that follows them.
+/// What a trace needs besides edges, kept apart from the loop that follows them.
 #[derive(Clone, Default)]
 pub(crate) struct Side {
     pub(crate) era: Era,
@@ -21,32 +21,31 @@ pub(crate) struct Side {
     pub(crate) gathering: bool,
     /// What a look-only trace found.
     report: Report,
-    /// The edges gathered: to white slots, whose bits stay set.
+    /// The gathered edges: to white slots, whose bits stay set.
     pub(crate) gathered: Vec<RawHandle>,
-    /// Edges to follow that found no room on the stack.
+    /// Edges to follow that did not fit on the stack.
     pub(crate) spill: Spill,
-    /// What a root source reported, and not an edge so far.
+    /// What a root source reported and is not an edge yet.
     pub(crate) reported: Reported,
-    /// Objects that asked for their `prune`.
+    /// Objects that requested their `prune`.
     pub(crate) weak_owners: Vec<RawHandle>,
     /// Ephemerons whose key has not been reached.
     pub(crate) ephemerons: Ephemerons,
-    /// Handles given out by `alloc_cyclic` whose object is still being made: alive, though they do not
-    /// resolve.
+    /// Handles from `alloc_cyclic` whose object is still being made: alive, though they do not resolve.
     pub(crate) building: Vec<RawHandle>,
     /// Objects that change through `&`, past the write barrier.
     pub(crate) unguarded: Vec<RawHandle>,
     /// Later tenants of slots that stale edges name, whose white bits were cleared by those edges.
     pub(crate) tenants: Vec<RawHandle>,
-    /// Objects with a table that is traced in part, because the slice was used up.
+    /// Objects with a partly traced table, because the slice was used up.
     pub(crate) unfinished: Vec<RawHandle>,
     /// Entries of tables that may be traced until the next clock is read.
     pub(crate) slice: usize,
-    /// Entries that were traced at once because the program would not let their table be traced in slices.
+    /// Entries that were traced at once because the program kept changing their table between slices.
     pub(crate) granted: usize,
-    /// What the objects traced own outside of their slots.
+    /// What the traced objects own outside their slots.
     pub(crate) owned: usize,
-    /// Tables being traced inside of each other, and entries that wait.
+    /// How deep tables and gathered ephemeron values are nested at the moment.
     pub(crate) nested: usize,
     /// Calls of [`Tracer::weak_collection`].
     pub(crate) weak_collections: usize,
@@ -63,7 +62,7 @@ impl Side {
         Self { report: Report::Words(Findings::default()), ..Self::default() }
     }
 
-    /// For a tracer that only looks, and only for what is counted here.
+    /// For a tracer that only looks, and only counts.
     pub(crate) fn counting() -> Self {
         Self { report: Report::Ignored, ..Self::default() }
     }
@@ -88,8 +87,8 @@ pub struct Tracer<'a> {
     /// The object being traced; null for a root source.
     pub(crate) current: RawHandle,
     pub(crate) side: &'a mut Side,
-    /// Whether this trace runs beside readers and other markers: see `trace/beside.rs`. A constant wherever
-    /// the loop that follows edges is in one piece.
+    /// Whether this trace runs beside readers and other markers: see `trace/beside.rs`. A constant after
+    /// inlining in the loop that follows edges.
     pub(crate) is_beside: bool,
 }
 
@@ -119,8 +118,8 @@ impl<'a> Tracer<'a> {
         self.push(gc.raw(), white, Tag::of::<T>());
     }
 
-    /// A strong edge to each. What a root source reports so when a cycle in steps begins is only written
-    /// down, about 1 ns a handle, and followed within the budgets of the steps.
+    /// A strong edge to each. What a root source reports this way when an incremental cycle begins is only
+    /// recorded, at about 1 ns per handle, and followed within the budgets of the steps.
     #[inline(always)]
     pub fn edges<T: Trace>(&mut self, gcs: impl IntoIterator<Item = Gc<T>>) {
         if self.side.reported.defers && !self.side.gathering {
@@ -131,7 +130,7 @@ impl<'a> Tracer<'a> {
         }
     }
 
-    /// A strong edge to an object whose type is known at run time only.
+    /// A strong edge to an object whose type is known only at run time.
     #[inline]
     pub fn edge_any(&mut self, gc: AnyGc) {
         let white = match self.is_beside {
@@ -142,15 +141,15 @@ impl<'a> Tracer<'a> {
     }
 
     /// An entry of an ephemeron table: the value's edges count once the key is marked (reached otherwise).
-    /// Where ephemerons nest, all their keys must be. Takes O(1) besides what tracing the value takes, in
-    /// whatever order keys are reached. (Ephemerons: Hayes, OOPSLA 1997. Ephemerons on the key instead of
-    /// repeating over all tables is what makes it linear.)
+    /// Where ephemerons nest, all their keys must be. Takes O(1) besides tracing the value, in whatever order
+    /// keys are reached. (Ephemerons: Hayes, OOPSLA 1997. Filing them under their key, instead of repeating
+    /// over all tables, makes this linear.)
     ///
     /// # Examples
     /// ```
     /// use slotgc::{Gc, Heap, Trace, Tracer, Weak};
     ///
-    /// /// The name of an object, for as long as there is the object.
+    /// /// The name of an object, for as long as the object lives.
     /// struct Label { of: Weak<u32>, text: Gc<String> }
     ///
     /// impl Trace for Label {
@@ -174,14 +173,14 @@ impl<'a> Tracer<'a> {
         if !V::NEEDS_TRACE {
             return;
         }
-        // A key of made-up bits may name an object of another type: no key of this table.
+        // A key of made-up bits may name an object of another type: that is no key of this table.
         let color = match self.look.is_page_of::<K>(key.raw().granule()) {
             true => self.color_of_key(key.raw()),
             false => Color::Dead,
         };
         match color {
             Color::Reached => value.trace(self),
-            // Another marker may reach the key at this moment, so that nobody would let go what waits for it.
+            // Another marker may reach the key at this moment; then nothing would release what waits for it.
             Color::White if self.is_beside => self.leave_to_heap(),
             Color::White => self.wait_for(key.raw(), value),
             Color::Dead if self.is_recording() => {
@@ -206,10 +205,10 @@ impl<'a> Tracer<'a> {
         self.side.report.push(found);
     }
 
-    /// Says that somebody holds a lock, so that what is behind it could not be looked at. A walk that only
-    /// looks (a snapshot) shows a gap there, one that needs everything (saving, cloning) fails with an error.
-    /// A collection has the heap to itself: there the lock is held by a leaked guard, and counts as holding
-    /// no handles. std's locks say it themselves.
+    /// Reports that a lock is held, so that what is behind it could not be read. A walk that only looks (a
+    /// snapshot) shows a gap there; one that needs everything (saving, cloning) fails with an error. A
+    /// collection has exclusive access to the heap: there the lock is held by a leaked guard, and counts as
+    /// holding no handles. std's locks call this themselves.
     ///
     /// # Examples
     /// ```
@@ -245,31 +244,32 @@ impl<'a> Tracer<'a> {
         self.record(Recorded::Gap);
     }
 
-    /// Asks for the header of an object that will be looked at soon.
+    /// Prefetches the header of an object that will be read soon.
     #[inline]
     pub(crate) fn prefetch<T>(&self, weak: Weak<T>) {
         self.look.prefetch_near(weak.raw().granule());
     }
 
-    /// Asks for this object's [`prune`](Trace::prune) in this cycle. In a root source it does nothing.
+    /// Requests this object's [`prune`](Trace::prune) in this cycle. In a root source it does nothing.
     #[inline]
     pub fn weak_collection(&mut self) {
         if self.is_beside {
             return self.leave_to_heap();
         }
         self.side.weak_collections = self.side.weak_collections.wrapping_add(1);
-        // An object with several weak collections asks once for each, and again whenever it is traced.
+        // An object with several weak collections calls this once for each, and again whenever it is traced.
         if !self.current.is_null() && self.store.set_weak_owner(self.current, true) {
             self.side.weak_owners.push(self.current);
         }
     }
 
-    /// Says that this object's edges can change through a shared reference, as those in a `Mutex` can: no
+    /// Reports that this object's edges can change through a shared reference, as those in a `Mutex` can: no
     /// write barrier sees that, so the object is traced again at the end of every collection, minor ones
-    /// included. `Mutex`, `RwLock` and `OnceLock` of std say it themselves. In a root source it does nothing.
+    /// included. `Mutex`, `RwLock` and `OnceLock` of std call this themselves. In a root source it does
+    /// nothing.
     ///
     /// Returns whether the edges may be read now: if not, report none of them, and do not touch the lock. The
-    /// object is then traced once more before marking ends. That is so in
+    /// object is then traced once more before marking ends. This happens in
     /// [`step_shared`](crate::Heap::step_shared), beside threads that read: none of them ever waits for a
     /// marker at a lock.
     ///
@@ -303,10 +303,9 @@ impl<'a> Tracer<'a> {
         true
     }
 
-    /// The heap that asks and its latest full cycle: a root source that reported everything in an epoch
-    /// reports changes only for as long as the epoch is the same. A full cycle begins a new one, and so does
-    /// one that takes the place of one that was abandoned. `None` in walks that only look, which count for
-    /// nothing.
+    /// The heap and its latest full cycle: a root source that reported everything in an epoch reports only
+    /// changes as long as the epoch is the same. A full cycle begins a new epoch, and so does one that
+    /// replaces an abandoned one. `None` in walks that only look, which do not count as reports.
     pub fn epoch(&self) -> Option<Epoch> {
         let is_cycle = self.side.era.full > 0 && !self.is_recording();
         is_cycle.then(|| Epoch { heap: self.store.heap_number(), cycle: self.side.era.full })
@@ -364,7 +363,7 @@ impl<'a> Tracer<'a> {
         self.side.era
     }
 
-    /// How often values said so far that they change through a shared reference.
+    /// How often values reported so far that they change through a shared reference.
     pub(crate) fn unguarded_values(&self) -> usize {
         self.side.unguarded_values
     }
@@ -373,19 +372,19 @@ impl<'a> Tracer<'a> {
         self.side.weak_collections
     }
 
-    /// A table begins to trace its entries, until what this returns is dropped.
+    /// A table begins to trace its entries, until the returned value is dropped.
     pub(crate) fn nest(&mut self) -> Nested<'_, 'a> {
         self.side.nested += 1;
         Nested(self)
     }
 
-    /// Whether the table that is tracing its entries may leave some to another call: it is one of an object's
-    /// own, which will be traced again.
+    /// Whether the table that is tracing its entries may leave some to another call: it is directly in an
+    /// object, which will be traced again.
     pub(crate) fn may_leave_unfinished(&self) -> bool {
         self.side.nested == 1 && !self.current.is_null()
     }
 
-    /// Has the object traced once more before marking ends.
+    /// Causes the object to be traced once more before marking ends.
     pub(crate) fn leave_unfinished(&mut self) {
         if self.side.unfinished.last() != Some(&self.current) {
             self.side.unfinished.push(self.current);
@@ -413,13 +412,13 @@ impl<'a> Tracer<'a> {
         }
     }
 
-    /// Sets the value's edges discarded until the key is marked.
+    /// Sets the value's edges aside until the key is marked.
     fn wait_for<V: Trace>(&mut self, key: RawHandle, value: &V) {
         let gathering = Gathering::begin(self, key);
         value.trace(gathering.tracer);
     }
 
-    /// Lets go what waits for this object.
+    /// Releases what waits for this object.
     pub(crate) fn release(&mut self, key: RawHandle) {
         let mut next = self.side.ephemerons.take(self.store, key);
         while let Some(record) = next {
@@ -446,12 +445,12 @@ impl<'a> Tracer<'a> {
 }
 
 /// What [`Tracer::push`] does when the stack has no room and the trace only looks; `false` if it does not.
-/// Short, since such a trace comes here with every edge, and without the stack: to be passed it would go
-/// through memory, in pieces that are not read as they were written.
+/// Short, since such a trace comes here with every edge. Does not take the stack, which would be passed
+/// through memory, written and read in pieces of different sizes.
 #[cold]
 #[inline(never)]
 fn record_edge(raw: RawHandle, of: Tag, side: &mut Side) -> bool {
-    // White or not: the store is empty and knows nothing of it.
+    // White or not: the store is empty and does not know the object.
     match &mut side.report {
         #[cfg(feature = "inspect")]
         Report::List(list) => list.push(Recorded::Edge(raw, of)),

@@ -5,10 +5,10 @@ use crate::trace::findings::{Findings, Recorded, Report};
 use crate::trace::tracer::Side;
 use crate::trace::{EdgeStack, Tracer};
 
-/// Has values traced and keeps what they report: nothing is written anywhere. Room for it is made once, not
+/// Traces values and keeps what they report; nothing else is written. Memory for this is allocated once, not
 /// for each value.
 pub(crate) struct Watcher {
-    /// Of no heap, and empty: no slot is white in there, so that a trace writes nothing.
+    /// Of no heap, and empty: no slot in it is white, so a trace writes nothing.
     store: Store,
     side: Side,
 }
@@ -31,9 +31,9 @@ impl Watcher {
 
     #[inline(always)]
     pub(crate) fn watch(&mut self, trace: impl FnOnce(&mut Tracer<'_>)) {
-        // Without room for edges each one comes to the slow path of a push, which records it.
+        // Without room for edges each one takes the slow path of a push, which records it.
         trace(&mut Tracer::new(EdgeStack::default(), &self.store, &mut self.side));
-        // What a trace did besides is of no interest.
+        // The other effects of the trace do not matter.
         self.side.unguarded.clear();
     }
 
@@ -64,7 +64,7 @@ impl Watcher {
         }
     }
 
-    /// Takes what was reported since the last call, for as long as one likes.
+    /// Takes what was reported since the last call, to be kept.
     pub(crate) fn take(&mut self) -> Findings {
         core::mem::take(self.words())
     }
@@ -85,7 +85,7 @@ impl Watcher {
     }
 }
 
-/// Leaves nothing behind.
+/// Removes the rest when dropped.
 struct Drain<'a>(&'a mut Findings);
 
 impl Iterator for Drain<'_> {

@@ -1,9 +1,10 @@
-//! What changed in a weak collection since the collector last went over it, and how far it has come.
+//! What changed in a weak collection since the collector last visited it, and how far the current visit has
+//! come.
 //!
 //! Invariant: unless `all` says otherwise, an entry whose hash is not in `fresh` was in the collection, alive
-//! and unchanged, when the heap's cycle `known_at` pruned it. What it refers to is old, then, and outlives
-//! minor collections. While a walk is on, the same holds of `fresh` from `seen` on and of what the walk has
-//! passed: those entries need not be traced again in its cycle.
+//! and unchanged, when the heap's cycle `known_at` pruned it. So what it refers to is old and outlives minor
+//! collections. During a walk the same holds for `fresh` from `seen` on and for what the walk has passed:
+//! those entries need not be traced again in its cycle.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -15,32 +16,32 @@ use crate::trace::{Destroyed, Era, Moment};
 pub(crate) struct Changes {
     /// Hashes of entries that were inserted or changed, perhaps several times, perhaps removed again.
     fresh: Vec<u64>,
-    /// Whether anything may have been.
+    /// Whether any entry may have been inserted or changed.
     all: bool,
     /// The cycle that pruned the collection last.
     known_at: Moment,
     /// The cycle that is pruning it, and the next bucket.
     pruning: (Moment, usize),
-    /// Whether values change through shared references, which nobody sees. Written through `&`, like a walk.
+    /// Whether values change unseen, through shared references. Written through `&`, like a walk.
     unguarded: AtomicBool,
-    /// Apart, so that the table can be read as what does not change through `&`. A small table has none and
-    /// is traced in one go.
+    /// Boxed, so that the rest of the table does not change through `&`. A small table has no walk and is
+    /// traced in one go.
     walk: Option<Box<Walk>>,
 }
 
-/// How far a trace of the entries has come. Written through `&`, by the collector, which has the heap to
-/// itself.
+/// How far a trace of the entries has come. Written through `&` by the collector, which has exclusive access
+/// to the heap.
 #[derive(Debug, Default)]
 struct Walk {
-    /// Whether there is one. It may be of a cycle that was given up.
+    /// Whether a walk is in progress. It may belong to an abandoned cycle.
     on: AtomicBool,
     heap: AtomicU32,
     cycle: AtomicU32,
     /// The next bucket.
     next: AtomicUsize,
-    /// So many of `fresh` need not be traced for being fresh.
+    /// How many of `fresh` need not be traced merely because they are fresh.
     seen: AtomicUsize,
-    /// How often it had to begin anew.
+    /// How often it had to start over.
     restarts: AtomicUsize,
     /// Whether a value in the table has weak collections of its own.
     nested: AtomicBool,
@@ -81,11 +82,11 @@ impl Walk {
     }
 }
 
-/// Where a walk that has passed all buckets is.
+/// The position of a walk that has passed all buckets.
 const END: usize = usize::MAX;
 
 impl Changes {
-    /// Of a collection that no heap has pruned yet, nothing is known.
+    /// Nothing is known about a collection that no heap has pruned yet.
     pub(crate) fn new(capacity: usize) -> Self {
         let walk = has_walk(capacity).then(Box::default);
         Self {
@@ -98,7 +99,7 @@ impl Changes {
         }
     }
 
-    /// Of a copy of the collection. Nothing is known of it either, unless it is to take the place of the
+    /// For a copy of the collection. Nothing is known about it either, unless it takes the place of the
     /// original.
     pub(crate) fn copied(&self, capacity: usize) -> Self {
         let Some(renaming) = Faithful::renaming() else {
@@ -118,7 +119,7 @@ impl Changes {
         self.fresh.capacity() * size_of::<u64>() + self.walk.as_ref().map_or(0, |_| size_of::<Walk>())
     }
 
-    /// An entry among so many was inserted or changed.
+    /// An entry was inserted or changed; there are `entries` of them.
     #[inline]
     pub(crate) fn note(&mut self, hash: u64, entries: usize) {
         if !self.all || self.walk.as_ref().is_some_and(|walk| walk.is_on()) {
@@ -170,7 +171,7 @@ impl Changes {
         }
     }
 
-    /// Entries move to other buckets, of a table with room for so many.
+    /// Entries move to other buckets, of a table with this capacity.
     pub(crate) fn note_rehash(&mut self, capacity: usize) {
         self.pruning.1 = 0;
         match &mut self.walk {
@@ -180,19 +181,19 @@ impl Changes {
         }
     }
 
-    /// What a minor collection under way has to look at; `None` if that is everything.
+    /// What the current minor collection has to look at; `None` if that is everything.
     pub(crate) fn fresh(&self, era: &Era) -> Option<&[u64]> {
         (!self.all && era.knows(self.known_at)).then_some(&self.fresh[..])
     }
 
-    /// Those of which the cycle that pruned the collection last may not have known.
+    /// Those that the cycle that last pruned the collection may not have known.
     pub(crate) fn unknown<'d>(&self, destroyed: &'d [Destroyed]) -> &'d [Destroyed] {
         &destroyed[destroyed.partition_point(|destroyed| destroyed.cycle < self.known_at.cycle)..]
     }
 
     // ---- Tracing
 
-    /// Where this cycle's walk over the buckets goes on, and what changed behind it; `None` if the table is
+    /// Where this cycle's walk over the buckets continues, and what changed behind it; `None` if the table is
     /// too small for one.
     pub(crate) fn walk(&self, era: &Era) -> Option<(usize, &[u64])> {
         let walk = self.walk.as_ref()?;
@@ -208,25 +209,25 @@ impl Changes {
         Some((walk.next.load(Relaxed), &self.fresh[seen..]))
     }
 
-    /// A slice of the walk begins. Dropped before it is finished, the walk begins anew.
+    /// A slice of the walk begins. If this is dropped before the slice is finished, the walk starts over.
     pub(crate) fn walking(&self) -> Walking<'_> {
         Walking(self.walk.as_deref())
     }
 
-    /// The walk came to this bucket; `None` is the end.
+    /// The walk reached this bucket; `None` is the end.
     pub(crate) fn walked(&self, next: Option<usize>) {
         if let Some(walk) = &self.walk {
             walk.next.store(next.unwrap_or(END), Relaxed);
         }
     }
 
-    /// Whether the program made this cycle's walk begin anew so often that it is better done in one go.
+    /// Whether the program made this cycle's walk start over so often that it is better done in one go.
     pub(crate) fn is_restless(&self) -> bool {
         const OFTEN: usize = 4;
         self.walk.as_ref().is_some_and(|walk| walk.restarts.load(Relaxed) > OFTEN)
     }
 
-    /// Whether values change where nobody sees it, as far as the last trace of them found.
+    /// Whether values change unseen, as far as the last trace of them found.
     pub(crate) fn has_unguarded(&self) -> bool {
         self.unguarded.load(Relaxed)
     }
@@ -256,7 +257,7 @@ impl Changes {
         }
         if self.pruning.0 != era.now {
             self.pruning = (era.now, 0);
-            // From here on it is known what changes, and not yet what there is.
+            // From here on changes are recorded, but the present entries are not known yet.
             self.known_at = Moment::default();
             self.all = false;
             self.fresh.clear();
@@ -269,7 +270,7 @@ impl Changes {
         self.pruning.1 = next;
     }
 
-    /// The cycle under way pruned the collection.
+    /// The current cycle pruned the collection.
     pub(crate) fn note_pruned(&mut self, era: &Era) {
         self.known_at = era.now;
     }
@@ -288,7 +289,7 @@ impl Changes {
     }
 }
 
-/// A heap goes by another number from here on.
+/// A heap has another number from here on.
 #[derive(Clone, Copy)]
 pub(crate) struct Renaming {
     pub(crate) before: u32,
@@ -306,9 +307,9 @@ std::thread_local! {
     static FAITHFUL: core::cell::Cell<Option<Renaming>> = const { core::cell::Cell::new(None) };
 }
 
-/// For as long as this lives, copies that are made on this thread take the places of the originals: what is
-/// known of an original is known of them. Without thread locals nothing is, and the collector goes over them
-/// again.
+/// As long as this lives, copies made on this thread take the places of the originals: what is known about an
+/// original is known about its copy. Without thread locals nothing is known about copies, and the collector
+/// visits them again.
 pub(crate) struct Faithful(#[cfg(feature = "std")] Option<Renaming>);
 
 impl Faithful {
@@ -341,7 +342,7 @@ impl Drop for Faithful {
     }
 }
 
-/// A slice of a walk under way.
+/// A slice of the current walk.
 pub(crate) struct Walking<'a>(Option<&'a Walk>);
 
 impl Walking<'_> {
@@ -358,7 +359,7 @@ impl Drop for Walking<'_> {
     }
 }
 
-/// Whether a table with room for so many entries is large enough to be traced in slices.
+/// Whether a table with this capacity is large enough to be traced in slices.
 fn has_walk(capacity: usize) -> bool {
     const LEAST: usize = if cfg!(gc_zeal) { 4 } else { 64 };
     capacity >= LEAST

@@ -1,4 +1,4 @@
-//! One entry of a weak map, to be looked at and filled.
+//! One entry of a weak map, to be examined and filled.
 
 use core::fmt;
 
@@ -21,7 +21,7 @@ use hashbrown::hash_table;
 pub enum Entry<'a, K, V> {
     /// There is an entry with this key.
     Occupied(OccupiedEntry<'a, K, V>),
-    /// There is none.
+    /// There is no entry with this key.
     Vacant(VacantEntry<'a, K, V>),
 }
 
@@ -45,12 +45,12 @@ impl<'a, K, V> Entry<'a, K, V> {
         }
     }
 
-    /// The value, which is `default` if there was none.
+    /// The value; inserts `default` if there is none.
     pub fn or_insert(self, default: V) -> &'a mut V {
         self.or_insert_with(|| default)
     }
 
-    /// The value, which `make` makes if there was none.
+    /// The value; inserts the result of `make` if there is none.
     pub fn or_insert_with(self, make: impl FnOnce() -> V) -> &'a mut V {
         match self {
             Self::Occupied(entry) => entry.into_mut(),
@@ -58,7 +58,7 @@ impl<'a, K, V> Entry<'a, K, V> {
         }
     }
 
-    /// The value, which is the default one if there was none.
+    /// The value; inserts the default if there is none.
     pub fn or_default(self) -> &'a mut V
     where
         V: Default,
@@ -95,27 +95,27 @@ impl<'a, K, V> OccupiedEntry<'a, K, V> {
         &self.inner.get().1
     }
 
-    /// The value, to be changed.
+    /// The value, mutably.
     pub fn get_mut(&mut self) -> &mut V {
         &mut self.inner.get_mut().1
     }
 
-    /// The value, to be changed, for as long as the map is borrowed.
+    /// The value, mutably, for as long as the map is borrowed.
     pub fn into_mut(self) -> &'a mut V {
         &mut self.inner.into_mut().1
     }
 
-    /// Replaces the value and gives the old one.
+    /// Replaces the value and returns the old one.
     pub fn insert(&mut self, value: V) -> V {
         core::mem::replace(self.get_mut(), value)
     }
 
-    /// Takes the entry out and gives its value.
+    /// Removes the entry and returns its value.
     pub fn remove(self) -> V {
         self.inner.remove().0.1
     }
 
-    /// Takes the entry out.
+    /// Removes the entry and returns it.
     pub fn remove_entry(self) -> (K, V) {
         self.inner.remove().0
     }
@@ -127,12 +127,12 @@ impl<'a, K, V> VacantEntry<'a, K, V> {
         &self.key
     }
 
-    /// Gives the key back.
+    /// Returns the key.
     pub fn into_key(self) -> K {
         self.key
     }
 
-    /// Puts a value in.
+    /// Inserts a value.
     pub fn insert(self, value: V) -> &'a mut V {
         &mut self.inner.insert((self.key, value)).into_mut().1
     }

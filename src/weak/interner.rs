@@ -10,11 +10,11 @@ use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
 use crate::weak::iter::interner::{Interned, Iter};
 use crate::weak::{Fixed, Table};
 
-/// Equal values share one object, for as long as somebody else refers to it.
+/// A table by which equal values share one object, for as long as something else refers to it.
 ///
-/// The table of [`Heap::intern`](crate::Heap::intern): the values themselves live in the heap, the table
-/// holds their hashes and weak handles. Give it a slot of its own, or put it in a field of an object. An
-/// interned value must not be changed so that it hashes or compares differently.
+/// Used by [`Heap::intern`](crate::Heap::intern): the values themselves live in the heap, the table holds
+/// their hashes and weak handles. Give it a slot of its own, or put it in a field of an object. An interned
+/// value must not be changed so that it hashes or compares differently.
 ///
 /// # Examples
 /// ```
@@ -26,7 +26,7 @@ use crate::weak::{Fixed, Table};
 /// let b = heap.intern(&names, "Teddy".to_string());
 /// assert_eq!(a, b);
 ///
-/// heap.collect(); // nobody refers to it
+/// heap.collect(); // nothing refers to it
 /// assert!(heap[&names].is_empty());
 /// ```
 pub struct Interner<T, S = Fixed> {
@@ -52,17 +52,17 @@ impl<T, S> Interner<T, S> {
         &self.hasher
     }
 
-    /// Values; right after a collection exactly those alive.
+    /// The number of values; right after a collection exactly those alive.
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether there are none.
+    /// Whether the table is empty.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
-    /// Values for which there is room.
+    /// How many values fit without reallocating.
     pub fn capacity(&self) -> usize {
         self.table.capacity()
     }
@@ -72,18 +72,18 @@ impl<T, S> Interner<T, S> {
         Iter(self.table.iter())
     }
 
-    /// The object whose hash this is and of which `is_equal` says so.
+    /// The object with this hash for which `is_equal` returns true.
     pub(crate) fn find(&self, hash: u64, mut is_equal: impl FnMut(Weak<T>) -> bool) -> Option<Weak<T>> {
         self.table.find(hash, |entry| entry.hash == hash && is_equal(entry.weak)).map(|entry| entry.weak)
     }
 
-    /// Files an object whose value is not known yet.
+    /// Inserts an object whose value is not known yet.
     #[cfg(feature = "serde")]
     pub(crate) fn file_unhashed(&mut self, weak: Weak<T>) {
         self.file(crate::weak::hash_of(&weak), weak);
     }
 
-    /// Files an object under the hash of its value.
+    /// Inserts an object under the hash of its value.
     pub(crate) fn file(&mut self, hash: u64, weak: Weak<T>) {
         // Another object with an equal value is possible, the same one is not.
         match self.table.entry(hash, |entry| entry.weak == weak, |entry| entry.hash) {
@@ -121,8 +121,8 @@ impl<T: Trace + Eq + Hash, S: BuildHasher + Send + Sync + 'static> Trace for Int
         self.iter().enumerate().for_each(|(index, weak)| inspector.item(index, &weak));
     }
 
-    /// Values that have no counterpart are dropped. The others are filed again by their hash as it is in the
-    /// end, since handles in them are other ones.
+    /// Values that have no counterpart are dropped. The others are rehashed at the end, since the handles in
+    /// them have changed.
     fn relink(&mut self, links: &mut Links<'_>) {
         let entries = self.table.take();
         if let Some(values) = links.values() {

@@ -1,4 +1,4 @@
-//! The iterators of the weak collections: hashbrown's, under names that stay when the tables do not.
+//! The iterators of the weak collections: hashbrown's, under names that stay the same if the tables change.
 
 use core::fmt;
 use core::iter::{Chain, FusedIterator};
@@ -7,7 +7,7 @@ use hashbrown::hash_table;
 
 use crate::handle::Weak;
 
-/// An iterator over the entries of a table: `$entry` is what the table has, `$item` what `$show` makes of it.
+/// An iterator over the entries of a table: `$entry` is the table's type, `$item` what `$show` makes of it.
 macro_rules! iterators {
     ($(
         $(#[$doc:meta])*
@@ -175,13 +175,13 @@ pub mod weak_key_map {
     iterators! {
         /// The entries of a map.
         Iter<'a, K, V>(Iter of (Weak<K>, V)) -> (Weak<K>, &'a V): |(key, value)| (*key, value);
-        /// The entries of a map, values to be changed.
+        /// The entries of a map, with mutable values.
         IterMut<'a, K, V>(IterMut of (Weak<K>, V)) -> (Weak<K>, &'a mut V): |(key, value)| (*key, value);
         /// The objects that have a value in a map.
         Keys<'a, K, V>(Iter of (Weak<K>, V)) -> Weak<K>: |(key, _)| *key;
         /// The values of a map.
         Values<'a, K, V>(Iter of (Weak<K>, V)) -> &'a V: |(_, value)| value;
-        /// The values of a map, to be changed.
+        /// The values of a map, mutably.
         ValuesMut<'a, K, V>(IterMut of (Weak<K>, V)) -> &'a mut V: |(_, value)| value;
         /// The entries of a map that is emptied.
         Drain<'a, K, V>(Drain of (Weak<K>, V)) -> (Weak<K>, V): |entry| entry;
@@ -218,7 +218,7 @@ pub mod weak_value_map {
 pub mod interner {
     use super::*;
 
-    /// An entry: the value's hash, so that growing needs no heap, and where the value is.
+    /// An entry: the value's hash, so that growing needs no heap, and the value's handle.
     pub(in crate::weak) struct Interned<T> {
         pub(in crate::weak) hash: u64,
         pub(in crate::weak) weak: Weak<T>,

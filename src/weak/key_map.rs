@@ -8,12 +8,12 @@ use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
 use crate::weak::iter::weak_key_map::{Drain, IntoIter, Iter, IterMut, Keys, Values, ValuesMut};
 use crate::weak::{Entry, Table, hash_of};
 
-/// A map from objects to values that does not keep the objects alive: Python's `WeakKeyDictionary`, done as
-/// an ephemeron table.
+/// A map from objects to values that does not keep the objects alive: Python's `WeakKeyDictionary`,
+/// implemented as an ephemeron table.
 ///
 /// An entry lives while its key does, and what the value refers to is kept alive by the entry only while the
-/// key lives: also when the value refers to its own key, where Python's and Java's tables leak for ever. Keys
-/// are compared by identity. Put the map in a field of an object, or give it a slot of its own; every
+/// key lives: also when the value refers to its own key, a case in which Python's and Java's tables leak.
+/// Keys are compared by identity. Put the map in a field of an object, or give it a slot of its own; every
 /// collection that reaches it removes the entries whose key died. A collection takes time linear in the
 /// entries, however maps, keys and values refer to each other.
 ///
@@ -45,22 +45,22 @@ impl<K, V> WeakKeyMap<K, V> {
         Self::with_capacity(0)
     }
 
-    /// An empty map with room for so many entries.
+    /// An empty map with room for this many entries.
     pub fn with_capacity(capacity: usize) -> Self {
         Self { table: Table::with_capacity(capacity) }
     }
 
-    /// Entries; right after a collection exactly those whose key is alive.
+    /// The number of entries; right after a collection exactly those whose key is alive.
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether there are none.
+    /// Whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
-    /// Entries for which there is room.
+    /// How many entries fit without reallocating.
     pub fn capacity(&self) -> usize {
         self.table.capacity()
     }
@@ -70,12 +70,12 @@ impl<K, V> WeakKeyMap<K, V> {
         self.table.clear();
     }
 
-    /// Gives back what memory it can.
+    /// Releases as much memory as possible.
     pub fn shrink_to_fit(&mut self) {
         self.table.shrink_to_fit(|(key, _)| hash_of(key));
     }
 
-    /// Gives the object a value; gives the value that it had. O(1).
+    /// Sets the object's value and returns the previous one. O(1).
     pub fn insert(&mut self, key: impl Into<Weak<K>>, value: V) -> Option<V> {
         match self.entry(key) {
             Entry::Occupied(mut entry) => Some(entry.insert(value)),
@@ -92,13 +92,13 @@ impl<K, V> WeakKeyMap<K, V> {
         self.table.find(hash_of(&key), |(known, _)| *known == key).map(|(_, value)| value)
     }
 
-    /// The object's value, to be changed. O(1).
+    /// The object's value, mutably. O(1).
     pub fn get_mut(&mut self, key: impl Into<Weak<K>>) -> Option<&mut V> {
         let key = key.into();
         self.table.find_mut(hash_of(&key), |(known, _)| *known == key).map(|(_, value)| value)
     }
 
-    /// Takes the object's value out. O(1).
+    /// Removes and returns the object's value. O(1).
     pub fn remove(&mut self, key: impl Into<Weak<K>>) -> Option<V> {
         let key = key.into();
         self.table.remove(hash_of(&key), |(known, _)| *known == key).map(|(_, value)| value)
@@ -109,7 +109,7 @@ impl<K, V> WeakKeyMap<K, V> {
         self.get(key).is_some()
     }
 
-    /// The place of the object's value, to be looked at and filled. O(1).
+    /// The object's entry, to be examined and filled. O(1).
     #[inline]
     pub fn entry(&mut self, key: impl Into<Weak<K>>) -> Entry<'_, Weak<K>, V> {
         let key = key.into();
@@ -122,7 +122,7 @@ impl<K, V> WeakKeyMap<K, V> {
         Iter(self.table.iter())
     }
 
-    /// The entries, values to be changed.
+    /// The entries, with mutable values.
     pub fn iter_mut(&mut self) -> IterMut<'_, K, V> {
         IterMut(self.table.iter_mut())
     }
@@ -137,17 +137,17 @@ impl<K, V> WeakKeyMap<K, V> {
         Values(self.table.iter())
     }
 
-    /// The values, to be changed.
+    /// The values, mutably.
     pub fn values_mut(&mut self) -> ValuesMut<'_, K, V> {
         ValuesMut(self.table.iter_mut())
     }
 
-    /// Takes all entries out, also those that the iterator did not come to.
+    /// Removes all entries, including those that the iterator did not reach.
     pub fn drain(&mut self) -> Drain<'_, K, V> {
         Drain(self.table.drain())
     }
 
-    /// Keeps the entries of which `keep` says so.
+    /// Keeps the entries for which `keep` returns true.
     pub fn retain(&mut self, mut keep: impl FnMut(Weak<K>, &mut V) -> bool) {
         self.table.retain_mut(|(key, value)| keep(*key, value));
     }

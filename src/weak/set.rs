@@ -17,8 +17,8 @@ use crate::weak::{Table, hash_of};
 /// Put it in a field of an object, or give it a slot of its own; every collection that reaches it removes the
 /// handles of the dead. Elements are compared by identity. Iteration order depends on the program alone.
 ///
-/// A dead handle may be inserted, and after `destroy` the set may still hold one: until the next collection.
-/// It resolves to nothing.
+/// A dead handle may be inserted, and after `destroy` the set may hold one until the next collection. It
+/// resolves to nothing.
 ///
 /// # Examples
 /// ```
@@ -42,22 +42,22 @@ impl<T> WeakSet<T> {
         Self::with_capacity(0)
     }
 
-    /// An empty set with room for so many elements.
+    /// An empty set with room for this many elements.
     pub fn with_capacity(capacity: usize) -> Self {
         Self { table: Table::with_capacity(capacity) }
     }
 
-    /// Elements; right after a collection exactly those alive.
+    /// The number of elements; right after a collection exactly those alive.
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether there are none.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
-    /// Elements for which there is room.
+    /// How many elements fit without reallocating.
     pub fn capacity(&self) -> usize {
         self.table.capacity()
     }
@@ -67,7 +67,7 @@ impl<T> WeakSet<T> {
         self.table.clear();
     }
 
-    /// Gives back what memory it can.
+    /// Releases as much memory as possible.
     pub fn shrink_to_fit(&mut self) {
         self.table.shrink_to_fit(hash_of);
     }
@@ -101,12 +101,12 @@ impl<T> WeakSet<T> {
         Iter(self.table.iter())
     }
 
-    /// Takes all elements out, also those that the iterator did not come to.
+    /// Removes all elements, including those that the iterator did not reach.
     pub fn drain(&mut self) -> Drain<'_, T> {
         Drain(self.table.drain())
     }
 
-    /// Keeps the elements of which `keep` says so.
+    /// Keeps the elements for which `keep` returns true.
     pub fn retain(&mut self, mut keep: impl FnMut(Weak<T>) -> bool) {
         self.table.retain(|weak| keep(*weak));
     }

@@ -1,10 +1,9 @@
-//! The table below every weak collection: hashbrown's, with what changed in it since the collector last came
-//! by.
+//! The table below every weak collection: hashbrown's, with a record of what changed since the collector last
+//! visited it.
 //!
-//! The collector goes over a large table in slices, by buckets: once to trace its entries, if they have
-//! edges, and once to drop the dead ones. Between two slices the program may do anything to it. What it
-//! changes behind a slice is in [`Changes`]; what moves entries to other buckets sends the collector back to
-//! the first.
+//! The collector visits a large table in slices of buckets: once to trace its entries, if they have edges,
+//! and once to drop the dead ones. Between two slices the program may do anything to it. What it changes
+//! behind a slice is in [`Changes`]; if entries move to other buckets, the collector starts over.
 
 use core::mem;
 
@@ -54,14 +53,14 @@ impl<E> Table<E> {
         self.entries.find(hash, is_equal)
     }
 
-    /// An entry that will perhaps be changed.
+    /// An entry that may be changed.
     #[inline]
     pub(crate) fn find_mut(&mut self, hash: u64, is_equal: impl FnMut(&E) -> bool) -> Option<&mut E> {
         self.changes.note(hash, self.entries.len());
         self.entries.find_mut(hash, is_equal)
     }
 
-    /// The place of an entry, which will perhaps be filled or changed.
+    /// The place of an entry, which may be filled or changed.
     #[inline]
     pub(crate) fn entry(
         &mut self,
@@ -99,13 +98,13 @@ impl<E> Table<E> {
         self.entries.iter()
     }
 
-    /// All entries, which will perhaps be changed.
+    /// All entries, which may be changed.
     pub(crate) fn iter_mut(&mut self) -> hash_table::IterMut<'_, E> {
         self.changes.note_all();
         self.entries.iter_mut()
     }
 
-    /// Takes all entries out, for good.
+    /// Removes all entries.
     pub(crate) fn take(&mut self) -> hash_table::IntoIter<E> {
         mem::take(self).into_iter()
     }
@@ -119,14 +118,13 @@ impl<E> Table<E> {
         self.entries.retain(|entry| keep(entry));
     }
 
-    /// Removes entries, and perhaps changes those that stay.
+    /// Removes entries, and may change those that stay.
     pub(crate) fn retain_mut(&mut self, keep: impl FnMut(&mut E) -> bool) {
         self.changes.note_all();
         self.entries.retain(keep);
     }
 
-    /// Traces the entries with edges, or what is new of them in a minor collection; as many as fit into the
-    /// slice.
+    /// Traces the entries with edges, or the new ones in a minor collection; as many as fit into the slice.
     pub(crate) fn trace<'e, T: Trace>(
         &'e self,
         tracer: &mut Tracer<'_>,
@@ -134,8 +132,8 @@ impl<E> Table<E> {
         trace: impl Fn(&mut Tracer<'_>, &'e E) + Copy,
     ) {
         if tracer.is_beside || tracer.is_counting() {
-            // The table's notes are for whoever has the heap to itself, and the object was left to that; that
-            // it has a weak collection is all that counts.
+            // The table's notes need exclusive access to the heap, and the object was left for that; here it
+            // only matters that it has a weak collection.
             return;
         }
         let (weak_collections, unguarded) = (tracer.weak_collections(), tracer.unguarded_values());
@@ -158,7 +156,7 @@ impl<E> Table<E> {
             return self.entries.iter().for_each(|entry| trace(tracer, entry));
         }
         if self.changes.has_unguarded() {
-            // Nobody sees what changes in the values: all of them may have.
+            // Changes of the values go unseen: all of them may have changed.
             self.changes.set_unguarded(false);
             tracer.spend(self.entries.len());
             return self.trace_all(tracer, target, trace);
@@ -170,8 +168,8 @@ impl<E> Table<E> {
         if !tracer.may_leave_unfinished() {
             return self.trace_all(tracer, target, trace);
         }
-        // Until this returns: after a panic in an entry's `trace`, which somebody may catch, it is not known
-        // how far it came.
+        // Until this returns: after a panic in an entry's `trace`, which may be caught, it is not known how
+        // far the walk came.
         let walking = self.changes.walking();
         let Some((start, fresh)) = self.changes.walk(&era) else {
             tracer.spend(self.entries.len());
@@ -223,7 +221,7 @@ impl<E> Table<E> {
         target: impl Fn(&E) -> Weak<T>,
         trace: impl Fn(&mut Tracer<'_>, &'e E),
     ) {
-        // Headers of keys that were reached already must be looked at, so some are asked for ahead.
+        // Headers of keys that were reached already must be read, so some are prefetched.
         let mut ahead = self.entries.iter().skip(LOOK_AHEAD);
         for entry in &self.entries {
             if let Some(entry) = ahead.next() {
@@ -239,13 +237,13 @@ impl<E> Table<E> {
         fresh: &[u64],
         trace: impl Fn(&mut Tracer<'_>, &'e E),
     ) {
-        // Entries whose hashes are alike come along, which changes nothing.
+        // Entries with equal hashes are traced too, which does no harm.
         fresh.iter().flat_map(|hash| self.entries.iter_hash(*hash)).for_each(|entry| trace(tracer, entry));
     }
 
-    /// Prunes in a collection, as much as fits into the slice; outside of one, everything. What is removed
-    /// goes to `remove`; what stays is shown to `visit`, if entries have weak collections of their own.
-    /// `hash` finds entries by the handles of the objects that they go with.
+    /// Prunes in a collection, as much as fits into the slice; outside a collection, everything. What is
+    /// removed goes to `remove`; what stays is passed to `visit`, if entries have weak collections of their
+    /// own. `hash` finds entries by the handles of their objects.
     pub(crate) fn prune<T: Trace>(
         &mut self,
         live: &Liveness<'_>,
@@ -305,7 +303,7 @@ impl<E> Table<E> {
         self.changes.note_pruned(era);
     }
 
-    /// Gives how many entries there were in these buckets.
+    /// Returns how many entries these buckets held.
     fn prune_window<T: Trace>(
         &mut self,
         buckets: core::ops::Range<usize>,
@@ -346,7 +344,7 @@ impl<E> Table<E> {
         }
     }
 
-    /// Prunes what is new, in a minor collection that knows the rest.
+    /// Prunes the new entries, in a minor collection that knows the rest.
     fn prune_fresh<T: Trace>(
         &mut self,
         era: &Era,
@@ -358,7 +356,7 @@ impl<E> Table<E> {
     ) -> bool {
         let Self { entries, changes, .. } = self;
         let Some(fresh) = changes.fresh(era) else { return false };
-        // What the program destroyed since may be named by any entry.
+        // Any entry may name what the program destroyed since.
         let destroyed = changes.unknown(live.destroyed());
         let len = entries.len();
         let mut prune = |hash: u64| {
@@ -380,7 +378,7 @@ impl<E> Table<E> {
     }
 }
 
-/// Buckets that are looked at together: the headers of all their objects are asked for first.
+/// Buckets that are visited together: the headers of all their objects are prefetched first.
 const WINDOW: usize = if cfg!(gc_zeal) { 4 } else { 16 };
 
 impl<E> Default for Table<E> {

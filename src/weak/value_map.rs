@@ -16,8 +16,8 @@ use crate::weak::{Entry, Fixed, Table};
 /// entries whose object died. Handles inside a key are strong edges. The usual use is a cache, see
 /// [`Heap::get_or_alloc`](crate::Heap::get_or_alloc).
 ///
-/// The default hasher has a fixed seed, so iteration order depends on the program alone. Where somebody else
-/// chooses the keys, take a seeded one: `WeakValueMap::with_hasher(std::hash::RandomState::new())`.
+/// The default hasher has a fixed seed, so iteration order depends on the program alone. If an attacker may
+/// choose the keys, use a seeded one: `WeakValueMap::with_hasher(std::hash::RandomState::new())`.
 ///
 /// # Examples
 /// ```
@@ -44,7 +44,7 @@ impl<K, V> WeakValueMap<K, V> {
         Self::with_hasher(Fixed::default())
     }
 
-    /// An empty map with room for so many entries.
+    /// An empty map with room for this many entries.
     pub fn with_capacity(capacity: usize) -> Self {
         Self::with_capacity_and_hasher(capacity, Fixed::default())
     }
@@ -56,7 +56,7 @@ impl<K, V, S> WeakValueMap<K, V, S> {
         Self { table: Table::new(), hasher }
     }
 
-    /// An empty map with room for so many entries that hashes its keys with this hasher.
+    /// An empty map with room for this many entries that hashes its keys with this hasher.
     pub fn with_capacity_and_hasher(capacity: usize, hasher: S) -> Self {
         Self { table: Table::with_capacity(capacity), hasher }
     }
@@ -66,17 +66,17 @@ impl<K, V, S> WeakValueMap<K, V, S> {
         &self.hasher
     }
 
-    /// Entries; right after a collection exactly those whose object is alive.
+    /// The number of entries; right after a collection exactly those whose object is alive.
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether there are none.
+    /// Whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
-    /// Entries for which there is room.
+    /// How many entries fit without reallocating.
     pub fn capacity(&self) -> usize {
         self.table.capacity()
     }
@@ -101,24 +101,24 @@ impl<K, V, S> WeakValueMap<K, V, S> {
         Values(self.table.iter())
     }
 
-    /// Takes all entries out, also those that the iterator did not come to.
+    /// Removes all entries, including those that the iterator did not reach.
     pub fn drain(&mut self) -> Drain<'_, K, V> {
         Drain(self.table.drain())
     }
 
-    /// Keeps the entries of which `keep` says so.
+    /// Keeps the entries for which `keep` returns true.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, Weak<V>) -> bool) {
         self.table.retain(|(key, weak)| keep(key, *weak));
     }
 }
 
 impl<K: Eq + Hash, V, S: BuildHasher> WeakValueMap<K, V, S> {
-    /// Gives back what memory it can.
+    /// Releases as much memory as possible.
     pub fn shrink_to_fit(&mut self) {
         self.table.shrink_to_fit(|(key, _)| self.hasher.hash_one(key));
     }
 
-    /// Maps the key to the object; gives the object that it was mapped to. O(1).
+    /// Maps the key to the object; returns the previous object. O(1).
     pub fn insert(&mut self, key: K, h: impl Into<Weak<V>>) -> Option<Weak<V>> {
         match self.entry(key) {
             Entry::Occupied(mut entry) => Some(entry.insert(h.into())),
@@ -138,7 +138,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> WeakValueMap<K, V, S> {
         self.table.find(hash, |(known, _)| known.borrow() == key).map(|(_, weak)| *weak)
     }
 
-    /// The handle that the key is mapped to, to be changed. O(1).
+    /// The handle that the key is mapped to, mutably. O(1).
     pub fn get_mut<Q: ?Sized + Eq + Hash>(&mut self, key: &Q) -> Option<&mut Weak<V>>
     where
         K: Borrow<Q>,
@@ -147,7 +147,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> WeakValueMap<K, V, S> {
         self.table.find_mut(hash, |(known, _)| known.borrow() == key).map(|(_, weak)| weak)
     }
 
-    /// Removes the key; gives the object that it was mapped to. O(1).
+    /// Removes the key; returns the object that it was mapped to. O(1).
     pub fn remove<Q: ?Sized + Eq + Hash>(&mut self, key: &Q) -> Option<Weak<V>>
     where
         K: Borrow<Q>,
@@ -164,7 +164,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> WeakValueMap<K, V, S> {
         self.get(key).is_some()
     }
 
-    /// The place of the key, to be looked at and filled. O(1).
+    /// The key's entry, to be examined and filled. O(1).
     #[inline]
     pub fn entry(&mut self, key: K) -> Entry<'_, K, Weak<V>> {
         let Self { table, hasher } = self;

@@ -7,10 +7,9 @@
 //!
 //! - The cache is a `WeakValueMap` from path to asset: two entities with one path share one asset, and an
 //!   asset that no entity has leaves the cache by itself.
-//! - The loader thread reads files (here it makes them up) and sends back values; a system gives them their
-//!   slots.
+//! - The loader thread reads files (here it makes them up) and sends back values; a system allocates them.
 //! - The render thread uploads textures, under numbers of its own. A `DeathQueue` tells it the numbers of
-//!   those that died: it polls that without the heap, and without waiting for anybody.
+//!   those that died: it polls the queue without the heap, and without waiting.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -63,7 +62,7 @@ struct Renderer {
     released: DeathQueue<u32>,
 }
 
-/// The entity's texture: from the cache, or asked of the loader.
+/// The entity's texture: from the cache, or requested from the loader.
 fn texture(heap: &mut GcHeap, cache: &Cache, loader: &Loader, path: &str) -> Gc<Texture> {
     heap.get_or_alloc(&cache.0, path.to_string(), |_, path| {
         loader.requests.send(Request(path.clone())).expect("the loader runs");
@@ -71,7 +70,7 @@ fn texture(heap: &mut GcHeap, cache: &Cache, loader: &Loader, path: &str) -> Gc<
     })
 }
 
-/// What was loaded goes on to the renderer, if somebody still wants it.
+/// Passes what was loaded on to the renderer, if it is still wanted.
 fn take_loaded(
     mut heap: ResMut<GcHeap>,
     cache: Res<Cache>,
@@ -181,7 +180,7 @@ fn uploaded(app: &App) -> usize {
     heap.iter::<Texture>().filter(|(_, texture)| matches!(texture.state, State::Uploaded(_))).count()
 }
 
-/// Frames until something has come to pass.
+/// Runs frames until a condition holds.
 fn run_until(app: &mut App, done: impl Fn(&App) -> bool) {
     for _ in 0..10_000 {
         app.update();
@@ -190,5 +189,5 @@ fn run_until(app: &mut App, done: impl Fn(&App) -> bool) {
         }
         thread::sleep(std::time::Duration::from_millis(1));
     }
-    panic!("it does not come to pass");
+    panic!("the condition never held");
 }

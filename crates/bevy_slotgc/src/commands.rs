@@ -1,4 +1,4 @@
-//! [`GcCommands`]: deferred commands whose handles nothing loses.
+//! [`GcCommands`]: deferred commands whose handles are not lost.
 
 use std::ops::{Deref, DerefMut};
 
@@ -9,11 +9,11 @@ use slotgc::{Heap, Trace};
 
 use crate::{GcHeap, GcInFlight};
 
-/// [`Commands`] for what holds handles. A command is applied later, and until then the world does not have
-/// the component: a collection that comes first would free the object. What goes through these methods is
-/// kept alive until it is applied, or dropped unapplied.
+/// [`Commands`] for values that hold handles. A command is applied later, and until then the world does not
+/// have the component: a collection that comes first would free the object. Values passed to these methods
+/// are kept alive until the command is applied, or dropped unapplied.
 ///
-/// It is a `Commands` by `Deref`, and stands beside `ResMut<GcHeap>` in one system.
+/// It derefs to `Commands`, and can be used beside `ResMut<GcHeap>` in one system.
 ///
 /// # Examples
 /// ```
@@ -30,7 +30,7 @@ use crate::{GcHeap, GcInFlight};
 ///     commands.spawn_gc(Brain(brain));
 /// }
 ///
-/// /// Or it does not: the object is allocated when the command is applied, and this system runs beside
+/// /// Or it does not yet: the object is allocated when the command is applied, and this system runs beside
 /// /// others that read the heap.
 /// fn spawn_in_parallel(mut commands: GcCommands) {
 ///     commands.spawn_with_heap(|heap| Brain(heap.alloc("more honey".to_string())));
@@ -53,8 +53,8 @@ pub struct GcCommands<'w, 's> {
 impl GcCommands<'_, '_> {
     /// Spawns an entity with these components, as [`Commands::spawn`] does.
     ///
-    /// A bundle of components is [`Trace`] if all of them are: insert those that are not with
-    /// [`EntityCommands::insert`] on what this returns.
+    /// A bundle of components is [`Trace`] if all of them are: insert the others with
+    /// [`EntityCommands::insert`] on the returned value.
     pub fn spawn_gc<B: Bundle + Trace>(&mut self, bundle: B) -> EntityCommands<'_> {
         let kept = self.in_flight.keep(bundle);
         let mut entity = self.commands.spawn_empty();
@@ -74,9 +74,9 @@ impl GcCommands<'_, '_> {
         entity
     }
 
-    /// Spawns an entity whose components are made with the heap in hand when the command is applied. No
+    /// Spawns an entity whose components are made with access to the heap when the command is applied. No
     /// handle is in flight, and the system needs no `ResMut<GcHeap>`. Commands are applied in the order of
-    /// their systems, so runs are alike.
+    /// their systems, so runs are reproducible.
     pub fn spawn_with_heap<B: Bundle>(
         &mut self,
         make: impl FnOnce(&mut Heap) -> B + Send + 'static,
@@ -94,21 +94,22 @@ impl GcCommands<'_, '_> {
         self.commands.queue(move |world: &mut World| change(&mut world.resource_mut::<GcHeap>()));
     }
 
-    /// Any command about a value that holds handles.
+    /// Queues any command about a value that holds handles.
     pub fn queue_gc<V: Trace>(&mut self, value: V, apply: impl FnOnce(V, &mut World) + Send + 'static) {
         let kept = self.in_flight.keep(value);
         self.commands.queue(move |world: &mut World| apply(kept.into_inner(), world));
     }
 
     /// Writes a message, as [`Commands::write_message`] does. Register its type
-    /// ([`register_gc_message`](crate::GcWorldExt::register_gc_message)), so that it is seen afterwards too.
+    /// ([`register_gc_message`](crate::GcWorldExt::register_gc_message)), so that its handles are still seen
+    /// afterwards.
     pub fn write_gc_message<M: Message + Trace>(&mut self, message: M) {
         self.queue_gc(message, |message, world| {
             world.write_message(message);
         });
     }
 
-    /// Triggers an event, as [`Commands::trigger`] does. While observers run, no collection does.
+    /// Triggers an event, as [`Commands::trigger`] does. No collection runs while observers do.
     pub fn trigger_gc<E: Trace + for<'a> Event<Trigger<'a>: Default>>(&mut self, event: E) {
         self.queue_gc(event, |event, world| world.trigger(event));
     }

@@ -1,4 +1,4 @@
-//! [`ObjectDied`]: the deaths of objects as messages, and to observers.
+//! [`ObjectDied`]: the deaths of objects, as messages and for observers.
 
 use std::any::TypeId;
 use std::fmt;
@@ -10,8 +10,8 @@ use slotgc::{Dead, DeathQueue, Handle, Trace, Watch, Weak};
 
 use crate::GcHeap;
 
-/// An object that somebody [watched](GcHeap::announce_death) is gone: a message, and an event for observers.
-/// Comes after the collection that found it dead, from [`announce_deaths`](crate::announce_deaths).
+/// A [watched](GcHeap::announce_death) object is gone: a message, and an event for observers.
+/// [`announce_deaths`](crate::announce_deaths) sends it after the collection that found the object dead.
 ///
 /// # Examples
 /// ```
@@ -38,7 +38,7 @@ use crate::GcHeap;
 /// ```
 #[derive(Event, Message)]
 pub struct ObjectDied<T: Trace> {
-    /// What died: resolves to nothing, and is equal to the handles that others still have.
+    /// The object that died: resolves to nothing, and equals the handles that still exist.
     pub object: Weak<T>,
     /// The entity that it was watched for.
     pub entity: Option<Entity>,
@@ -60,8 +60,8 @@ impl<T: Trace> fmt::Debug for ObjectDied<T> {
 }
 
 impl GcHeap {
-    /// Has [`ObjectDied`] tell of this object's death, once. Any number of objects can be watched; each costs
-    /// as much as a [`DeathQueue`] watch.
+    /// Announces this object's death by [`ObjectDied`], once. Any number of objects can be watched; each
+    /// costs as much as a [`DeathQueue`] watch.
     ///
     /// # Errors
     /// [`Dead`] if the object is gone already.
@@ -90,7 +90,7 @@ impl GcHeap {
         queue.watch(&mut self.heap, h, ObjectDied { object: h.downgrade(), entity })
     }
 
-    /// The queue of this type's deaths, made when it is first asked for.
+    /// The queue of this type's deaths, made at its first use.
     pub(crate) fn death_queue<T: Trace>(&mut self) -> DeathQueue<ObjectDied<T>> {
         let Self { deaths, announcers, .. } = self;
         let queue = deaths.entry(TypeId::of::<T>()).or_insert_with(|| {
@@ -101,10 +101,10 @@ impl GcHeap {
     }
 }
 
-/// Tells of the deaths of one type.
+/// Announces the deaths of one type.
 fn announce<T: Trace>(world: &mut World) {
     let queue = world.resource_mut::<GcHeap>().bypass_change_detection().death_queue::<T>();
-    // Not more than there are now: an observer that destroys is heard of next time.
+    // Only those present now: deaths caused by an observer are announced next time.
     let died: Vec<_> = std::iter::from_fn(|| queue.poll()).take(queue.len()).collect();
     if died.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! What a heap does, among Bevy's diagnostics.
+//! The heap's figures among Bevy's diagnostics.
 
 use bevy_app::{App, Plugin, PostUpdate};
 use bevy_diagnostic::{Diagnostic, DiagnosticPath, Diagnostics, RegisterDiagnostic};
@@ -6,8 +6,8 @@ use bevy_ecs::prelude::*;
 
 use crate::{GcFrame, GcHeap};
 
-/// Measures each frame what the collector did in the one before. Add it beside [`GcPlugin`](crate::GcPlugin);
-/// `LogDiagnosticsPlugin` prints it.
+/// Measures in each frame what the collector did in the previous one. Add it beside
+/// [`GcPlugin`](crate::GcPlugin); `LogDiagnosticsPlugin` prints it.
 ///
 /// # Examples
 /// ```
@@ -26,7 +26,7 @@ use crate::{GcFrame, GcHeap};
 pub struct GcDiagnosticsPlugin;
 
 impl GcDiagnosticsPlugin {
-    /// Objects in the heap, those that no collection has found dead yet included.
+    /// Objects in the heap, garbage included.
     pub const LIVE: DiagnosticPath = DiagnosticPath::const_new("gc/live");
     /// How long the world stood still for the collector, in milliseconds.
     pub const PAUSE_MS: DiagnosticPath = DiagnosticPath::const_new("gc/pause_ms");
@@ -34,7 +34,7 @@ impl GcDiagnosticsPlugin {
     pub const DEBT: DiagnosticPath = DiagnosticPath::const_new("gc/debt");
     /// Objects freed in a frame.
     pub const FREED: DiagnosticPath = DiagnosticPath::const_new("gc/freed");
-    /// Over how many frames the last full cycle went.
+    /// How many frames the last full cycle took.
     pub const CYCLE_FRAMES: DiagnosticPath = DiagnosticPath::const_new("gc/cycle_frames");
 }
 

@@ -1,4 +1,4 @@
-//! Handles for fields of components: newtypes, since Bevy's traits and the core's handles are both foreign
+//! Handles for fields of components: newtypes, since both Bevy's traits and the core's handles are foreign
 //! here.
 
 use std::fmt;
@@ -11,12 +11,12 @@ use bevy_ecs::prelude::*;
 use bevy_reflect::std_traits::ReflectDefault;
 use slotgc::{Gc, Inspector, Links, Root, Trace, Tracer};
 
-/// A [`Gc`] with what Bevy's derives ask for: [`Component`], `Reflect` (feature `reflect`), `MapEntities`. As
-/// a component alone, or in a field of one; register the component
+/// A [`Gc`] with the traits that Bevy's derives require: [`Component`], `Reflect` (feature `reflect`),
+/// `MapEntities`. Use it as a component, or in a field of one, and register the component
 /// ([`register_gc_component`](crate::GcWorldExt::register_gc_component)).
 ///
-/// Reflection sees a handle as one value without parts: a scene that is saved has nothing of the object.
-/// Entities inside of objects are not mapped with the component: map them in the heap.
+/// Reflection sees a handle as one value without parts: a saved scene does not contain the object. Entities
+/// inside objects are not mapped with the component: map them in the heap.
 ///
 /// # Examples
 /// ```
@@ -41,8 +41,8 @@ use slotgc::{Gc, Inspector, Links, Root, Trace, Tracer};
 #[cfg_attr(feature = "reflect", reflect(Clone, PartialEq, Hash, Debug, Default, Component))]
 pub struct GcRef<T: Trace>(pub Gc<T>);
 
-/// A [`Root`] with what Bevy's derives ask for: for singletons and resources. It keeps its object alive by
-/// itself, so nothing needs to be registered. Never inside an object.
+/// A [`Root`] with the traits that Bevy's derives require: for singletons and resources. It keeps its object
+/// alive by itself, so nothing needs to be registered. Never inside an object.
 ///
 /// # Examples
 /// ```
@@ -101,7 +101,7 @@ impl<T: Trace> Trace for GcRef<T> {
     }
 }
 
-/// What both newtypes have in common, by identity as the handles themselves.
+/// What both newtypes have in common: by identity, like the handles themselves.
 macro_rules! newtypes {
     ($($own:ident($handle:ident))*) => {$(
         impl<T: Trace> PartialEq for $own<T> {

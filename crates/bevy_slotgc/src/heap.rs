@@ -1,4 +1,4 @@
-//! [`GcHeap`]: the heap as a resource, and what belongs to it and to no system.
+//! [`GcHeap`]: the heap as a resource, and what belongs to it rather than to a system.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -13,9 +13,9 @@ use crate::roots::Roots;
 
 /// The heap of a world, as a resource: `Res<GcHeap>` reads objects, `ResMut<GcHeap>` makes and changes them.
 ///
-/// It is a [`Heap`] in everything, by `Deref`. Collections go through [`pace`](crate::pace()) and
-/// [`GcWorldExt`](crate::GcWorldExt), which know the handles in the world: `heap.collect()` knows the
-/// [`Root`](slotgc::Root)s alone, and would free what only components hold.
+/// It derefs to [`Heap`]. Collections go through [`pace`](crate::pace()) and
+/// [`GcWorldExt`](crate::GcWorldExt), which know the handles in the world: `heap.collect()` knows only the
+/// [`Root`](slotgc::Root)s, and would free what only components hold.
 ///
 /// # Examples
 /// ```
@@ -48,7 +48,7 @@ pub struct GcHeap {
     pub(crate) later: LaterQueue,
     /// A queue for each type whose deaths are announced, by type.
     pub(crate) deaths: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
-    /// What tells the world of those deaths.
+    /// What announces those deaths to the world.
     pub(crate) announcers: Vec<fn(&mut World)>,
 }
 

@@ -1,8 +1,8 @@
 //! Values with handles that travel: in a deferred command, in a task, in a queue between two systems.
 //!
-//! Such a value is in no component and in no resource, so the source that visits those does not see it, and a
-//! collection that comes first would free its objects. A [`Kept`] is seen: the list of all of them is a root
-//! source too.
+//! Such a value is in no component and in no resource, so the root source that visits those does not see it,
+//! and a collection that comes first would free its objects. A [`Kept`] is seen: the list of all of them is a
+//! root source too.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use bevy_ecs::prelude::*;
 use slotgc::{Trace, Tracer};
 
-/// What is in flight, as a resource. `Res<GcInFlight>` is all that it takes to keep a value's objects alive
-/// on its way; it stands beside `ResMut<GcHeap>`, and costs nothing while nothing is kept.
+/// What is in flight, as a resource. `Res<GcInFlight>` suffices to keep a value's objects alive on its way;
+/// it can be used beside `ResMut<GcHeap>`, and costs nothing while nothing is kept.
 /// [`GcCommands`](crate::GcCommands) uses it.
 ///
 /// # Examples
@@ -28,7 +28,7 @@ use slotgc::{Trace, Tracer};
 /// world.register_gc_component::<Brain>();
 /// let brain = world.resource_mut::<GcHeap>().alloc("honey".to_string());
 ///
-/// let kept = world.resource::<GcInFlight>().keep(Brain(brain)); // into a task, say
+/// let kept = world.resource::<GcInFlight>().keep(Brain(brain)); // into a task, for example
 /// world.collect_gc();
 /// world.spawn(kept.into_inner()); // out of it
 /// world.collect_gc();
@@ -60,7 +60,7 @@ impl GcInFlight {
 
     /// Reports the handles of all that is in flight.
     pub(crate) fn report(&self, tracer: &mut Tracer<'_>) {
-        // Out of the lock: a `trace` is code of the user.
+        // Outside the lock, since a `trace` is user code.
         let kept = lock(&self.kept).clone();
         kept.iter().filter_map(Weak::upgrade).for_each(|held| held.report(tracer));
     }
@@ -73,14 +73,14 @@ impl fmt::Debug for GcInFlight {
     }
 }
 
-/// A value in flight: what its handles name lives on. From [`GcInFlight::keep`]; goes into closures, tasks
-/// and other threads.
+/// A value in flight, whose handles keep their objects alive. From [`GcInFlight::keep`]; can be moved into
+/// closures, tasks and other threads.
 pub struct Kept<V> {
     held: Arc<Held<V>>,
 }
 
 impl<V> Kept<V> {
-    /// The value. From here on its handles are on their own: put them where a root source sees them.
+    /// The value. From here on its handles keep nothing alive: put them where a root source sees them.
     pub fn into_inner(self) -> V {
         lock(&self.held.0).take().expect("only this takes the value out")
     }

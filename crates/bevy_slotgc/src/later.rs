@@ -1,6 +1,6 @@
-//! Objects made through `&GcHeap` that are put somewhere as soon as they can be.
+//! Objects made through `&GcHeap`, with something to do as soon as they exist.
 //!
-//! The heap itself makes them: [`Heap::alloc_root_later`]. What waits here is what to do then.
+//! The heap itself makes them: [`Heap::alloc_root_later`]. The closures for afterwards wait here.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::GcHeap;
 
 type Then = Box<dyn FnOnce(&mut Heap) + Send>;
 
-/// What is done when the objects are there.
+/// What to do when the objects exist.
 #[derive(Default)]
 pub(crate) struct LaterQueue(SegQueue<Then>);
 
@@ -22,7 +22,7 @@ impl fmt::Debug for LaterQueue {
 }
 
 impl GcHeap {
-    /// As [`alloc_later`](Heap::alloc_later), for an object that is put somewhere at the next
+    /// As [`alloc_later`](Heap::alloc_later); `then` puts the object somewhere at the next
     /// [`flush`](Self::flush). Until then it is rooted.
     ///
     /// # Panics
@@ -45,8 +45,8 @@ impl GcHeap {
         self.later.0.push(Box::new(move |heap| then(heap, root.gc())));
     }
 
-    /// As [`Heap::flush`]: makes the objects that wait, and returns how many. Then does with them what
-    /// [`alloc_later_then`](Self::alloc_later_then) was told. [`pace`](crate::pace()) does this first.
+    /// As [`Heap::flush`]: makes the pending objects, and returns how many. Then calls the closures of
+    /// [`alloc_later_then`](Self::alloc_later_then). [`pace`](crate::pace()) does this first.
     ///
     /// # Panics
     /// As `Heap::flush`, or if a closure does: those after it wait for the next flush.
@@ -66,7 +66,7 @@ impl GcHeap {
     /// ```
     pub fn flush(&mut self) -> usize {
         let made = self.heap.flush();
-        // Not more than there are now: one that queues others does not keep this going.
+        // Only those present now, so that a closure that queues others does not keep this going.
         for _ in 0..self.later.0.len() {
             let Some(then) = self.later.0.pop() else { break };
             then(&mut self.heap);

@@ -28,5 +28,5 @@ pub use plugin::{GcAppExt, GcPlugin};
 pub use roots::GcColumn;
 pub use world::GcWorldExt;
 
-/// The core, for those who want to name nothing else.
+/// The core, so that it needs no dependency of its own.
 pub use slotgc;

@@ -23,7 +23,8 @@ use crate::{GcHeap, GcWorldExt};
 /// ```
 #[derive(Resource, Clone, Copy, Debug)]
 pub struct GcSettings {
-    /// What one call of [`pace`] spends at most. Default: 1 ms. With a budget in objects runs are alike.
+    /// What one call of [`pace`] spends at most. Default: 1 ms. With a budget in objects, runs are
+    /// reproducible.
     pub budget: Budget,
 }
 
@@ -40,16 +41,16 @@ pub struct GcFrame {
     pub report: StepReport,
     /// How long the world stood still: the step, and the search for handles in the world.
     pub pause: Duration,
-    /// Objects freed since the call before, by hand or by the collector.
+    /// Objects freed since the previous call, by hand or by the collector.
     pub freed: u64,
-    /// All that was freed up to this call.
+    /// The total freed up to this call.
     pub(crate) freed_in_total: u64,
 }
 
 /// When this crate's systems run, in the schedule of [`GcPlugin`](crate::GcPlugin).
 ///
-/// Systems whose commands carry bare handles go `.before(GcSystems::Pace)` if they are in that schedule;
-/// commands from other schedules are applied by then.
+/// Order systems whose commands carry bare handles `.before(GcSystems::Pace)` if they are in that schedule;
+/// commands from other schedules have already been applied.
 #[derive(SystemSet, Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum GcSystems {
     /// The collector takes its part of the frame.
@@ -59,7 +60,7 @@ pub enum GcSystems {
 }
 
 /// The system that paces: a call of [`Heap::pace_with`](slotgc::Heap::pace_with) with the budget of
-/// [`GcSettings`] and the handles of the world. First it gives slots to values that wait for them.
+/// [`GcSettings`] and the handles of the world. First it makes pending objects ([`flush`](GcHeap::flush)).
 pub fn pace(world: &mut World) {
     let start = Instant::now();
     let budget = world.get_resource::<GcSettings>().copied().unwrap_or_default().budget;
@@ -78,15 +79,15 @@ pub fn announce_deaths(world: &mut World) {
     announcers.into_iter().for_each(|announce| announce(world));
 }
 
-/// A system that makes the objects of [`alloc_later`](slotgc::Heap::alloc_later), for schedules in which
-/// somebody waits for them.
+/// A system that makes the objects of [`alloc_later`](slotgc::Heap::alloc_later), for schedules in which they
+/// are needed.
 pub fn flush_later(mut heap: ResMut<GcHeap>) {
     heap.flush();
 }
 
 /// A system that marks beside others that read: with the budget of [`GcSettings`], if a cycle is marking. Put
-/// it where the main thread waits for somebody else (while the render world draws, say), and before the
-/// system that paces: what it marks, [`pace`] need not.
+/// it where the main thread waits (for instance while the render world draws), and before the system that
+/// paces: what it marks, [`pace`] need not.
 ///
 /// # Examples
 /// ```

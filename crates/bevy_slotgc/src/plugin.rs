@@ -55,15 +55,15 @@ impl Default for GcPlugin {
 }
 
 impl GcPlugin {
-    /// What the collector takes of a frame at most: a `Duration`, or a [`Budget`]. Default: 1 ms. Later:
-    /// [`GcSettings::budget`].
+    /// How much of a frame the collector takes at most: a `Duration`, or a [`Budget`]. Default: 1 ms. To
+    /// change it later: [`GcSettings::budget`].
     #[must_use]
     pub fn budget(mut self, budget: impl Into<FrameBudget>) -> Self {
         self.budget = budget.into().0;
         self
     }
 
-    /// The schedule whose sets [`GcSystems`] are. Default: [`Last`].
+    /// The schedule that contains the sets [`GcSystems`]. Default: [`Last`].
     #[must_use]
     pub fn schedule(mut self, schedule: impl ScheduleLabel) -> Self {
         self.schedule = schedule.intern();
@@ -86,7 +86,7 @@ impl GcPlugin {
     }
 }
 
-/// A [`Budget`], or a `Duration` of it.
+/// A [`Budget`], also from a `Duration`.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameBudget(Budget);
 

@@ -1,9 +1,9 @@
 //! The handles in a world as a root source: columns of components, resources, messages, and what is in
 //! flight.
 //!
-//! Everything registered is one column: a resource is a component of its own entity, and the messages of one
+//! Everything registered is a column: a resource is a component of its own entity, and the messages of one
 //! type are a resource. A report visits all rows, or those whose change tick is newer than the last report. A
-//! row that is gone needs nothing: its object lives on if something else that is reported holds it.
+//! removed row needs nothing: its object lives on if something else that is reported holds it.
 //!
 //! Invariant: whatever changed up to `Reported::at` was reported in that epoch, or is part of the rest. The
 //! world's tick moves on with each report, so that a change made right after it is newer.
@@ -30,7 +30,7 @@ use crate::GcInFlight;
 /// [`register_gc_component_with`](crate::GcWorldExt::register_gc_component_with).
 ///
 /// # Examples
-/// A body whose object dies with its entity, whoever still refers to it:
+/// A body whose object dies with its entity, whatever still refers to it:
 /// ```
 /// use bevy_ecs::prelude::*;
 /// use bevy_slotgc::slotgc::{Gc, Trace};
@@ -58,7 +58,7 @@ pub(crate) type Destroy<C> = Box<dyn Fn(&C) -> Vec<AnyGc> + Send + Sync>;
 
 impl<C: Component + Trace> GcColumn<C> {
     /// What [`register_gc_component`](crate::GcWorldExt::register_gc_component) does: the handles are roots,
-    /// change ticks say which are new, and when an entity despawns, the collector lets go of its objects.
+    /// change ticks tell which are new, and when an entity despawns, its handles no longer count.
     pub fn new() -> Self {
         Self { always: false, destroy: None, component: PhantomData }
     }
@@ -72,9 +72,9 @@ impl<C: Component + Trace> GcColumn<C> {
     }
 
     /// Destroys these objects when an entity with this component despawns: every handle to them resolves to
-    /// nothing from there on. Strong fields elsewhere may then name the dead, so read through `get`, not
-    /// `[]`. Without this the collector finds out what nobody needs any more, which is right for all but what
-    /// must go at once.
+    /// nothing from then on. Strong fields elsewhere may then name dead objects, so read them with `get`, not
+    /// `[]`. Without this the collector frees what nothing needs any more, which is right for everything that
+    /// need not die at once.
     ///
     /// Removing the component from a living entity destroys nothing.
     #[must_use]
@@ -139,9 +139,9 @@ impl Roots {
         }));
     }
 
-    /// The tick of the last report, if there was one that means something at this tick.
+    /// The tick of the last report, if there was one that is comparable with this tick.
     pub(crate) fn last_report(&mut self, now: Tick) -> Option<Tick> {
-        /// Long before ticks are so old that they are all the same.
+        /// Long before ticks are too old to be told apart.
         const OLDEST: u32 = 1 << 30;
         self.reported.take_if(|last| now.get().wrapping_sub(last.at.get()) > OLDEST);
         self.reported.map(|last| last.at)
@@ -167,7 +167,7 @@ impl fmt::Debug for Roots {
 }
 
 /// The handles of a world, for one call of the heap. Nothing in the world changes meanwhile, so columns are
-/// reported once in an epoch, however often the heap asks.
+/// reported once per epoch, however often the heap asks.
 pub(crate) struct WorldRoots<'a> {
     world: &'a World,
     in_flight: &'a GcInFlight,
@@ -214,7 +214,7 @@ impl WorldRoots<'_> {
         }
     }
 
-    /// The tick of the last report in the epoch that asks.
+    /// The tick of the last report in the current epoch.
     fn last_report(&self, tracer: &Tracer<'_>) -> Option<Tick> {
         let epoch = tracer.epoch()?;
         self.roots.borrow().reported.filter(|last| last.epoch == epoch).map(|last| last.at)
@@ -228,7 +228,7 @@ impl RootSource for WorldRoots<'_> {
     }
 
     fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
-        // Other threads have those.
+        // Other threads may change those.
         self.in_flight.report(tracer);
         match self.last_report(tracer) {
             None => self.begin(tracer),
@@ -241,13 +241,13 @@ impl RootSource for WorldRoots<'_> {
     }
 }
 
-/// A column, its type forgotten.
+/// A column with its type erased.
 trait Column: Send + Sync {
     fn component(&self) -> TypeId;
 
     fn name(&self) -> &'static str;
 
-    /// Takes note of archetypes that are new.
+    /// Updates the column for new archetypes.
     fn update(&mut self, world: &World);
 
     /// Whether it has more rows than a part.
@@ -271,7 +271,7 @@ pub(crate) trait Holder<C>: Send + Sync + 'static {
     fn trace(component: &C, tracer: &mut Tracer<'_>);
 }
 
-/// As its `Trace` says.
+/// Through its `Trace`.
 #[derive(Debug)]
 pub(crate) struct Itself;
 

@@ -39,15 +39,15 @@ use crate::{GcColumn, GcFrame, GcHeap, GcInFlight, GcSettings, ObjectDied, annou
 /// assert_eq!(world.collect_gc().freed, 1);
 /// ```
 pub trait GcWorldExt {
-    /// Inserts the resources of this crate: [`GcHeap`], [`GcSettings`], [`GcInFlight`], [`GcFrame`]. Those
-    /// that are there stay.
+    /// Inserts the resources of this crate: [`GcHeap`], [`GcSettings`], [`GcInFlight`], [`GcFrame`]. Existing
+    /// ones stay.
     fn init_gc(&mut self);
 
-    /// The same, with a heap of these settings.
+    /// The same, with a heap with these settings.
     fn init_gc_with(&mut self, config: HeapConfig);
 
-    /// The handles in this component are roots. Once for each type; again does nothing. Costs nothing when
-    /// entities come and go; a collection visits what changed.
+    /// Makes the handles in this component roots. Once for each type; repeating it does nothing. Costs
+    /// nothing when entities come and go; a collection visits what changed.
     ///
     /// # Panics
     /// Without a [`GcHeap`], as all of these.
@@ -56,14 +56,15 @@ pub trait GcWorldExt {
     /// As [`register_gc_component`](Self::register_gc_component), with settings.
     fn register_gc_component_with<C: Component + Trace>(&mut self, column: GcColumn<C>);
 
-    /// The handles in this resource are roots, from when it is inserted until it is removed.
+    /// Makes the handles in this resource roots, from its insertion until its removal.
     fn register_gc_resource<R: Resource + Trace>(&mut self);
 
-    /// The handles in messages of this type are roots for as long as readers can read them. Registers the
+    /// Makes the handles in messages of this type roots for as long as readers can read them. Registers the
     /// message, as `add_message` does.
     fn register_gc_message<M: Message + Trace>(&mut self);
 
-    /// [`ObjectDied<T>`] becomes a message that can be read. Observers hear of deaths without this too.
+    /// Makes [`ObjectDied<T>`] a message that can be read. Observers are notified of deaths even without
+    /// this.
     fn add_gc_deaths<T: Trace>(&mut self);
 
     /// A full collection with the handles of the world; then deaths are announced. For loading screens and
@@ -71,8 +72,8 @@ pub trait GcWorldExt {
     fn collect_gc(&mut self) -> CollectStats;
 
     /// Runs code with the heap and with the handles of the world as a root source: for all methods that end
-    /// in `_with`. Commands queued in the world are applied first, and values that wait for their slots get
-    /// them. Inside, the world has no [`GcHeap`].
+    /// in `_with`. First, commands queued in the world are applied and pending objects are made. Inside, the
+    /// world has no [`GcHeap`].
     fn gc_scope<U>(&mut self, code: impl FnOnce(&mut Heap, &dyn RootSource) -> U) -> U;
 }
 
@@ -97,7 +98,7 @@ impl GcWorldExt for World {
         add_column::<C, Itself>(self, always);
         if let Some(doomed) = destroy {
             self.add_observer(move |despawn: On<Despawn<C>>, mut world: DeferredWorld| {
-                // Not by a query, which leaves out entities that are disabled.
+                // Not by a query, which leaves out disabled entities.
                 let doomed = world.entity(despawn.entity).get::<C>().map(&doomed);
                 if let (Some(doomed), Some(mut heap)) = (doomed, world.get_resource_mut::<GcHeap>()) {
                     heap.destroy_all(doomed);
@@ -114,7 +115,7 @@ impl GcWorldExt for World {
         if !self.contains_resource::<Messages<M>>() {
             MessageRegistry::register_message::<M>(self);
         }
-        // All of them when there is a new one: they are those of two frames.
+        // All of them if there is a new one: they are those of two frames.
         add_column::<Messages<M>, ItsMessages>(self, false);
     }
 
@@ -133,7 +134,7 @@ impl GcWorldExt for World {
     fn gc_scope<U>(&mut self, code: impl FnOnce(&mut Heap, &dyn RootSource) -> U) -> U {
         self.flush();
         self.resource_scope(|world, mut heap: Mut<GcHeap>| {
-            // Whoever reacts to changes of this resource is not told of each frame's collection.
+            // Systems that react to changes of this resource should not see each frame's collection.
             let heap = heap.bypass_change_detection();
             heap.flush();
             let in_flight = world.resource::<GcInFlight>().clone();

@@ -136,8 +136,8 @@ fn no_sync(schedule: &mut Schedule) {
     });
 }
 
-/// The trap: a system in whose schedule the collector runs before its commands are applied. Here nobody
-/// inserts sync points; two systems without an order do the same.
+/// The trap: a system in whose schedule the collector runs before its commands are applied. Here no sync
+/// points are inserted; two unordered systems do the same.
 #[test]
 fn bare_handles_in_commands_are_lost_to_a_collection_that_comes_before_they_are_applied() {
     const SPAWNED: u64 = 20_000;
@@ -254,7 +254,7 @@ fn systems_that_run_in_parallel_allocate() {
         TOGETHER.fetch_add(1, Ordering::Relaxed);
     }
     fn order_for_the_council(heap: Res<GcHeap>) {
-        heap.alloc_later(Node { number: 0, other: None }); // nobody holds it
+        heap.alloc_later(Node { number: 0, other: None }); // nothing holds it
         TOGETHER.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -483,7 +483,7 @@ fn act(
                 (brain.0, *number) = program.pair(&mut heap);
             }
             (3, Some(entity)) => {
-                // Into another column, in the heap until then only.
+                // Into another column; until then only in the heap.
                 let (gc, number) = program.pair(&mut heap);
                 commands.queue_gc((Mood(gc),), move |(mood,), world| {
                     if let Ok(mut entity) = world.get_entity_mut(entity) {

@@ -1,5 +1,5 @@
-//! Worlds without an app: nothing here needs a feature. How much of the world a collection looks at is
-//! counted.
+//! Worlds without an app: nothing here needs a feature. They count how much of the world a collection looks
+//! at.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

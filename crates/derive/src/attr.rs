@@ -4,9 +4,9 @@ use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Error, LitStr, Path, Result, Token, Type, WherePredicate, parse_quote};
 
-/// What the attributes of the type say.
+/// The attributes of the type.
 pub(crate) struct TypeAttrs {
-    /// Where the core is found: `::slotgc`, or `#[trace(crate = "..")]`.
+    /// The path of the core: `::slotgc`, or `#[trace(crate = "..")]`.
     pub(crate) krate: Path,
     /// `#[trace(bound = "..")]`: these instead of the bounds that the derive would add.
     pub(crate) bound: Option<Vec<WherePredicate>>,
@@ -50,12 +50,12 @@ impl TypeAttrs {
     }
 }
 
-/// What the attributes of a field say.
+/// The attributes of a field.
 #[derive(Default)]
 pub(crate) struct FieldAttrs {
-    /// `#[trace(skip)]`: holds no handles, whatever it is.
+    /// `#[trace(skip)]`: holds no handles, whatever its type.
     pub(crate) skip: bool,
-    /// `#[trace(with = Adapter)]`: who traces the field, if not its own type.
+    /// `#[trace(with = Adapter)]`: what traces the field, if not its own type.
     pub(crate) with: Option<Type>,
     /// `#[trace(label)]`: its `Display` tells objects of this type apart.
     pub(crate) label: bool,
@@ -107,7 +107,7 @@ pub(crate) fn is_skipped(attrs: &[Attribute]) -> Result<bool> {
     Ok(skip.is_some())
 }
 
-/// The error for an attribute that is for the whole type, or unknown.
+/// The error for an attribute that belongs on the whole type, or is unknown.
 fn of_type(meta: &ParseNestedMeta<'_>, expected: &str) -> Error {
     match ["crate", "bound", "recursive"].into_iter().find(|name| meta.path.is_ident(name)) {
         Some(name) => meta.error(format!("`{name}` is for the whole type; expected {expected}")),
@@ -133,7 +133,7 @@ fn set_once<T>(
     Ok(())
 }
 
-/// Reads nothing: the attribute's presence is all it says.
+/// Reads nothing: only the attribute's presence counts.
 fn flag(meta: &ParseNestedMeta<'_>) -> Result<()> {
     if meta.input.is_empty() || meta.input.peek(Token![,]) {
         return Ok(());

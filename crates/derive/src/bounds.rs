@@ -7,7 +7,7 @@ use syn::{DeriveInput, Generics, Path, Type, TypePath, WhereClause, WherePredica
 use crate::attr::TypeAttrs;
 use crate::types::{is_named, is_plain, keyed, mentions, walk};
 
-/// What the type's own where clause says, and what the impl needs besides.
+/// The type's own where clause, plus what the impl needs.
 pub(crate) fn where_clause(
     input: &DeriveInput,
     attrs: &TypeAttrs,
@@ -26,8 +26,8 @@ pub(crate) fn where_clause(
 }
 
 /// `T: Trace` for every type parameter of which a traced field holds values, and for what is named through a
-/// parameter (`T::Item`); for the other parameters what `Trace` asks of the whole type. And what maps and
-/// sets ask of their keys, and adapters of their fields.
+/// parameter (`T::Item`); for the other parameters what `Trace` requires of the whole type. Also what maps
+/// and sets require of their keys, and adapters of their fields.
 fn inferred(
     input: &DeriveInput,
     krate: &Path,
@@ -42,7 +42,7 @@ fn inferred(
         walk(ty, &mut |part| {
             match part {
                 Type::Path(path) if is_named(path, &["PhantomData"]) => return false,
-                // The bounds are those that it is about to get.
+                // Its bounds are those being computed here.
                 Type::Path(path) if path.to_token_stream().to_string() == whole => return false,
                 Type::Path(path) => match parameter_of(path, generics) {
                     Some(_) if path.path.segments.len() > 1 => {
@@ -83,11 +83,11 @@ fn inferred(
     of_parameters.chain(of_projections).chain(of_keyed).chain(of_adapted).collect()
 }
 
-/// What a field that is a map or a set, or has one in it, asks besides `Trace` of the parameters: its keys
-/// are filed again when it is relinked.
+/// What a field that is a map or a set, or contains one, requires besides `Trace` of the parameters: its keys
+/// are rehashed or reordered when it is relinked.
 ///
-/// The bound is on the field's type, which knows best. Where that might lead back to this very impl (the
-/// field mentions the type, or a type of which nothing is known), on the key.
+/// The bound is on the field's type, whose impl knows best. Where that might lead back to this very impl (the
+/// field mentions the type, or an unknown type), it is on the key.
 fn of_keyed_field(input: &DeriveInput, krate: &Path, ty: &Type) -> Option<WherePredicate> {
     let keyed = keyed(ty)?;
     let parameters: Vec<&Ident> = input.generics.type_params().map(|param| &param.ident).collect();
@@ -102,7 +102,7 @@ fn of_keyed_field(input: &DeriveInput, krate: &Path, ty: &Type) -> Option<WhereP
     })
 }
 
-/// The type as it is written in its own fields: `Name<T, N>`.
+/// The type as written in its own fields: `Name<T, N>`.
 fn whole(input: &DeriveInput) -> String {
     let name = &input.ident;
     let (_, arguments, _) = input.generics.split_for_impl();

@@ -9,7 +9,7 @@ use crate::attr::{FieldAttrs, TypeAttrs, is_skipped};
 use crate::bounds::where_clause;
 use crate::types::{holds_only_handles, is_surely_handle, is_surely_strong, mentions};
 
-/// The impl of `Trace` for the item, or every error that was found in it.
+/// The impl of `Trace` for the item, or all errors found in it.
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let attrs = TypeAttrs::parse(&input.attrs);
     let variants = variants(input);
@@ -43,7 +43,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
 struct Variant<'a> {
     /// `Self` or `Self::Name`.
     path: TokenStream,
-    /// What stands before a field's name when it is shown: `Name.`, or nothing for a struct.
+    /// The prefix of a field's name when it is shown: `Name.`, or nothing for a struct.
     prefix: String,
     /// The fields that are traced.
     fields: Vec<Field<'a>>,
@@ -102,7 +102,7 @@ impl<'a> Variant<'a> {
     }
 }
 
-/// An error for each lifetime: the compiler's own would be about the impl, not about what to do.
+/// An error for each lifetime: the compiler's own would be about the impl, and not say what to do.
 fn refuse_lifetimes(input: &DeriveInput) -> Result<()> {
     all::<()>(input.generics.lifetimes().map(|param| {
         Err(Error::new_spanned(
@@ -119,8 +119,8 @@ fn refuse_lifetimes(input: &DeriveInput) -> Result<()> {
 
 /// The constants: the OR of those of the traced fields.
 ///
-/// A constant cannot depend on itself, so a field that mentions the type is assumed to need tracing. Where
-/// the answer is known to be yes no field is asked, which breaks some longer circles too.
+/// A constant cannot depend on itself, so a field that mentions the type is assumed to need tracing. If the
+/// answer is known to be yes, no field is consulted, which breaks some longer circles too.
 fn constants(attrs: &TypeAttrs, name: &Ident, fields: &[&Field<'_>]) -> TokenStream {
     let own = [name.clone(), format_ident!("Self")];
     let is_own = |ty: &Type| mentions(ty.to_token_stream(), &own);
@@ -138,7 +138,7 @@ fn constants(attrs: &TypeAttrs, name: &Ident, fields: &[&Field<'_>]) -> TokenStr
     let needs_trace = any(&|ty| is_surely_strong(ty) || is_own(ty), "IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE");
     let holds_handles =
         any(&|ty| is_surely_handle(ty) || is_own(ty), "IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_HOLDS");
-    // What contains itself does so in a box or a list, or by handle only.
+    // A type that contains itself does so in a box or a list, or only by handle.
     let owns =
         any(&|ty| is_own(ty) && !holds_only_handles(ty), "IF_THIS_IS_A_CYCLE_ADD_TRACE_RECURSIVE_OWNS");
     quote! {
@@ -148,9 +148,9 @@ fn constants(attrs: &TypeAttrs, name: &Ident, fields: &[&Field<'_>]) -> TokenStr
     }
 }
 
-/// Constants of a type without parameters are evaluated here and now, each with the span of its field: so
-/// what a field's type refuses to hold (an `Arc` of handles) is refused when types are checked, and the field
-/// is named.
+/// Constants of a type without parameters are evaluated at once, each with the span of its field. So if a
+/// field's type rejects its contents (an `Arc` of handles), the error comes at type checking and names the
+/// field.
 fn checks(input: &DeriveInput, krate: &Path, fields: &[&Field<'_>]) -> TokenStream {
     let is_generic =
         input.generics.type_params().next().is_some() || input.generics.const_params().next().is_some();
@@ -213,7 +213,7 @@ fn methods(krate: &Path, variants: &[Variant<'_>]) -> TokenStream {
         quote!(#has_field::relink(#binding, links);)
     });
     quote! {
-        // Always: into the marker's loop, which then keeps the tracer in registers.
+        // Always inlined into the marker's loop, which then keeps the tracer in registers.
         #[inline(always)]
         fn trace(&self, tracer: &mut #krate::Tracer<'_>) {
             #trace
@@ -247,7 +247,7 @@ fn inspect(krate: &Path, variants: &[Variant<'_>]) -> TokenStream {
         let label = variant.label.as_ref().map(|label| {
             let member = &label.member;
             let (first, _) = ends(label.ty.to_token_stream());
-            // At the place of the field, whose type may have no `Display`.
+            // With the span of the field, whose type may have no `Display`.
             let binding = Ident::new("__label", Span::call_site().located_at(first));
             (quote!(#member: #binding,), quote!(inspector.label(#binding);))
         });
@@ -263,7 +263,7 @@ fn inspect(krate: &Path, variants: &[Variant<'_>]) -> TokenStream {
             (quote!(#member: #binding,), quote!(#has_field::inspect(#binding, #name, inspector);))
         });
         let (patterns, calls): (Vec<_>, Vec<_>) = fields.unzip();
-        // Of one field there may be two bindings, so one match for each.
+        // A field may have two bindings, so there is one match for each.
         let label_arm = label.map(|call| quote!(if let #path { #pattern .. } = self { #call }));
         let calls =
             (!calls.is_empty()).then(|| quote!(if let #path { #(#patterns)* .. } = self { #(#calls)* }));
@@ -277,7 +277,7 @@ fn inspect(krate: &Path, variants: &[Variant<'_>]) -> TokenStream {
     }
 }
 
-/// A field's name as people see it.
+/// A field's name as shown to people.
 fn shown(member: &Member) -> String {
     match member {
         Member::Named(name) => name.unraw().to_string(),
@@ -285,7 +285,7 @@ fn shown(member: &Member) -> String {
     }
 }
 
-/// Does this for every traced field of whichever variant it is.
+/// Calls this for every traced field of the current variant.
 fn each_field(variants: &[Variant<'_>], call: impl Fn(&Field<'_>, &Ident) -> TokenStream) -> TokenStream {
     let (traced, idle): (Vec<_>, Vec<_>) = variants.iter().partition(|variant| !variant.fields.is_empty());
     let arms = traced.iter().map(|variant| {
@@ -307,9 +307,9 @@ fn each_field(variants: &[Variant<'_>], call: impl Fn(&Field<'_>, &Ident) -> Tok
     }
 }
 
-/// `<Object as HasField<F>>`, which is what the core has for a field's `Trace`, because of the messages that
-/// gives. It gets the spans of the field's type, so that an error points there; and as the compiler says
-/// nothing twice, a type without `Trace` is one error, though it is asked for in several places.
+/// `<Object as HasField<F>>`, which the core provides instead of a field's `Trace` for the sake of its
+/// messages. It has the spans of the field's type, so that an error points there. The compiler does not
+/// repeat a message, so a type without `Trace` is one error, though several places require it.
 fn has_field(krate: &Path, field: &Field<'_>) -> TokenStream {
     let ty = field.ty;
     let (first, last) = ends(field.with.as_ref().unwrap_or(ty).to_token_stream());
@@ -323,14 +323,14 @@ fn has_field(krate: &Path, field: &Field<'_>) -> TokenStream {
     quote!(#open #path #object as #path #has_field<#ty> #close)
 }
 
-/// The places of the first and the last token.
+/// The spans of the first and the last token.
 fn ends(tokens: TokenStream) -> (Span, Span) {
     let mut spans = tokens.into_iter().map(|token| place(token.span()));
     let first = spans.next().unwrap_or_else(Span::mixed_site);
     (first, spans.last().unwrap_or(first))
 }
 
-/// The span as a place only: for the names there, and for lints, it is the macro's own.
+/// The span as a location only: for name resolution and lints it is the macro's own.
 fn place(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }

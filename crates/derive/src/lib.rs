@@ -12,10 +12,10 @@ use syn::{DeriveInput, Error, parse_macro_input};
 
 /// Implements `Trace` for a struct or an enum, from its fields.
 ///
-/// Every method goes through the fields of the current variant, and each constant is true if it is true for
-/// one of the fields: `trace` reports their handles, `inspect` names them, `relink` hands them out to be
-/// replaced. So the type of each field must implement `Trace` itself, have an adapter, or be skipped. Unions
-/// and types with a lifetime are refused, since objects are `'static`.
+/// Every method visits the fields of the current variant: `trace` reports their handles, `inspect` names
+/// them, `relink` hands them out to be replaced. Each constant is true if it is true for one of the fields.
+/// So the type of each field must implement `Trace` itself, have an adapter, or be skipped. Unions and types
+/// with a lifetime are refused, since objects are `'static`.
 ///
 /// # Attributes
 ///
@@ -29,8 +29,8 @@ use syn::{DeriveInput, Error, parse_macro_input};
 /// On a field:
 ///
 /// - `#[trace(with = Adapter)]`: the field is traced by `Adapter`, which implements `TraceWith` for the
-///   field's type. For foreign types that do hold handles: containers of other crates, say.
-/// - `#[trace(label)]`: the field's `Display` tells objects of this type apart where a heap is inspected, as
+///   field's type. For foreign types that do hold handles, such as containers of other crates.
+/// - `#[trace(label)]`: the field's `Display` tells objects of this type apart when a heap is inspected, as
 ///   `Mob 812v4 "wolf"`. At most one in a struct or a variant. The field may be skipped as well.
 ///
 /// On the type:
@@ -78,7 +78,7 @@ use syn::{DeriveInput, Error, parse_macro_input};
 ///
 /// A type parameter that occurs in the type of a traced field gets the bound `Trace`. So does a type named
 /// through it, such as `G::Item` in a field, and a field that is a map or a set, which requires more of its
-/// keys than `Trace` (`Ord`, or `Eq + Hash`), since entries are filed again when handles in them are
+/// keys than `Trace` (`Ord`, or `Eq + Hash`), since entries are inserted again when handles in them are
 /// replaced. All other parameters, for instance in `PhantomData` or in skipped fields, get `Send + Sync +
 /// 'static`, which `Trace` requires of the whole type. `#[trace(bound = "..")]` replaces all of these bounds
 /// where they require too much:
@@ -93,7 +93,7 @@ use syn::{DeriveInput, Error, parse_macro_input};
 ///     tag: PhantomData<Tag>,       // Tag: Send + Sync + 'static
 /// }
 ///
-/// // A family of types says itself what it asks of them.
+/// // The trait of a family of types already states what it requires of them.
 /// trait Game: 'static {
 ///     type Item: Trace;
 ///     type Mesh: Send + Sync;
@@ -112,8 +112,8 @@ use syn::{DeriveInput, Error, parse_macro_input};
 ///
 /// `NEEDS_TRACE` is a constant, and a constant cannot depend on itself. Therefore a field whose type mentions
 /// the derived type, by its name or as `Self`, is assumed to need tracing. A macro cannot see a circle of
-/// several types, or of one through an alias. If one of the types in such a circle has a field that is a `Gc`
-/// or an `AnyGc` (or an `Option`, `Vec`, `VecDeque`, `Box`, array or tuple of it), nothing needs to be done.
+/// several types, or one through an alias. Nothing needs to be done if one of the types in such a circle has
+/// a field that is a `Gc` or an `AnyGc` (or an `Option`, `Vec`, `VecDeque`, `Box`, array or tuple of it).
 /// Otherwise the compiler reports a "cycle" (E0391), and one of the types needs `#[trace(recursive)]`:
 ///
 /// ```

@@ -1,7 +1,7 @@
-//! What can be read off a field's type as it is written.
+//! What can be learned from a field's type as it is written.
 //!
 //! A macro sees names, not what they stand for: an alias hides its type, and any type may be called `Gc` or
-//! `Cell`. So nothing here decides whether code compiles, it only picks between ways that are all right.
+//! `Cell`. So nothing here decides whether code compiles; it only chooses between correct alternatives.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeParamBound, TypePath};
@@ -17,13 +17,13 @@ pub(crate) fn mentions(tokens: TokenStream, names: &[Ident]) -> bool {
 
 /// Whether the type is a `Gc` or an `AnyGc`, or one of the usual containers of it.
 ///
-/// `NEEDS_TRACE` is then true whatever the other fields are, so theirs need not be asked. That is what lets
-/// types compile that own each other in a circle: a constant may not depend on itself.
+/// `NEEDS_TRACE` is then true whatever the other fields are, so theirs need not be consulted. That lets types
+/// compile that own each other in a circle: a constant may not depend on itself.
 pub(crate) fn is_surely_strong(ty: &Type) -> bool {
     surely_holds(ty, &["Gc", "AnyGc"])
 }
 
-/// As `is_surely_strong`, weak handles included: what `HOLDS_HANDLES` is about.
+/// As `is_surely_strong`, weak handles included: for `HOLDS_HANDLES`.
 pub(crate) fn is_surely_handle(ty: &Type) -> bool {
     surely_holds(ty, &["Gc", "AnyGc", "Weak"])
 }
@@ -42,7 +42,7 @@ fn surely_holds(ty: &Type, handles: &[&str]) -> bool {
     }
 }
 
-/// Whether the type is a handle, or a fixed number of them: it owns nothing outside of the slot.
+/// Whether the type is a handle, or a fixed number of them: it owns nothing outside the slot.
 pub(crate) fn holds_only_handles(ty: &Type) -> bool {
     match ty {
         Type::Group(group) => holds_only_handles(&group.elem),
@@ -83,8 +83,8 @@ pub(crate) struct Keyed<'a> {
     pub(crate) is_ordered: bool,
 }
 
-/// Whether the type is made of nothing but parameters and of types that are known to depend on no other impl
-/// of `Trace` than those of their arguments.
+/// Whether the type consists only of parameters and of types known to depend on no impl of `Trace` but those
+/// of their arguments.
 pub(crate) fn is_plain(ty: &Type, parameters: &[&Ident]) -> bool {
     const KNOWN: &[&str] = &[
         "Vec",
@@ -135,7 +135,7 @@ pub(crate) fn is_plain(ty: &Type, parameters: &[&Ident]) -> bool {
             Type::Macro(_) | Type::Verbatim(_) | Type::TraitObject(_) => false,
             _ => true,
         };
-        // What a handle leads to is asked nothing.
+        // Nothing is required of a handle's target.
         is_plain && !matches!(part, Type::Path(path) if is_named(path, &["Gc", "Weak", "PhantomData"]))
     });
     is_plain
@@ -146,15 +146,15 @@ pub(crate) fn is_named(path: &TypePath, names: &[&str]) -> bool {
     path.path.segments.last().is_some_and(|segment| names.iter().any(|name| segment.ident == name))
 }
 
-/// Calls `visit` for the type and the types it is made of, from the outside in; it says whether to go on into
-/// the type it was given.
+/// Calls `visit` for the type and its component types, from the outside in; `visit` returns whether to
+/// descend into its type.
 pub(crate) fn walk<'a>(ty: &'a Type, visit: &mut impl FnMut(&'a Type) -> bool) {
     if visit(ty) {
         parts(ty).into_iter().for_each(|part| walk(part, visit));
     }
 }
 
-/// The types that a type is made of.
+/// The component types of a type.
 fn parts(ty: &Type) -> Vec<&Type> {
     match ty {
         Type::Group(group) => vec![&group.elem],

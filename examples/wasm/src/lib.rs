@@ -1,7 +1,7 @@
 //! A game world in a web page: `game.js` calls `frame` for each frame and shows the numbers.
 //!
-//! Bare WebAssembly has no clock that std could ask. The page supplies its own, `performance.now()`, so
-//! budgets are times here as anywhere else.
+//! Bare WebAssembly has no clock for std. The page supplies its own, `performance.now()`, so budgets of time
+//! work as everywhere else.
 #![expect(unsafe_code, reason = "exports to and imports from JavaScript")]
 
 use std::cell::RefCell;
@@ -66,7 +66,7 @@ impl World {
         world
     }
 
-    /// Makes a squad: mobs in a circle, each in another one with its goal.
+    /// Makes a squad: mobs in a circle, each in another circle with its goal.
     fn spawn(&mut self) {
         let heap = &mut self.heap;
         let squad = heap.alloc_root(Squad { mobs: Vec::new() });
@@ -100,8 +100,8 @@ impl World {
         self.longest_pause = self.longest_pause.max(self.last_pause);
     }
 
-    /// Collects everything, and tells how many objects are wrong then: too many, lost, or another than
-    /// expected.
+    /// Collects everything, and returns how many objects are wrong afterwards: too many, lost, or not the
+    /// expected one.
     fn wrong(&mut self) -> usize {
         self.heap.collect();
         let mut wrong = self.heap.len().abs_diff(self.squads.len() * SQUAD_OBJECTS);
@@ -127,7 +127,7 @@ fn with_world<R>(run: impl FnOnce(&mut World) -> R) -> R {
     WORLD.with_borrow_mut(|world| run(world.as_mut().expect("`start` comes first")))
 }
 
-/// Makes a world of so many objects, whose heap gets so many milliseconds a frame.
+/// Makes a world of this many objects, whose heap gets this many milliseconds per frame.
 #[unsafe(no_mangle)]
 pub extern "C" fn start(objects: u32, budget_ms: f64) {
     let squads = objects as usize / SQUAD_OBJECTS;

@@ -79,7 +79,7 @@ impl Marker {
         meter.spend(len.div_ceil(ROOT_UNIT));
     }
 
-    /// Asks the root source: for everything at first, then for what it holds anew.
+    /// Asks the root source: for everything at first, then for what is new.
     pub(super) fn ask(&mut self, store: &Store, source: &dyn RootSource, meter: &Meter<'_>) {
         let was_asked = mem::replace(&mut self.asking.was_asked, true);
         let start = meter.is_timed().then(|| meter.clock().now());

@@ -1,10 +1,10 @@
 //! Marking with `&Heap`, beside readers and beside other markers.
 //!
 //! A [`Helper`] is a marker with a stack of its own. It takes edges from the exchange, follows them, and
-//! leaves what it does not finish. It changes three kinds of words that others can see: white bits, by atomic
-//! operations, of which one marker wins; the flags of an object that it traces, which only the marker that
-//! won its white bit does, or the few that meet where a change had it queued twice, who write the same; and
-//! the exchange, under its lock. Readers look at generations, values, tags and roots: nobody writes those.
+//! leaves what it does not finish. It changes three kinds of words that other threads can see. White bits: by
+//! atomic operations, of which one marker wins. The flags of an object that it traces: only the marker that
+//! won the white bit writes them, or several if a change queued the object twice, which all write the same.
+//! The exchange: under its lock. Readers look at generations, values, tags and roots, which no marker writes.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -21,19 +21,19 @@ use crate::store::Store;
 use crate::trace::beside::locks;
 use crate::trace::{EdgeStack, Side, Trace, Tracer};
 
-/// Objects traced before a helper looks at what others need; few in a model.
+/// Objects traced before a helper checks what others need; few in a model.
 const BATCH: usize = if cfg!(loom) { 1 } else { 128 };
 
-/// So often a helper with a budget looks for edges that others give.
+/// How often a helper with a budget looks for edges from others.
 const PATIENCE: u32 = 256;
 
-/// With fewer edges at hand it is not worth asking anybody for help.
+/// With fewer edges than this, help is not worth it.
 const FEW: usize = 512;
 
-/// Steps without help before nobody counts on it any more.
+/// Steps without help after which none is expected any more.
 const MISSES: u32 = 8;
 
-/// A marker that has no more than `&Heap`.
+/// A marker that has only `&Heap`.
 pub(super) struct Helper {
     queues: Vec<TypeQueue>,
     active: Vec<u16>,
@@ -43,10 +43,10 @@ pub(super) struct Helper {
     findings: Findings,
 }
 
-/// What is known of those who mark with `&Heap` between the steps.
+/// What is known about threads that mark with `&Heap` between the steps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Help {
-    /// Steps in a row that left edges and found that nobody had followed them.
+    /// Steps in a row that left edges and found that none had been followed.
     misses: u32,
     /// Whether the last step left any.
     has_left: bool,
@@ -70,7 +70,7 @@ impl Help {
         self.has_left = false;
     }
 
-    /// Another cycle begins: what was left is void.
+    /// Another cycle begins: what was left no longer counts.
     pub(super) fn begin(&mut self) {
         (self.has_left, self.has_left_changes) = (false, false);
     }
@@ -81,7 +81,7 @@ impl Help {
 }
 
 impl Marker {
-    /// Puts the edges found where anybody may follow them, until [`take_back`](Self::take_back).
+    /// Offers the edges found to other threads, until [`take_back`](Self::take_back).
     pub(super) fn offer(&mut self) {
         if self.is_minor || self.side.gathering {
             return;
@@ -96,7 +96,7 @@ impl Marker {
         self.exchange.offer(&mut self.edges, &mut self.side.spill);
     }
 
-    /// Takes back what was offered, and what was found out meanwhile.
+    /// Takes back what was offered, with what was found meanwhile.
     pub(super) fn take_back(&mut self, ops: &[TraceOps], store: &Store) {
         let Findings { traced, owned, left, awaited, mut tenants } =
             self.exchange.take_back(&mut self.edges, &mut self.side.spill);
@@ -104,7 +104,7 @@ impl Marker {
         self.traced += traced;
         self.side.owned = self.side.owned.saturating_add(owned);
         self.side.tenants.append(&mut tenants);
-        // They are traced once more, and then counted off.
+        // Counted here, since tracing them once more takes them off the count first.
         self.traced += left.len();
         let owned = |raw: &RawHandle| (ops[store.pool_of(raw.granule()) as usize].owned)(store, *raw);
         self.side.owned = left.iter().map(owned).fold(self.side.owned, usize::saturating_add);
@@ -114,17 +114,16 @@ impl Marker {
         }
     }
 
-    /// Whether so much is left to follow that it should be left to whoever helps.
+    /// Whether enough is left to follow that it should be left to helpers.
     #[inline]
     pub(super) fn leaves_edges(&self, meter: &Meter<'_>) -> bool {
         let is_wanted = meter.leaves_edges() && self.help.is_expected();
-        // What only this one can trace goes first.
+        // What only this marker can trace goes first.
         is_wanted && self.side.unfinished.is_empty() && self.edges.len(&self.side.spill) > FEW
     }
 
-    /// Once in a cycle, when all else is done: has what the program changed traced by whoever helps. What it
-    /// changes after that is little, and the rest of the cycle is for the steps. `true` if there was enough
-    /// to leave.
+    /// Once in a cycle, when all else is done: leaves what the program changed to helpers. Later changes are
+    /// few, and the steps do the rest of the cycle. `true` if there was enough to leave.
     pub(super) fn leave_changes(
         &mut self,
         ops: &[TraceOps],
@@ -133,7 +132,7 @@ impl Marker {
         roots: &RootTable,
         meter: &mut Meter<'_>,
     ) -> bool {
-        /// Objects put on the stack that count as one traced.
+        /// Objects pushed on the stack that count as one traced.
         const UNIT: usize = 4;
         if self.help.has_left_changes || !meter.leaves_edges() || !self.help.is_expected() {
             return false;
@@ -147,7 +146,7 @@ impl Marker {
         self.edges.len(&self.side.spill) > FEW
     }
 
-    /// Whether somebody with `&Heap` marks between the steps.
+    /// Whether other threads with `&Heap` mark between the steps.
     pub(crate) fn expects_help(&self) -> bool {
         self.help.is_expected()
     }
@@ -157,7 +156,7 @@ impl Marker {
         self.exchange.has_failed()
     }
 
-    /// Keeps markers from coming, and waits until those that are there have left.
+    /// Keeps markers from entering, and waits until those inside have left.
     pub(crate) fn hold(&self) -> Held<'_> {
         self.exchange.hold()
     }
@@ -217,7 +216,7 @@ impl Helper {
         pool
     }
 
-    /// Leaves what it did not follow, and what it found out.
+    /// Hands over what it did not follow, and what it found.
     fn leave(mut self, inside: Inside<'_>) {
         for pool in self.active {
             while let Some(raw) = self.queues[pool as usize].queue().pop() {
@@ -229,7 +228,7 @@ impl Helper {
     }
 }
 
-/// As [`drain`](super::follow::drain), beside others. Returns how many objects it looked at.
+/// As [`drain`](super::follow::drain), beside other markers. Returns how many objects it looked at.
 pub(super) fn help<T: Trace>(helper: &mut Helper, store: &Store, pool: u16) -> usize {
     let Helper { queues, active, edges, side, quota, findings } = helper;
     let lines = const { lines_of::<T>() };
@@ -255,7 +254,7 @@ pub(super) fn help<T: Trace>(helper: &mut Helper, store: &Store, pool: u16) -> u
         let Some(raw) = queue.pop() else { break };
         look.prefetch_near(queue.near().granule());
         let Some((object, is_awaited)) = look.get_to_trace::<T>(raw) else {
-            // An empty slot is not handed out again as long as this edge is there.
+            // An empty slot is not reused as long as this edge exists.
             let tenant = look.generation::<T>(raw.granule()).filter(|generation| generation.is_occupied());
             tracer.side.tenants.extend(tenant.map(|generation| RawHandle::new(raw.granule(), generation)));
             continue;
@@ -272,7 +271,7 @@ pub(super) fn help<T: Trace>(helper: &mut Helper, store: &Store, pool: u16) -> u
                 None => tracer.side.unfinished.push(raw),
             }
         }
-        // Whoever traces it as a whole counts it, and lets go what waits for it.
+        // The marker that traces it as a whole counts it, and releases what waits for it.
         let is_whole = tracer.side.unfinished.len() == left;
         traced += usize::from(is_whole);
         if is_awaited && is_whole {
@@ -294,9 +293,9 @@ mod threads {
     use crate::config::Budget;
     use crate::store::Store;
 
-    /// With fewer edges at hand it is not worth a thread.
+    /// With fewer edges than this, a thread is not worth it.
     const MANY: usize = 2 * FEW;
-    /// Objects traced alone before that is asked again.
+    /// Objects traced alone before this is checked again.
     const ALONE: usize = 4096;
 
     impl Marker {
@@ -322,7 +321,7 @@ mod threads {
         }
 
         fn share_with_threads(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) {
-            // These threads are no help between steps, and say nothing of it.
+            // These threads do not count as help between steps.
             let help = self.help;
             self.offer();
             let (before, marker, threads) = (self.traced, &*self, self.threads);
@@ -333,7 +332,7 @@ mod threads {
                     marker.help(ops, store, &mut Meter::new(Budget::Unlimited, &clock, clock.now()));
                 };
                 let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, mark).ok();
-                // A thread that the system refuses is done without.
+                // If the system refuses a thread, marking does without it.
                 let others: Vec<_> = (1..threads).filter_map(spawn).collect();
                 mark();
                 for other in others {

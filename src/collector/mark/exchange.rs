@@ -1,11 +1,11 @@
-//! What several markers of one cycle share: edges that nobody follows yet, and what each of them found out.
+//! What several markers of one cycle share: edges still to be followed, and what each marker found.
 //!
-//! Between two calls with `&mut Heap`, all edges found lie here. Markers with `&Heap` take some, follow them,
-//! and give some back when another one has none. All of it happens under one lock, which nobody holds for
-//! long, and which no reader takes.
+//! Between two calls with `&mut Heap`, all edges found are here. Markers with `&Heap` take some, follow them,
+//! and give some back when another marker has none. All of this happens under one lock, which is never held
+//! for long and which no reader takes.
 //!
-//! Invariant: an edge is in here, or in the hands of one marker that is *busy*. So when there is none in here
-//! and nobody is busy, all are followed.
+//! Invariant: an edge is in here, or held by one marker that is *busy*. So when there is none in here and no
+//! marker is busy, all are followed.
 
 use alloc::vec::Vec;
 
@@ -13,16 +13,16 @@ use crate::handle::RawHandle;
 use crate::sync::{AtomicBool, AtomicU32, Lock, Ordering, wait};
 use crate::trace::{EdgeStack, Spill};
 
-/// What a marker found out besides edges.
+/// What a marker found besides edges.
 #[derive(Clone, Default)]
 pub(super) struct Findings {
     /// Objects traced.
     pub(super) traced: usize,
-    /// What they own outside of their slots.
+    /// What they own outside their slots.
     pub(super) owned: usize,
-    /// Objects left to whoever has the heap to itself.
+    /// Objects left to a call with exclusive access to the heap.
     pub(super) left: Vec<RawHandle>,
-    /// Objects traced for which ephemerons wait.
+    /// Traced objects for which ephemerons wait.
     pub(super) awaited: Vec<RawHandle>,
     /// Later tenants of slots that stale edges name.
     pub(super) tenants: Vec<RawHandle>,
@@ -44,7 +44,7 @@ pub(super) struct Exchange {
     state: Lock<State>,
     /// Markers that wait for edges.
     hungry: AtomicU32,
-    /// Whether markers are to leave: somebody needs the heap to stand still, or a `trace` panicked.
+    /// Whether markers should leave: a thread needs the heap to stand still, or a `trace` panicked.
     is_stopped: AtomicBool,
 }
 
@@ -53,15 +53,15 @@ struct State {
     edges: EdgeStack,
     spill: Spill,
     findings: Findings,
-    /// Whether there is a cycle that is marking and whose edges may be followed by anybody.
+    /// Whether a cycle is marking whose edges any thread may follow.
     is_open: bool,
     /// Whether a `trace` panicked, so that edges are lost.
     has_failed: bool,
-    /// Markers that came and have not left.
+    /// Markers that entered and have not left.
     inside: u32,
-    /// Those of them that may have edges.
+    /// How many of them may have edges.
     busy: u32,
-    /// Those that need the heap to stand still.
+    /// Threads that need the heap to stand still.
     holding: u32,
 }
 
@@ -71,20 +71,21 @@ impl State {
     }
 }
 
-/// A marker may give edges back: it came to [`Exchange::enter`], and leaves when this is dropped.
+/// A marker inside, from [`Exchange::enter`]. It may take edges and give them back, and leaves when this is
+/// dropped.
 pub(super) struct Inside<'a> {
     exchange: &'a Exchange,
     is_busy: bool,
     has_finished: bool,
 }
 
-/// So many edges are taken at once.
+/// How many edges are taken at once.
 const TAKEN: usize = 512;
-/// With fewer in hand a marker gives none away.
+/// With fewer edges than this, a marker gives none away.
 const LEAST_GIVEN: usize = if cfg!(loom) { 1 } else { 16 };
 
 impl Exchange {
-    /// Puts edges here for anybody to follow.
+    /// Puts edges here for any marker to follow.
     pub(super) fn offer(&mut self, edges: &mut EdgeStack, spill: &mut Spill) {
         self.state.with(|state| {
             core::mem::swap(&mut state.edges, edges);
@@ -93,8 +94,8 @@ impl Exchange {
         });
     }
 
-    /// Takes all edges back; nobody is inside, since this has the heap to itself. Returns what was found
-    /// meanwhile.
+    /// Takes all edges back; no marker is inside, since this has exclusive access to the heap. Returns what
+    /// was found meanwhile.
     pub(super) fn take_back(&mut self, edges: &mut EdgeStack, spill: &mut Spill) -> Findings {
         self.state.with(|state| {
             debug_assert_eq!((state.inside, state.busy), (0, 0), "a marker is inside beside `&mut Heap`");
@@ -112,12 +113,12 @@ impl Exchange {
         *self = Self::default();
     }
 
-    /// Whether a `trace` panicked, so that the cycle is void.
+    /// Whether a `trace` panicked, so that the cycle must be abandoned.
     pub(super) fn has_failed(&self) -> bool {
         self.state.with(|state| state.has_failed)
     }
 
-    /// Comes in, if there may be something to do.
+    /// Enters, if there may be something to do.
     pub(super) fn enter(&self) -> Option<Inside<'_>> {
         self.state.with(|state| {
             let is_needed = state.is_open && !state.has_failed && state.holding == 0;
@@ -129,11 +130,11 @@ impl Exchange {
         })
     }
 
-    /// Waits until all markers have left, and keeps others from coming until the guard is dropped: what is
-    /// copied meanwhile is of one moment.
+    /// Waits until all markers have left, and keeps others out until the guard is dropped, so that a copy
+    /// made meanwhile is consistent.
     pub(super) fn hold(&self) -> Held<'_> {
         self.state.with(|state| state.holding += 1);
-        // Relaxed: a hint to leave soon. That they left is seen under the lock.
+        // Relaxed: a hint to leave soon. Whether they left is read under the lock.
         self.is_stopped.store(true, Ordering::Relaxed);
         let mut tries = 0;
         while self.state.with(|state| state.inside > 0) {
@@ -143,7 +144,7 @@ impl Exchange {
         Held(self)
     }
 
-    /// Whether a marker should look at what others need, now and then.
+    /// Whether a marker should check what others need; called now and then.
     #[inline]
     pub(super) fn wants_attention(&self) -> bool {
         // Relaxed, both: hints, acted upon under the lock.
@@ -151,7 +152,7 @@ impl Exchange {
     }
 }
 
-/// A clone of what is at rest: of a heap that stands still.
+/// Clones the exchange of a heap that stands still.
 impl Clone for Exchange {
     fn clone(&self) -> Self {
         let state = self.state.with(|state| State { inside: 0, busy: 0, holding: 0, ..state.clone() });
@@ -175,8 +176,8 @@ impl Drop for Held<'_> {
 }
 
 impl Inside<'_> {
-    /// Takes edges to follow. With none at hand it waits for what other markers give, so many times at most;
-    /// `false` if it came to nothing.
+    /// Takes edges to follow. If there are none, waits for edges from other markers, `patience` times at
+    /// most; `false` if it got none.
     pub(super) fn take(&mut self, edges: &mut EdgeStack, spill: &mut Spill, patience: u32) -> bool {
         let (mut tries, mut is_hungry) = (0, false);
         let got_some = loop {
@@ -198,7 +199,7 @@ impl Inside<'_> {
                 break step;
             }
             if !core::mem::replace(&mut is_hungry, true) {
-                // Relaxed, here and below: a hint for those who have edges.
+                // Relaxed, here and below: a hint for markers that have edges.
                 self.exchange.hungry.fetch_add(1, Ordering::Relaxed);
             }
             wait(tries);
@@ -210,7 +211,7 @@ impl Inside<'_> {
         got_some
     }
 
-    /// Gives some of many edges to others who have none; `false` if it is time to leave.
+    /// Gives some edges to markers that have none, if there are many; `false` if it is time to leave.
     #[inline]
     pub(super) fn share(&self, edges: &mut EdgeStack, spill: &mut Spill) -> bool {
         !self.exchange.wants_attention() || self.give(edges, spill)
@@ -224,14 +225,14 @@ impl Inside<'_> {
             }
             let half = edges.len(spill) / 2;
             if half >= LEAST_GIVEN && state.is_empty() {
-                // The oldest, which lead to the most.
+                // The oldest edges, which lead to the most objects.
                 edges.give_oldest(spill, half, &mut state.edges, &mut state.spill);
             }
             true
         })
     }
 
-    /// Leaves what is not followed, and what was found.
+    /// Hands over what was not followed, and what was found.
     pub(super) fn leave(mut self, edges: EdgeStack, spill: &mut Spill, findings: Findings) {
         self.exchange.state.with(|state| {
             edges.give_all(spill, &mut state.edges, &mut state.spill);
@@ -247,7 +248,7 @@ impl Drop for Inside<'_> {
             state.inside -= 1;
             state.busy -= u32::from(self.is_busy);
             if !self.has_finished {
-                // A panic: what was in hand is lost.
+                // A panic: the edges held are lost.
                 state.has_failed = true;
                 // Relaxed: a hint to leave soon.
                 self.exchange.is_stopped.store(true, Ordering::Relaxed);

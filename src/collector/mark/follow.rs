@@ -12,10 +12,10 @@ use crate::handle::RawHandle;
 use crate::store::{Store, Tenant};
 use crate::trace::{EdgeStack, Trace, Tracer, Watcher};
 
-/// A queue, and how many lines to ask for when an object of its type enters it.
+/// A queue, and how many cache lines to prefetch when an object of its type enters it.
 #[derive(Clone)]
 pub(super) struct TypeQueue {
-    /// `None` before it is first needed, and while `drain` has it in hand.
+    /// `None` before it is first needed, and while `drain` has it.
     queue: Option<PrefetchQueue>,
     lines: u32,
 }
@@ -39,7 +39,7 @@ impl TypeQueue {
         Self { queue: None, lines: self.lines }
     }
 
-    /// Takes the queue into the hand of whoever drains it, until [`put`](Self::put).
+    /// Takes the queue to be drained, until [`put`](Self::put).
     #[inline(always)]
     pub(super) fn take(&mut self) -> PrefetchQueue {
         self.queue.take().expect("a queue that is not in hand")
@@ -62,8 +62,8 @@ impl TypeQueue {
     }
 }
 
-/// Lines that the slots of `T` span, at most: what has its edges further back is long enough for the
-/// processor to notice by itself.
+/// Cache lines that the slots of `T` span, up to a limit: in an object with edges further back, the
+/// processor's own prefetcher takes over.
 pub(super) const fn lines_of<T: Trace>() -> u32 {
     const MOST: usize = 4;
     if !T::NEEDS_TRACE {
@@ -79,7 +79,7 @@ pub(super) const fn lines_of<T: Trace>() -> u32 {
 }
 
 impl Marker {
-    /// Follows the edges found; `false` when the budget is spent before all are, or a stale edge met a
+    /// Follows the edges found; `false` if the budget is spent before that is done, or a stale edge met a
     /// tenant.
     pub(super) fn follow(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) -> bool {
         while self.side.tenants.is_empty() {
@@ -111,7 +111,7 @@ impl Marker {
         false
     }
 
-    /// Follows all edges gathered, one object at a time; `false` when the budget is spent before all are.
+    /// Follows all gathered edges, one object at a time; `false` if the budget is spent before that is done.
     pub(super) fn follow_exactly(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) -> bool {
         let mut queue = PrefetchQueue::new();
         let look = store.look();
@@ -153,7 +153,7 @@ impl Marker {
         }
     }
 
-    /// Follows some edges, and comes to no conclusion.
+    /// Follows some edges, and draws no conclusion.
     #[cfg(gc_zeal)]
     pub(crate) fn mark_a_bit(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) {
         self.take_back(ops, store);
@@ -164,15 +164,15 @@ impl Marker {
         self.offer();
     }
 
-    /// An object with a large table took so long for so many of its entries. Where most of that was not for
-    /// the table, a larger slice of it is traced the next time, so that the object is not traced too often.
+    /// An object with a large table took `time` for `entries` of the table. If most of the time was not spent
+    /// on the table, a larger slice is traced next time, so that the object is not traced too often.
     fn widen(&mut self, entries: usize, time: Duration) {
         const ENTRY: Duration = Duration::from_nanos(200);
         const MOST: usize = 15;
         if entries > 0 && time > ENTRY * u32::try_from(entries).unwrap_or(u32::MAX) {
             self.widening = (2 * self.widening + 1).min(MOST);
         } else {
-            // Perhaps the system had taken the processor away.
+            // The system may have taken the processor away.
             self.widening /= 2;
         }
     }
@@ -191,8 +191,8 @@ impl Marker {
     }
 }
 
-/// Traces the objects in the queue of `T`, and whatever of that type they lead to, until the queue is empty
-/// or another type's is full.
+/// Traces the objects in the queue of `T`, and objects of that type that they lead to, until the queue is
+/// empty or another type's queue is full.
 pub(super) fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
     let Marker { edges, queues, active, side, traced, quota, .. } = marker;
     let lines = const { lines_of::<T>() };
@@ -239,7 +239,7 @@ pub(super) fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
             object.trace(&mut tracer);
         }
         if is_awaited {
-            // The constant stays one.
+            // Keeps this a constant for the optimiser.
             tracer = Tracer { is_beside: false, ..release(tracer, raw) };
         }
     }
@@ -248,8 +248,8 @@ pub(super) fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
     queues[pool as usize].put(queue);
 }
 
-/// Lets go what waits for this object. Takes the tracer by value, so that the loop that calls it never gives
-/// its address away and keeps it in registers.
+/// Releases what waits for this object. Takes the tracer by value, so that the calling loop never exposes its
+/// address and keeps it in registers.
 #[cold]
 #[inline(never)]
 fn release<'a>(mut tracer: Tracer<'a>, raw: RawHandle) -> Tracer<'a> {

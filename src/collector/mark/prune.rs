@@ -1,4 +1,4 @@
-//! Pruning: weak collections lose what died.
+//! Pruning: weak collections lose their dead entries.
 
 use core::cell::RefCell;
 
@@ -18,17 +18,17 @@ pub(super) struct Pruning<'a> {
     slice: usize,
 }
 
-/// What pruning one object came to.
+/// The result of pruning one object.
 pub(crate) struct Pruned {
     /// Entries removed.
     pub(crate) removed: usize,
-    /// Entries looked at.
+    /// Entries visited.
     pub(crate) looked_at: usize,
     is_done: bool,
 }
 
 impl Marker {
-    /// Goes on pruning the weak collections of the next live object that asked for it; `None` when all are
+    /// Continues pruning the weak collections of the next live object that requested it; `None` when all are
     /// pruned.
     pub(crate) fn prune(
         &mut self,

@@ -1,13 +1,13 @@
-//! Copying a graph: each object is looked at once, and its copy is written once.
+//! Copying a graph: each object is read once, and its copy is written once.
 //!
-//! What is reached stands in a line, first come first served, with the handle that its copy will have: a
-//! slot that is set aside for it (`Room`). When its turn comes it is traced, so that what it leads to stands
-//! in the line as well; it is cloned, the handles in the clone are replaced, and that goes into its slot. All
-//! of it happens while the object is in the cache, in code of its type. A strong handle has its replacement
-//! by then. A weak one may lead to what is reached later, or out of the graph: such copies are relinked once
-//! more when all is done. That is no harm, since no new handle is also an old one.
+//! What is reached is queued, first come first served, with the handle that its copy will have: a slot that
+//! is set aside for it (`Room`). When its turn comes it is traced, so that its targets are queued as well; it
+//! is cloned, the handles in the clone are replaced, and the clone is written into its slot. All of this
+//! happens while the object is in the cache, in code of its type. At that time every strong handle has its
+//! replacement. A weak one may lead to what is reached later, or out of the graph: such copies are relinked
+//! once more at the end. That does no harm, since no new handle is also an old one.
 //!
-//! Code of the user (`trace`, `clone`, `relink`) never has the heap, so nobody else uses a slot set aside.
+//! User code (`trace`, `clone`, `relink`) never has the heap, so nothing else uses a slot set aside.
 
 use alloc::vec::Vec;
 
@@ -61,7 +61,7 @@ impl<T: Trace + Clone, L: CloneTypes> CloneTypes for (T, L) {
     }
 }
 
-/// What is done with objects of a listed type, whatever it is.
+/// The operations on objects of a listed type, with the type erased.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Copier {
@@ -91,30 +91,30 @@ struct Entry {
     new: RawHandle,
 }
 
-/// What is known of the copies of a type.
+/// What is known about the copies of a type.
 struct Kind {
     copier: Copier,
     room: Room,
-    /// Its pool, once there was room.
+    /// Its pool, once room was made.
     pool: Option<usize>,
     /// Handles that were taken from earlier rooms.
     taken: usize,
     /// Objects that are made and not counted yet.
     made: usize,
-    /// To be relinked once more: see above.
+    /// Those to be relinked once more: see above.
     open: Vec<RawHandle>,
 }
 
-/// The objects that were reached, and those that are copied so far.
+/// The queue: the objects reached, and how many are copied so far.
 pub(super) struct Line<'a> {
     heap: &'a mut Heap,
     kinds: Vec<Kind>,
     entries: Vec<Entry>,
-    /// So many are copied.
+    /// How many are copied.
     done: usize,
     copies: Copies,
     owners: Owners,
-    /// Handles in the line that name nobody.
+    /// Handles in the queue that name no object.
     lost: Vec<Entry>,
     unsupported: Option<&'static str>,
     merged: usize,
@@ -182,7 +182,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The handle of the next in the line names nobody.
+    /// The next handle in the queue names no object.
     #[cold]
     fn lose(&mut self, walk: &mut Walk, entry: Entry) -> Result<(), Stop> {
         walk.take_back(&self.heap.store, entry.old)?;
@@ -193,7 +193,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Undoes everything, unless there is nothing in the line.
+/// Undoes everything, unless the queue is empty.
 impl Drop for Line<'_> {
     fn drop(&mut self) {
         self.settle();
@@ -284,13 +284,13 @@ impl Line<'_> {
             let pass = self.heap.relink_once(&ops, &open, &relinked.map)?;
             relinked.merged += pass.merged;
             let mut dead = pass.outside;
-            // Most handles that lead out of the copy lead to the living. The rest becomes null in another
+            // Most handles that lead out of the copy lead to living objects. The rest become null in another
             // pass.
             dead.retain(|raw| !raw.is_null() && !self.heap.store.is_alive_any(*raw));
             let mut known = dead.clone();
             if !self.lost.is_empty() {
                 known.extend(self.lost.iter().map(|entry| entry.old));
-                // Any copy may have a handle that was meant for the copy of nobody.
+                // Any copy may have a handle of a copy that was never made.
                 dead.extend(self.lost.iter().map(|entry| entry.new));
                 open.iter_mut().for_each(Vec::clear);
                 for entry in &self.entries {
@@ -312,10 +312,10 @@ impl Line<'_> {
     }
 }
 
-/// How far before its turn an object is asked for.
+/// How far ahead an object is prefetched.
 const AHEAD: usize = 8;
 
-/// Copies the objects at the head of the line, as long as they are of type `T`.
+/// Copies the objects at the head of the queue, as long as they are of type `T`.
 fn follow<T: Trace + Clone>(
     walk: &mut Walk,
     line: &mut Line<'_>,
@@ -350,12 +350,12 @@ fn follow<T: Trace + Clone>(
         let original = get::<T>(&line.heap.store, entry.old).expect("it was there just now");
         let copy = original.clone();
         let kind = &mut line.kinds[index];
-        // First into its slot: a value that changes on the stack is read in larger pieces than it was written
-        // in, for which the processor waits.
+        // Written to its slot first: a value changed on the stack would be read in larger pieces than it was
+        // written, which stalls the processor.
         line.heap.store.fill_ahead::<T>(&kind.room, entry.new, copy);
         (line.done, kind.made) = (line.done + 1, kind.made + 1);
         if T::HOLDS_HANDLES || T::OWNS {
-            // Nothing to log: nobody has looked at it so far.
+            // Nothing to log: the collector has not seen it yet.
             let copy = line.heap.store.get_mut::<T>(entry.new, Barrier::None).expect("made just now");
             if T::OWNS {
                 line.heap.load.allocate(copy.owned_bytes());
@@ -384,10 +384,10 @@ fn get<T: 'static>(store: &Store, raw: RawHandle) -> Option<&T> {
     if raw.granule().is_boundary::<T>() { store.look().get::<T>(raw) } else { None }
 }
 
-/// What comes of a clone whose handles are replaced as far as there are copies.
+/// The result of a clone whose handles are replaced as far as copies exist.
 #[derive(Default)]
 struct First {
-    /// Whether others are left, of which more will be known later.
+    /// Whether others are left, to be resolved later.
     is_open: bool,
     has_table: bool,
     merged: usize,
@@ -413,8 +413,8 @@ impl Relinker for First {
     }
 }
 
-/// Looks ahead at the next free slots of `T`, within the limits of the heap: so many objects of so many bytes
-/// are being made.
+/// Looks ahead at the next free slots of `T`, within the limits of the heap. The counts are of the objects
+/// being made and their bytes.
 fn make_room<T: Trace>(
     heap: &mut Heap,
     room: &mut Room,

@@ -8,7 +8,7 @@ use crate::heap::Heap;
 use crate::trace::{Link, Links, Relinker, Trace, Values};
 
 impl Heap {
-    /// Destroys an object that nobody has come to know: as if it had not been made.
+    /// Destroys an object that is not known outside, as if it had not been made.
     pub(in crate::heap) fn unmake(&mut self, raw: RawHandle) {
         let slot_bytes = self.pools[usize::from(self.store.pool_of(raw.granule()))].info().slot_bytes;
         if self.destroy_any(AnyGc::from_raw(raw)) {
@@ -40,16 +40,16 @@ impl Heap {
         }
     }
 
-    /// Files the tables of objects again, all of which have their new handles.
+    /// Rehashes the tables in objects whose handles have all been replaced.
     pub(in crate::heap) fn refile(&mut self, ops: &[HeapOps], owners: &[(usize, RawHandle)]) {
         owners.iter().for_each(|(index, owner)| (ops[*index].refile)(self, *owner));
     }
 }
 
-/// The objects with tables to be filed again, by type.
+/// The objects with tables to be rehashed, by type.
 pub(in crate::heap) type Owners = Vec<(usize, RawHandle)>;
 
-/// What one pass over new objects came to.
+/// The result of one pass over new objects.
 pub(in crate::heap) struct Pass {
     #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "copies know their own"))]
     pub(in crate::heap) owners: Owners,
@@ -59,7 +59,7 @@ pub(in crate::heap) struct Pass {
     pub(in crate::heap) merged: usize,
 }
 
-/// Tables are filed again; all handles stay.
+/// Rehashes tables; all handles stay.
 struct Refiling<'a>(Values<'a>);
 
 impl Relinker for Refiling<'_> {
@@ -76,7 +76,7 @@ impl Relinker for Refiling<'_> {
     }
 }
 
-/// What a heap does with objects of a listed type.
+/// The heap's operations on objects of a listed type.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct HeapOps {
@@ -84,7 +84,7 @@ pub struct HeapOps {
     refile: fn(&mut Heap, RawHandle),
 }
 
-/// The types of a [`Schema`], whatever they are; nothing to implement.
+/// The types of a [`Schema`], without further bounds; nothing to implement.
 #[doc(hidden)]
 pub trait HeapTypes: TypeList {
     fn ops(ops: &mut Vec<HeapOps>);

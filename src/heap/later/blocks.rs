@@ -1,4 +1,4 @@
-//! Places for values that wait, in words that were set aside: which are taken, and where the next value goes.
+//! Places for pending values, in words that were set aside: which are taken, and where the next value goes.
 
 use core::any::TypeId;
 use core::hash::BuildHasherDefault;
@@ -13,11 +13,11 @@ use crate::trace::Trace;
 
 pub(super) type ByType<V> = HashMap<TypeId, V, BuildHasherDefault<HandleHasher>>;
 
-/// How many places of a type are asked for.
+/// The demand for places of a type.
 pub(super) struct Demand {
     /// The next word that was set aside.
     pub(super) next: usize,
-    /// Values of the flush under way.
+    /// Values of the current flush.
     pub(super) seen: usize,
     /// Values of the last flush, or of those before it if they were many more.
     pub(super) values: usize,
@@ -41,14 +41,14 @@ impl Demand {
     }
 }
 
-/// Values that wait for places in a word that was set aside, by its position among those of the pool.
+/// Pending values for a word that was set aside, by its position among those of the pool.
 #[derive(Clone, Copy)]
 pub(super) struct Block {
     pub(super) word: usize,
     pub(super) used: usize,
 }
 
-/// The places of a word that are left.
+/// The remaining places of a word.
 pub(super) struct Places {
     pub(super) page: u32,
     pub(super) word: usize,

@@ -1,4 +1,4 @@
-//! Values that wait, of each type and each thread: where they are, and how the flush puts them into the heap.
+//! Pending values of each type and each thread: where they are, and how the flush puts them into the heap.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -21,7 +21,7 @@ pub(super) struct Shard {
     last: usize,
 }
 
-/// The [`Values`] of some type, and what is done with them.
+/// The [`Values`] of some type, and the operations on them.
 struct Buffer {
     values: Box<dyn Any + Send + Sync>,
     /// Puts the values into their places. Returns how many found one.
@@ -46,7 +46,7 @@ impl<T> Values<T> {
 }
 
 impl<T: Trace> Values<T> {
-    /// Takes a value, or gives it back if there is no place for it.
+    /// Takes a value, or returns it if there is no place for it.
     #[inline]
     pub(super) fn push(&mut self, heap: &Heap, value: T) -> Result<Gc<T>, (T, Limit)> {
         match self.drafts.last_mut() {
@@ -93,7 +93,7 @@ impl<T: Trace> Values<T> {
             heap.pools[index].put_later(word, claim);
         }
         drop(values);
-        // Not for ever as large as for the largest frame.
+        // Shrinks again after an unusually large frame.
         if self.values.capacity() / 4 > len {
             self.values.shrink_to(2 * len);
         }

@@ -1,4 +1,4 @@
-//! Objects that are being loaded: all of them are kept, or none.
+//! Objects that are being loaded: all of them are kept, or none is.
 
 use alloc::vec::Vec;
 use core::any::TypeId;
@@ -18,7 +18,7 @@ pub(super) struct Made<'a> {
 }
 
 impl<'a> Made<'a> {
-    /// Of so many types.
+    /// For objects of these types.
     pub(super) fn new(heap: &'a mut Heap, types: impl Iterator<Item = TypeId>) -> Self {
         Self { heap, map: Map::Loaded(types.map(Column::new).collect()) }
     }
@@ -30,7 +30,7 @@ impl<'a> Made<'a> {
         }
     }
 
-    /// The objects of the type of this number.
+    /// The objects of the type with this number.
     pub(super) fn column(&mut self, index: usize) -> &mut Column {
         &mut Self::columns(&mut self.map)[index]
     }

@@ -1,5 +1,5 @@
-//! How saved data is laid out: the whole, the types in it, the objects of each. Fields in their order where
-//! the format is of nothing but values, else by name.
+//! How saved data is laid out: the whole, the types in it, the objects of each. Fields come in order where
+//! the format has only values, otherwise by name.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,7 +13,7 @@ use crate::graph::{Schema, VERSION};
 use crate::handle::AnyGc;
 use crate::heap::saved::{LoadTypes, Loading, Refused};
 
-/// The whole. Fields in their order, or by name in any order but with the name of a type first.
+/// The whole. Fields come in order, or by name in any order, except that the name of a type comes first.
 pub(super) struct SaveVisitor<'s, 'l, 'h, L> {
     pub(super) schema: &'s Schema<L>,
     pub(super) loading: &'l mut Loading<'h>,
@@ -144,7 +144,7 @@ struct TypeSeed<'s, 'l, 'h, L> {
 impl<'h, L: LoadTypes> TypeSeed<'_, '_, 'h, L> {
     fn index_of<E: Error>(&mut self, name: String) -> Result<usize, E> {
         self.schema.index_of(&name).ok_or_else(|| {
-            let error = E::custom(format_args!("no type of the name {name:?}"));
+            let error = E::custom(format_args!("no type named {name:?}"));
             self.loading.refused = Some(Refused::Name(name));
             error
         })

@@ -1,18 +1,18 @@
 //! Ids of 32 bits for handles of 64.
 //!
-//! An id must be that of the same object in every snapshot of a heap, of no other object, and no snapshot may
-//! know of the others. For the first tenant of a slot, and for the next 31 in heaps of up to 256 MiB, the id
-//! is slot and generation, packed. The others are spread over half a billion ids by a hash; where two meet,
-//! the later one in the file moves on.
+//! An id must belong to the same object in every snapshot of a heap, and to no other, although snapshots do
+//! not know of each other. For the first tenant of a slot, and for the next 31 in heaps of up to 256 MiB, the
+//! id is slot and generation, packed. The others are spread over half a billion ids by a hash; if two
+//! collide, the later one in the file moves on.
 //!
-//! Objects have odd ids, as in V8; the two nodes at the root have the first two of them. Groups of roots have
-//! even ones.
+//! Objects have odd ids, as in V8; the two nodes at the root have the first two of these. Groups of roots
+//! have even ids.
 
 use crate::handle::RawHandle;
 use crate::hash::{GcSet, HandleHasher};
 use core::hash::Hasher;
 
-/// What remains for an object after the lowest bit.
+/// The bits that remain for an object after the lowest one.
 const BITS: u32 = 31;
 
 /// Ids of the first tenants: those of slots, which are never less than two granules apart.
@@ -28,7 +28,7 @@ const _: () = assert!(FIRST_TENANTS + LATER_SLOTS * LATER_TENANTS + HASHES == 1 
 /// Ids that the nodes at the root have, 1 and 3.
 const RESERVED: u64 = 2;
 
-/// Gives the ids of objects, in the order of the file.
+/// Assigns the ids of objects, in the order of the file.
 pub(super) struct Ids {
     first_generation: u32,
     hashed: GcSet<u64>,
@@ -66,7 +66,7 @@ impl Ids {
     }
 }
 
-/// The id of a node that stands for roots: of its name, unless another one in the file has it.
+/// The id of a node that stands for roots: computed from its name, unless another node in the file has it.
 pub(super) fn id_of_group(name: &str, taken: &mut alloc::vec::Vec<u64>) -> u64 {
     let mut hasher = HandleHasher::default();
     hasher.write(name.as_bytes());

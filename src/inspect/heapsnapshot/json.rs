@@ -1,15 +1,15 @@
-//! JSON as V8 writes it: no space after colons, a row of numbers a line, ASCII only.
+//! JSON as V8 writes it: no space after colons, one row of numbers per line, ASCII only.
 
 use alloc::vec::Vec;
 use std::io;
 
-/// Gathers what is written, and passes it on in large pieces.
+/// Buffers what is written, and passes it on in large pieces.
 pub(super) struct JsonWriter<W> {
     out: W,
     buffer: Vec<u8>,
 }
 
-/// Passed on when it is so large.
+/// The size at which it is passed on.
 const PIECE: usize = 64 * 1024;
 
 /// The largest row: a comma before each number of at most 20 digits, and the end of the line.

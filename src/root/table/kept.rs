@@ -1,6 +1,6 @@
-//! Going back to an earlier state of a heap: what becomes of its roots. They are outside of it and stay as
-//! they are; only those of objects that are no more resolve to nothing, and the order in which entries are
-//! used is that of before.
+//! Going back to an earlier state of a heap: what becomes of its roots. They live outside it and stay as they
+//! are; only those whose objects no longer exist resolve to nothing. Entries are used in the same order as
+//! before.
 
 use alloc::vec::Vec;
 
@@ -21,11 +21,11 @@ impl RootTable {
     /// Whether the entry's object is one of this heap, and none that was undone.
     #[inline(always)]
     pub(in crate::root) fn is_of(&self, heap: u64, index: u32) -> bool {
-        // Relaxed: written with `&mut Heap`, and nothing hangs on it for whoever has no heap.
+        // Relaxed: written with `&mut Heap`, and nothing depends on it without the heap.
         self.shown.load(Ordering::Relaxed) == heap || (self.heap == heap && !self.is_undone(index))
     }
 
-    /// Whether the entry lost its object to the past.
+    /// Whether the entry's object was undone.
     #[cold]
     pub(in crate::root) fn is_undone(&self, index: u32) -> bool {
         // Relaxed, both: as above.
@@ -44,7 +44,7 @@ impl RootTable {
         listed
     }
 
-    // Relaxed, all below: roots are made with `&Heap` in hand, and neither of these is called beside that;
+    // Relaxed, all below: making a root needs `&Heap`, and neither of these runs beside that;
     // the free list is pushed to by threads that drop roots, and what is read here of it was published by the
     // load of its head.
 
@@ -66,7 +66,7 @@ impl RootTable {
         self.entries.iter().filter_map(|(index, entry)| Some((index as u32, self.rooted(entry)?)))
     }
 
-    /// Goes back to what was kept, as far as the roots are still there. `is_alive` tells which objects are.
+    /// Goes back to what was kept, as far as the roots still exist. `is_alive` tells which objects exist.
     pub(crate) fn go_back(&self, kept: &KeptRoots, is_alive: impl Fn(RawHandle) -> bool) {
         for (index, raw) in self.in_use() {
             if !raw.is_null() && !is_alive(raw) {
@@ -84,23 +84,23 @@ impl RootTable {
         self.relist_free(kept);
     }
 
-    /// What was fresh then, and every root since.
+    /// Lists what was fresh then, and every root since.
     fn relist_fresh(&self, kept: &KeptRoots, used: &[(u32, RawHandle)]) {
         while self.next_fresh().is_some() {}
         let is_new = |new: &&(u32, RawHandle)| {
             kept.used.binary_search_by_key(&new.0, |old| old.0).map_or(true, |at| kept.used[at].1 != new.1)
         };
-        // Pushed last, and so looked at first.
+        // Pushed last, and so visited first.
         let old = kept.fresh.iter().rev().copied().filter(|index| (*index as usize) < self.entries.count());
         for index in used.iter().filter(is_new).map(|new| new.0).chain(old) {
             self.list_fresh(index);
         }
     }
 
-    /// Those that were free then in the order of then, and the rest in that of their numbers.
+    /// Lists those that were free then in their order, and the rest by their numbers.
     fn relist_free(&self, kept: &KeptRoots) {
-        // Acquire: the entries' `next` as their last owners published them. Nobody takes any meanwhile, and
-        // whoever pushes finds an empty list.
+        // Acquire: the entries' `next` as their last owners published them. No thread takes an entry
+        // meanwhile, and one that pushes finds an empty list.
         let first = self.free.swap(NONE, Ordering::Acquire);
         let mut rest = self.listed(first, |index| self.entries[index as usize].next.load(Ordering::Relaxed));
         rest.sort_unstable();

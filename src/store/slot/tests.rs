@@ -1,4 +1,4 @@
-//! The transitions, on a slot outside of any page.
+//! The transitions, on a slot outside any page.
 #![expect(unsafe_code, reason = "makes a slot of an array")]
 
 use alloc::string::{String, ToString};
@@ -15,7 +15,7 @@ struct Room([u8; 64]);
 
 fn with_slot<R>(test: impl FnOnce(&mut SlotMut<'_, Value>) -> R) -> R {
     let mut room = Room([0; 64]);
-    // SAFETY: the room is aligned and large enough, reads as zero, and nobody else uses it.
+    // SAFETY: the room is aligned and large enough, reads as zero, and nothing else uses it.
     let slot = unsafe { Slot::<Value>::at(NonNull::from(&mut room.0).cast()) };
     // SAFETY: as above.
     let mut slot = unsafe { slot.exclusive() };

@@ -1,4 +1,4 @@
-//! Types of other crates, each behind the feature of its crate's name.
+//! Types of other crates, each behind the feature with its crate's name.
 
 #![allow(unused_imports, reason = "each feature needs some of them")]
 

@@ -1,5 +1,5 @@
-//! Maps and sets. What they order or hash by cannot be changed in place: a weak collection in a key or an
-//! element is not pruned, and a container keyed by what holds handles is filed again when it is relinked.
+//! Maps and sets. Their keys cannot be changed in place: a weak collection in a key or an element is not
+//! pruned, and a container whose keys hold handles is rebuilt when it is relinked.
 
 use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use alloc::vec::Vec;
@@ -45,7 +45,7 @@ macro_rules! sets {
 #[allow(unused_imports, reason = "for the types of other crates, behind features")]
 pub(super) use sets;
 
-/// Puts items back into the set that they come from; of equal ones the first stays.
+/// Puts items back into the set that they come from; of equal items the first stays.
 pub(super) fn refile<T: Trace>(
     items: impl IntoIterator<Item = T>,
     links: &mut Links<'_>,
@@ -146,8 +146,8 @@ maps! {
         owns owned::table_bytes::<(K, V)>(map.capacity()), entries map.drain().collect::<Vec<_>>();
 }
 
-/// slotmap's maps: edges from values. Their keys are none: a side table keyed by handles does not keep its
-/// keys alive, and is not filed again when it is relinked.
+/// slotmap's maps: edges from values. Their keys are not edges: a side table keyed by handles does not keep
+/// its keys alive, and is not rebuilt when it is relinked.
 macro_rules! slot_maps {
     ($([$($generics:tt)*] $ty:ty: slot $slot:ty;)*) => {$(
         impl<K: slotmap::Key + Send + Sync + 'static, V: Trace, $($generics)*> Trace for $ty {

@@ -1,8 +1,8 @@
 //! std's locks, which change through `&` and past the write barrier.
 //!
-//! A lock is never waited for. In a collection, which has the heap to itself, one that is held is held by a
-//! leaked guard, and counts as holding no handles. A walk through `&Heap` can meet any lock held: it reports
-//! a gap. A poisoned lock is traced as any other.
+//! No lock is ever waited for. A collection has exclusive access to the heap, so a held lock is held by a
+//! leaked guard there, and counts as holding no handles. A walk through `&Heap` can find any lock held: it
+//! reports a gap. A poisoned lock is traced like any other.
 
 use std::sync::{Mutex, OnceLock, RwLock, TryLockError};
 

@@ -2,10 +2,10 @@
 
 use crate::trace::Trace;
 
-/// Items of a long container that are asked.
+/// How many items of a long container are sampled.
 const SAMPLE: usize = 64;
 
-/// What `len` items own, judged by 64 of them.
+/// What `len` items own, extrapolated from 64 of them.
 pub(crate) fn by_items<'a, T: Trace + 'a>(len: usize, items: impl Iterator<Item = &'a T>) -> usize {
     if !T::OWNS || len == 0 {
         return 0;
@@ -15,7 +15,7 @@ pub(crate) fn by_items<'a, T: Trace + 'a>(len: usize, items: impl Iterator<Item 
     extrapolated(bytes, asked, len)
 }
 
-/// As `by_items`, where it costs nothing to ask items far apart.
+/// As `by_items`, where sampling items far apart costs nothing.
 pub(crate) fn by_slice<T: Trace>(items: &[T]) -> usize {
     by_items(items.len(), items.iter().step_by((items.len() / SAMPLE).max(1)))
 }
@@ -27,16 +27,17 @@ fn extrapolated(bytes: usize, asked: usize, len: usize) -> usize {
     usize::try_from(bytes as u128 * len as u128 / asked as u128).unwrap_or(usize::MAX)
 }
 
-/// The memory of a hash table of std or hashbrown with room for so many entries.
+/// The memory of a hash table of std or hashbrown with this capacity.
 pub(crate) fn table_bytes<E>(capacity: usize) -> usize {
     match capacity {
         0 => 0,
-        // Seven eighths of the buckets are used at most, small tables but for one.
+        // At most seven eighths of the buckets are used; in small tables, all but one.
         _ => (capacity * 8 / 7).max(4).next_power_of_two() * (size_of::<E>() + 1) + 16,
     }
 }
 
-/// The memory of a B-tree with so many entries: nodes of eleven, two thirds full, and the links between them.
+/// The memory of a B-tree with this many entries: nodes of eleven, two thirds full, and the links between
+/// them.
 pub(crate) fn tree_bytes<E>(len: usize) -> usize {
     let nodes = len.div_ceil(8);
     nodes * (11 * size_of::<E>() + 3 * size_of::<usize>())

@@ -10,7 +10,7 @@ use core::sync::atomic;
 use crate::sync::Arc;
 use crate::trace::{Inspector, Links, Trace, Tracer};
 
-/// Types of which no value holds a handle, and how a value is shown as a key.
+/// Types whose values never hold a handle, and how a value is shown as a key.
 macro_rules! plain {
     (|$value:ident, $inspector:ident| $label:expr; $($ty:ty),* $(,)?) => {$(
         impl Trace for $ty {
@@ -71,8 +71,8 @@ impl<T: ?Sized + Send + Sync + 'static> Trace for PhantomData<T> {
     fn relink(&mut self, _: &mut Links<'_>) {}
 }
 
-/// What an `Arc` holds is shared with others than the heap, is visited once for each `Arc`, and cannot be
-/// relinked: it must hold no handles. A type that does fails to compile here.
+/// The contents of an `Arc` are shared outside the heap, would be visited once for each `Arc`, and cannot be
+/// relinked: they must hold no handles. A type that does fails to compile here.
 struct NoHandles<T: ?Sized>(PhantomData<Rc<T>>);
 
 impl<T: Trace + ?Sized> NoHandles<T> {

@@ -1,4 +1,4 @@
-//! Lists: they hold handles if their items do, and are not walked otherwise.
+//! Lists: they hold handles if their items do, and otherwise are not walked.
 
 use alloc::collections::{LinkedList, VecDeque};
 use alloc::vec::Vec;
@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use crate::trace::impls::owned;
 use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
 
-/// Containers of one type that give references and mutable references to all they hold, and what they own:
-/// whether it is more than their items own, and how much.
+/// Containers of one type that can iterate over their items by shared and mutable reference, and what they
+/// own: whether it is more than their items own, and how much.
 macro_rules! sequences {
     ($([$($generics:tt)*] $ty:ty: owns $owns:expr, |$value:ident| $owned:expr;)*) => {$(
         impl<T: Trace, $($generics)*> Trace for $ty {

@@ -36,7 +36,7 @@ impl<T: Trace + ?Sized> Trace for Box<T> {
     }
 }
 
-/// In paths an option is no step of its own.
+/// In paths an option is not a step of its own.
 impl<T: Trace> Trace for Option<T> {
     const NEEDS_TRACE: bool = T::NEEDS_TRACE;
     const HOLDS_HANDLES: bool = T::HOLDS_HANDLES;
@@ -132,7 +132,7 @@ impl<T: Trace> Trace for RangeInclusive<T> {
         inspector.field("end", self.end());
     }
 
-    /// Its ends cannot be changed in place, nor taken out without a value to put there.
+    /// Its ends cannot be changed in place, nor taken out without a replacement.
     fn relink(&mut self, links: &mut Links<'_>) {
         if T::HOLDS_HANDLES {
             links.unsupported::<Self>();

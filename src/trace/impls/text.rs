@@ -48,7 +48,7 @@ text! {
     std::ffi::OsString: |value, inspector| owns value.capacity(), shows inspector.text(&value.to_string_lossy());
 }
 
-/// What such a type borrows, shares or puts in a box: it owns nothing itself.
+/// Types that borrow, share or box text: they own nothing themselves.
 macro_rules! borrowed {
     ($($ty:ty: |$value:ident, $inspector:ident| $label:expr;)*) => {$(
         impl Trace for $ty {

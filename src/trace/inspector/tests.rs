@@ -14,7 +14,7 @@ use crate::weak::{WeakKeyMap, WeakSet, WeakValueMap};
 
 use super::*;
 
-/// Writes down what it hears.
+/// Records what is reported.
 #[derive(Default)]
 struct Log {
     path: Vec<String>,

@@ -1,4 +1,4 @@
-//! The same world without a collector: minds are `Arc`s, and who despawns an entity takes its cycle apart.
+//! The same world without a collector: minds are `Arc`s, and despawning an entity takes its cycle apart.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};

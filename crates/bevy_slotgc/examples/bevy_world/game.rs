@@ -1,5 +1,4 @@
-//! The game, as far as it knows no memory management: sizes, dice, and the model that both worlds are
-//! compared with.
+//! The game without memory management: sizes, dice, and the model that both worlds are compared with.
 
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ pub(crate) struct Size {
     pub(crate) entities: usize,
     /// Entities that spawn in a frame, and that despawn.
     pub(crate) spawned: usize,
-    /// Objects made in a frame that nobody keeps.
+    /// Objects made in a frame that nothing keeps.
     pub(crate) temporaries: usize,
     pub(crate) frames: usize,
     pub(crate) budget: Duration,
@@ -63,7 +62,7 @@ fn usage(name: &str) -> ! {
 /// Lines of one dialogue: each leads to the next, the last one to the first.
 pub(crate) const LINES: usize = 8;
 
-/// What both worlds came to.
+/// The result of a world.
 pub(crate) struct Outcome {
     /// How long the world stood still for memory in each frame.
     pub(crate) pauses: Vec<Duration>,
@@ -75,7 +74,7 @@ pub(crate) struct Outcome {
     pub(crate) notes: String,
 }
 
-/// Dice that fall alike in both worlds.
+/// Dice that fall the same way in both worlds.
 #[derive(Clone)]
 pub(crate) struct Dice(u64);
 
@@ -112,19 +111,19 @@ impl Model {
         Self { dice: Dice(1), minds: Vec::new(), next: 0, checksum: 0, checksums: Vec::new() }
     }
 
-    /// A mind that is to be born.
+    /// A new mind.
     pub(crate) fn conceive(&mut self, size: &Size) -> Mind {
         self.next += 1;
         Mind { id: self.next, steps: 0, topic: self.dice.below(size.topics()), line: self.dice.below(LINES) }
     }
 
-    /// Takes out one that is to die.
+    /// Removes one that will die.
     pub(crate) fn doom(&mut self) -> (Entity, Mind) {
         let index = self.dice.below(self.minds.len());
         self.minds.swap_remove(index)
     }
 
-    /// What a world has seen.
+    /// Notes what a world has seen.
     pub(crate) fn note(&mut self, value: u64) {
         self.checksum = self.checksum.rotate_left(5) ^ value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }

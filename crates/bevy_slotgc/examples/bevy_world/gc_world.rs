@@ -49,7 +49,8 @@ fn think(gc: &mut GcHeap, mind: Mind) -> Gc<Blackboard> {
     })
 }
 
-/// The frame: a thousand despawn and spawn, some think, some talk, and much is made that nobody keeps.
+/// The frame: a thousand despawn and spawn, some think, some talk, and many objects are made that nothing
+/// keeps.
 fn live(world: &mut World) {
     let size = *world.resource::<Size>();
     world.resource_scope(|world, mut model: Mut<Model>| {
@@ -83,7 +84,7 @@ fn spawn(world: &mut World, model: &mut Model, count: usize) {
     }
 }
 
-/// One goes on with its plan, or makes another one, and looks for a target.
+/// One continues its plan, or makes another, and looks for a target.
 fn think_on(world: &mut World, model: &mut Model) {
     let (one, other) = (model.dice.below(model.minds.len()), model.dice.below(model.minds.len()));
     let brain = |world: &World, index: usize| world.get::<Brain>(model.minds[index].0).unwrap().0;
@@ -191,7 +192,8 @@ struct Watch {
     pauses: Vec<std::time::Duration>,
 }
 
-/// The schedule in which the plugin would pace, and which nobody runs: it is done by hand, with a watch.
+/// The schedule in which the plugin would pace, and which never runs: pacing is done by hand, with a
+/// stopwatch.
 #[derive(ScheduleLabel, Clone, PartialEq, Eq, Hash, Debug)]
 struct ByHand;
 

@@ -10,11 +10,11 @@
 //!
 //! The same game runs twice: with [`bevy_slotgc::GcPlugin`], and without it with `Arc`, where each cycle is
 //! taken apart by hand when its entity despawns. Both must think the same thoughts (a checksum of each
-//! frame), in both every mind is compared with a plain model, and when all is over nothing may be left. The
-//! pause of the Arc world is what taking cycles apart and dropping them takes, the pause of the other one is
-//! the system `pace`.
+//! frame), in both every mind is compared with a plain model, and at the end nothing may be left. The pause
+//! of the Arc world is the time to take cycles apart and drop them; the pause of the other is the system
+//! `pace`.
 //!
-//! Time in which other programs had the core is taken off, as far as Linux tells.
+//! Time in which other programs had the core is subtracted, as far as Linux reports it.
 
 mod arc_world;
 mod game;

@@ -1,7 +1,7 @@
-//! Time without that in which other programs had the core.
+//! Time without the time in which other programs had the core.
 //!
 //! On a machine that has other things to do, a frame in which the scheduler ran another program for 4 ms says
-//! nothing about this one. Linux tells how long a thread waited for a core; elsewhere all time counts.
+//! nothing about this one. Linux reports how long a thread waited for a core; elsewhere all time counts.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -29,7 +29,7 @@ impl Stopwatch {
         Self { schedstat, start: Instant::now(), waits_at_start: Duration::ZERO }
     }
 
-    /// Asking the system is not part of what is measured.
+    /// The system call is not part of what is measured.
     pub(crate) fn start(&mut self) {
         self.waits_at_start = self.waits();
         self.start = Instant::now();
