@@ -44,6 +44,14 @@ mod growth;
     target_pointer_width = "64",
     not(any(miri, loom, slotgc_table))
 ))]
+mod reuse;
+
+#[cfg(all(
+    feature = "std",
+    any(unix, all(windows, slotgc_windows_range)),
+    target_pointer_width = "64",
+    not(any(miri, loom, slotgc_table))
+))]
 mod share;
 
 #[cfg(not(all(
@@ -196,6 +204,30 @@ mod tests {
         assert!(pages.iter().all(|page| space.view().tag(*page) == Tag::of::<u8>()));
         assert_eq!(space.view().tag(100), Tag::NONE);
         assert_eq!(space.view().tag(MAX_PAGES - 1), Tag::NONE);
+    }
+
+    #[test]
+    fn a_space_after_another_finds_nothing_of_it() {
+        for round in 0..20 {
+            let classes = [Class(1), Class(3), Class(7)];
+            let mut space = Space::new(usize::MAX);
+            for class in classes.into_iter().cycle().skip(round % 3).take(1 + round) {
+                let page = open(&mut space, 1, class).unwrap();
+                assert_eq!(space.view().tag(page), Tag::NONE);
+                space.set_tag(page, Tag::of::<u8>());
+                assert_eq!(fill(&mut space, page, 7), 0);
+                // SAFETY: the page is open.
+                assert_eq!(unsafe { start_of(&space, page).read() }, 7);
+                for bits in [Bits::Occupied, Bits::White] {
+                    // SAFETY: the page was opened for this class.
+                    for word in unsafe { space.view().words(bits, class, page) } {
+                        // Relaxed: one thread.
+                        assert_eq!(word.swap(u64::MAX, Ordering::Relaxed), 0);
+                    }
+                }
+            }
+            assert!((40..1000).all(|page| space.view().tag(page) == Tag::NONE));
+        }
     }
 
     #[test]

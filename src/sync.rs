@@ -122,7 +122,7 @@ mod lock {
     pub(super) type Inner<T> = std::sync::Mutex<T>;
 
     impl<T> super::Lock<T> {
-        pub(crate) fn new(value: T) -> Self {
+        pub(crate) const fn new(value: T) -> Self {
             Self(Inner::new(value))
         }
 

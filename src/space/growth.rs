@@ -27,6 +27,16 @@ pub(super) struct Growth {
 }
 
 impl Growth {
+    /// Whether so little can be accessed that another heap may as well have it.
+    pub(super) fn is_little(&self) -> bool {
+        self.accessible <= STEP_PAGES
+    }
+
+    /// How many pages can be accessed.
+    pub(super) fn accessible(&self) -> u32 {
+        self.accessible
+    }
+
     /// Ensures that `run` pages from `first` on can be accessed, in a range with this base and this many
     /// pages. Returns the number of the page after them.
     #[inline]

@@ -24,6 +24,7 @@ use crate::bitmap::{Bits, Class, LAST_CLASS};
 use crate::config::Limit;
 use crate::geometry::{GRANULE_BYTES, Granule, MAX_PAGES, PAGE_BYTES};
 use crate::space::growth::{Growth, HUGE_BYTES, make_writable, part};
+use crate::space::reuse;
 use crate::space::share::{LEAST_PAGES, Share};
 use crate::space::system::{self, Mapping};
 use crate::sync::{BitsWord, Flag, Lock, Ordering};
@@ -118,6 +119,17 @@ struct Range {
     was_refused: bool,
     /// Whether all bitmaps can be accessed.
     has_bits: bool,
+}
+
+// SAFETY: `Range` owns its mapping as a box owns its memory.
+unsafe impl Send for Range {}
+
+/// The range of a heap that was dropped: empty again, and as far accessible as it was.
+pub(super) struct Used {
+    range: Range,
+    growth: Growth,
+    tags_bytes: usize,
+    bits_bytes: [usize; CLASSES],
 }
 
 impl Space {
@@ -251,9 +263,18 @@ impl Space {
         }
     }
 
-    /// Reserves the range, or takes over the one that was reserved ahead.
+    /// Reserves the range, or takes over the one that was reserved ahead, or that of another heap.
     fn reserve(&mut self) -> Result<(), Limit> {
-        let range = match self.ahead.with(Option::take) {
+        let mut range = self.ahead.with(Option::take);
+        if range.is_none()
+            && self.share.is_uncapped()
+            && let Some(used) = reuse::take()
+        {
+            (self.tags_bytes, self.bits_bytes) = (used.tags_bytes, used.bits_bytes);
+            self.growth = Lock::new(used.growth);
+            range = Some(used.range);
+        }
+        let range = match range {
             Some(range) => range,
             None => Range::new(self.share.pages())?,
         };
@@ -265,6 +286,37 @@ impl Space {
         self.reserved = range.most_pages();
         (self.base, self.map) = (range.base, Some(range.map));
         Ok(())
+    }
+
+    /// Empties the range for another heap, if it is of the usual size and little of it is in use.
+    fn take_used(&mut self) -> Option<Used> {
+        let growth = self.growth.with(core::mem::take);
+        if self.reserved != MAX_PAGES - 1 || !growth.is_little() {
+            return None;
+        }
+        for page in 0..self.opened {
+            self.set_tag(page, Tag::NONE);
+        }
+        for class in (1..=LAST_CLASS).map(Class) {
+            let known = self.bits_bytes[class.0 as usize] / (class.page_words() * size_of::<u64>());
+            for page in 0..self.opened.min(known as u32) {
+                for bits in [Bits::Occupied, Bits::White] {
+                    // SAFETY: so far the words of the class are accessible.
+                    let words = unsafe { self.view().words(bits, class, page) };
+                    // Relaxed: the heap is nobody else's.
+                    words.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+                }
+            }
+        }
+        let (start, bytes) = self.range(0, growth.accessible());
+        // SAFETY: the pages lie in the mapping, are accessible, and out of use.
+        unsafe { system::empty(start, bytes) };
+        // SAFETY: they were just emptied.
+        let is_refilled = unsafe { system::refill(start, bytes) };
+        let (map, base) = (self.map.take()?, self.base);
+        let range = Range { map, base, pages: MAX_PAGES, was_refused: false, has_bits: false };
+        let used = Used { range, growth, tags_bytes: self.tags_bytes, bits_bytes: self.bits_bytes };
+        is_refilled.then_some(used)
     }
 
     /// Makes a class's bitmaps accessible for the pages before `end`.
@@ -285,6 +337,16 @@ impl Space {
     /// Address and length of the pages from `first` up to `end`.
     fn range(&self, first: u32, end: u32) -> (*mut u8, usize) {
         part((self.base, self.reserved), first, end)
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        if self.map.is_some()
+            && let Some(used) = self.take_used()
+        {
+            reuse::keep(used);
+        }
     }
 }
 

@@ -43,6 +43,11 @@ impl Share {
         pages(most, reserved, ALL.load(Ordering::Relaxed), system::address_space_limit())
     }
 
+    /// Whether a heap has no limit that a range of the usual size would be too large for.
+    pub(super) fn is_uncapped(&self) -> bool {
+        pages(self.max_bytes, 0, ALL_BYTES, None) == MAX_PAGES
+    }
+
     /// The system provided this many bytes, perhaps after it had refused more.
     pub(super) fn take(&mut self, bytes: usize, was_refused: bool) {
         let reserved = RESERVED.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
