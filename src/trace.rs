@@ -47,7 +47,7 @@ pub use liveness::Liveness;
 pub(crate) use reported::Reported;
 pub use sources::{RootLog, RootSource, roots};
 pub use tracer::Tracer;
-pub(crate) use tracer::{LOOK_AHEAD, Side};
+pub(crate) use tracer::{LOOK_AHEAD, Mode, Side};
 pub(crate) use watcher::Watcher;
 
 /// What can live in a heap.

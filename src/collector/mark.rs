@@ -155,6 +155,7 @@ impl Marker {
     pub(crate) fn shrink(&mut self) {
         EdgeStack::shrink(&mut self.side.spill);
         self.side.reported.shrink();
+        self.side.ephemerons.shrink();
     }
 
     pub(crate) fn building(&self) -> &[RawHandle] {
@@ -364,7 +365,7 @@ impl Marker {
             }
         }
         // The ephemerons that still wait have dead keys.
-        self.side.ephemerons.forget();
+        self.side.ephemerons.forget(self.is_minor);
         self.side.gathered.shrink_to(EdgeStack::CHUNK);
         if !self.is_minor {
             self.expect_tenants = self.side.gathering && !self.side.tenants.is_empty();

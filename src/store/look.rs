@@ -190,6 +190,30 @@ impl<'a> Look<'a> {
         old & mask != 0
     }
 
+    /// Whether the slot that a handle of a `T` names is white.
+    #[inline(always)]
+    pub(crate) fn is_white<T: 'static>(self, raw: RawHandle) -> bool {
+        self.white_bit::<T>(raw.granule()).is_some_and(|(word, mask)| read_word(word) & mask != 0)
+    }
+
+    /// How far the collection has come with the object of this handle, if the page is one of `T`'s and not
+    /// veiled.
+    #[inline]
+    pub(crate) fn color<T: 'static>(self, raw: RawHandle) -> Option<Color> {
+        let slot = self.slot_in_the_open::<T>(raw.granule())?;
+        Some(match slot.holds(raw) {
+            false => Color::Dead,
+            true if self.is_white::<T>(raw) => Color::White,
+            true => Color::Reached,
+        })
+    }
+
+    /// Sets what waits for a living object to be marked, and returns what waited before.
+    #[inline]
+    pub(crate) fn replace_waiter<T: 'static>(self, raw: RawHandle, waiter: u32) -> u32 {
+        self.find::<T>(raw).map_or(0, |slot| slot.replace_waiter(waiter))
+    }
+
     /// As `take_white`, beside other markers: only one of those that see the bit set takes it.
     #[inline(always)]
     pub(crate) fn take_white_beside<T: 'static>(self, raw: RawHandle) -> bool {

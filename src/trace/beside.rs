@@ -8,7 +8,7 @@
 
 use crate::store::Store;
 use crate::trace::EdgeStack;
-use crate::trace::tracer::{Side, Tracer};
+use crate::trace::{Mode, Side, Tracer};
 
 impl Side {
     /// For a tracer beside readers and other markers, in the same cycle as this one.
@@ -22,7 +22,7 @@ impl Side {
 impl<'a> Tracer<'a> {
     #[inline(always)]
     pub(crate) fn beside(edges: EdgeStack, store: &'a Store, side: &'a mut Side) -> Self {
-        Self { is_beside: true, ..Tracer::new(edges, store, side) }
+        Self { mode: Mode::Beside, ..Tracer::new(edges, store, side) }
     }
 
     /// The next call with exclusive access traces the object again.

@@ -4,8 +4,6 @@ use alloc::vec::Vec;
 
 /// Items in a chunk: few enough to be allocated quickly, many enough that there are few chunks.
 const CHUNK: usize = 1024;
-/// Chunks that are kept for the next time.
-const KEPT: usize = 4;
 
 #[derive(Clone)]
 pub(super) struct ChunkedVec<T> {
@@ -45,9 +43,11 @@ impl<T> ChunkedVec<T> {
         self.chunks.iter().flatten()
     }
 
-    /// Empties it, and releases most of its memory.
-    pub(super) fn clear(&mut self) {
-        self.chunks.truncate(KEPT);
+    /// Empties it. Keeps the memory of as many items as there were, or all that it has.
+    pub(super) fn clear(&mut self, keeps_all: bool) {
+        if !keeps_all {
+            self.chunks.truncate(self.len.div_ceil(CHUNK));
+        }
         self.chunks.iter_mut().for_each(Vec::clear);
         self.len = 0;
     }

@@ -172,6 +172,14 @@ pub(super) fn edge_beside<T: Trace>(look: Look<'_>, raw: RawHandle, found: &mut 
     }
 }
 
+/// An edge of an ephemeron's value, which waits for the key. Never inlined, for the same reason.
+#[inline(never)]
+pub(super) fn gather<T: Trace>(look: Look<'_>, raw: RawHandle, gathered: &mut Vec<RawHandle>) {
+    if look.is_white::<T>(raw) {
+        gathered.push(raw);
+    }
+}
+
 impl core::fmt::Debug for EdgeStack {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("EdgeStack").field("len", &self.len).finish_non_exhaustive()

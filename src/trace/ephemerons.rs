@@ -21,18 +21,30 @@ impl RecordIndex {
     fn place(self) -> usize {
         self.0.get() as usize - 1
     }
+
+    pub(crate) fn number(self) -> u32 {
+        self.0.get()
+    }
 }
 
-/// The value of one ephemeron: its edges, and the ephemerons nested in it.
+/// The value of one ephemeron. Most values have one edge and nothing nested in them: those take this and no
+/// more, so that a chain of ephemerons, which jumps from record to record, finds many of them in the cache.
 #[derive(Clone)]
 struct Record {
-    /// Null once the record was released.
-    key: RawHandle,
-    /// The first edge of the value; most values have only one.
-    first_edge: Option<RawHandle>,
-    more_edges: Range<u32>,
+    /// The first edge of the value; null if there is none.
+    edge: RawHandle,
     /// The next record filed under the same key, or nested in the same record.
     next: Option<RecordIndex>,
+    /// The number of its `Rest`, from one on.
+    rest: Option<NonZeroU32>,
+}
+
+const _: () = assert!(size_of::<Record>() == 16);
+
+/// What few values have.
+#[derive(Clone, Default)]
+struct Rest {
+    more_edges: Range<u32>,
     first_nested: Option<RecordIndex>,
     /// The record in which this one is nested.
     outer: Option<RecordIndex>,
@@ -42,6 +54,9 @@ struct Record {
 #[derive(Clone, Default)]
 pub(crate) struct Ephemerons {
     records: ChunkedVec<Record>,
+    /// The key of each record.
+    keys: ChunkedVec<RawHandle>,
+    rests: ChunkedVec<Rest>,
     edges: ChunkedVec<RawHandle>,
     /// The open record, if any: ephemerons found meanwhile are nested in it.
     open: Option<RecordIndex>,
@@ -52,43 +67,70 @@ impl Ephemerons {
         self.records.get_mut(index.place())
     }
 
+    fn rest(&self, index: RecordIndex) -> Option<&Rest> {
+        self.records.get(index.place()).rest.map(|number| self.rests.get(number.get() as usize - 1))
+    }
+
+    #[cold]
+    fn rest_mut(&mut self, index: RecordIndex) -> &mut Rest {
+        let number = match self.record(index).rest {
+            Some(number) => number.get(),
+            None => {
+                self.rests.push(Rest::default());
+                let number = self.rests.len() as u32;
+                self.record(index).rest = NonZeroU32::new(number);
+                number
+            }
+        };
+        self.rests.get_mut(number as usize - 1)
+    }
+
     /// Begins the record of an ephemeron's value.
     pub(crate) fn begin(&mut self, key: RawHandle) -> RecordIndex {
         let number = self.records.len() + 1;
         assert!(number <= MAX_WAITER as usize, "slotgc: more than {} ephemerons wait", MAX_WAITER);
         let index = RecordIndex(NonZeroU32::new(number as u32).expect("numbers begin with one"));
+        self.records.push(Record { edge: RawHandle::NULL, next: None, rest: None });
+        self.keys.push(key);
         let outer = self.open.replace(index);
-        let (first_edge, more_edges) = (None, 0..0);
-        self.records.push(Record { key, first_edge, more_edges, next: None, first_nested: None, outer });
+        if outer.is_some() {
+            self.rest_mut(index).outer = outer;
+        }
         index
     }
 
-    /// Ends the record: these are the edges of the value. It waits for its key, or for the record around it.
-    pub(crate) fn end(&mut self, store: &Store, index: RecordIndex, edges: &[RawHandle]) {
-        let number =
-            |len: usize| u32::try_from(len).expect("slotgc: more than 2^32 edges wait for their keys");
-        let start = number(self.edges.len());
-        edges.iter().skip(1).for_each(|edge| self.edges.push(*edge));
-        let more_edges = start..number(self.edges.len());
-        let record = self.record(index);
-        record.first_edge = edges.first().copied();
-        record.more_edges = more_edges;
-        let outer = record.outer;
-        self.open = outer;
-        match outer {
-            Some(outer) => {
-                let first = self.record(outer).first_nested.replace(index);
-                self.record(index).next = first;
+    /// Ends the record: these are the edges of the value. Returns whether it is to be filed under its key: if
+    /// not, it waits for the record around it.
+    pub(crate) fn end(&mut self, index: RecordIndex, edges: &[RawHandle]) -> bool {
+        if let Some((first, more)) = edges.split_first() {
+            self.record(index).edge = *first;
+            if !more.is_empty() {
+                let number = |len: usize| {
+                    u32::try_from(len).expect("slotgc: more than 2^32 edges wait for their keys")
+                };
+                let start = number(self.edges.len());
+                more.iter().for_each(|edge| self.edges.push(*edge));
+                self.rest_mut(index).more_edges = start..number(self.edges.len());
             }
-            None => self.file(store, index),
         }
+        let outer = self.rest(index).and_then(|rest| rest.outer);
+        self.open = outer;
+        if let Some(outer) = outer {
+            let first = self.rest_mut(outer).first_nested.replace(index);
+            self.record(index).next = first;
+        }
+        outer.is_none()
+    }
+
+    /// A record was filed under its key, before the one with this number.
+    pub(crate) fn file_before(&mut self, index: RecordIndex, first: u32) {
+        self.record(index).next = NonZeroU32::new(first).map(RecordIndex);
     }
 
     /// Files a record under its key.
     pub(crate) fn file(&mut self, store: &Store, index: RecordIndex) {
-        let key = self.record(index).key;
-        let first = store.replace_waiter(key, index.0.get());
-        self.record(index).next = NonZeroU32::new(first).map(RecordIndex);
+        let first = store.replace_waiter(self.key(index), index.number());
+        self.file_before(index, first);
     }
 
     /// Removes what is filed under a key: the first record of a chain.
@@ -96,15 +138,13 @@ impl Ephemerons {
         NonZeroU32::new(store.replace_waiter(key, 0)).map(RecordIndex)
     }
 
-    /// Marks a record as released; returns its first edge, the range of its other edges, and the first record
+    /// What is released with a record: its first edge, the range of its other edges, and the first record
     /// nested in it.
-    pub(crate) fn release(
-        &mut self,
-        index: RecordIndex,
-    ) -> (Option<RawHandle>, Range<u32>, Option<RecordIndex>) {
-        let record = self.record(index);
-        record.key = RawHandle::NULL;
-        (record.first_edge, record.more_edges.clone(), record.first_nested)
+    pub(crate) fn release(&self, index: RecordIndex) -> (Option<RawHandle>, Range<u32>, Option<RecordIndex>) {
+        let edge = self.records.get(index.place()).edge;
+        let (more_edges, first_nested) =
+            self.rest(index).map_or((0..0, None), |rest| (rest.more_edges.clone(), rest.first_nested));
+        ((!edge.is_null()).then_some(edge), more_edges, first_nested)
     }
 
     pub(crate) fn edge(&self, index: u32) -> RawHandle {
@@ -112,7 +152,7 @@ impl Ephemerons {
     }
 
     pub(crate) fn key(&self, index: RecordIndex) -> RawHandle {
-        self.records.get(index.place()).key
+        *self.keys.get(index.place())
     }
 
     pub(crate) fn next(&self, index: RecordIndex) -> Option<RecordIndex> {
@@ -125,21 +165,28 @@ impl Ephemerons {
         self.record(inner).next = after;
     }
 
-    /// Forgets what still waits, for keys that are dead: their headers are not read again. Keeps a little
-    /// memory for the next time.
-    pub(crate) fn forget(&mut self) {
+    /// Forgets what still waits, for keys that are dead: their headers are not read again. Keeps its memory
+    /// for the next cycle; after a full one, as much as that needed.
+    pub(crate) fn forget(&mut self, is_minor: bool) {
         self.open = None;
-        self.records.clear();
-        self.edges.clear();
+        self.records.clear(is_minor);
+        self.keys.clear(is_minor);
+        self.rests.clear(is_minor);
+        self.edges.clear(is_minor);
     }
 
     /// Forgets everything, for keys that may live on.
     pub(crate) fn reset(&mut self, store: &Store) {
-        for record in self.records.iter() {
-            if !record.key.is_null() {
-                store.replace_waiter(record.key, 0);
-            }
+        for key in self.keys.iter() {
+            store.replace_waiter(*key, 0);
         }
-        self.forget();
+        self.forget(true);
+    }
+
+    /// Returns the memory that is kept, unless something waits.
+    pub(crate) fn shrink(&mut self) {
+        if self.records.len() == 0 {
+            *self = Self::default();
+        }
     }
 }

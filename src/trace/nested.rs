@@ -1,41 +1,42 @@
 //! A trace inside of another one. What was set aside for it comes back when a guard is dropped: a `trace` may
 //! panic, and whoever called it may catch that.
 
-use crate::handle::RawHandle;
+use crate::handle::Weak;
 use crate::trace::findings::Recorded;
-use crate::trace::{EdgeStack, RecordIndex, Tracer};
+use crate::trace::{Mode, RecordIndex, Trace, Tracer};
 
-/// The edges of an ephemeron's value are being gathered; what was at hand before is put back when this is
+/// The edges of an ephemeron's value are being gathered; what was the case before is restored when this is
 /// dropped. By then the value's `trace` may have panicked, and whoever called it may catch that: the tracer
 /// goes on as it was, and the value has the edges that it reported.
-pub(super) struct Gathering<'t, 'a> {
+pub(super) struct Gathering<'t, 'a, K: Trace> {
     pub(super) tracer: &'t mut Tracer<'a>,
-    edges: EdgeStack,
-    gathering: bool,
+    mode: Mode,
+    key: Weak<K>,
     record: RecordIndex,
     /// Where the value's edges begin.
     start: usize,
 }
 
-impl<'t, 'a> Gathering<'t, 'a> {
-    pub(super) fn begin(tracer: &'t mut Tracer<'a>, key: RawHandle) -> Self {
+impl<'t, 'a, K: Trace> Gathering<'t, 'a, K> {
+    pub(super) fn begin(tracer: &'t mut Tracer<'a>, key: Weak<K>) -> Self {
         let start = tracer.side.gathered.len();
-        let record = tracer.side.ephemerons.begin(key);
-        let edges = core::mem::take(&mut tracer.edges);
-        let gathering = core::mem::replace(&mut tracer.side.gathering, true);
+        let record = tracer.side.ephemerons.begin(key.raw());
+        let mode = core::mem::replace(&mut tracer.mode, Mode::Gather);
         tracer.side.nested += 1;
-        Self { tracer, edges, gathering, record, start }
+        Self { tracer, mode, key, record, start }
     }
 }
 
-impl Drop for Gathering<'_, '_> {
+impl<K: Trace> Drop for Gathering<'_, '_, K> {
     fn drop(&mut self) {
-        let Tracer { side, store, edges, .. } = &mut *self.tracer;
+        let Tracer { side, look, mode, .. } = &mut *self.tracer;
         side.nested -= 1;
-        side.ephemerons.end(store, self.record, &side.gathered[self.start..]);
+        if side.ephemerons.end(self.record, &side.gathered[self.start..]) {
+            let first = look.replace_waiter::<K>(self.key.raw(), self.record.number());
+            side.ephemerons.file_before(self.record, first);
+        }
         side.gathered.truncate(self.start);
-        side.gathering = self.gathering;
-        *edges = core::mem::take(&mut self.edges);
+        *mode = self.mode;
     }
 }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::store::{Color, Look, Store};
 use crate::tag::Tag;
-use crate::trace::edges::edge_beside;
+use crate::trace::edges::{edge_beside, gather};
 use crate::trace::findings::{Findings, Recorded, Report};
 use crate::trace::nested::{Gathering, Nested, RecordedEphemeron};
 use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, Reported, Spill, Trace};
@@ -87,15 +87,25 @@ pub struct Tracer<'a> {
     /// The object being traced; null for a root source.
     pub(crate) current: RawHandle,
     pub(crate) side: &'a mut Side,
-    /// Whether this trace runs beside readers and other markers: see `trace/beside.rs`. A constant after
-    /// inlining in the loop that follows edges.
-    pub(crate) is_beside: bool,
+    /// A constant wherever the loop that follows edges is in one piece.
+    pub(crate) mode: Mode,
+}
+
+/// What becomes of an edge to a white object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It is followed; or gathered or recorded, where the stack has no room.
+    Follow,
+    /// It is followed beside readers and other markers: see `trace/beside.rs`.
+    Beside,
+    /// It is gathered, and the object stays white: the value of an ephemeron is traced.
+    Gather,
 }
 
 impl<'a> Tracer<'a> {
     #[inline(always)]
     pub(crate) fn new(edges: EdgeStack, store: &'a Store, side: &'a mut Side) -> Self {
-        Self { edges, look: store.look(), store, current: RawHandle::NULL, side, is_beside: false }
+        Self { edges, look: store.look(), store, current: RawHandle::NULL, side, mode: Mode::Follow }
     }
 
     /// Pushes the handle if its slot was white, without a branch on that: it is a coin toss.
@@ -111,18 +121,21 @@ impl<'a> Tracer<'a> {
     /// nothing alive. O(1).
     #[inline(always)]
     pub fn edge<T: Trace>(&mut self, gc: Gc<T>) {
-        if self.is_beside {
-            return edge_beside::<T>(self.look, gc.raw(), &mut self.side.gathered);
+        match self.mode {
+            Mode::Follow => {
+                let white = self.look.take_white::<T>(gc.raw());
+                self.push(gc.raw(), white, Tag::of::<T>());
+            }
+            Mode::Beside => edge_beside::<T>(self.look, gc.raw(), &mut self.side.gathered),
+            Mode::Gather => gather::<T>(self.look, gc.raw(), &mut self.side.gathered),
         }
-        let white = self.look.take_white::<T>(gc.raw());
-        self.push(gc.raw(), white, Tag::of::<T>());
     }
 
     /// A strong edge to each. What a root source reports this way when an incremental cycle begins is only
     /// recorded, at about 1 ns per handle, and followed within the budgets of the steps.
     #[inline(always)]
     pub fn edges<T: Trace>(&mut self, gcs: impl IntoIterator<Item = Gc<T>>) {
-        if self.side.reported.defers && !self.side.gathering {
+        if self.side.reported.defers && self.mode == Mode::Follow {
             return self.side.reported.add(gcs.into_iter());
         }
         for gc in gcs {
@@ -133,9 +146,13 @@ impl<'a> Tracer<'a> {
     /// A strong edge to an object whose type is known only at run time.
     #[inline]
     pub fn edge_any(&mut self, gc: AnyGc) {
-        let white = match self.is_beside {
-            false => self.store.take_white_any(gc.raw()),
-            true => self.store.take_white_any_beside(gc.raw()),
+        let white = match self.mode {
+            Mode::Follow => self.store.take_white_any(gc.raw()),
+            Mode::Beside => self.store.take_white_any_beside(gc.raw()),
+            Mode::Gather if self.store.is_white_any(gc.raw().granule()) => {
+                return self.side.gathered.push(gc.raw());
+            }
+            Mode::Gather => false,
         };
         self.push(gc.raw(), white, Tag::NONE);
     }
@@ -174,15 +191,16 @@ impl<'a> Tracer<'a> {
             return;
         }
         // A key of made-up bits may name an object of another type: that is no key of this table.
-        let color = match self.look.is_page_of::<K>(key.raw().granule()) {
-            true => self.color_of_key(key.raw()),
-            false => Color::Dead,
+        let color = match self.look.color::<K>(key.raw()) {
+            Some(Color::Dead) if self.side.building.contains(&key.raw()) => Color::Reached,
+            Some(color) => color,
+            None => Color::Dead,
         };
         match color {
             Color::Reached => value.trace(self),
             // Another marker may reach the key at this moment; then nothing would release what waits for it.
-            Color::White if self.is_beside => self.leave_to_heap(),
-            Color::White => self.wait_for(key.raw(), value),
+            Color::White if self.mode == Mode::Beside => self.leave_to_heap(),
+            Color::White => self.wait_for(key, value),
             Color::Dead if self.is_recording() => {
                 self.record(Recorded::Ephemeron(key.raw(), Tag::of::<K>()));
                 value.trace(RecordedEphemeron(self).0);
@@ -253,7 +271,7 @@ impl<'a> Tracer<'a> {
     /// Requests this object's [`prune`](Trace::prune) in this cycle. In a root source it does nothing.
     #[inline]
     pub fn weak_collection(&mut self) {
-        if self.is_beside {
+        if self.mode == Mode::Beside {
             return self.leave_to_heap();
         }
         self.side.weak_collections = self.side.weak_collections.wrapping_add(1);
@@ -292,7 +310,7 @@ impl<'a> Tracer<'a> {
     #[inline]
     #[must_use = "where it returns false, no lock may be touched"]
     pub fn interior_mutability(&mut self) -> bool {
-        if self.is_beside {
+        if self.mode == Mode::Beside {
             self.leave_to_heap();
             return false;
         }
@@ -413,7 +431,7 @@ impl<'a> Tracer<'a> {
     }
 
     /// Sets the value's edges aside until the key is marked.
-    fn wait_for<V: Trace>(&mut self, key: RawHandle, value: &V) {
+    fn wait_for<K: Trace, V: Trace>(&mut self, key: Weak<K>, value: &V) {
         let gathering = Gathering::begin(self, key);
         value.trace(gathering.tracer);
     }

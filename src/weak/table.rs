@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::{self, Entry};
 
 use crate::handle::Weak;
-use crate::trace::{Era, LOOK_AHEAD, Liveness, Trace, Tracer};
+use crate::trace::{Era, LOOK_AHEAD, Liveness, Mode, Trace, Tracer};
 use crate::weak::{Changes, Slack};
 
 pub(crate) struct Table<E> {
@@ -131,7 +131,7 @@ impl<E> Table<E> {
         target: impl Fn(&E) -> Weak<T> + Copy,
         trace: impl Fn(&mut Tracer<'_>, &'e E) + Copy,
     ) {
-        if tracer.is_beside || tracer.is_counting() {
+        if tracer.mode == Mode::Beside || tracer.is_counting() {
             // The table's notes need exclusive access to the heap, and the object was left for that; here it
             // only matters that it has a weak collection.
             return;

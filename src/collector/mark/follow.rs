@@ -10,7 +10,7 @@ use crate::collector::prefetch_queue::{PrefetchQueue, QUEUE_DEPTH};
 use crate::geometry::Geometry;
 use crate::handle::RawHandle;
 use crate::store::{Store, Tenant};
-use crate::trace::{EdgeStack, Trace, Tracer, Watcher};
+use crate::trace::{EdgeStack, Mode, Trace, Tracer, Watcher};
 
 /// A queue, and how many cache lines to prefetch when an object of its type enters it.
 #[derive(Clone)]
@@ -240,7 +240,7 @@ pub(super) fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
         }
         if is_awaited {
             // Keeps this a constant for the optimiser.
-            tracer = Tracer { is_beside: false, ..release(tracer, raw) };
+            tracer = Tracer { mode: Mode::Follow, ..release(tracer, raw) };
         }
     }
     *edges = tracer.edges;
