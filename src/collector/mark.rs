@@ -57,6 +57,8 @@ pub(crate) struct TraceOps {
     help: fn(&mut Helper, &Store, u16) -> usize,
     /// Traces one object.
     trace: fn(&Store, RawHandle, &mut Tracer<'_>),
+    /// Traces an object that was traced before, or was made in this cycle.
+    again: fn(&Store, RawHandle, &mut Tracer<'_>),
     /// What an object owns outside its slot.
     owned: fn(&Store, RawHandle) -> usize,
     /// Whether an object's trace reports what a minor collection must know: see `finish.rs`.
@@ -71,6 +73,7 @@ impl TraceOps {
             drain: follow::drain::<T>,
             help: beside::help::<T>,
             trace: follow::trace::<T>,
+            again: follow::again::<T>,
             owned: follow::owned::<T>,
             declares: follow::declares::<T>,
             prune: prune::prune::<T>,
@@ -93,6 +96,8 @@ pub(crate) struct Marker {
     traced: usize,
     /// How many of these were not for the first time.
     traced_again: usize,
+    /// Room for objects that will be traced again.
+    due: Vec<RawHandle>,
     /// Words of the root table that are still to be visited.
     roots: Range<usize>,
     is_minor: bool,
@@ -336,7 +341,7 @@ impl Marker {
             } else if self.leave_changes(ops, store, pools, roots, meter) {
                 return false;
             } else {
-                let found = self.catch_up(ops, store, pools, roots, meter);
+                let found = self.catch_up(ops, store, pools, roots, false, meter);
                 if found == 0 {
                     if !is_source_known {
                         if self.asking.is_put_off(meter) {
@@ -396,14 +401,16 @@ impl Marker {
         self.edges = tracer.edges;
     }
 
-    /// Some of what the program did since: roots that it made, objects that it made or changed. Returns how
-    /// much, at most `SOME`; zero if there is nothing more.
+    /// Some of what the program did since: roots that it made, objects that it made or changed. Traces those,
+    /// or leaves them to whoever follows edges. Returns how much, at most `SOME`; zero if there is nothing
+    /// more.
     fn catch_up(
         &mut self,
         ops: &[TraceOps],
         store: &mut Store,
         pools: &mut [Pool],
         roots: &RootTable,
+        leave: bool,
         meter: &mut Meter<'_>,
     ) -> usize {
         /// Handles visited in vain that count as one traced object.
@@ -418,11 +425,12 @@ impl Marker {
             }
         });
         store.prefetch_dirty(SOME - len);
+        let mut due = mem::take(&mut self.due);
         while len < SOME {
             let Some(raw) = store.next_dirty() else { break };
             // It may be on the list for several changes, and may have been traced after all of them.
             if store.color_any(raw) == Color::Reached && store.take_change(raw) {
-                self.gray_again(ops, store, raw);
+                due.push(raw);
             } else {
                 in_vain += 1;
             }
@@ -432,11 +440,17 @@ impl Marker {
             while len < SOME {
                 let Some(made) = pool.next_made() else { break };
                 pool.each_made(store, made, &mut |raw| {
-                    self.regray(ops, store, raw);
+                    due.extend((store.color_any(raw) == Color::Reached).then_some(raw));
                     len += 1;
                 });
             }
         }
+        if leave || self.side.gathering {
+            due.drain(..).for_each(|raw| self.gray_again(ops, store, raw));
+        } else {
+            self.trace_again(ops, store, &mut due, meter);
+        }
+        self.due = due;
         meter.spend(in_vain / UNIT);
         len.min(SOME)
     }

@@ -10,8 +10,8 @@
 //!
 //! When a cycle in steps begins, long columns are reported in parts, table by table. Commands move rows from
 //! table to table meanwhile, without a new tick. So a column keeps a bit for each entity that it has reported,
-//! and looks for those without one when it has come to the end; what has a newer tick than the first part is
-//! reported then as well. Columns in sparse sets, which have no order to go by, are reported at once.
+//! and looks for those without one when it has come to the end. Columns in sparse sets, which have no order to
+//! go by, are reported at once.
 
 use std::any::{TypeId, type_name};
 use std::cell::RefCell;
@@ -107,10 +107,15 @@ pub(crate) struct Roots {
     reported: Option<Reported>,
     /// Whether some of it is yet to be reported.
     has_rest: bool,
+    /// Calls of the heap so far.
+    calls: u32,
 }
 
 /// Rows of a part. A column of no more is reported at once.
 const PART: usize = 8192;
+/// Between parts, what changed is looked for in one of so many calls of the heap: it takes a look at all ticks,
+/// and at the end no more should be left than fits into a step.
+const CALLS: u32 = 4;
 
 /// The last report of all columns.
 #[derive(Clone, Copy)]
@@ -156,6 +161,7 @@ impl Roots {
         now: Tick,
     ) -> WorldRoots<'a> {
         self.columns.iter_mut().for_each(|column| column.update(world));
+        self.calls = self.calls.wrapping_add(1);
         WorldRoots { world, in_flight, now, roots: RefCell::new(self) }
     }
 }
@@ -179,7 +185,7 @@ impl WorldRoots<'_> {
     /// Reports everything, or so much of it as is not left for later.
     fn begin(&self, tracer: &mut Tracer<'_>) {
         let mut roots = self.roots.borrow_mut();
-        let Roots { columns, has_rest, reported } = &mut **roots;
+        let Roots { columns, has_rest, reported, .. } = &mut **roots;
         let Some(epoch) = tracer.epoch() else {
             // Somebody only looks, perhaps between two parts.
             return columns.iter_mut().for_each(|column| column.report_all(self.world, tracer));
@@ -201,6 +207,15 @@ impl WorldRoots<'_> {
             }
         }
         false
+    }
+
+    /// After all parts: reports what moved past them.
+    fn report_unseen(&self, tracer: &mut Tracer<'_>) {
+        self.roots
+            .borrow_mut()
+            .columns
+            .iter_mut()
+            .for_each(|column| column.report_unseen(self.world, tracer));
     }
 
     /// Reports what changed since.
@@ -233,8 +248,13 @@ impl RootSource for WorldRoots<'_> {
         match self.last_report(tracer) {
             None => self.begin(tracer),
             Some(at) => {
-                if !self.go_on(tracer) && at != self.now {
+                let has_rest = self.go_on(tracer);
+                let is_put_off = has_rest && !self.roots.borrow().calls.is_multiple_of(CALLS);
+                if at != self.now && !is_put_off {
                     self.report_changes(tracer, at);
+                }
+                if !has_rest {
+                    self.report_unseen(tracer);
                 }
             }
         }
@@ -262,7 +282,10 @@ trait Column: Send + Sync {
     /// Reports a part; `false` if all were reported before.
     fn report_part(&mut self, world: &World, tracer: &mut Tracer<'_>) -> bool;
 
-    /// After all parts: reports the handles of the rows that changed since, or moved past them.
+    /// After all parts: reports the handles of the rows that moved past them.
+    fn report_unseen(&mut self, world: &World, tracer: &mut Tracer<'_>);
+
+    /// Reports the handles of the rows that changed since.
     fn report_changes(&mut self, world: &World, tracer: &mut Tracer<'_>, since: Tick, now: Tick);
 }
 
@@ -360,6 +383,9 @@ impl<C: Component, H: Holder<C>> Column for Rows<C, H> {
         let is_known = !self.always && !self.is_new;
         self.is_new = false;
         self.report(world, tracer, is_known.then_some((since, now)));
+    }
+
+    fn report_unseen(&mut self, world: &World, tracer: &mut Tracer<'_>) {
         let Some(Parts { seen, .. }) = self.parts.take() else { return };
         let rows = self.rows.query_manual(world);
         for (entities, components) in rows.contiguous_iter().into_iter().flatten() {
@@ -379,7 +405,15 @@ impl<C: Component, H: Holder<C>> Rows<C, H> {
                 tables.for_each(|(_, table)| table.iter().for_each(|row| H::trace(row, tracer)));
             }
             (Ok(tables), Some((since, now))) => {
-                tables.for_each(|(_, table)| changed_rows(table, since, now, |row| H::trace(row, tracer)))
+                let parts = &mut self.parts;
+                tables.for_each(|(entities, table)| {
+                    changed_rows(entities, table, since, now, |entity, row| {
+                        if let Some(Parts { seen, .. }) = parts {
+                            seen.insert(entity);
+                        }
+                        H::trace(row, tracer);
+                    });
+                });
             }
             // In sparse sets.
             (Err(_), changed) => {
@@ -431,20 +465,25 @@ impl Seen {
 /// Visits the rows of a table that changed. Ticks lie side by side, so a block of them without a change is
 /// passed by in a few instructions.
 fn changed_rows<C: Component>(
+    entities: &[Entity],
     table: ContiguousRef<'_, C>,
     since: Tick,
     now: Tick,
-    mut visit: impl FnMut(&C),
+    mut visit: impl FnMut(Entity, &C),
 ) {
-    const BLOCK: usize = 64;
+    const BLOCK: usize = 16;
     let (rows, ticks) = ContiguousRef::split(table);
     if ticks.summary_tick_is_changed() == Some(false) {
         return;
     }
-    for (rows, ticks) in rows.chunks(BLOCK).zip(ticks.changed().chunks(BLOCK)) {
-        let is_changed = |tick: &Tick| tick.is_newer_than(since, now);
+    let age = now.get().wrapping_sub(since.get());
+    let is_changed = |tick: &Tick| now.get().wrapping_sub(tick.get()) < age;
+    let blocks = entities.chunks(BLOCK).zip(rows.chunks(BLOCK)).zip(ticks.changed().chunks(BLOCK));
+    for ((entities, rows), ticks) in blocks {
+        // Without a branch on any: several are compared at once. Both are younger than half of what a tick counts.
         if ticks.iter().fold(false, |any, tick| any | is_changed(tick)) {
-            rows.iter().zip(ticks).filter(|(_, tick)| is_changed(tick)).for_each(|(row, _)| visit(row));
+            let rows = entities.iter().zip(rows).zip(ticks);
+            rows.filter(|(_, tick)| is_changed(tick)).for_each(|((entity, row), _)| visit(*entity, row));
         }
     }
 }

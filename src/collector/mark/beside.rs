@@ -138,7 +138,7 @@ impl Marker {
             return false;
         }
         while !self.help.has_left_changes && !meter.is_spent() {
-            match self.catch_up(ops, store, pools, roots, meter) {
+            match self.catch_up(ops, store, pools, roots, true, meter) {
                 0 => self.help.has_left_changes = true,
                 found => meter.spend(found / UNIT),
             }

@@ -111,6 +111,28 @@ impl Marker {
         false
     }
 
+    /// Traces objects that were traced before, or were made in this cycle. Not by way of the edges: they are
+    /// many of one type in turn, and are found only once.
+    pub(super) fn trace_again(
+        &mut self,
+        ops: &[TraceOps],
+        store: &Store,
+        due: &mut Vec<RawHandle>,
+        meter: &mut Meter<'_>,
+    ) {
+        let (len, slice) = (due.len(), meter.slice());
+        self.side.slice = slice;
+        self.trace_with(store, |tracer| {
+            for raw in due.drain(..) {
+                tracer.current = raw;
+                (ops[usize::from(store.pool_of(raw.granule()))].again)(store, raw, tracer);
+            }
+        });
+        let granted = mem::take(&mut self.side.granted);
+        meter.grant(granted);
+        meter.spend(len + (slice - self.side.slice) + granted);
+    }
+
     /// Follows all gathered edges, one object at a time; `false` if the budget is spent before that is done.
     pub(super) fn follow_exactly(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) -> bool {
         let mut queue = PrefetchQueue::new();
@@ -275,5 +297,15 @@ pub(super) fn trace<T: Trace>(store: &Store, raw: RawHandle, tracer: &mut Tracer
             tracer.side.owned = tracer.side.owned.saturating_add(object.owned_bytes());
         }
         object.trace(tracer);
+    }
+}
+
+/// Traces an object once more. What it owns was counted.
+pub(super) fn again<T: Trace>(store: &Store, raw: RawHandle, tracer: &mut Tracer<'_>) {
+    if let Some((object, is_awaited)) = store.look().get_to_trace::<T>(raw) {
+        object.trace(tracer);
+        if is_awaited {
+            tracer.release(raw);
+        }
     }
 }
