@@ -1,6 +1,7 @@
 //! Whole programs on slotgc and on three other kinds of memory. See `README.md`.
 
 mod clock;
+mod dom;
 mod lox;
 mod program;
 mod report;
@@ -69,7 +70,9 @@ fn start() -> Result<(), String> {
 }
 
 fn programs() -> Vec<Program> {
-    lox::benchmarks::programs()
+    let mut programs = lox::benchmarks::programs();
+    programs.push(dom::benchmark::program());
+    programs
 }
 
 fn number(text: &str) -> Result<usize, String> {
@@ -82,7 +85,8 @@ fn run_one(programs: &[Program], name: &str, on: &str) -> Result<(), String> {
     let substrate = Substrate::ALL.into_iter().find(|substrate| substrate.name() == on);
     let substrate = substrate.ok_or_else(|| format!("no substrate {on}"))?;
     let run = (program.run)(program, substrate, Size::Full);
-    let times: Vec<String> = run.times.iter().map(|time| format!("{:.6}", time.as_secs_f64() * 1e3)).collect();
+    let times: Vec<String> =
+        run.times.iter().map(|time| format!("{:.6}", time.as_secs_f64() * 1e3)).collect();
     println!("{}", times.join(" "));
     print!("{}", run.answer);
     Ok(())

@@ -33,7 +33,12 @@ const BENCHMARKS: [Benchmark; 6] = [
         full: "300000",
     },
     Benchmark { name: "lox/trees", source: include_str!("../../scripts/trees.lox"), quick: "8", full: "13" },
-    Benchmark { name: "lox/strings", source: include_str!("../../scripts/strings.lox"), quick: "1", full: "15" },
+    Benchmark {
+        name: "lox/strings",
+        source: include_str!("../../scripts/strings.lox"),
+        quick: "1",
+        full: "15",
+    },
 ];
 
 /// All of them.

@@ -70,7 +70,11 @@ impl<'s> Compiler<'s> {
     }
 
     fn expect(&mut self, kind: Kind, what: &str) -> Outcome {
-        if self.is_next(kind)? { Ok(()) } else { Err(self.complain_of(self.current, &format!("expected {what}"))) }
+        if self.is_next(kind)? {
+            Ok(())
+        } else {
+            Err(self.complain_of(self.current, &format!("expected {what}")))
+        }
     }
 
     fn complain<T>(&self, what: &str) -> Outcome<T> {

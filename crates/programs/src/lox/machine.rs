@@ -75,7 +75,8 @@ impl<M: Memory> Machine<M> {
             globals[clock] = Some(Value::Clock);
         }
         let proto = script.protos.len() - 1;
-        let closure = memory.new_closure(crate::lox::memory::Closure { proto: proto as u16, upvalues: Box::default() });
+        let closure =
+            memory.new_closure(crate::lox::memory::Closure { proto: proto as u16, upvalues: Box::default() });
         Self {
             stack: vec![Value::Closure(closure.clone())],
             frames: vec![Frame { closure, proto: proto as u16, at: 0, base: 0 }],
@@ -311,7 +312,8 @@ impl<M: Memory> Machine<M> {
         use std::fmt::Write;
         let value = self.pop();
         let out = &mut self.out;
-        let function = |closure: &M::Closure| script.protos[usize::from(memory.closure(closure).proto)].name.as_str();
+        let function =
+            |closure: &M::Closure| script.protos[usize::from(memory.closure(closure).proto)].name.as_str();
         let written = match &value {
             Value::Nil => writeln!(out, "nil"),
             Value::Bool(truth) => writeln!(out, "{truth}"),

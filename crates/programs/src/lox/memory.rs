@@ -49,8 +49,10 @@ pub(crate) trait Memory: Sized {
 
     fn new_instance(&mut self, instance: Instance<Self>) -> Self::Instance;
     fn instance<'a>(&'a self, handle: &'a Self::Instance) -> impl Deref<Target = Instance<Self>> + 'a;
-    fn instance_mut<'a>(&'a mut self, handle: &'a Self::Instance)
-    -> impl DerefMut<Target = Instance<Self>> + 'a;
+    fn instance_mut<'a>(
+        &'a mut self,
+        handle: &'a Self::Instance,
+    ) -> impl DerefMut<Target = Instance<Self>> + 'a;
 }
 
 /// A memory whose handles slotgc can trace.

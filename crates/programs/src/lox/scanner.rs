@@ -126,7 +126,9 @@ impl<'s> Scanner<'s> {
                     self.at += 1;
                 }
                 Some(b' ' | b'\t' | b'\r') => self.at += 1,
-                Some(b'/') if self.source[self.at..].starts_with("//") => self.skip_while(|byte| byte != b'\n'),
+                Some(b'/') if self.source[self.at..].starts_with("//") => {
+                    self.skip_while(|byte| byte != b'\n')
+                }
                 _ => return,
             }
         }
@@ -203,8 +205,12 @@ mod tests {
 
     #[test]
     fn a_dot_after_a_number_is_a_part_of_it_only_before_a_digit() {
-        let expected =
-            [(Kind::Number, "1.5", 1), (Kind::Number, "2", 1), (Kind::Dot, ".", 1), (Kind::Identifier, "x", 1)];
+        let expected = [
+            (Kind::Number, "1.5", 1),
+            (Kind::Number, "2", 1),
+            (Kind::Dot, ".", 1),
+            (Kind::Identifier, "x", 1),
+        ];
         assert_eq!(kinds("1.5 2.x"), expected);
     }
 

@@ -89,7 +89,8 @@ impl<'s> Compiler<'s> {
             return Ok(());
         }
         let depth = function.depth;
-        let mut own = function.locals.iter().rev().take_while(|local| local.depth.is_none_or(|at| at == depth));
+        let mut own =
+            function.locals.iter().rev().take_while(|local| local.depth.is_none_or(|at| at == depth));
         if own.any(|local| local.name == name.text) {
             return self.complain("this block has a variable of that name");
         }
