@@ -19,6 +19,7 @@ Runs whole programs on slotgc, gc-arena, Rc and plain indices and prints a table
   --rounds N          default 9
   --core N            default: the last
   --run NAME ON       one run: milliseconds of its parts, then its answer
+  --still             before `--run`: reads no clock, for valgrind
   --list              the programs
 ";
 
@@ -48,6 +49,7 @@ fn start() -> Result<(), String> {
             "--rounds" => rounds = number(&value()?)?.max(1),
             "--core" => core = Some(number(&value()?)?),
             "--run" => return run_one(&programs, &value()?, &value()?),
+            "--still" => clock::stand_still(),
             "--list" => {
                 programs.iter().for_each(|program| println!("{}", program.name));
                 return Ok(());

@@ -13,26 +13,26 @@ struct Benchmark {
 }
 
 const BENCHMARKS: [Benchmark; 6] = [
-    Benchmark { name: "lox/fib", source: include_str!("../../scripts/fib.lox"), quick: "15", full: "30" },
+    Benchmark { name: "lox/fib", source: include_str!("../../scripts/fib.lox"), quick: "20", full: "30" },
     Benchmark {
         name: "lox/closures",
         source: include_str!("../../scripts/closures.lox"),
-        quick: "2000",
+        quick: "20000",
         full: "400000",
     },
     Benchmark {
         name: "lox/methods",
         source: include_str!("../../scripts/methods.lox"),
-        quick: "2000",
+        quick: "20000",
         full: "300000",
     },
     Benchmark {
         name: "lox/instances",
         source: include_str!("../../scripts/instances.lox"),
-        quick: "2000",
+        quick: "20000",
         full: "300000",
     },
-    Benchmark { name: "lox/trees", source: include_str!("../../scripts/trees.lox"), quick: "8", full: "13" },
+    Benchmark { name: "lox/trees", source: include_str!("../../scripts/trees.lox"), quick: "10", full: "13" },
     Benchmark {
         name: "lox/strings",
         source: include_str!("../../scripts/strings.lox"),

@@ -57,6 +57,13 @@ pub(crate) enum Status {
     SafePoint,
 }
 
+/// Whether an instruction made an object: only then can a collection have become due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Made {
+    Nothing,
+    Object,
+}
+
 /// Calls within calls.
 const MOST_FRAMES: usize = 1024;
 
@@ -148,8 +155,7 @@ impl<M: Memory> Machine<M> {
                 }
                 Op::SetUpvalue(number) => self.set_upvalue(memory, frame, number),
                 Op::GetProperty(name) => {
-                    self.get_property(memory, name)?;
-                    if memory.is_due() {
+                    if self.get_property(memory, name)? == Made::Object && memory.is_due() {
                         return Ok(Status::SafePoint);
                     }
                 }
@@ -196,16 +202,16 @@ impl<M: Memory> Machine<M> {
                     }
                 }
                 Op::Call(count) => {
-                    self.call(memory, script, frame, count)?;
+                    let made = self.call(memory, script, frame, count)?;
                     code = &script.protos[usize::from(frame.proto)].code;
-                    if memory.is_due() {
+                    if made == Made::Object && memory.is_due() {
                         return Ok(Status::SafePoint);
                     }
                 }
                 Op::Invoke(name, count) => {
-                    self.invoke(memory, script, frame, name, count)?;
+                    let made = self.invoke(memory, script, frame, name, count)?;
                     code = &script.protos[usize::from(frame.proto)].code;
-                    if memory.is_due() {
+                    if made == Made::Object && memory.is_due() {
                         return Ok(Status::SafePoint);
                     }
                 }

@@ -88,6 +88,7 @@ pub(crate) struct IndexMemory {
 }
 
 impl Copy for Value<IndexMemory> {}
+impl Copy for Upvalue<IndexMemory> {}
 
 impl Memory for IndexMemory {
     type Str = Place<Text>;
@@ -151,7 +152,7 @@ impl Memory for IndexMemory {
 
     #[inline(always)]
     fn upvalue(&self, handle: &Self::Upvalue) -> Upvalue<Self> {
-        self.upvalues[handle].clone()
+        self.upvalues[handle]
     }
 
     #[inline(always)]

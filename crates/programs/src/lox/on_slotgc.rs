@@ -27,6 +27,7 @@ pub(crate) struct SlotMemory {
 impl Traced for SlotMemory {}
 
 impl Copy for Value<SlotMemory> {}
+impl Copy for Upvalue<SlotMemory> {}
 
 impl RootSource for Machine<SlotMemory> {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
@@ -88,7 +89,7 @@ impl Memory for SlotMemory {
 
     #[inline(always)]
     fn upvalue(&self, handle: &Gc<Upvalue<Self>>) -> Upvalue<Self> {
-        self.heap[handle].clone()
+        self.heap[handle]
     }
 
     #[inline(always)]

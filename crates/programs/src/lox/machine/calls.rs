@@ -1,6 +1,6 @@
 //! Calling functions, methods and classes.
 
-use super::{Frame, MOST_FRAMES, Machine, Outcome};
+use super::{Frame, MOST_FRAMES, Machine, Made, Outcome};
 use crate::lox::code::Script;
 use crate::lox::memory::{Instance, Memory, Value};
 
@@ -13,18 +13,25 @@ impl<M: Memory> Machine<M> {
         script: &Script,
         frame: &mut Frame<M>,
         count: u8,
-    ) -> Outcome {
+    ) -> Outcome<Made> {
         match self.peek(usize::from(count)) {
             Value::Closure(closure) => {
                 let closure = closure.clone();
-                self.enter(memory, script, frame, closure, count)
+                self.enter(memory, script, frame, closure, count)?;
+                Ok(Made::Nothing)
             }
             _ => self.call_other(memory, script, frame, count),
         }
     }
 
     #[inline(never)]
-    fn call_other(&mut self, memory: &mut M, script: &Script, frame: &mut Frame<M>, count: u8) -> Outcome {
+    fn call_other(
+        &mut self,
+        memory: &mut M,
+        script: &Script,
+        frame: &mut Frame<M>,
+        count: u8,
+    ) -> Outcome<Made> {
         let place = self.stack.len() - 1 - usize::from(count);
         match &self.stack[place] {
             Value::Class(class) => {
@@ -33,20 +40,22 @@ impl<M: Memory> Machine<M> {
                 let instance = memory.new_instance(Instance { class, fields: Default::default() });
                 self.stack[place] = Value::Instance(instance);
                 match init {
-                    Some(init) => self.enter(memory, script, frame, init, count),
-                    None => check(0, count),
+                    Some(init) => self.enter(memory, script, frame, init, count)?,
+                    None => check(0, count)?,
                 }
+                Ok(Made::Object)
             }
             Value::Method(method) => {
                 let method = memory.method(method);
                 let (receiver, closure) = (method.receiver.clone(), method.closure.clone());
                 self.stack[place] = Value::Instance(receiver);
-                self.enter(memory, script, frame, closure, count)
+                self.enter(memory, script, frame, closure, count)?;
+                Ok(Made::Nothing)
             }
             Value::Clock => {
                 check(0, count)?;
                 self.replace(1, Value::Number(Self::clock()));
-                Ok(())
+                Ok(Made::Nothing)
             }
             Value::Closure(_) => unreachable!("called already"),
             Value::Nil | Value::Bool(_) | Value::Number(_) | Value::Str(_) | Value::Instance(_) => {

@@ -1,6 +1,6 @@
 //! Fields, methods and inheritance.
 
-use super::{Frame, Machine, Outcome};
+use super::{Frame, Machine, Made, Outcome};
 use crate::lox::code::Script;
 use crate::lox::memory::{Memory, Method, Value};
 
@@ -27,18 +27,19 @@ impl<M: Memory> Machine<M> {
 
     /// The object on the stack is replaced by its property.
     #[inline(always)]
-    pub(super) fn get_property(&mut self, memory: &mut M, name: u16) -> Outcome {
+    pub(super) fn get_property(&mut self, memory: &mut M, name: u16) -> Outcome<Made> {
         let Value::Instance(instance) = self.peek(0) else {
             return Err("only objects have properties".to_owned());
         };
-        let value = match self.find(memory, instance, name)? {
-            Property::Field(value) => value,
+        let (value, made) = match self.find(memory, instance, name)? {
+            Property::Field(value) => (value, Made::Nothing),
             Property::Method(closure) => {
-                Value::Method(memory.new_method(Method { receiver: instance.clone(), closure }))
+                let method = memory.new_method(Method { receiver: instance.clone(), closure });
+                (Value::Method(method), Made::Object)
             }
         };
         self.replace(1, value);
-        Ok(())
+        Ok(made)
     }
 
     #[inline(always)]
@@ -61,12 +62,15 @@ impl<M: Memory> Machine<M> {
         frame: &mut Frame<M>,
         name: u16,
         count: u8,
-    ) -> Outcome {
+    ) -> Outcome<Made> {
         let Value::Instance(instance) = self.peek(usize::from(count)) else {
             return Err("only objects have methods".to_owned());
         };
         match self.find(memory, instance, name)? {
-            Property::Method(closure) => self.enter(memory, script, frame, closure, count),
+            Property::Method(closure) => {
+                self.enter(memory, script, frame, closure, count)?;
+                Ok(Made::Nothing)
+            }
             Property::Field(value) => {
                 let place = self.stack.len() - 1 - usize::from(count);
                 self.stack[place] = value;

@@ -45,7 +45,7 @@ impl<M: Memory> Machine<M> {
         upvalue
     }
 
-    /// The stack is about to lose what is at `from` and above: captured variables take their values with them.
+    /// The stack is about to lose what is at `from` and above: captured variables take their values along.
     #[inline(always)]
     pub(super) fn close(&mut self, memory: &mut M, from: u32) {
         while self.open.last().is_some_and(|open| open.slot >= from) {
