@@ -228,11 +228,19 @@ impl Pool {
         Swept { died, work: died + usize::from(!self.progress.in_page) }
     }
 
-    /// Runs the next destructor; `false` if there is none left. A destructor that panics has run.
-    pub(crate) fn drop_doomed(&mut self, store: &mut Store, scope: Scope) -> bool {
+    /// Runs the next destructors, `quota` of them at most, and counts them in `dropped`; `false` if there are
+    /// none left. A destructor that panics has run.
+    pub(crate) fn drop_doomed(
+        &mut self,
+        store: &mut Store,
+        scope: Scope,
+        quota: usize,
+        dropped: &mut usize,
+    ) -> bool {
         let pages = if scope == Scope::Major { self.pages.by_position() } else { &self.young_pages };
         if self.has_doomed {
-            self.has_doomed = (self.ops.drop_doomed)(store, pages, &mut self.progress.dropping);
+            self.has_doomed =
+                (self.ops.drop_doomed)(store, pages, &mut self.progress.dropping, quota, dropped);
         }
         self.has_doomed
     }
