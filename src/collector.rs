@@ -440,14 +440,18 @@ impl Collector {
         let scope = self.kind.scope();
         while let Some(pool) = parts.pools.get_mut(self.pool) {
             let mut is_done = false;
+            let mut dropped = 0;
             panics.run_all(|| {
-                if meter.is_spent() {
+                // Those before one that panicked.
+                meter.spend(core::mem::take(&mut dropped));
+                let quota = meter.quota();
+                if quota == 0 {
                     return false;
                 }
-                is_done = !pool.drop_doomed(parts.store, scope);
-                meter.spend(usize::from(!is_done));
+                is_done = !pool.drop_doomed(parts.store, scope, quota, &mut dropped);
                 !is_done
             });
+            meter.spend(dropped);
             if !is_done {
                 return false;
             }

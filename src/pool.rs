@@ -35,7 +35,7 @@ pub(crate) struct PoolOps {
     release: fn(&mut Store, u32),
     give_up: fn(&mut Store, u32),
     reopen_released: fn(&mut Store, u32) -> Result<bool, Limit>,
-    drop_doomed: fn(&mut Store, &[u32], &mut DoomCursor) -> bool,
+    drop_doomed: fn(&mut Store, &[u32], &mut DoomCursor, usize, &mut usize) -> bool,
     sweep_page: fn(&mut Store, u32, &mut usize, usize, &mut SweepLog) -> usize,
     condemned_len: fn(&Store, u32) -> usize,
     verify_page: fn(&Store, u32, &mut Tally),
@@ -158,7 +158,9 @@ impl Pool {
             release: Store::release_page::<T>,
             give_up: Store::give_up_page::<T>,
             reopen_released: Store::reopen_released::<T>,
-            drop_doomed: |store, pages, cursor| store.drop_doomed::<T>(pages, cursor, owned::<T>),
+            drop_doomed: |store, pages, cursor, quota, dropped| {
+                store.drop_doomed::<T>(pages, cursor, quota, dropped, owned::<T>)
+            },
             sweep_page: |store, page, cursor, quota, log| {
                 store.sweep_page::<T>(page, T::OWNS, cursor, quota, log)
             },

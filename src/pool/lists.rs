@@ -73,8 +73,8 @@ impl Lists {
     pub(super) fn append(&mut self, found: &mut Lists) {
         found.warm.reverse();
         found.vacant.reverse();
-        self.warm.append(&mut found.warm);
-        self.vacant.append(&mut found.vacant);
+        take_over(&mut self.warm, &mut found.warm);
+        take_over(&mut self.vacant, &mut found.vacant);
         self.partial.append(&mut found.partial);
         self.crowded.append(&mut found.crowded);
     }
@@ -88,6 +88,14 @@ impl Lists {
         for list in [partial, crowded] {
             *list = list.iter().filter_map(|position| moved(*position)).collect();
         }
+    }
+}
+
+/// Appends, without asking for memory where there was nothing.
+fn take_over(own: &mut Vec<usize>, found: &mut Vec<usize>) {
+    match own.is_empty() {
+        true => core::mem::swap(own, found),
+        false => own.append(found),
     }
 }
 

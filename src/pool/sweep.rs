@@ -125,7 +125,12 @@ impl Pool {
     /// Begins the sweep.
     pub(crate) fn begin_sweep(&mut self, scope: Scope) {
         let limbo = if scope == Scope::Major { self.limbo.len() } else { 0 };
-        self.progress = Progress { limbo, ..Progress::default() };
+        // Room for the lists before any destructor runs: glibc goes over all the small blocks that were freed
+        // when a larger one is asked for.
+        let mut lists = core::mem::take(&mut self.progress.lists);
+        lists.clear();
+        lists.vacant.reserve(if scope == Scope::Major { self.pages.len() } else { 0 });
+        self.progress = Progress { limbo, lists, ..Progress::default() };
     }
 
     fn scope_len(&self, scope: Scope) -> usize {
@@ -228,11 +233,19 @@ impl Pool {
         Swept { died, work: died + usize::from(!self.progress.in_page) }
     }
 
-    /// Runs the next destructor; `false` if there is none left. A destructor that panics counts as run.
-    pub(crate) fn drop_doomed(&mut self, store: &mut Store, scope: Scope) -> bool {
+    /// Runs the next destructors, `quota` of them at most, and counts them in `dropped`; `false` if there are
+    /// none left. A destructor that panics has run.
+    pub(crate) fn drop_doomed(
+        &mut self,
+        store: &mut Store,
+        scope: Scope,
+        quota: usize,
+        dropped: &mut usize,
+    ) -> bool {
         let pages = if scope == Scope::Major { self.pages.by_position() } else { &self.young_pages };
         if self.has_doomed {
-            self.has_doomed = (self.ops.drop_doomed)(store, pages, &mut self.progress.dropping);
+            self.has_doomed =
+                (self.ops.drop_doomed)(store, pages, &mut self.progress.dropping, quota, dropped);
         }
         self.has_doomed
     }

@@ -6,6 +6,7 @@ use crate::bitmap::{Bits, Class, ones, read_word, write_word};
 use crate::geometry::Granule;
 use crate::handle::{Generation, RawHandle};
 use crate::store::Store;
+use crate::store::look::Slots;
 use crate::store::pages::Past;
 
 /// What a sweep found besides numbers.
@@ -116,30 +117,45 @@ impl Store {
         died_len
     }
 
-    /// Runs the destructor of the next doomed value in these pages from `cursor` on, if there is one, and
-    /// moves the cursor past it. If the destructor panics the cursor has moved all the same.
+    /// Runs the destructors of the doomed values in these pages from `cursor` on, until `dropped` is `quota`,
+    /// and moves the cursor past them. `false` if there are no more. If a destructor panics the cursor has
+    /// moved past its value all the same, which is counted. What the values owned, as `owned` says, is added
+    /// up.
     pub(crate) fn drop_doomed<T: 'static>(
         &mut self,
         pages: &[u32],
         cursor: &mut DoomCursor,
-        owned: fn(&T) -> usize,
+        quota: usize,
+        dropped: &mut usize,
+        owned: impl Fn(&T) -> usize,
     ) -> bool {
+        let freed_owned = &mut self.freed_owned;
+        let mut slots = Slots::new(&mut self.space, &self.pages);
         while let Some(page) = pages.get(cursor.page).copied() {
-            while cursor.word < Class::of::<T>().page_words() {
-                let white_word = &self.words(Bits::White, page)[cursor.word];
-                let white = read_word(white_word);
-                if white == 0 {
-                    cursor.word += 1;
-                    continue;
+            let (white, occupied) = (slots.words(Bits::White, page), slots.words(Bits::Occupied, page));
+            for (word, (white_word, occupied_word)) in
+                white.iter().zip(occupied).enumerate().skip(cursor.word)
+            {
+                cursor.word = word;
+                loop {
+                    let white = read_word(white_word);
+                    if white == 0 {
+                        break;
+                    }
+                    if *dropped >= quota {
+                        return true;
+                    }
+                    *dropped += 1;
+                    let bit = white.trailing_zeros();
+                    write_word(white_word, white & (white - 1));
+                    let granule = Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
+                    let Some(mut slot) = slots.slot_to_sweep::<T>(granule) else { continue };
+                    if slot.look().generation() != Generation::ZERO {
+                        write_word(occupied_word, read_word(occupied_word) & !(1 << bit));
+                    }
+                    // Before the destructor, which may panic.
+                    slot.drop_doomed(|value| *freed_owned = freed_owned.saturating_add(owned(value)));
                 }
-                let slot_index = Class::of::<T>().slot::<T>(cursor.word, white.trailing_zeros());
-                let granule = Granule::of_slot::<T>(page, slot_index);
-                write_word(white_word, white & (white - 1));
-                if self.look().generation::<T>(granule) != Some(Generation::ZERO) {
-                    self.clear(Bits::Occupied, granule);
-                }
-                self.drop_slot::<T>(granule, owned);
-                return true;
             }
             *cursor = DoomCursor { page: cursor.page + 1, word: 0 };
         }
