@@ -51,7 +51,11 @@ fn main() -> ExitCode {
 
 /// The works that the command line asks for, with the peers that it asks for.
 fn selected(options: &Options) -> Vec<Work> {
-    let mut works = works::all(&Rc::new(Inputs::new(options.objects)));
+    let inputs = Rc::new(Inputs::new(options.objects));
+    let mut works = works::all(&inputs);
+    if options.scale {
+        works.extend(works::scale::works(&inputs));
+    }
     works.retain(|work| options.wants_work(&work.name));
     for work in &mut works {
         work.cases.retain(|case| options.wants_peer(case.peer));

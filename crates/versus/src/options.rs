@@ -10,6 +10,7 @@ usage: slotgc-versus [options]
   --peers A,B      only these peers; name slotgc among them for ratios
   --quick          20000 objects, 2 rounds: does everything run?
   --markdown       tables in Markdown
+  --scale          also ten and fifty times as many objects, for works whose time should grow with them alone: scale/*
   --core N         the core to run on (default: the last one allowed)
   --deep           also run where a peer overflows an 8 MiB stack on a list, on a stack of 4 GiB
   --no-probe       do not look for stack overflows first (then nothing is skipped for one)
@@ -30,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) peers: Vec<String>,
     /// Tables in Markdown.
     pub(crate) markdown: bool,
+    /// Also much larger heaps.
+    pub(crate) scale: bool,
     /// The core to run on.
     pub(crate) core: Option<usize>,
     /// Measure on a huge stack what overflows a usual one.
@@ -61,6 +64,7 @@ impl Options {
             only: Vec::new(),
             peers: Vec::new(),
             markdown: false,
+            scale: false,
             core: None,
             deep: false,
             probe: true,
@@ -76,6 +80,7 @@ impl Options {
                 "--peers" => options.peers = names(&arg, args.next())?,
                 "--core" => options.core = Some(number(&arg, args.next())?),
                 "--markdown" => options.markdown = true,
+                "--scale" => options.scale = true,
                 "--deep" => options.deep = true,
                 "--no-probe" => options.probe = false,
                 "--list" => options.list = true,
