@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -31,9 +32,46 @@ pub(crate) fn grow_stack() {
     eprintln!("cannot start again on a larger stack: {error}");
 }
 
+/// The cores that this process could use before it was bound to one.
+static ALLOWED: OnceLock<Option<CpuSet>> = OnceLock::new();
+
+fn allowed() -> Option<CpuSet> {
+    *ALLOWED.get_or_init(|| sched_getaffinity(None).ok())
+}
+
+/// While it lives, this thread and those that it starts may use all cores that the process was given.
+#[derive(Debug)]
+pub(crate) struct AllCores {
+    before: Option<CpuSet>,
+}
+
+impl AllCores {
+    /// How many there are.
+    pub(crate) fn count() -> usize {
+        allowed().map_or(1, |cores| cores.count() as usize)
+    }
+
+    /// Lifts the pin.
+    pub(crate) fn use_all() -> Self {
+        let before = sched_getaffinity(None).ok();
+        if let Some(cores) = allowed() {
+            let _ = sched_setaffinity(None, &cores);
+        }
+        Self { before }
+    }
+}
+
+impl Drop for AllCores {
+    fn drop(&mut self) {
+        if let Some(cores) = &self.before {
+            let _ = sched_setaffinity(None, cores);
+        }
+    }
+}
+
 /// Binds this process to one core and says to which: the one asked for, or else the last allowed.
 pub(crate) fn pin(core: Option<usize>) -> Option<usize> {
-    let allowed = sched_getaffinity(None).ok()?;
+    let allowed = allowed()?;
     let core = core.or_else(|| (0..CpuSet::MAX_CPU).rev().find(|core| allowed.is_set(*core)))?;
     let mut only = CpuSet::new();
     only.set(core);

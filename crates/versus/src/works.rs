@@ -18,6 +18,7 @@ pub(crate) mod memory;
 pub(crate) mod minor;
 pub(crate) mod pause;
 pub(crate) mod scale;
+pub(crate) mod threads;
 pub(crate) mod trees;
 pub(crate) mod types;
 pub(crate) mod unused;
@@ -47,5 +48,6 @@ pub(crate) fn all(inputs: &Rc<Inputs>) -> Vec<Work> {
     works.extend(minor::works(inputs));
     works.extend(cycle::works(inputs));
     works.extend(barrier::works(inputs));
+    works.extend(threads::works(inputs));
     works
 }
