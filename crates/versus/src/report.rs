@@ -1,4 +1,7 @@
-//! Tables, as text or Markdown.
+//! Tables, as text or Markdown; a picture of them in [`chart`].
+
+pub(crate) mod chart;
+pub(crate) mod readme;
 
 use crate::distribution::Distribution;
 use crate::harness::Measured;
