@@ -1,7 +1,7 @@
 //! The ratios as bars, in an SVG file: for each work the times of the peers as multiples of slotgc's.
 //!
-//! The scale is logarithmic, so that twice as fast and twice as slow are equally far from 1, where bars begin:
-//! a bar to the right is a peer that takes longer, one to the left a peer that takes less.
+//! The scale is logarithmic, so that twice as fast and twice as slow are equally far from 1, where bars
+//! begin: a bar to the right is a peer that takes longer, one to the left a peer that takes less.
 
 use std::error::Error;
 use std::fs;

@@ -88,7 +88,7 @@ pub(crate) fn print(works: &[Measured], options: &Options) {
     assert!(output.status.success(), "the run with huge pages failed");
     let text = String::from_utf8_lossy(&output.stdout);
     let huge: Vec<f64> = text.lines().filter_map(|line| line.parse().ok()).collect();
-    let mut table = Table::new(&["", "as it comes", "huge pages for the peer, too"]);
+    let mut table = Table::new(&["", "by default", "with huge pages for the peer too"]);
     let shown = |value: f64| if value.is_nan() { String::new() } else { ratio(value) };
     for ((row, usual), huge) in rows(options.objects).iter().zip(ratios(works, options.objects)).zip(huge) {
         table.row(vec![row.what.to_owned(), usual.map(shown).unwrap_or_default(), shown(huge)]);
