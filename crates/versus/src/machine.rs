@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -30,9 +32,46 @@ pub(crate) fn grow_stack() {
     eprintln!("cannot start again on a larger stack: {error}");
 }
 
+/// The cores that this process could use before it was bound to one.
+static ALLOWED: OnceLock<Option<CpuSet>> = OnceLock::new();
+
+fn allowed() -> Option<CpuSet> {
+    *ALLOWED.get_or_init(|| sched_getaffinity(None).ok())
+}
+
+/// While it lives, this thread and those that it starts may use all cores that the process was given.
+#[derive(Debug)]
+pub(crate) struct AllCores {
+    before: Option<CpuSet>,
+}
+
+impl AllCores {
+    /// How many there are.
+    pub(crate) fn count() -> usize {
+        allowed().map_or(1, |cores| cores.count() as usize)
+    }
+
+    /// Lifts the pin.
+    pub(crate) fn use_all() -> Self {
+        let before = sched_getaffinity(None).ok();
+        if let Some(cores) = allowed() {
+            let _ = sched_setaffinity(None, &cores);
+        }
+        Self { before }
+    }
+}
+
+impl Drop for AllCores {
+    fn drop(&mut self) {
+        if let Some(cores) = &self.before {
+            let _ = sched_setaffinity(None, cores);
+        }
+    }
+}
+
 /// Binds this process to one core and says to which: the one asked for, or else the last allowed.
 pub(crate) fn pin(core: Option<usize>) -> Option<usize> {
-    let allowed = sched_getaffinity(None).ok()?;
+    let allowed = allowed()?;
     let core = core.or_else(|| (0..CpuSet::MAX_CPU).rev().find(|core| allowed.is_set(*core)))?;
     let mut only = CpuSet::new();
     only.set(core);
@@ -93,10 +132,63 @@ pub(crate) fn versions() -> String {
     versions.join(", ")
 }
 
+/// The day, in words of numbers: `2026-11-25`, by universal time.
+pub(crate) fn date() -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    date_of(seconds / 86_400)
+}
+
+/// Howard Hinnant, "chrono-compatible low-level date algorithms": years begin in March, so that a leap day is
+/// the last day of one, and 400 years are a whole number of days.
+fn date_of(days_since_1970: u64) -> String {
+    let days = days_since_1970 + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year + u64::from(month <= 2);
+    format!("{year}-{month:02}-{day:02}")
+}
+
+/// The program's arguments, as on a command line.
+pub(crate) fn arguments() -> String {
+    std::env::args().skip(1).collect::<Vec<_>>().join(" ")
+}
+
+/// Bytes that new objects may take before the system has to swap.
+pub(crate) fn available_bytes() -> usize {
+    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = meminfo.lines().find(|line| line.starts_with("MemAvailable:")).unwrap_or_default();
+    let kib: Option<usize> = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok());
+    kib.map_or(0, |kib| kib * 1024)
+}
+
 /// Bytes of this process that are in memory.
 pub(crate) fn resident_bytes() -> usize {
     let rollup = fs::read_to_string("/proc/self/smaps_rollup").expect("the kernel tells what is in memory");
     let line = rollup.lines().find(|line| line.starts_with("Rss:")).expect("a line for resident memory");
     let kib: usize = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number");
     kib * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_right_about_leap_days() {
+        let dates = [0, 59, 11_016, 11_017, 19_782, 19_783, 20_786].map(date_of);
+        let expected = [
+            "1970-01-01",
+            "1970-03-01",
+            "2000-02-29",
+            "2000-03-01",
+            "2024-02-29",
+            "2024-03-01",
+            "2026-11-29",
+        ];
+        assert_eq!(dates, expected);
+    }
 }

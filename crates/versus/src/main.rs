@@ -22,25 +22,35 @@ mod works;
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use harness::Measured;
 use needs::memory::Contents;
 use options::{Child, Options};
 use shape::Inputs;
 use work::Work;
 
 fn main() -> ExitCode {
-    let options = match Options::from_args(std::env::args().skip(1)) {
+    let mut options = match Options::from_args(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(message) => {
             eprintln!("{message}\n\n{}", options::USAGE);
             return ExitCode::FAILURE;
         }
     };
+    if options.readme {
+        report::readme::restrict(&mut options);
+    }
     match &options.child {
         Some(Child::Memory { peer, contents }) => {
             println!("{}", works::memory::child(peer, contents, options.objects));
             ExitCode::SUCCESS
         }
         Some(Child::Stack { work, peer }) => probe::child(work, peer, options.objects),
+        Some(Child::Ratios) => {
+            set_up(&options);
+            let results = harness::run(selected(&options), &options);
+            report::readme::print_ratios(&results, options.objects);
+            ExitCode::SUCCESS
+        }
         None if options.list => {
             list(&selected(&options));
             ExitCode::SUCCESS
@@ -51,7 +61,11 @@ fn main() -> ExitCode {
 
 /// The works that the command line asks for, with the peers that it asks for.
 fn selected(options: &Options) -> Vec<Work> {
-    let mut works = works::all(&Rc::new(Inputs::new(options.objects)));
+    let inputs = Rc::new(Inputs::new(options.objects));
+    let mut works = works::all(&inputs);
+    if options.scale {
+        works.extend(works::scale::works(&inputs));
+    }
     works.retain(|work| options.wants_work(&work.name));
     for work in &mut works {
         work.cases.retain(|case| options.wants_peer(case.peer));
@@ -76,10 +90,15 @@ fn list(works: &[Work]) {
     }
 }
 
-fn run(options: &Options) -> ExitCode {
+/// Makes the process one that can be measured, and says to which core it is bound.
+fn set_up(options: &Options) -> Option<usize> {
     machine::grow_stack();
     malloc::one_arena();
-    let pinned = machine::pin(options.core);
+    machine::pin(options.core)
+}
+
+fn run(options: &Options) -> ExitCode {
+    let pinned = set_up(options);
     report::heading(options, pinned);
 
     let mut works = selected(options);
@@ -87,13 +106,29 @@ fn run(options: &Options) -> ExitCode {
         probe::check_stacks(&mut works, options);
     }
     let results = harness::run(works, options);
-    for result in &results {
+    if options.readme {
+        report::readme::print(&results, options);
+    } else {
+        print(&results, options);
+    }
+    let Some(path) = &options.svg else { return ExitCode::SUCCESS };
+    match report::chart::draw(path, &results, &report::method(options, pinned)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error}", path.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// All tables.
+fn print(results: &[Measured], options: &Options) {
+    for result in results {
         report::work(result, options);
     }
     let pauses = works::pause::measure(options);
     report::pauses(&pauses, options);
     let memory = works::memory::measure(options);
     report::memory(&memory, options);
-    report::targets(&results, &memory, options);
-    ExitCode::SUCCESS
+    report::targets(results, &memory, options);
 }

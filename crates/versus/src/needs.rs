@@ -6,7 +6,11 @@ pub(crate) mod collect;
 pub(crate) mod ecs;
 pub(crate) mod ephemeron;
 pub(crate) mod frame;
+pub(crate) mod heaps;
+pub(crate) mod iterate;
 pub(crate) mod memory;
+pub(crate) mod trees;
+pub(crate) mod types;
 pub(crate) mod weak;
 
 use std::hint::black_box;

@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
 usage: slotgc-versus [options]
@@ -10,6 +12,9 @@ usage: slotgc-versus [options]
   --peers A,B      only these peers; name slotgc among them for ratios
   --quick          20000 objects, 2 rounds: does everything run?
   --markdown       tables in Markdown
+  --svg FILE       also draws the ratios into this file, as bars
+  --readme         only the table and the works of the picture in the project's README
+  --scale          also ten and fifty times as many objects, for works whose time should grow with them alone: scale/*
   --core N         the core to run on (default: the last one allowed)
   --deep           also run where a peer overflows an 8 MiB stack on a list, on a stack of 4 GiB
   --no-probe       do not look for stack overflows first (then nothing is skipped for one)
@@ -30,6 +35,12 @@ pub(crate) struct Options {
     pub(crate) peers: Vec<String>,
     /// Tables in Markdown.
     pub(crate) markdown: bool,
+    /// Where to draw the ratios.
+    pub(crate) svg: Option<PathBuf>,
+    /// Only what is in the project's README.
+    pub(crate) readme: bool,
+    /// Also much larger heaps.
+    pub(crate) scale: bool,
     /// The core to run on.
     pub(crate) core: Option<usize>,
     /// Measure on a huge stack what overflows a usual one.
@@ -47,6 +58,8 @@ pub(crate) struct Options {
 pub(crate) enum Child {
     /// Prints the memory that one peer takes.
     Memory { peer: String, contents: String },
+    /// Prints the ratios of the project's README.
+    Ratios,
     /// Runs one case on a stack of the usual size.
     Stack { work: String, peer: String },
 }
@@ -61,6 +74,9 @@ impl Options {
             only: Vec::new(),
             peers: Vec::new(),
             markdown: false,
+            svg: None,
+            readme: false,
+            scale: false,
             core: None,
             deep: false,
             probe: true,
@@ -76,6 +92,9 @@ impl Options {
                 "--peers" => options.peers = names(&arg, args.next())?,
                 "--core" => options.core = Some(number(&arg, args.next())?),
                 "--markdown" => options.markdown = true,
+                "--svg" => options.svg = Some(value(&arg, args.next())?.into()),
+                "--readme" => options.readme = true,
+                "--scale" => options.scale = true,
                 "--deep" => options.deep = true,
                 "--no-probe" => options.probe = false,
                 "--list" => options.list = true,
@@ -125,6 +144,7 @@ fn child(args: &mut impl Iterator<Item = String>) -> Result<Child, String> {
             peer: value("--child memory", args.next())?,
             contents: value("--child memory", args.next())?,
         }),
+        "ratios" => Ok(Child::Ratios),
         "stack" => Ok(Child::Stack {
             work: value("--child stack", args.next())?,
             peer: value("--child stack", args.next())?,

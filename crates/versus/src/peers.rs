@@ -15,4 +15,6 @@ pub(crate) mod safe_gc;
 pub(crate) mod slotgc;
 pub(crate) mod slotmap;
 pub(crate) mod thunderdome;
+pub(crate) mod trees;
+pub(crate) mod types;
 pub(crate) mod weak;

@@ -1,4 +1,7 @@
-//! Tables, as text or Markdown.
+//! Tables, as text or Markdown; a picture of them in [`chart`].
+
+pub(crate) mod chart;
+pub(crate) mod readme;
 
 use crate::distribution::Distribution;
 use crate::harness::Measured;
@@ -6,20 +9,26 @@ use crate::machine;
 use crate::needs::memory::Contents;
 use crate::options::Options;
 use crate::work::{Bound, OURS};
-use crate::works::memory::{AT_MOST, Overhead};
+use crate::works::memory::Overhead;
 use crate::works::pause::{BUDGET, Group, MARGIN, Pauses};
 
-/// The machine, the versions and the method.
+/// The machine, the versions, the command and the method.
 pub(crate) fn heading(options: &Options, pinned: Option<usize>) {
     let end = if options.markdown { "  " } else { "" };
     println!("{}{end}", machine::describe());
     println!("{}{end}", machine::versions());
-    let core = pinned.map_or("not pinned".to_owned(), |core| format!("pinned to core {core}"));
+    println!("{}: slotgc-versus {}{end}", machine::date(), machine::arguments());
     println!(
-        "{} objects of 64 bytes with 4 edges, {} rounds, {core}; nanoseconds an object; the ratio is the median \
-         over the rounds of {OURS}'s time divided by the peer's (below 1: {OURS} is faster)\n",
-        options.objects, options.rounds
+        "{}; nanoseconds an object; the ratio is the median over the rounds of {OURS}'s time divided by the \
+         peer's (below 1: {OURS} is faster)\n",
+        method(options, pinned)
     );
+}
+
+/// How much of what was run, and where.
+pub(crate) fn method(options: &Options, pinned: Option<usize>) -> String {
+    let core = pinned.map_or("not pinned".to_owned(), |core| format!("pinned to core {core}"));
+    format!("{} objects of 64 bytes with 4 edges, {} rounds, {core}", options.objects, options.rounds)
 }
 
 /// A table, column by column aligned: the first to the left, the others to the right.
@@ -95,7 +104,7 @@ fn bound(bound: Bound) -> String {
 
 /// One work.
 pub(crate) fn work(work: &Measured, options: &Options) {
-    if work.peers.is_empty() {
+    if work.peers.is_empty() && work.absent.is_empty() {
         return;
     }
     title(&work.name, &work.about, options.markdown);
@@ -114,7 +123,9 @@ pub(crate) fn work(work: &Measured, options: &Options) {
             target.unwrap_or_default(),
         ]);
     }
-    table.print(options.markdown);
+    if !work.peers.is_empty() {
+        table.print(options.markdown);
+    }
     let absent = grouped(work.absent.iter().map(|absent| (absent.peer, absent.reason.as_str())));
     let notes =
         grouped(work.notes.iter().flat_map(|note| note.peers.iter().map(|peer| (*peer, note.text.as_str()))));
@@ -223,13 +234,13 @@ pub(crate) fn memory(overheads: &[Overhead], options: &Options) {
         if rows.is_empty() {
             continue;
         }
-        let about = format!("{}; {} objects, a process a peer", contents.about(), options.objects);
+        let objects = contents.objects(options.objects);
+        let about = format!("{}; {objects} objects, a process a peer", contents.about());
         title(&format!("memory/{}", contents.name()), &about, options.markdown);
         let [first, second] = contents.columns();
         let mut table = Table::new(&["peer", first, second, "target"]);
         for overhead in rows {
-            let target =
-                has_target(overhead, options).then(|| verdict(overhead.bytes[1], Bound::AtMost(AT_MOST)));
+            let target = target(overhead, options).map(|(bytes, bound)| verdict(bytes, bound));
             let [first, second] = overhead.bytes.map(|bytes| format!("{bytes:.1}"));
             table.row(vec![overhead.peer.to_owned(), first, second, target.unwrap_or_default()]);
         }
@@ -237,8 +248,11 @@ pub(crate) fn memory(overheads: &[Overhead], options: &Options) {
     }
 }
 
-fn has_target(overhead: &Overhead, options: &Options) -> bool {
-    options.has_targets() && overhead.peer == OURS && overhead.contents != Contents::Graph
+/// What slotgc takes, and what it may take.
+fn target(overhead: &Overhead, options: &Options) -> Option<(f64, Bound)> {
+    let (column, most) = overhead.contents.target()?;
+    let has_target = options.has_targets() && overhead.peer == OURS;
+    has_target.then_some((overhead.bytes[column], Bound::AtMost(most)))
 }
 
 /// All targets at a glance.
@@ -262,16 +276,12 @@ pub(crate) fn targets(works: &[Measured], overheads: &[Overhead], options: &Opti
             }
         }
     }
-    for overhead in overheads.iter().filter(|overhead| has_target(overhead, options)) {
-        add(
-            &format!("memory/{}", overhead.contents.name()),
-            "bytes an object",
-            Bound::AtMost(AT_MOST),
-            overhead.bytes[1],
-        );
+    for overhead in overheads {
+        let Some((bytes, bound)) = target(overhead, options) else { continue };
+        add(&format!("memory/{}", overhead.contents.name()), "bytes an object", bound, bytes);
     }
     if table.rows.len() > 1 {
-        title("targets", "what the issue asks for", options.markdown);
+        title("targets", "what slotgc is to reach", options.markdown);
         table.print(options.markdown);
     }
 }

@@ -4,6 +4,7 @@
 use slotgc_graphs::DEGREE;
 
 use crate::limits::slots::{Edge, Node, Pages, Slot, Slots};
+use crate::needs::iterate::Iterate;
 use crate::needs::{Field, Free, Handles};
 
 const NO_EDGE: Edge = Edge { index: 0, generation: 0 };
@@ -41,6 +42,12 @@ impl Handles for IndexVec {
         // SAFETY: the vector gave out the index and never shrinks.
         let node = unsafe { self.nodes.get_unchecked(handle.0 as usize) };
         F::pick(&node.id, &node.tail)
+    }
+}
+
+impl Iterate for IndexVec {
+    fn sum_of_all(&self) -> u64 {
+        self.nodes.iter().map(|node| node.id).sum()
     }
 }
 
@@ -83,6 +90,13 @@ impl Handles for BitmapSlots {
         // SAFETY: the slots gave out the index, and their number never changes.
         let node = unsafe { &self.slots.as_slice().get_unchecked(handle.0 as usize).node };
         F::pick(&node.id, &node.tail)
+    }
+}
+
+impl Iterate for BitmapSlots {
+    /// Of all slots: none of them may be free.
+    fn sum_of_all(&self) -> u64 {
+        self.slots.as_slice().iter().map(|slot| slot.node.id).sum()
     }
 }
 

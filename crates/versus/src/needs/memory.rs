@@ -7,6 +7,9 @@ use crate::needs::NODE_BYTES;
 /// ends.
 const LARGEST_PAGE_BYTES: usize = 2 << 20;
 
+/// Objects in a heap of few.
+const FEW: usize = 20_000;
+
 /// What is in the heap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Contents {
@@ -14,19 +17,22 @@ pub(crate) enum Contents {
     Small,
     /// Values of 64 bytes.
     Large,
+    /// Few of those.
+    Few,
     /// Nodes of 64 bytes.
     Graph,
 }
 
 impl Contents {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Small, Self::Large, Self::Graph];
+    pub(crate) const ALL: [Self; 4] = [Self::Small, Self::Large, Self::Few, Self::Graph];
 
     /// The name on the command line, behind `memory/`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Small => "16",
             Self::Large => "64",
+            Self::Few => "64/20k",
             Self::Graph => "graph",
         }
     }
@@ -35,7 +41,7 @@ impl Contents {
     pub(crate) fn about(self) -> &'static str {
         match self {
             Self::Small => "bytes in memory an object, above its own 16",
-            Self::Large => "bytes in memory an object, above its own 64",
+            Self::Large | Self::Few => "bytes in memory an object, above its own 64",
             Self::Graph => {
                 "bytes in memory an object, above its own 64, in a random graph before and after collections"
             }
@@ -45,15 +51,34 @@ impl Contents {
     /// The heads of the two columns.
     pub(crate) fn columns(self) -> [&'static str; 2] {
         match self {
-            Self::Small | Self::Large => ["filled", "last page aside"],
+            Self::Small | Self::Large | Self::Few => ["filled", "last page aside"],
             Self::Graph => ["built", "after collections"],
+        }
+    }
+
+    /// How many objects there are in a run with this many.
+    pub(crate) fn objects(self, of_run: usize) -> usize {
+        match self {
+            Self::Few => of_run.min(FEW),
+            Self::Small | Self::Large | Self::Graph => of_run,
+        }
+    }
+
+    /// What slotgc may take, and in which column it is measured: what a page that is not full adds to each
+    /// object counts where there are few.
+    pub(crate) fn target(self) -> Option<(usize, f64)> {
+        match self {
+            Self::Small => Some((1, 9.0)),
+            Self::Large => Some((1, 8.6)),
+            Self::Few => Some((0, 14.0)),
+            Self::Graph => None,
         }
     }
 
     fn object_bytes(self) -> usize {
         match self {
             Self::Small => 16,
-            Self::Large | Self::Graph => NODE_BYTES,
+            Self::Large | Self::Few | Self::Graph => NODE_BYTES,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! gc-arena: an arena whose pointers live within a call of `mutate`. It collects only when told to; a full
 //! collection is `finish_cycle`. Edges are changed through a `Lock`, the cheaper of its cells.
 
+use std::hint::black_box;
+use std::time::Duration;
+
 use gc_arena::barrier::unlock;
 use gc_arena::{Arena, Collect, Gc, Mutation, Rootable, lock::Lock};
 use slotgc_graphs::{DEGREE, Graph, NONE};
@@ -9,8 +12,9 @@ use crate::clock::Stopwatch;
 use crate::needs::NODE_BYTES;
 use crate::needs::alloc::{Filled, Fresh, Refill};
 use crate::needs::collect::{Census, Collector, Reached};
+use crate::needs::heaps::Heaps;
 use crate::needs::memory::Meter;
-use crate::work::touched;
+use crate::work::{sum_of_ids, touched};
 
 #[derive(Collect)]
 #[collect(no_drop)]
@@ -88,6 +92,22 @@ impl Refill for GcArena {
             assert_eq!(sum(&roots.0), order[n / 2..].iter().map(|id| u64::from(*id)).sum::<u64>());
             Filled { time, sum: sum(&made) }
         })
+    }
+}
+
+impl Heaps for GcArena {
+    #[inline(never)]
+    fn one_object(id: u64) -> u64 {
+        black_box(Self::new()).arena.mutate(|mc, _| alloc(mc, id).id)
+    }
+
+    fn end(n: usize) -> Duration {
+        let mut heap = Self::new();
+        heap.arena.mutate_root(|mc, roots| fill(mc, n, &mut roots.0));
+        heap.arena.mutate(|_, roots| assert_eq!(sum(&roots.0), sum_of_ids(n)));
+        let start = Stopwatch::start();
+        drop(heap);
+        start.elapsed()
     }
 }
 

@@ -6,6 +6,7 @@ use slotgc::{Gc, Handle, Heap, Trace};
 use slotgc_graphs::DEGREE;
 
 use crate::needs::collect::{Census, Linked};
+use crate::needs::iterate::Iterate;
 use crate::needs::memory::Meter;
 use crate::needs::{Field, Free, Handles, NODE_BYTES};
 
@@ -101,6 +102,12 @@ impl<P: Past> Free for WithPast<P> {
     fn free(&mut self, dead: Vec<Gc<Node>>, kept: &[Gc<Node>]) {
         let stats = self.heap.collect_with(&kept);
         assert_eq!(stats.freed, dead.len());
+    }
+}
+
+impl<P: Past> Iterate for WithPast<P> {
+    fn sum_of_all(&self) -> u64 {
+        self.heap.iter::<Node>().map(|(_, node)| node.id).sum()
     }
 }
 

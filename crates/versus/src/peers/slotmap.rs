@@ -1,8 +1,10 @@
-//! slotmap: `SlotMap` with its default keys, grown as needed; and with its capacity reserved.
+//! slotmap: `SlotMap` with its default keys, grown as needed; with its capacity reserved; and `DenseSlotMap`,
+//! whose values lie one after the other.
 
 use slotgc_graphs::DEGREE;
 use slotmap::DefaultKey;
 
+use crate::needs::iterate::Iterate;
 use crate::needs::memory::Meter;
 use crate::needs::{Field, Free, Handles, NODE_BYTES};
 
@@ -16,6 +18,11 @@ struct Node {
 }
 
 const _: () = assert!(size_of::<Node>() == NODE_BYTES);
+
+#[inline(always)]
+fn node(id: u64) -> Node {
+    Node { id, edges: [None; DEGREE], fill: [0; 2], tail: id + 1 }
+}
 
 /// A `SlotMap`, with room for all objects from the start or not.
 #[derive(Debug)]
@@ -39,7 +46,7 @@ impl<const RESERVED: bool> Handles for Map<RESERVED> {
 
     #[inline(always)]
     fn alloc(&mut self, id: u64) -> DefaultKey {
-        self.map.insert(Node { id, edges: [None; DEGREE], fill: [0; 2], tail: id + 1 })
+        self.map.insert(node(id))
     }
 
     #[inline(always)]
@@ -52,6 +59,49 @@ impl<const RESERVED: bool> Handles for Map<RESERVED> {
 impl<const RESERVED: bool> Free for Map<RESERVED> {
     fn free(&mut self, dead: Vec<DefaultKey>, _: &[DefaultKey]) {
         dead.into_iter().for_each(|key| assert!(self.map.remove(key).is_some()));
+    }
+}
+
+impl<const RESERVED: bool> Iterate for Map<RESERVED> {
+    fn sum_of_all(&self) -> u64 {
+        self.map.iter().map(|(_, node)| node.id).sum()
+    }
+}
+
+/// A `DenseSlotMap`: a look-up goes by way of a table, and freeing moves the last value.
+#[derive(Debug)]
+pub(crate) struct DenseSlotMap {
+    map: slotmap::DenseSlotMap<DefaultKey, Node>,
+}
+
+impl Handles for DenseSlotMap {
+    type Handle = DefaultKey;
+
+    fn new(_: usize) -> Self {
+        Self { map: slotmap::DenseSlotMap::new() }
+    }
+
+    #[inline(always)]
+    fn alloc(&mut self, id: u64) -> DefaultKey {
+        self.map.insert(node(id))
+    }
+
+    #[inline(always)]
+    fn read<F: Field>(&self, handle: &DefaultKey) -> u64 {
+        let node = self.map.get(*handle).expect("a living object");
+        F::pick(&node.id, &node.tail)
+    }
+}
+
+impl Free for DenseSlotMap {
+    fn free(&mut self, dead: Vec<DefaultKey>, _: &[DefaultKey]) {
+        dead.into_iter().for_each(|key| assert!(self.map.remove(key).is_some()));
+    }
+}
+
+impl Iterate for DenseSlotMap {
+    fn sum_of_all(&self) -> u64 {
+        self.map.iter().map(|(_, node)| node.id).sum()
     }
 }
 

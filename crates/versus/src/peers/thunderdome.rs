@@ -3,6 +3,7 @@
 use slotgc_graphs::DEGREE;
 use thunderdome::{Arena, Index};
 
+use crate::needs::iterate::Iterate;
 use crate::needs::memory::Meter;
 use crate::needs::{Field, Free, Handles, NODE_BYTES};
 
@@ -45,6 +46,12 @@ impl Handles for Thunderdome {
 impl Free for Thunderdome {
     fn free(&mut self, dead: Vec<Index>, _: &[Index]) {
         dead.into_iter().for_each(|index| assert!(self.arena.remove(index).is_some()));
+    }
+}
+
+impl Iterate for Thunderdome {
+    fn sum_of_all(&self) -> u64 {
+        self.arena.iter().map(|(_, node)| node.id).sum()
     }
 }
 

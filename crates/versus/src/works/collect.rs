@@ -151,7 +151,7 @@ fn work(inputs: &Rc<Inputs>, shape: Shape, name: &str, about: &str) -> Work {
 
 fn with_targets(work: Work, shape: Shape) -> Work {
     match shape {
-        Shape::Random => work.target("gc-arena", 0.1).target("limit:two-stage", 2.0),
+        Shape::Random => work.target("gc-arena", 0.1).target("limit:two-stage", 1.25),
         Shape::Halves => work.target("gc-arena", 1.0 / 3.0),
         _ => COLLECTING_PEERS.iter().fold(work, |work, peer| work.target(peer, 1.0)),
     }

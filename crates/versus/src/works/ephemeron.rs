@@ -73,6 +73,9 @@ fn case<C: Chain>(n: usize, order: Order) -> impl Fn() -> f64 + 'static {
 /// The greatest ratio of the times of two orders.
 const ALIKE: Bound = Bound::Within(3.0);
 
+/// What an entry may take in a full collection.
+const MOST_NS: f64 = 80.0;
+
 /// So many entries boa_gc can do in every round, in any order.
 const BEARABLE: usize = 10_000;
 
@@ -107,6 +110,8 @@ fn in_all_orders<C: Chain + 'static>(n: usize, name: &str, table: &str) -> Work 
 fn in_a_map(n: usize) -> Work {
     in_all_orders::<WeakKeyChain>(n, "map", "a weak map")
         .case("boa_gc", case::<BoaChain>(n, Order::Forward))
+        .case("limit:80ns", || MOST_NS)
+        .target_of("slotgc:shuffled", "limit:80ns", Bound::AtMost(1.0))
         .target_of("slotgc:reverse", "slotgc", ALIKE)
         .target_of("slotgc:shuffled", "slotgc", ALIKE)
         .target_of("slotgc:shuffled", "slotgc:reverse", ALIKE)

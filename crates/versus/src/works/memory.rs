@@ -15,9 +15,6 @@ use crate::needs::memory::{Contents, Meter};
 use crate::options::Options;
 use crate::peers::{boa_gc, dumpster, gc, gc_arena, rc, rust_cc, safe_gc, slotgc, slotmap, thunderdome};
 
-/// The target: slotgc takes at most this many bytes for a plain value.
-pub(crate) const AT_MOST: f64 = 9.0;
-
 /// Fills a heap through a meter.
 type Fill = fn(&mut Meter);
 
@@ -89,7 +86,7 @@ pub(crate) fn child(peer: &str, contents: &str, objects: usize) -> String {
     let mut meter = Meter { objects, contents, overheads: Vec::new() };
     let fill = match contents {
         Contents::Small => peer.small,
-        Contents::Large => peer.large,
+        Contents::Large | Contents::Few => peer.large,
         Contents::Graph => peer.graph.expect("a peer that collects"),
     };
     fill(&mut meter);
@@ -107,7 +104,7 @@ pub(crate) fn measure(options: &Options) -> Vec<Overhead> {
             options.wants_peer(peer.name) && (contents != Contents::Graph || peer.graph.is_some())
         };
         for peer in peers().into_iter().filter(wanted) {
-            let bytes = run_child(peer.name, contents, options.objects);
+            let bytes = run_child(peer.name, contents, contents.objects(options.objects));
             overheads.push(Overhead { peer: peer.name, contents, bytes });
         }
     }

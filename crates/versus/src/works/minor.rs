@@ -116,7 +116,7 @@ pub(super) fn works(inputs: &Rc<Inputs>) -> Vec<Work> {
         .target("limit:200us", 1.0)
         .target_of("slotgc:x10", "limit:200us", Bound::AtMost(1.0))
         .target_of("slotgc:source", "limit:200us", Bound::AtMost(1.0))
-        .target_of("slotgc:x10", "slotgc", Bound::AtMost(1.2))
+        .target_of("slotgc:x10", "slotgc", Bound::AtMost(1.15))
         .absent(&["gc-arena", "safe-gc", "boa_gc", "gc", "dumpster", "rust-cc"], "have one generation")
         .note(&["slotgc:x10"], "above ten times as many old objects")
         .note(&["slotgc:source"], "the 10k roots come from a root source");

@@ -106,15 +106,16 @@ fn with_value_map(inputs: &Rc<Inputs>, action: Action) -> Work {
         .case("weak-table", act!(inputs, action, WeakTableValues))
         .case("gc-arena", act!(inputs, action, GcArenaValues))
         .absent(&["boa_gc", "slotmap"], "have maps keyed by objects only")
-        .target("hashbrown", 1.3)
         .note(&["slotgc"], IN_PLACE)
         .note(&["hashbrown"], "the floor: nothing weak about it, with slotgc's hash function")
         .note(&["hashbrown-foldhash"], "the same with hashbrown's default hash function")
         .note(&["gc-arena"], "a hashbrown map of `GcWeak`, with slotgc's hash function")
         .note(&["weak-table"], "with slotgc's hash function");
     match action {
-        Action::Insert => work,
+        Action::Insert => work.target("hashbrown", 1.3),
         Action::Get => work
+            .target("hashbrown", 1.1)
+            .target("hashbrown-foldhash", 1.2)
             .note(&["weak-table"], "upgrades what it finds, and reads the object for that")
             .note(&["slotgc", "gc-arena"], "give a weak handle; resolving it is another work"),
     }
@@ -123,7 +124,7 @@ fn with_value_map(inputs: &Rc<Inputs>, action: Action) -> Work {
 fn with_key_map(inputs: &Rc<Inputs>, action: Action) -> Work {
     let n = inputs.objects;
     let name = format!("weak/key-map/{}", action.name());
-    Work::new(name, about(action, "from objects to numbers", n))
+    let work = Work::new(name, about(action, "from objects to numbers", n))
         .case("slotgc", act!(inputs, action, SlotGcKeys<InHeap>))
         .case("hashbrown", act!(inputs, action, PlainKeys<SameHash>))
         .case("hashbrown-foldhash", act!(inputs, action, PlainKeys<Foldhash>))
@@ -131,7 +132,6 @@ fn with_key_map(inputs: &Rc<Inputs>, action: Action) -> Work {
         .case("gc-arena", act!(inputs, action, GcArenaKeys))
         .case("slotmap", act!(inputs, action, SideTable))
         .case("boa_gc", act!(inputs, action, BoaKeys))
-        .target("hashbrown", 1.3)
         .note(&["slotgc"], IN_PLACE)
         .note(&["hashbrown"], "the floor: nothing weak about it, the same keys and hash function")
         .note(&["hashbrown-foldhash"], "the same with hashbrown's default hash function")
@@ -141,7 +141,14 @@ fn with_key_map(inputs: &Rc<Inputs>, action: Action) -> Work {
             "a hashbrown map from addresses to `GcWeak` and number, with slotgc's hash function",
         )
         .note(&["slotmap"], "a `SecondaryMap` is a vector: no hashing, but room for every slot there is")
-        .note(&["boa_gc"], "`WeakMap`, whose entries are allocations; collects when it likes while inserting")
+        .note(
+            &["boa_gc"],
+            "`WeakMap`, whose entries are allocations; collects when it likes while inserting",
+        );
+    match action {
+        Action::Insert => work.target("hashbrown", 1.3),
+        Action::Get => work.target("hashbrown", 1.1).target("hashbrown-foldhash", 1.2),
+    }
 }
 
 /// A case that prunes.
@@ -172,7 +179,7 @@ fn prune_values(inputs: &Rc<Inputs>) -> Work {
     .case("gc-arena", prune!(inputs, GcArenaValues))
     .absent(&["boa_gc", "slotmap"], "have maps keyed by objects only")
     .target("hashbrown", 2.0)
-    .target_of("slotgc:collect", "hashbrown", Bound::AtMost(2.0))
+    .target_of("slotgc:collect", "hashbrown", Bound::AtMost(1.6))
     .target("weak-table", BEST_PEER)
     .target("gc-arena", BEST_PEER)
     .note(&["slotgc"], BY_HAND)
@@ -196,7 +203,7 @@ fn prune_keys(inputs: &Rc<Inputs>) -> Work {
     .case("slotmap", prune!(inputs, SideTable))
     .absent(&["boa_gc"], "prunes inside its collections and does not say how long that took")
     .target("hashbrown", 2.0)
-    .target_of("slotgc:collect", "hashbrown", Bound::AtMost(2.0))
+    .target_of("slotgc:collect", "hashbrown", Bound::AtMost(1.6))
     .target("weak-table", BEST_PEER)
     .target("gc-arena", BEST_PEER)
     .target("slotmap", BEST_PEER)
