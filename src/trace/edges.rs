@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::handle::RawHandle;
 use crate::store::Look;
-use crate::trace::Trace;
+use crate::trace::{Mode, Trace};
 
 /// Handles, the latest on top.
 ///
@@ -161,22 +161,19 @@ impl EdgeStack {
     }
 }
 
-/// An edge found beside other markers (see `trace/beside.rs`). Never inlined, and never passed the tracer's
-/// address, so that the loop of a marker with exclusive access stays small and keeps its tracer in registers.
+/// An edge found beside other markers (see `trace/beside.rs`), or in the value of an ephemeron, where it waits
+/// for the key. Never inlined, and never with the tracer's address, so that the loop of a marker that has
+/// exclusive access to the heap stays small and keeps its tracer in registers.
 #[cold]
 #[inline(never)]
-pub(super) fn edge_beside<T: Trace>(look: Look<'_>, raw: RawHandle, found: &mut Vec<RawHandle>) {
-    // A branch: few edges lead to white objects, and taking a bit costs more than a wrong prediction.
-    if look.take_white_beside::<T>(raw) {
+pub(super) fn edge_apart<T: Trace>(mode: Mode, look: Look<'_>, raw: RawHandle, found: &mut Vec<RawHandle>) {
+    // A branch: few edges lead to what is white, and to take a bit costs more than a wrong guess.
+    let is_found = match mode {
+        Mode::Gather => look.is_white::<T>(raw),
+        Mode::Beside | Mode::Follow => look.take_white_beside::<T>(raw),
+    };
+    if is_found {
         found.push(raw);
-    }
-}
-
-/// An edge of an ephemeron's value, which waits for the key. Never inlined, for the same reason.
-#[inline(never)]
-pub(super) fn gather<T: Trace>(look: Look<'_>, raw: RawHandle, gathered: &mut Vec<RawHandle>) {
-    if look.is_white::<T>(raw) {
-        gathered.push(raw);
     }
 }
 

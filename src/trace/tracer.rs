@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::store::{Color, Look, Store};
 use crate::tag::Tag;
-use crate::trace::edges::{edge_beside, gather};
+use crate::trace::edges::edge_apart;
 use crate::trace::findings::{Findings, Recorded, Report};
 use crate::trace::nested::{Gathering, Nested, RecordedEphemeron};
 use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, Reported, Spill, Trace};
@@ -121,14 +121,11 @@ impl<'a> Tracer<'a> {
     /// nothing alive. O(1).
     #[inline(always)]
     pub fn edge<T: Trace>(&mut self, gc: Gc<T>) {
-        match self.mode {
-            Mode::Follow => {
-                let white = self.look.take_white::<T>(gc.raw());
-                self.push(gc.raw(), white, Tag::of::<T>());
-            }
-            Mode::Beside => edge_beside::<T>(self.look, gc.raw(), &mut self.side.gathered),
-            Mode::Gather => gather::<T>(self.look, gc.raw(), &mut self.side.gathered),
+        if self.mode != Mode::Follow {
+            return edge_apart::<T>(self.mode, self.look, gc.raw(), &mut self.side.gathered);
         }
+        let white = self.look.take_white::<T>(gc.raw());
+        self.push(gc.raw(), white, Tag::of::<T>());
     }
 
     /// A strong edge to each. What a root source reports this way when an incremental cycle begins is only
