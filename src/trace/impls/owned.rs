@@ -27,12 +27,21 @@ fn extrapolated(bytes: usize, asked: usize, len: usize) -> usize {
     usize::try_from(bytes as u128 * len as u128 / asked as u128).unwrap_or(usize::MAX)
 }
 
+/// How many buckets a hash table looks at in one go: its control bytes are so many more than its buckets.
+const GROUP: usize = if cfg!(all(target_feature = "sse2", any(target_arch = "x86", target_arch = "x86_64"))) {
+    16
+} else if cfg!(any(target_pointer_width = "64", target_arch = "wasm32")) {
+    8
+} else {
+    4
+};
+
 /// The memory of a hash table of std or hashbrown with this capacity.
 pub(crate) fn table_bytes<E>(capacity: usize) -> usize {
     match capacity {
         0 => 0,
         // At most seven eighths of the buckets are used; in small tables, all but one.
-        _ => (capacity * 8 / 7).max(4).next_power_of_two() * (size_of::<E>() + 1) + 16,
+        _ => (capacity * 8 / 7).max(4).next_power_of_two() * (size_of::<E>() + 1) + GROUP,
     }
 }
 
