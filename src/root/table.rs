@@ -194,6 +194,7 @@ impl RootTable {
     }
 
     /// How often the last `Root` of an object was dropped; wraps around.
+    #[inline]
     pub(crate) fn dropped(&self) -> u32 {
         // Relaxed: only an estimate for planning.
         self.dropped.load(Ordering::Relaxed)
