@@ -161,9 +161,9 @@ impl EdgeStack {
     }
 }
 
-/// An edge found beside other markers (see `trace/beside.rs`), or in the value of an ephemeron, where it waits
-/// for the key. Never inlined, and never with the tracer's address, so that the loop of a marker that has
-/// exclusive access to the heap stays small and keeps its tracer in registers.
+/// An edge found beside other markers (see `trace/beside.rs`), or in the value of an ephemeron, where it
+/// waits for the key. Never inlined, and never passed the tracer's address, so that the loop of a marker with
+/// exclusive access stays small and keeps its tracer in registers.
 #[cold]
 #[inline(never)]
 pub(super) fn edge_apart<T: Trace>(mode: Mode, look: Look<'_>, raw: RawHandle, found: &mut Vec<RawHandle>) {
