@@ -22,7 +22,6 @@ mod differential;
 mod ephemerons;
 mod exhaustion;
 mod finalizers;
-mod foreign;
 mod graphs;
 mod graveyards;
 mod guarantees;
@@ -43,15 +42,11 @@ mod objects;
 mod pacing;
 #[cfg(feature = "std")]
 mod panics;
-#[cfg(feature = "rayon")]
-mod parallel;
 mod peer_failures;
 mod queues;
 mod regressions;
 mod replaced;
 mod roots;
-#[cfg(all(feature = "serde", not(slotgc_plain)))]
-mod saves;
 #[cfg(feature = "std")]
 mod shared;
 mod shutdown;
