@@ -178,8 +178,8 @@ impl RootLog {
     ///
     /// impl RootSource for World {
     ///     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
-    ///         let rows = |rows| self.all[rows].iter().copied();
-    ///         self.log.report_rows(tracer, self.all.len(), rows, self.changed.iter().copied());
+    ///         let changed = self.changed.iter().copied();
+    ///         self.log.report_rows(tracer, self.all.len(), |rows| self.all[rows].iter().copied(), changed);
     ///     }
     ///     fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
     ///         self.trace_roots(tracer);
