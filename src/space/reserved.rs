@@ -266,13 +266,12 @@ impl Space {
     /// Reserves the range, or takes over the one that was reserved ahead, or that of another heap.
     fn reserve(&mut self) -> Result<(), Limit> {
         let mut range = self.ahead.with(Option::take);
-        if range.is_none()
-            && self.share.is_uncapped()
-            && let Some(used) = reuse::take()
-        {
-            (self.tags_bytes, self.bits_bytes) = (used.tags_bytes, used.bits_bytes);
-            self.growth = Lock::new(used.growth);
-            range = Some(used.range);
+        if range.is_none() && self.share.is_uncapped() {
+            range = reuse::take().map(|used| {
+                (self.tags_bytes, self.bits_bytes) = (used.tags_bytes, used.bits_bytes);
+                self.growth = Lock::new(used.growth);
+                used.range
+            });
         }
         let range = match range {
             Some(range) => range,
@@ -342,10 +341,8 @@ impl Space {
 
 impl Drop for Space {
     fn drop(&mut self) {
-        if self.map.is_some()
-            && let Some(used) = self.take_used()
-        {
-            reuse::keep(used);
+        if self.map.is_some() {
+            self.take_used().into_iter().for_each(reuse::keep);
         }
     }
 }
