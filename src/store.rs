@@ -11,6 +11,7 @@
 mod access;
 mod ahead;
 mod claim;
+mod color;
 #[cfg(gc_zeal)]
 mod deaths;
 mod keep;
@@ -32,8 +33,9 @@ pub(crate) use access::{Barrier, Objects, ObjectsMut};
 use ahead::Ahead;
 pub(crate) use ahead::Draft;
 pub(crate) use claim::{Age, Claim, Made, Room, slot_of_bit};
+pub(crate) use color::{Color, Tenant};
 pub(crate) use keep::{KeptPages, KeptStore, KeptValues};
-pub(crate) use look::{Color, Headers, Look, Tenant};
+pub(crate) use look::{Headers, Look};
 pub(crate) use pages::reserve;
 use pages::{GivenUp, PageMeta, PagePast};
 pub(crate) use slot::MAX_WAITER;

@@ -27,9 +27,9 @@ pub(super) struct Growth {
 }
 
 impl Growth {
-    /// Whether so little can be accessed that another heap may as well have it.
-    pub(super) fn is_little(&self) -> bool {
-        self.accessible <= STEP_PAGES
+    /// The same for another heap, if so little can be accessed that it may as well have it.
+    pub(super) fn for_another(&self) -> Option<Self> {
+        (self.accessible <= STEP_PAGES).then(|| Self { accessible: self.accessible, ..Self::default() })
     }
 
     /// How many pages can be accessed.
@@ -114,4 +114,17 @@ pub(super) fn make_writable(start: *mut u8, bytes: usize) -> Result<(), Limit> {
     // already.
     let is_writable = unsafe { system::make_writable(start, bytes) };
     is_writable.then_some(()).ok_or(Limit::Memory(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_heap_gets_what_is_accessible_and_nothing_else_of_a_small_one() {
+        let small = Growth { accessible: STEP_PAGES, firsts: 9, small_from: Some(1) };
+        let next = small.for_another().expect("it is small");
+        assert_eq!((next.accessible, next.firsts, next.small_from), (STEP_PAGES, 0, None));
+        assert!(Growth { accessible: STEP_PAGES + 1, ..small }.for_another().is_none());
+    }
 }

@@ -289,10 +289,10 @@ impl Space {
 
     /// Empties the range for another heap, if it is of the usual size and little of it is in use.
     fn take_used(&mut self) -> Option<Used> {
-        let growth = self.growth.with(core::mem::take);
-        if self.reserved != MAX_PAGES - 1 || !growth.is_little() {
+        if self.reserved != MAX_PAGES - 1 {
             return None;
         }
+        let growth = self.growth.with(|growth| growth.for_another())?;
         for page in 0..self.opened {
             self.set_tag(page, Tag::NONE);
         }

@@ -9,6 +9,7 @@ use crate::geometry::{Granule, PAGE_GRANULES};
 use crate::handle::{Generation, RawHandle};
 use crate::space::{Space, View, prefetch_far, prefetch_near};
 use crate::store::Store;
+use crate::store::color::{Color, Tenant};
 use crate::store::pages::PageMeta;
 use crate::store::slot::{Slot, SlotMut};
 use crate::sync::BitsWord;
@@ -28,28 +29,6 @@ pub(crate) struct Headers<'a>(&'a Store);
 pub(super) struct Slots<'a> {
     look: Look<'a>,
     pages: &'a [PageMeta],
-}
-
-/// How far the current collection has come with an object.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Color {
-    /// Not reached yet.
-    White,
-    /// Reached; the bit does not tell whether it was traced.
-    Reached,
-    /// No such object.
-    Dead,
-}
-
-/// What lives in the slot that a handle names.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Tenant {
-    /// The handle's own object.
-    Own,
-    /// Nothing.
-    None,
-    /// A later object, or an earlier one if the handle is made up.
-    Other,
 }
 
 impl<'a> Look<'a> {

@@ -161,9 +161,9 @@ impl RootLog {
         self.report_parts(tracer, 1, changed, |tracer, _| tracer.edges(all.take().into_iter().flatten()));
     }
 
-    /// As [`report`](Self::report) for rows that are numbered from zero, `rows` of which returns the handles
-    /// of some. In a cycle in steps it reports them in parts, from the last row to the first, so that however
-    /// many they are, no step takes long for them: 128 KiB of handles at a time.
+    /// Reports rows that are numbered from zero, as [`report`](Self::report) does, but in parts: `rows`
+    /// returns the handles of a range. An incremental cycle gets 16,384 rows at a time, from the last to the
+    /// first, so that no step takes long, however many rows there are.
     ///
     /// The program runs between two parts. So a handle that moves to a row with a higher number must be among
     /// the changed. `push`, `pop`, `truncate`, `swap_remove`, `remove` and `retain` of a `Vec` move none up;
@@ -209,7 +209,7 @@ impl RootLog {
         self.report_parts(tracer, len, changed, |tracer, part| tracer.edges(rows(part)));
     }
 
-    /// Has everything reported once more, at the collector's next question: what changed is not known.
+    /// Makes the next report one of everything: for when it is not known what changed.
     pub fn start_again(&self) {
         self.heap.store(0, Ordering::Relaxed);
     }

@@ -326,11 +326,11 @@ impl<'a> Tracer<'a> {
         is_cycle.then(|| Epoch { heap: self.store.heap_number(), cycle: self.side.era.full })
     }
 
-    /// For a root source with so many handles that it takes long to report them: asks whether the rest may
-    /// come later. If so, return: marking does not end before the source has been asked again, by
-    /// [`trace_changed_roots`](crate::RootSource::trace_changed_roots), where it must go on. That is so in
-    /// [`step_with`](crate::Heap::step_with) and [`pace_with`](crate::Heap::pace_with), whose budgets should
-    /// hold. If not, report the rest now.
+    /// Asks whether a root source may report the rest of its handles later: for one with so many that all of
+    /// them take long. If this returns `true`, return: marking does not end before the source has been asked
+    /// again, by [`trace_changed_roots`](crate::RootSource::trace_changed_roots), where it must go on. So it
+    /// is in [`step_with`](crate::Heap::step_with) and [`pace_with`](crate::Heap::pace_with), whose budgets
+    /// should hold. If it returns `false`, report the rest now.
     ///
     /// The program runs between two answers. What it changes in the part that was reported must be reported
     /// once more, and so must a handle that moves there from the part that was not.
