@@ -26,7 +26,7 @@ pub(crate) enum Bits {
 }
 
 /// The base-2 logarithm of the granules for which there is one bit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Class(pub(crate) u32);
 
 impl Class {

@@ -146,9 +146,10 @@ impl HeapConfig {
         self
     }
 
-    /// When memory is returned to the system: a page that was empty at the end of this many full cycles in a
-    /// row is returned by the next, in slices like everything else. A larger number makes a heap whose size
-    /// goes up and down pay less; `u32::MAX` keeps all memory until
+    /// When memory is returned to the system: a page that this many full cycles in a row left empty, and that
+    /// was not used between them, is returned by the next, in slices like everything else. A heap whose size
+    /// goes up and down with each cycle keeps its pages. A larger number keeps them for longer ups and downs;
+    /// `u32::MAX` keeps all memory until
     /// [`Heap::shrink_to_fit`](crate::Heap::shrink_to_fit). Default: 2.
     ///
     /// # Examples

@@ -16,7 +16,7 @@ use core::marker::PhantomData;
 use crate::config::{Cause, Dead, Obituary};
 use crate::handle::{AnyGc, Gc, RawHandle, ShortName, Weak};
 use crate::store::{Barrier, Store};
-use crate::trace::{Inspector, Links, Trace, Tracer};
+use crate::trace::{Components, Inspector, Links, Trace, Tracer};
 pub use root::RootDyn;
 
 /// Turns a `&T` into a `&dyn YourTrait`. [`gc_dyn!`](crate::gc_dyn) implements it for a trait object and
@@ -343,6 +343,10 @@ impl<D: ?Sized + 'static> Trace for GcDyn<D> {
     fn relink(&mut self, links: &mut Links<'_>) {
         self.raw = (self.cast.relink)(links, self.raw, Strength::Strong);
     }
+
+    fn relinks_edges(_: &mut Components) -> bool {
+        true
+    }
 }
 
 /// A weak handle is not an edge.
@@ -357,6 +361,10 @@ impl<D: ?Sized + 'static> Trace for WeakDyn<D> {
 
     fn relink(&mut self, links: &mut Links<'_>) {
         self.raw = (self.cast.relink)(links, self.raw, Strength::Weak);
+    }
+
+    fn relinks_edges(_: &mut Components) -> bool {
+        true
     }
 }
 

@@ -38,6 +38,7 @@ pub mod docs;
 /// Used by derived code; not part of the interface.
 #[doc(hidden)]
 pub mod __derive {
+    pub use crate::trace::Components;
     pub use crate::trace::adapter::With;
     pub use crate::trace::field::{HasField, MayHold, Object, Objects, SharedData, SharedMutability};
 }

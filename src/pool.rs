@@ -91,7 +91,7 @@ struct PoolPage {
     list: List,
     /// Whether it is in `young`.
     is_young: bool,
-    /// For how many full cycles in a row it was vacant at the end.
+    /// The full cycles that found it vacant since it was last used.
     vacant_for: u32,
 }
 
@@ -323,6 +323,7 @@ impl Pool {
             self.reopen(store, position)?;
             self.lists.vacant.pop();
             if self.states[position].state == PageState::Open {
+                self.states[position].vacant_for = 0;
                 return Ok(position);
             }
         }

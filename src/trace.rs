@@ -7,6 +7,7 @@
 pub(crate) mod adapter;
 pub(crate) mod beside;
 mod chunked_vec;
+mod components;
 mod copies;
 mod cycle;
 mod discarded;
@@ -29,6 +30,7 @@ use crate::handle::{Gc, Weak};
 use crate::root::Root;
 
 pub use adapter::TraceWith;
+pub use components::Components;
 pub(crate) use copies::Copies;
 pub use cycle::Epoch;
 pub(crate) use cycle::{Destroyed, Era, Moment};
@@ -223,6 +225,15 @@ pub trait Trace: Send + Sync + 'static {
     /// ```
     fn relink(&mut self, links: &mut Links<'_>) {
         links.unsupported::<Self>();
+    }
+
+    /// Whether `relink` hands out by [`Links::gc`] and [`Links::any`] exactly the edges that `trace` reports.
+    /// A copy of such a value tells what it reaches while its handles are replaced. Derived and library code
+    /// knows; of what is written by hand nothing is assumed.
+    #[doc(hidden)]
+    fn relinks_edges(components: &mut Components) -> bool {
+        let _ = components;
+        false
     }
 }
 

@@ -70,6 +70,12 @@ pub(crate) trait Ahead {
     /// Adds an object to follow, for the first time, with the number of its type if the schema lists it.
     /// Whether the object exists was not checked.
     fn push(&mut self, raw: RawHandle, index: Option<u16>);
+
+    /// Whether it was reached without the walk.
+    fn has(&self, raw: RawHandle) -> bool {
+        let _ = raw;
+        false
+    }
 }
 
 pub(crate) struct Walk {
@@ -99,6 +105,10 @@ impl Walk {
             }
         }
         Self { care, pages, marks: Marks::default(), waiting: HashMap::default(), keys: Vec::new() }
+    }
+
+    pub(crate) fn care(&self) -> Care {
+        self.care
     }
 
     #[inline]
@@ -133,7 +143,7 @@ impl Walk {
                 Recorded::Edge(raw, of) if keys.is_empty() => handles.push(self.of(raw, of)),
                 Recorded::Edge(raw, of) => {
                     // Nothing is reached yet.
-                    self.wait(store, self.of(raw, of), keys.clone());
+                    self.wait(store, |_| false, self.of(raw, of), keys.clone());
                 }
                 Recorded::Ephemeron(key, of) => keys.push(self.of(key, of)),
                 Recorded::EndOfEphemeron => drop(keys.pop()),
@@ -146,7 +156,7 @@ impl Walk {
     /// The handle if it lies in a page of this type, otherwise null: a handle of made-up bits may lead
     /// elsewhere, and does not name what is there.
     #[inline]
-    fn of(&self, raw: RawHandle, of: Tag) -> RawHandle {
+    pub(crate) fn of(&self, raw: RawHandle, of: Tag) -> RawHandle {
         match self.page(raw) {
             Some(page) if of == Tag::NONE || of == page.of => raw,
             _ => RawHandle::NULL,
@@ -162,13 +172,24 @@ impl Walk {
         }
     }
 
+    /// The number of the type of an object, if reaching it takes no more than adding it to what is ahead:
+    /// the handle is what it claims to be, the type is listed, nothing waits for any object, and no edge is
+    /// checked.
+    #[inline(always)]
+    pub(crate) fn is_reached_plainly(&self, raw: RawHandle, of: Tag) -> Option<u16> {
+        let page = self.page(raw)?;
+        let is_plain =
+            (of == page.of || of == Tag::NONE) && self.waiting.is_empty() && self.care == Care::Late;
+        if is_plain { page.index } else { None }
+    }
+
     /// Notes that the object is reached; `false` if that was known.
     #[inline(always)]
     fn enter(&mut self, raw: RawHandle, leave_out: &mut LeaveOut<'_>, ahead: &mut impl Ahead) -> bool {
         if raw.is_null() || (self.care == Care::Each && !ahead.store().is_alive_any(raw)) {
             return false;
         }
-        let is_new = self.marks.insert(raw.granule());
+        let is_new = !ahead.has(raw) && self.marks.insert(raw.granule());
         if is_new && leave_out.as_mut().is_none_or(|leave_out| !leave_out(raw)) {
             ahead.push(raw, self.index_of(raw));
         }
@@ -181,20 +202,26 @@ impl Walk {
         let mut keys = Vec::from([key]);
         while let Some(key) = keys.pop() {
             for Waiting { edge, more_keys } in self.waiting.remove(&key).into_iter().flatten() {
-                let edge = self.wait(ahead.store(), edge, more_keys);
+                let edge = self.wait(ahead.store(), |raw| ahead.has(raw), edge, more_keys);
                 keys.extend(edge.filter(|edge| self.enter(*edge, leave_out, ahead)));
             }
         }
     }
 
-    fn is_reached(&self, store: &Store, raw: RawHandle) -> bool {
-        store.is_alive_any(raw) && self.marks.contains(raw.granule())
-    }
-
-    /// Files an edge under the first of its keys that is not reached; returns the edge if there is none.
-    fn wait(&mut self, store: &Store, edge: RawHandle, mut keys: Vec<RawHandle>) -> Option<RawHandle> {
+    /// Files an edge under the first of its keys that is not reached, `has` or by a mark; returns the edge if
+    /// there is none.
+    fn wait(
+        &mut self,
+        store: &Store,
+        has: impl Fn(RawHandle) -> bool,
+        edge: RawHandle,
+        mut keys: Vec<RawHandle>,
+    ) -> Option<RawHandle> {
+        let is_reached = |marks: &Marks, key: RawHandle| {
+            store.is_alive_any(key) && (has(key) || marks.contains(key.granule()))
+        };
         while let Some(key) = keys.pop() {
-            if self.is_reached(store, key) {
+            if is_reached(&self.marks, key) {
                 continue;
             }
             if !key.is_null() && store.is_alive_any(key) {
@@ -221,7 +248,8 @@ impl Walk {
                 }
                 Recorded::Edge(edge, of) => {
                     let keys = self.keys.clone();
-                    if let Some(edge) = self.wait(ahead.store(), self.of(edge, of), keys) {
+                    let edge = self.of(edge, of);
+                    if let Some(edge) = self.wait(ahead.store(), |raw| ahead.has(raw), edge, keys) {
                         self.reach(edge, leave_out, ahead);
                     }
                 }

@@ -251,8 +251,8 @@ impl Pool {
     }
 
     /// Continues listing the pages with free slots again, at most `quota` of them; `false` when all are
-    /// listed. A page that was vacant at the end of `patience` full cycles in a row is returned to the
-    /// system, and any type may then use it. Giving the remaining pages their new positions is one
+    /// listed. A page that more than `patience` full cycles found vacant since it was last used is returned
+    /// to the system, and any type may then use it. Giving the remaining pages their new positions is one
     /// indivisible piece: O(pages), if some pages left.
     pub(crate) fn relist(&mut self, store: &mut Store, scope: Scope, quota: usize, patience: u32) -> bool {
         /// Releasing a page is a call into the kernel.

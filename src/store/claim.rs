@@ -213,16 +213,18 @@ impl Store {
         room.handles.clear();
     }
 
-    /// Makes the object of a handle from the room.
+    /// Makes the object of a handle from the room. The collector has not seen it yet, so its first changes need
+    /// no barrier.
     ///
     /// # Panics
     /// If an object lives there, or one did since.
     #[inline(always)]
-    pub(crate) fn fill_ahead<T: 'static>(&mut self, room: &Room, raw: RawHandle, value: T) {
+    pub(crate) fn fill_ahead<T: 'static>(&mut self, room: &Room, raw: RawHandle, value: T) -> &mut T {
         let start = room.start.expect("a room that was looked at");
         let mut slot = self.slot_mut::<T>(raw.granule()).expect("a slot of T");
         let generation = slot.occupy(raw.generation(), start, value);
         assert!(generation == raw.generation(), "the slot is as it was when its handle was made");
+        slot.get_mut(raw).expect("an object that was made just now")
     }
 
     /// Uses up a handle from a room, without an object.

@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 
 use crate::trace::field::HasField;
-use crate::trace::{Inspector, Links, Liveness, Tracer};
+use crate::trace::{Components, Inspector, Links, Liveness, Tracer};
 
 /// Traces a foreign type that holds handles: with `#[trace(with = Adapter)]`, a field of type `F` is traced
 /// by `Adapter: TraceWith<F>`. Its methods are those of [`Trace`](trait@crate::Trace), with the same
@@ -122,5 +122,9 @@ impl<F: ?Sized, A: TraceWith<F> + ?Sized> HasField<F> for With<A> {
         if A::HOLDS_HANDLES {
             A::relink(field, links);
         }
+    }
+
+    fn relinks_edges(_: &mut Components) -> bool {
+        !A::HOLDS_HANDLES
     }
 }

@@ -20,7 +20,7 @@ type Fixed = BuildHasherDefault<HandleHasher>;
 #[derive(Default)]
 pub(crate) struct Copies {
     /// By page.
-    tables: Vec<Option<PageTable>>,
+    tables: Vec<PageTable>,
     /// Rows that may still be added.
     room: usize,
     /// Originals in pages that had no table when they were inserted.
@@ -29,15 +29,21 @@ pub(crate) struct Copies {
     pub(crate) dead: HashSet<RawHandle, Fixed>,
 }
 
-/// The bits of each slot's original and of its copy; zero where there is none.
+#[derive(Clone, Default)]
 struct PageTable {
     class: Class,
+    /// Whether there are originals of this page among the others.
+    has_others: bool,
+    /// The bits of each slot's original and of its copy; zero where there is none. Empty if there is no table.
     rows: Vec<(u64, u64)>,
 }
 
 impl PageTable {
-    fn new(class: Class) -> Self {
-        Self { class, rows: vec![(0, 0); class.page_words() * 64] }
+    /// The row of a slot. A handle of unknown type may lie between slots: it has the row of a neighbour.
+    #[inline(always)]
+    fn row(&mut self, granule: Granule) -> Option<&mut (u64, u64)> {
+        let index = self.index(granule);
+        self.rows.get_mut(index)
     }
 
     #[inline(always)]
@@ -58,57 +64,59 @@ impl Copies {
     pub(crate) fn insert(&mut self, class: Class, old: RawHandle, new: RawHandle) -> bool {
         const ROWS: usize = 8;
         self.room += ROWS;
-        let granule = old.granule();
-        match self.tables.get_mut(granule.page() as usize) {
-            Some(Some(table)) => {
-                let index = table.index(granule);
-                let row = &mut table.rows[index];
-                let is_own = row.0 == 0 || row.0 == old.to_bits();
-                *row = (old.to_bits(), new.to_bits());
-                is_own
-            }
-            _ => self.insert_elsewhere(class, old, new),
-        }
+        let row =
+            self.tables.get_mut(old.granule().page() as usize).and_then(|table| table.row(old.granule()));
+        let Some(row) = row else {
+            return self.insert_elsewhere(class, old, new);
+        };
+        let is_own = row.0 == 0 || row.0 == old.to_bits();
+        *row = (old.to_bits(), new.to_bits());
+        is_own
     }
 
     #[cold]
     #[inline(never)]
     fn insert_elsewhere(&mut self, class: Class, old: RawHandle, new: RawHandle) -> bool {
         let (page, rows) = (old.granule().page() as usize, class.page_words() * 64);
-        let Some(room) = self.room.checked_sub(rows) else {
-            self.others.insert(old, new);
-            return true;
-        };
-        self.room = room;
         if self.tables.len() <= page {
-            self.tables.resize_with(page + 1, || None);
+            self.tables.resize_with(page + 1, PageTable::default);
         }
-        self.tables[page] = Some(PageTable::new(class));
-        self.insert(class, old, new)
+        let table = &mut self.tables[page];
+        // With a table, the handle lies behind its last slot.
+        match self.room.checked_sub(rows).filter(|_| table.rows.is_empty()) {
+            Some(room) => {
+                self.room = room;
+                (table.class, table.rows) = (class, vec![(0, 0); rows]);
+                self.insert(class, old, new)
+            }
+            None => {
+                table.has_others = true;
+                self.others.insert(old, new);
+                true
+            }
+        }
     }
 
     /// Forgets the copy of an object.
     pub(crate) fn remove(&mut self, old: RawHandle) {
         self.others.remove(&old);
-        if let Some(Some(table)) = self.tables.get_mut(old.granule().page() as usize) {
-            let index = table.index(old.granule());
-            if let Some(row) = table.rows.get_mut(index).filter(|row| row.0 == old.to_bits()) {
-                *row = (0, 0);
-            }
+        let table = self.tables.get_mut(old.granule().page() as usize);
+        let row = table.and_then(|table| table.row(old.granule()));
+        if let Some(row) = row.filter(|row| row.0 == old.to_bits()) {
+            *row = (0, 0);
         }
     }
 
     /// The copy of an object.
     #[inline(always)]
     pub(crate) fn get(&self, old: RawHandle) -> Option<RawHandle> {
-        if let Some(Some(table)) = self.tables.get(old.granule().page() as usize) {
-            // A handle of unknown type may lie between slots; it then has the row of a neighbour.
-            let (known, new) = *table.rows.get(table.index(old.granule()))?;
-            if known == old.to_bits() {
-                return Some(RawHandle::from_bits(new));
+        let table = self.tables.get(old.granule().page() as usize)?;
+        if let Some((known, new)) = table.rows.get(table.index(old.granule())) {
+            if *known == old.to_bits() {
+                return Some(RawHandle::from_bits(*new));
             }
         }
-        if self.others.is_empty() { None } else { self.get_elsewhere(old) }
+        if table.has_others { self.get_elsewhere(old) } else { None }
     }
 
     #[cold]
@@ -141,7 +149,10 @@ mod tests {
             copies.insert(class, *old, new);
             naive.insert(old.to_bits(), new);
         }
-        assert!(copies.tables.iter().flatten().count() >= 1 && !copies.others.is_empty(), "both are in use");
+        assert!(
+            copies.tables.iter().any(|table| !table.rows.is_empty()) && !copies.others.is_empty(),
+            "both are in use"
+        );
         for old in &olds {
             assert_eq!(copies.get(*old), naive.get(&old.to_bits()).copied());
             for granule in [old.granule().0 - 1, old.granule().0 + 1] {

@@ -14,7 +14,7 @@ use alloc::rc::Rc;
 use crate::handle::{Gc, Weak};
 use crate::root::Root;
 use crate::sync::Arc;
-use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
+use crate::trace::{Components, Inspector, Links, Liveness, Trace, Tracer};
 
 /// Stands for the deriving type, whatever it is.
 #[derive(Debug)]
@@ -45,6 +45,9 @@ pub trait HasField<F: ?Sized> {
 
     /// Replaces the handles in the field.
     fn relink(field: &mut F, links: &mut Links<'_>);
+
+    /// Whether that hands out exactly the edges of the field.
+    fn relinks_edges(components: &mut Components) -> bool;
 }
 
 impl<F: Trace + ?Sized> HasField<F> for Object {
@@ -77,6 +80,10 @@ impl<F: Trace + ?Sized> HasField<F> for Object {
     #[inline]
     fn relink(field: &mut F, links: &mut Links<'_>) {
         links.field(field);
+    }
+
+    fn relinks_edges(components: &mut Components) -> bool {
+        components.relink_edges::<F>()
     }
 }
 

@@ -26,7 +26,7 @@ use core::borrow::Borrow;
 use core::ops::{Deref, DerefMut};
 
 use crate::handle::{AnyGc, Gc, Weak};
-use crate::trace::{Inspector, Links, Trace, Tracer};
+use crate::trace::{Components, Inspector, Links, Trace, Tracer};
 
 impl<T: Trace> Trace for Gc<T> {
     #[inline(always)]
@@ -41,6 +41,10 @@ impl<T: Trace> Trace for Gc<T> {
     #[inline]
     fn relink(&mut self, links: &mut Links<'_>) {
         links.gc(self);
+    }
+
+    fn relinks_edges(_: &mut Components) -> bool {
+        true
     }
 }
 
@@ -58,6 +62,10 @@ impl Trace for AnyGc {
     fn relink(&mut self, links: &mut Links<'_>) {
         links.any(self);
     }
+
+    fn relinks_edges(_: &mut Components) -> bool {
+        true
+    }
 }
 
 /// A weak handle is not an edge.
@@ -74,6 +82,10 @@ impl<T: 'static> Trace for Weak<T> {
     #[inline]
     fn relink(&mut self, links: &mut Links<'_>) {
         links.weak(self);
+    }
+
+    fn relinks_edges(_: &mut Components) -> bool {
+        true
     }
 }
 

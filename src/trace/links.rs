@@ -7,6 +7,7 @@ use slotmap::KeyData;
 
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::store::Store;
+use crate::tag::Tag;
 use crate::trace::{Copies, Trace};
 
 /// A handle that is to be replaced.
@@ -47,6 +48,13 @@ impl Link {
 pub(crate) trait Relinker {
     /// The handle to put in its place; null if there is none.
     fn replace(&mut self, link: Link) -> RawHandle;
+
+    /// As `replace`, for an edge to an object without a copy, when a graph is copied. The type is the one that
+    /// the handle claims.
+    fn reach(&mut self, copies: &mut Copies, raw: RawHandle, of: Tag) -> RawHandle {
+        let _ = (copies, of);
+        raw
+    }
 
     /// A value cannot hand out its handles.
     fn unsupported(&mut self, type_name: &'static str);
@@ -115,7 +123,7 @@ impl<'a> Values<'a> {
 pub struct Links<'a> {
     relinker: &'a mut dyn Relinker,
     /// Searched first, without a call: most handles in a copy lead to another copy.
-    copies: Option<&'a Copies>,
+    copies: Option<&'a mut Copies>,
 }
 
 impl<'a> Links<'a> {
@@ -125,13 +133,13 @@ impl<'a> Links<'a> {
 
     /// Replaces handles of copied objects by those of the copies, and asks `others` for the rest.
     #[inline]
-    pub(crate) fn to_copies(copies: &'a Copies, others: &'a mut dyn Relinker) -> Self {
+    pub(crate) fn to_copies(copies: &'a mut Copies, others: &'a mut dyn Relinker) -> Self {
         Self { relinker: others, copies: Some(copies) }
     }
 
     #[inline]
     fn copy_of(&self, raw: RawHandle) -> Option<RawHandle> {
-        self.copies?.get(raw)
+        self.copies.as_ref()?.get(raw)
     }
 
     /// Replaces a strong handle.
@@ -145,7 +153,11 @@ impl<'a> Links<'a> {
 
     #[inline(never)]
     fn ask_for_gc<T: Trace>(&mut self, gc: &mut Gc<T>) {
-        *gc = Gc::from_bits(self.relinker.replace(Link::of_gc(*gc)).to_bits());
+        *gc = match &mut self.copies {
+            // The object is of this type, or the handle stays as it is.
+            Some(copies) => Gc::from_raw(self.relinker.reach(copies, gc.raw(), Tag::of::<T>())),
+            None => Gc::from_bits(self.relinker.replace(Link::of_gc(*gc)).to_bits()),
+        };
     }
 
     /// Replaces a weak handle.
@@ -165,10 +177,12 @@ impl<'a> Links<'a> {
 
     /// Replaces a handle whose type is known only at run time.
     pub fn any(&mut self, any: &mut AnyGc) {
-        let copy = self.copy_of(any.raw());
-        *any = AnyGc::from_raw(
-            copy.unwrap_or_else(|| self.relinker.replace(Link { raw: any.raw(), typed: None })),
-        );
+        let raw = any.raw();
+        *any = AnyGc::from_raw(match (self.copy_of(raw), &mut self.copies) {
+            (Some(copy), _) => copy,
+            (None, Some(copies)) => self.relinker.reach(copies, raw, Tag::NONE),
+            (None, None) => self.relinker.replace(Link { raw, typed: None }),
+        });
     }
 
     /// Replaces every handle in a field.

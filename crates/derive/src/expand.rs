@@ -212,6 +212,7 @@ fn methods(krate: &Path, variants: &[Variant<'_>]) -> TokenStream {
         let has_field = has_field(krate, field);
         quote!(#has_field::relink(#binding, links);)
     });
+    let relinks_edges = relinks_edges(krate, variants);
     quote! {
         // Always inlined into the marker's loop, which then keeps the tracer in registers.
         #[inline(always)]
@@ -230,6 +231,17 @@ fn methods(krate: &Path, variants: &[Variant<'_>]) -> TokenStream {
         #inspect
         fn relink(&mut self, links: &mut #krate::Links<'_>) {
             #relink
+        }
+        #relinks_edges
+    }
+}
+
+/// Whether every field hands out its edges when it is relinked.
+fn relinks_edges(krate: &Path, variants: &[Variant<'_>]) -> TokenStream {
+    let fields = variants.iter().flat_map(|variant| &variant.fields).map(|field| has_field(krate, field));
+    quote! {
+        fn relinks_edges(components: &mut #krate::__derive::Components) -> ::core::primitive::bool {
+            true #(&& #fields::relinks_edges(components))*
         }
     }
 }

@@ -1,27 +1,30 @@
 //! Copying a graph: each object is read once, and its copy is written once.
 //!
 //! What is reached is queued, first come first served, with the handle that its copy will have: a slot that
-//! is set aside for it (`Room`). When its turn comes it is traced, so that its targets are queued as well; it
-//! is cloned, the handles in the clone are replaced, and the clone is written into its slot. All of this
-//! happens while the object is in the cache, in code of its type. At that time every strong handle has its
-//! replacement. A weak one may lead to what is reached later, or out of the graph: such copies are relinked
-//! once more at the end. That does no harm, since no new handle is also an old one.
+//! is set aside for it (`Room`). When its turn comes, its clone is written into that slot, its targets are
+//! queued, and the handles in the clone are replaced: see `each`. All of this happens while the object is in
+//! the cache, in code of its type. At that time nearly every strong handle has its replacement. A weak one
+//! may lead to what is reached later, or out of the graph: such copies are relinked once more at the end.
+//! That does no harm, since no new handle is also an old one.
 //!
 //! User code (`trace`, `clone`, `relink`) never has the heap, so nothing else uses a slot set aside.
+
+mod each;
 
 use alloc::vec::Vec;
 
 use crate::bitmap::Class;
 use crate::config::AllocError;
-use crate::geometry::{Geometry, Granule};
+use crate::geometry::Geometry;
 use crate::graph::{Ahead, Care, GraphError, LeaveOut, Map, Relinked, Stop, TypeOps, Walk};
 use crate::handle::{AnyGc, RawHandle};
 use crate::heap::Heap;
 use crate::heap::checkpoint::Keeping;
 use crate::heap::graph::relink::{HeapOps, HeapTypes, Owners};
 use crate::panics::Panics;
-use crate::store::{Barrier, Room, Store};
-use crate::trace::{Copies, Link, Links, Relinker, Trace, Watcher};
+use crate::store::{Room, Store};
+use crate::tag::Tag;
+use crate::trace::{Copies, Trace, Watcher};
 
 /// The types of a [`Schema`](crate::Schema) that are all `Clone`; nothing to implement.
 pub trait CloneTypes: HeapTypes {
@@ -54,7 +57,7 @@ impl<T: Trace + Clone, L: CloneTypes> CloneTypes for (T, L) {
             class: Class::of::<T>(),
             slot_bytes: Geometry::<T>::SLOT_BYTES,
             relink: *ops.last().expect("one for each type"),
-            follow: follow::<T>,
+            follow: each::follow::<T>,
             make_room: make_room::<T>,
         });
         copiers
@@ -103,6 +106,8 @@ struct Kind {
     made: usize,
     /// Those to be relinked once more: see above.
     open: Vec<RawHandle>,
+    /// [`Trace::relinks_edges`], known once one was copied.
+    relinks_edges: Option<bool>,
 }
 
 /// The queue: the objects reached, and how many are copied so far.
@@ -119,6 +124,8 @@ pub(super) struct Line<'a> {
     unsupported: Option<&'static str>,
     merged: usize,
     failure: Option<Failure>,
+    /// Edges found in a copy and not yet followed, with the types that their handles claim.
+    found: Vec<(RawHandle, Tag)>,
 }
 
 impl Ahead for Line<'_> {
@@ -137,6 +144,11 @@ impl Ahead for Line<'_> {
             // Two handles of one slot, or one that lies between slots.
             self.failure = Some(Failure::Stop(Stop::Stale));
         }
+    }
+
+    #[inline]
+    fn has(&self, raw: RawHandle) -> bool {
+        self.copies.get(raw).is_some()
     }
 }
 
@@ -228,6 +240,7 @@ impl<'a> Copying<'a> {
             taken: 0,
             made: 0,
             open: Vec::new(),
+            relinks_edges: None,
         });
         let line = Line {
             kinds: kinds.collect(),
@@ -240,6 +253,7 @@ impl<'a> Copying<'a> {
             unsupported: None,
             merged: 0,
             failure: None,
+            found: Vec::new(),
         };
         Self { walk, line }
     }
@@ -309,107 +323,6 @@ impl Line<'_> {
         self.entries.clear();
         self.done = 0;
         Ok(relinked)
-    }
-}
-
-/// How far ahead an object is prefetched.
-const AHEAD: usize = 8;
-
-/// Copies the objects at the head of the queue, as long as they are of type `T`.
-fn follow<T: Trace + Clone>(
-    walk: &mut Walk,
-    line: &mut Line<'_>,
-    watcher: &mut Watcher,
-    leave_out: &mut LeaveOut<'_>,
-    index: usize,
-) -> Result<(), Stop> {
-    while let Some(entry) = line.entries.get(line.done).copied() {
-        if walk.index_of(entry.old).map(usize::from) != Some(index) {
-            break;
-        }
-        match line.entries.get(line.done + AHEAD) {
-            Some(later) => walk.prefetch(&line.heap.store, later.old),
-            // A list: its next objects may well be those that were made next.
-            None => {
-                let ahead = AHEAD as u32 * Geometry::<T>::SLOT_GRANULES;
-                let guess = Granule(entry.old.granule().0.wrapping_add(ahead));
-                line.heap.store.look().prefetch_far(guess, 1);
-            }
-        }
-        let Some(original) = get::<T>(&line.heap.store, entry.old) else {
-            line.lose(walk, entry)?;
-            continue;
-        };
-        if T::NEEDS_TRACE {
-            watcher.watch(|tracer| original.trace(tracer));
-            walk.reach_seen(entry.old, watcher, leave_out, line)?;
-            if line.failure.is_some() {
-                break;
-            }
-        }
-        let original = get::<T>(&line.heap.store, entry.old).expect("it was there just now");
-        let copy = original.clone();
-        let kind = &mut line.kinds[index];
-        // Written to its slot first: a value changed on the stack would be read in larger pieces than it was
-        // written, which stalls the processor.
-        line.heap.store.fill_ahead::<T>(&kind.room, entry.new, copy);
-        (line.done, kind.made) = (line.done + 1, kind.made + 1);
-        if T::HOLDS_HANDLES || T::OWNS {
-            // Nothing to log: the collector has not seen it yet.
-            let copy = line.heap.store.get_mut::<T>(entry.new, Barrier::None).expect("made just now");
-            if T::OWNS {
-                line.heap.load.allocate(copy.owned_bytes());
-            }
-            let mut first = First::default();
-            if T::HOLDS_HANDLES {
-                copy.relink(&mut Links::to_copies(&line.copies, &mut first));
-            }
-            let First { is_open, has_table, merged, unsupported } = first;
-            line.merged += merged;
-            line.unsupported = line.unsupported.or(unsupported);
-            if is_open {
-                kind.open.push(entry.new);
-            }
-            if has_table {
-                line.owners.push((index, entry.new));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The object of a handle that may lie between slots.
-#[inline(always)]
-fn get<T: 'static>(store: &Store, raw: RawHandle) -> Option<&T> {
-    if raw.granule().is_boundary::<T>() { store.look().get::<T>(raw) } else { None }
-}
-
-/// The result of a clone whose handles are replaced as far as copies exist.
-#[derive(Default)]
-struct First {
-    /// Whether others are left, to be resolved later.
-    is_open: bool,
-    has_table: bool,
-    merged: usize,
-    unsupported: Option<&'static str>,
-}
-
-impl Relinker for First {
-    fn replace(&mut self, link: Link) -> RawHandle {
-        self.is_open |= !link.is_null();
-        link.raw
-    }
-
-    fn unsupported(&mut self, type_name: &'static str) {
-        self.unsupported.get_or_insert(type_name);
-    }
-
-    fn merged(&mut self) {
-        self.merged += 1;
-    }
-
-    fn note_table(&mut self) {
-        self.has_table = true;
     }
 }
 

@@ -11,7 +11,7 @@ use crate::trace::impls::owned;
 use crate::trace::impls::plain::plain;
 use crate::trace::impls::sequences::sequences;
 use crate::trace::impls::text::borrowed;
-use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
+use crate::trace::{Components, Inspector, Links, Liveness, Trace, Tracer};
 
 #[cfg(feature = "glam")]
 plain! {
@@ -65,6 +65,10 @@ where
     #[inline]
     fn relink(&mut self, links: &mut Links<'_>) {
         self.iter_mut().for_each(|item| links.field(item));
+    }
+
+    fn relinks_edges(components: &mut Components) -> bool {
+        components.relink_edges::<A::Item>()
     }
 }
 

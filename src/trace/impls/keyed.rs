@@ -7,7 +7,7 @@ use core::hash::{BuildHasher, Hash};
 use core::mem;
 
 use crate::trace::impls::owned;
-use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
+use crate::trace::{Components, Inspector, Links, Liveness, Trace, Tracer};
 
 /// Ordered and hashed collections, how many bytes one owns, and how it is relinked.
 macro_rules! sets {
@@ -38,6 +38,10 @@ macro_rules! sets {
                     let $value = self;
                     $relink;
                 }
+            }
+
+            fn relinks_edges(components: &mut Components) -> bool {
+                components.relink_edges::<T>()
             }
         }
     )*};
@@ -128,6 +132,10 @@ macro_rules! maps {
                     }
                 }
             }
+
+            fn relinks_edges(components: &mut Components) -> bool {
+                components.relink_edges::<K>() && components.relink_edges::<V>()
+            }
         }
     )*};
 }
@@ -181,6 +189,10 @@ macro_rules! slot_maps {
                 if V::HOLDS_HANDLES {
                     self.values_mut().for_each(|value| value.relink(links));
                 }
+            }
+
+            fn relinks_edges(components: &mut Components) -> bool {
+                components.relink_edges::<V>()
             }
         }
     )*};

@@ -4,7 +4,7 @@ use alloc::collections::{LinkedList, VecDeque};
 use alloc::vec::Vec;
 
 use crate::trace::impls::owned;
-use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
+use crate::trace::{Components, Inspector, Links, Liveness, Trace, Tracer};
 
 /// Containers of one type that can iterate over their items by shared and mutable reference, and what they
 /// own: whether it is more than their items own, and how much.
@@ -43,6 +43,10 @@ macro_rules! sequences {
                 if T::HOLDS_HANDLES {
                     self.iter_mut().for_each(|item| item.relink(links));
                 }
+            }
+
+            fn relinks_edges(components: &mut Components) -> bool {
+                components.relink_edges::<T>()
             }
         }
     )*};

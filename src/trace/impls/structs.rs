@@ -5,7 +5,7 @@ use core::cmp::Reverse;
 use core::num::{Saturating, Wrapping};
 use core::ops::{Bound, ControlFlow, Range, RangeFrom, RangeInclusive, RangeTo};
 
-use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
+use crate::trace::{Components, Inspector, Links, Liveness, Trace, Tracer};
 
 impl<T: Trace + ?Sized> Trace for Box<T> {
     const NEEDS_TRACE: bool = T::NEEDS_TRACE;
@@ -33,6 +33,10 @@ impl<T: Trace + ?Sized> Trace for Box<T> {
     #[inline]
     fn relink(&mut self, links: &mut Links<'_>) {
         (**self).relink(links);
+    }
+
+    fn relinks_edges(components: &mut Components) -> bool {
+        components.relink_edges::<T>()
     }
 }
 
@@ -72,6 +76,10 @@ impl<T: Trace> Trace for Option<T> {
             links.field(value);
         }
     }
+
+    fn relinks_edges(components: &mut Components) -> bool {
+        components.relink_edges::<T>()
+    }
 }
 
 /// Structs of values of one type.
@@ -103,6 +111,10 @@ macro_rules! structs {
             #[inline]
             fn relink(&mut self, links: &mut Links<'_>) {
                 $(links.field(&mut self.$field);)*
+            }
+
+            fn relinks_edges(components: &mut Components) -> bool {
+                components.relink_edges::<T>()
             }
         }
     )*};
@@ -179,6 +191,10 @@ impl<T: Trace> Trace for Bound<T> {
             links.field(bound);
         }
     }
+
+    fn relinks_edges(components: &mut Components) -> bool {
+        components.relink_edges::<T>()
+    }
 }
 
 /// Enums of two types.
@@ -226,6 +242,10 @@ macro_rules! either {
                     $ty::$second(value) => links.field(value),
                 }
             }
+
+            fn relinks_edges(components: &mut Components) -> bool {
+                components.relink_edges::<A>() && components.relink_edges::<B>()
+            }
         }
     )*};
 }
@@ -261,6 +281,10 @@ macro_rules! tuples {
             #[inline]
             fn relink(&mut self, links: &mut Links<'_>) {
                 $(links.field(&mut self.$index);)*
+            }
+
+            fn relinks_edges(components: &mut Components) -> bool {
+                true $(&& components.relink_edges::<$name>())*
             }
         }
     };

@@ -70,6 +70,20 @@ fn a_sawtooth_keeps_its_memory_when_told_to() {
 }
 
 #[test]
+fn a_sawtooth_keeps_the_pages_that_every_tooth_uses() {
+    let mut heap = Heap::new();
+    let mut pages = 0;
+    for round in 0..8 {
+        (0..50_000_u64).for_each(|number| drop(heap.alloc_root(number)));
+        pages = heap.stats().pages.max(pages);
+        heap.collect();
+        assert_eq!(heap.stats().pages, pages, "round {round}");
+    }
+    (0..8).for_each(|_| _ = heap.collect());
+    assert!(heap.stats().pages < pages / 2, "pages that nobody uses any more go back");
+}
+
+#[test]
 fn a_released_page_never_repeats_a_handle() {
     let mut heap = Heap::with_config(HeapConfig::default().release_after(0));
     let mut seen = std::collections::HashSet::new();
