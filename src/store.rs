@@ -17,6 +17,7 @@ mod deaths;
 mod keep;
 mod living;
 mod look;
+mod open_page;
 mod pages;
 mod slot;
 mod sweep;

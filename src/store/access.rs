@@ -244,6 +244,14 @@ impl<'a, T: 'static> Iterator for Objects<'a, T> {
         let (raw, slot) = self.0.next()?;
         Some((raw, slot.get(raw)?))
     }
+
+    #[inline(always)]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut visit: F) -> B {
+        self.0.fold(init, |all, raw, slot| match slot.get(raw) {
+            Some(object) => visit(all, (raw, object)),
+            None => all,
+        })
+    }
 }
 
 impl<T: 'static> DoubleEndedIterator for Objects<'_, T> {
@@ -280,6 +288,17 @@ impl<'a, T: 'static> Iterator for ObjectsMut<'a, T> {
     fn next(&mut self) -> Option<Self::Item> {
         let (raw, slot) = self.living.next()?;
         self.change(raw, slot)
+    }
+
+    #[inline(always)]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut visit: F) -> B {
+        let Self { living, dirty, barrier, objects } = self;
+        // What is not `living` of it.
+        let mut rest = ObjectsMut { living: living.clone(), dirty, barrier, objects };
+        living.fold(init, |all, raw, slot| match rest.change(raw, slot) {
+            Some(item) => visit(all, item),
+            None => all,
+        })
     }
 }
 

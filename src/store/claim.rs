@@ -213,8 +213,8 @@ impl Store {
         room.handles.clear();
     }
 
-    /// Makes the object of a handle from the room. The collector has not seen it yet, so its first changes need
-    /// no barrier.
+    /// Makes the object of a handle from the room. The collector has not seen it yet, so its first changes
+    /// need no barrier.
     ///
     /// # Panics
     /// If an object lives there, or one did since.

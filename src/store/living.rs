@@ -10,26 +10,37 @@ use core::ops::Range;
 
 #[cfg(feature = "rayon")]
 use crate::bitmap::ones;
-use crate::bitmap::{Bits, Class, read_word};
+use crate::bitmap::{Bits, Class, Valid, read_word};
 use crate::geometry::Granule;
 use crate::handle::RawHandle;
 use crate::space::Space;
 #[cfg(feature = "rayon")]
 use crate::store::Barrier;
 use crate::store::Look;
+use crate::store::open_page::OpenPage;
 use crate::store::pages::PageMeta;
 use crate::store::slot::Slot;
 
 /// Bits of a word that are still to be visited.
-#[derive(Clone, Copy)]
-struct Loaded {
+struct Loaded<'a, T> {
     /// Counted over all pages.
     word: usize,
     bits: u64,
+    page: u32,
+    /// `None` while dead objects in it await their sweep.
+    open: Option<OpenPage<'a, T>>,
 }
 
-impl Loaded {
-    const NONE: Self = Self { word: 0, bits: 0 };
+impl<T> Copy for Loaded<'_, T> {}
+
+impl<T> Clone for Loaded<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Loaded<'_, T> {
+    const NONE: Self = Self { word: 0, bits: 0, page: 0, open: None };
 
     #[inline(always)]
     fn take_lowest(&mut self) -> u32 {
@@ -55,8 +66,8 @@ pub(super) struct Living<'a, T> {
     pages: &'a [u32],
     /// Words of these pages that are not loaded, counted over all of them.
     words: Range<usize>,
-    front: Loaded,
-    back: Loaded,
+    front: Loaded<'a, T>,
+    back: Loaded<'a, T>,
     objects: PhantomData<&'a T>,
 }
 
@@ -76,19 +87,21 @@ impl<'a, T: 'static> Living<'a, T> {
     }
 
     #[inline(always)]
-    fn load(&self, word: usize) -> Loaded {
+    fn load(&self, word: usize) -> Loaded<'a, T> {
         let page = self.pages[word / Self::PAGE_WORDS];
         let words = Look::of(self.space).words(self.metas, Bits::Occupied, page);
-        Loaded { word, bits: read_word(&words[word % Self::PAGE_WORDS]) }
+        let bits = read_word(&words[word % Self::PAGE_WORDS]);
+        Loaded { word, bits, page, open: OpenPage::of(self.space, page) }
     }
 
     /// The slot of a bit, if an object lives there: it may be free and claimed, or its object may be dead.
     #[inline(always)]
-    fn slot(&self, word: usize, bit: u32) -> Option<(RawHandle, Slot<'a, T>)> {
-        let page = self.pages[word / Self::PAGE_WORDS];
-        let slot_index = Class::of::<T>().slot::<T>(word % Self::PAGE_WORDS, bit);
-        let granule = Granule::of_slot::<T>(page, slot_index);
-        let slot = Look::of(self.space).slot::<T>(granule)?;
+    fn slot(&self, loaded: &Loaded<'a, T>, bit: u32) -> Option<(RawHandle, Slot<'a, T>)> {
+        let slot_index = Class::of::<T>().slot::<T>(loaded.word % Self::PAGE_WORDS, bit);
+        let (granule, slot) = match loaded.open {
+            Some(page) => page.slot(slot_index),
+            None => slot_behind_veil(self.space, loaded.page, slot_index)?,
+        };
         let generation = slot.generation();
         generation.is_occupied().then(|| (RawHandle::new(granule, generation), slot))
     }
@@ -99,7 +112,7 @@ impl<'a, T: 'static> Living<'a, T> {
         loop {
             while self.front.bits != 0 {
                 let bit = self.front.take_lowest();
-                if let Some(found) = self.slot(self.front.word, bit) {
+                if let Some(found) = self.slot(&self.front, bit) {
                     return Some(found);
                 }
             }
@@ -113,13 +126,53 @@ impl<'a, T: 'static> Living<'a, T> {
         }
     }
 
+    /// Calls `visit` for all slots. Faster than [`next`](Self::next), since nothing is kept between two
+    /// calls, and full words are not looked at bit by bit.
+    #[inline(always)]
+    pub(super) fn fold<B>(self, init: B, mut visit: impl FnMut(B, RawHandle, Slot<'a, T>) -> B) -> B {
+        let mut all = self.fold_word(init, &self.front, &mut visit);
+        for word in self.words.clone() {
+            all = self.fold_word(all, &self.load(word), &mut visit);
+        }
+        self.fold_word(all, &self.back, &mut visit)
+    }
+
+    #[inline(always)]
+    fn fold_word<B>(
+        &self,
+        mut all: B,
+        loaded: &Loaded<'a, T>,
+        visit: &mut impl FnMut(B, RawHandle, Slot<'a, T>) -> B,
+    ) -> B {
+        let (word, mut loaded) = (loaded.word % Self::PAGE_WORDS, *loaded);
+        if let Some(page) = loaded.open.filter(|_| loaded.bits == Valid::<T>::bits(word)) {
+            // Slots without a gap.
+            let first = Class::of::<T>().slot::<T>(word, loaded.bits.trailing_zeros());
+            for slot_index in first..first + loaded.bits.count_ones() {
+                let (granule, slot) = page.slot(slot_index);
+                let generation = slot.generation();
+                if generation.is_occupied() {
+                    all = visit(all, RawHandle::new(granule, generation), slot);
+                }
+            }
+            return all;
+        }
+        while loaded.bits != 0 {
+            let bit = loaded.take_lowest();
+            if let Some((raw, slot)) = self.slot(&loaded, bit) {
+                all = visit(all, raw, slot);
+            }
+        }
+        all
+    }
+
     /// The last slot.
     #[inline(always)]
     pub(super) fn next_back(&mut self) -> Option<(RawHandle, Slot<'a, T>)> {
         loop {
             while self.back.bits != 0 {
                 let bit = self.back.take_highest();
-                if let Some(found) = self.slot(self.back.word, bit) {
+                if let Some(found) = self.slot(&self.back, bit) {
                     return Some(found);
                 }
             }
@@ -134,6 +187,14 @@ impl<'a, T: 'static> Living<'a, T> {
     }
 }
 
+/// Without the iterator, which otherwise could not be kept in registers.
+#[cold]
+#[inline(never)]
+fn slot_behind_veil<T: 'static>(space: &Space, page: u32, slot_index: u32) -> Option<(Granule, Slot<'_, T>)> {
+    let granule = Granule::of_slot::<T>(page, slot_index);
+    Some((granule, Look::of(space).slot::<T>(granule)?))
+}
+
 /// In pieces, for several threads.
 #[cfg(feature = "rayon")]
 impl<'a, T: 'static> Living<'a, T> {
@@ -146,7 +207,7 @@ impl<'a, T: 'static> Living<'a, T> {
         let Some((word, bit)) = place else {
             return (self, nothing);
         };
-        let cut = |loaded: Loaded| {
+        let cut = |loaded: Loaded<'a, T>| {
             let low = (1_u64 << bit) - 1;
             (Loaded { bits: loaded.bits & low, ..loaded }, Loaded { bits: loaded.bits & !low, ..loaded })
         };
@@ -171,8 +232,10 @@ impl<'a, T: 'static> Living<'a, T> {
     /// The word and the bit of an object by its number in a page.
     fn nth_of_page(&self, page: usize, nth: usize) -> Option<(usize, u32)> {
         let words = page * Self::PAGE_WORDS..(page + 1) * Self::PAGE_WORDS;
-        let bits = words.flat_map(|word| ones(self.load(word).bits).map(move |bit| (word, bit)));
-        bits.filter(|(word, bit)| self.slot(*word, *bit).is_some()).nth(nth)
+        let loaded = words.map(|word| self.load(word));
+        let bits = loaded.flat_map(|loaded| ones(loaded.bits).map(move |bit| (loaded, bit)));
+        let mut living = bits.filter(|(loaded, bit)| self.slot(loaded, *bit).is_some());
+        living.nth(nth).map(|(loaded, bit)| (loaded.word, bit))
     }
 
     /// The number of objects in the page of this index, and those that were not logged before and are now, if

@@ -180,10 +180,12 @@ impl<'a> Look<'a> {
     #[inline]
     pub(crate) fn color<T: 'static>(self, raw: RawHandle) -> Option<Color> {
         let slot = self.slot_in_the_open::<T>(raw.granule())?;
-        Some(match slot.holds(raw) {
-            false => Color::Dead,
-            true if self.is_white::<T>(raw) => Color::White,
-            true => Color::Reached,
+        Some(if !slot.holds(raw) {
+            Color::Dead
+        } else if self.is_white::<T>(raw) {
+            Color::White
+        } else {
+            Color::Reached
         })
     }
 

@@ -183,6 +183,66 @@ fn an_iterator_knows_its_length_also_while_a_cycle_in_steps_has_dead_objects_to_
     drop(kept);
 }
 
+/// Pages that are full, with gaps, veiled and half handed out, and iterators that were begun at either end.
+#[test]
+fn all_at_once_are_the_same_objects_as_one_by_one() {
+    fn check<T: Trace + Debug>(random: &mut slotgc_graphs::Random, make: fn(u64) -> T) {
+        let mut heap = Heap::new();
+        let handles: Vec<_> = (0..4000).map(|n| heap.alloc_root(make(n))).collect();
+        heap.extend((0..10_000).map(make));
+        for gc in handles.iter().skip(2000).step_by(3) {
+            heap.destroy(gc);
+        }
+        loop {
+            let report = heap.step(slotgc::Budget::Objects(700));
+            let one_by_one: Vec<_> = std::iter::from_fn({
+                let mut objects = heap.iter::<T>();
+                move || objects.next().map(|(gc, _)| gc)
+            })
+            .collect();
+            let (front, back) = (random.below(200), random.below(200));
+            let mut objects = heap.iter::<T>();
+            (0..front).for_each(|_| _ = objects.next());
+            (0..back).for_each(|_| _ = objects.next_back());
+            let rest = objects.fold(Vec::new(), |mut all, (gc, _)| {
+                all.push(gc);
+                all
+            });
+            assert_eq!(rest, one_by_one[front..one_by_one.len() - back], "in {:?}", report.phase);
+            let mut objects = heap.iter_mut::<T>();
+            (0..front).for_each(|_| _ = objects.next());
+            let mut rest = Vec::new();
+            objects.for_each(|(gc, _)| rest.push(gc));
+            assert_eq!(rest, one_by_one[front..]);
+            if report.finished.is_some() {
+                return;
+            }
+        }
+    }
+
+    let random = &mut slotgc_graphs::Random::new(7);
+    check(random, |n| n);
+    check(random, |n| [n; 3]);
+    check(random, |n| [n; 8]);
+    check(random, |n| [n; 1000]);
+    check(random, |_| ());
+}
+
+#[test]
+fn changes_of_all_at_once_pass_the_write_barrier() {
+    let mut heap = Heap::new();
+    let old: Vec<_> = (0..300).map(|_| heap.alloc_root(Link::default())).collect();
+    heap.collect();
+    let young = heap.alloc(Link { value: 7, next: None });
+    heap.iter_mut::<Link>().for_each(|(gc, link)| {
+        if gc == old[200].gc() {
+            link.next = Some(young);
+        }
+    });
+    heap.collect_minor();
+    assert_eq!(heap.get(young).map(|link| link.value), Some(7));
+}
+
 #[test]
 fn changes_from_the_back_pass_the_write_barrier() {
     let mut heap = Heap::new();
