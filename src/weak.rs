@@ -7,11 +7,12 @@
 //! Invariant: no method here runs user code during a collection, and none knows a heap. What needs one
 //! (`prune_dead`, canonicalising, interning) is in `heap/weak.rs`.
 
+mod changes;
+mod common;
 mod entry;
 mod interner;
 pub(crate) mod iter;
 mod key_map;
-mod changes;
 mod set;
 mod table;
 mod value_map;

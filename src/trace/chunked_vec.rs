@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use crate::space::prefetch_near;
+
 /// Items in a chunk: few enough to be allocated quickly, many enough that there are few chunks.
 const CHUNK: usize = 1024;
 
@@ -33,6 +35,14 @@ impl<T> ChunkedVec<T> {
 
     pub(super) fn get(&self, index: usize) -> &T {
         &self.chunks[index / CHUNK][index % CHUNK]
+    }
+
+    /// Prefetches an item, if it exists.
+    #[inline]
+    pub(super) fn prefetch(&self, index: usize) {
+        if let Some(item) = self.chunks.get(index / CHUNK).and_then(|chunk| chunk.get(index % CHUNK)) {
+            prefetch_near((&raw const *item).cast());
+        }
     }
 
     pub(super) fn get_mut(&mut self, index: usize) -> &mut T {

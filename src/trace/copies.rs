@@ -34,7 +34,7 @@ struct PageTable {
     class: Class,
     /// Whether there are originals of this page among the others.
     has_others: bool,
-    /// The bits of each slot's original and of its copy; zero where there is none. Empty if there is no table.
+    /// The bits of each slot's original and of its copy; zero where there is none. Empty without a table.
     rows: Vec<(u64, u64)>,
 }
 

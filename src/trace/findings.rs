@@ -112,10 +112,7 @@ impl Findings {
     #[inline(always)]
     fn write(&mut self, word: u64) {
         self.len += 1;
-        match self.first.len() < CHUNK {
-            true => self.first.push(word),
-            false => self.write_behind(word),
-        }
+        if self.first.len() < CHUNK { self.first.push(word) } else { self.write_behind(word) }
     }
 
     #[cold]

@@ -249,10 +249,7 @@ impl<'a> Inspector<'a> {
 
     /// The label of what is a text itself: quoted where it is a key.
     pub(crate) fn text(&mut self, text: &str) {
-        match self.wants_labels {
-            true => self.label(format_args!("{text:?}")),
-            false => self.label(text),
-        }
+        if self.wants_labels { self.label(format_args!("{text:?}")) } else { self.label(text) }
     }
 
     /// The roots of a source with a name.

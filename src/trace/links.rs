@@ -49,8 +49,8 @@ pub(crate) trait Relinker {
     /// The handle to put in its place; null if there is none.
     fn replace(&mut self, link: Link) -> RawHandle;
 
-    /// As `replace`, for an edge to an object without a copy, when a graph is copied. The type is the one that
-    /// the handle claims.
+    /// As `replace`, for an edge to an object without a copy, when a graph is copied. The type is the one
+    /// that the handle claims.
     fn reach(&mut self, copies: &mut Copies, raw: RawHandle, of: Tag) -> RawHandle {
         let _ = (copies, of);
         raw

@@ -104,9 +104,10 @@ impl<'a> Liveness<'a> {
         if let Some(is_live) = self.headers.is_live_by_bits::<T>(raw, in_cycle) {
             return is_live;
         }
-        match self.headers.is_alive::<T>(raw) {
-            true => !in_cycle || !self.headers.is_white::<T>(raw),
-            false => self.building.contains(&raw) && self.headers.is_of::<T>(raw),
+        if self.headers.is_alive::<T>(raw) {
+            !in_cycle || !self.headers.is_white::<T>(raw)
+        } else {
+            self.building.contains(&raw) && self.headers.is_of::<T>(raw)
         }
     }
 

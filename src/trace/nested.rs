@@ -1,7 +1,8 @@
-//! A trace inside of another one. What was set aside for it comes back when a guard is dropped: a `trace` may
-//! panic, and whoever called it may catch that.
+//! A trace inside of another one, above all of an ephemeron's value. What was set aside for it comes back
+//! when a guard is dropped: a `trace` may panic, and whoever called it may catch that.
 
-use crate::handle::Weak;
+use crate::handle::{AnyGc, RawHandle, Weak};
+use crate::store::Color;
 use crate::trace::findings::Recorded;
 use crate::trace::{Mode, RecordIndex, Trace, Tracer};
 
@@ -70,5 +71,46 @@ impl core::ops::DerefMut for Nested<'_, '_> {
 impl Drop for Nested<'_, '_> {
     fn drop(&mut self) {
         self.0.side.nested -= 1;
+    }
+}
+
+/// Ephemerons that wait for their keys.
+impl Tracer<'_> {
+    pub(crate) fn color_of_key(&self, key: RawHandle) -> Color {
+        match self.store.color_any(key) {
+            Color::Dead if self.side.building.contains(&key) => Color::Reached,
+            color => color,
+        }
+    }
+
+    /// Sets the value's edges aside until the key is marked.
+    pub(super) fn wait_for<K: Trace, V: Trace>(&mut self, key: Weak<K>, value: &V) {
+        let gathering = Gathering::begin(self, key);
+        value.trace(gathering.tracer);
+    }
+
+    /// Releases what waits for this object.
+    pub(crate) fn release(&mut self, key: RawHandle) {
+        let mut next = self.side.ephemerons.take(self.store, key);
+        while let Some(record) = next {
+            let (first_edge, more_edges, mut nested) = self.side.ephemerons.release(record);
+            if let Some(edge) = first_edge {
+                self.edge_any(AnyGc::from_raw(edge));
+            }
+            for index in more_edges {
+                let edge = self.side.ephemerons.edge(index);
+                self.edge_any(AnyGc::from_raw(edge));
+            }
+            while let Some(inner) = nested {
+                nested = self.side.ephemerons.next(inner);
+                match self.color_of_key(self.side.ephemerons.key(inner)) {
+                    // Its turn comes right after this record's.
+                    Color::Reached => self.side.ephemerons.link_after(record, inner),
+                    Color::White => self.side.ephemerons.file(self.store, inner),
+                    Color::Dead => {}
+                }
+            }
+            next = self.side.ephemerons.next(record);
+        }
     }
 }

@@ -81,10 +81,7 @@ impl Reported {
     }
 
     pub(crate) fn put_back(&mut self, list: List) {
-        match list.handles.is_empty() {
-            true => self.keep_for_later(list.handles),
-            false => self.lists.push(list),
-        }
+        if list.handles.is_empty() { self.keep_for_later(list.handles) } else { self.lists.push(list) }
     }
 
     fn keep_for_later(&mut self, handles: Vec<RawHandle>) {

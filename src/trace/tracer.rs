@@ -2,12 +2,13 @@
 
 use alloc::vec::Vec;
 
+use crate::geometry::Granule;
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::store::{Color, Look, Store};
 use crate::tag::Tag;
 use crate::trace::edges::edge_apart;
 use crate::trace::findings::{Findings, Recorded, Report};
-use crate::trace::nested::{Gathering, Nested, RecordedEphemeron};
+use crate::trace::nested::{Nested, RecordedEphemeron};
 use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, Reported, Spill, Trace};
 
 /// How many handles ahead a loop over a weak collection prefetches their headers.
@@ -262,7 +263,18 @@ impl<'a> Tracer<'a> {
     /// Prefetches the header of an object that will be read soon.
     #[inline]
     pub(crate) fn prefetch<T>(&self, weak: Weak<T>) {
-        self.look.prefetch_near(weak.raw().granule());
+        self.prefetch_header(weak.raw().granule());
+    }
+
+    /// Whether the object at this place was not reached yet.
+    pub(crate) fn is_place_white(&self, granule: Granule) -> bool {
+        self.store.is_white_any(granule)
+    }
+
+    /// As `prefetch`, of the object at this place.
+    #[inline]
+    pub(crate) fn prefetch_header(&self, granule: Granule) {
+        self.look.prefetch_near(granule);
     }
 
     /// Requests this object's [`prune`](Trace::prune) in this cycle. In a root source it does nothing.
@@ -418,44 +430,6 @@ impl<'a> Tracer<'a> {
 
     pub(crate) fn spend(&mut self, entries: usize) {
         self.side.slice = self.side.slice.saturating_sub(entries);
-    }
-
-    pub(crate) fn color_of_key(&self, key: RawHandle) -> Color {
-        match self.store.color_any(key) {
-            Color::Dead if self.side.building.contains(&key) => Color::Reached,
-            color => color,
-        }
-    }
-
-    /// Sets the value's edges aside until the key is marked.
-    fn wait_for<K: Trace, V: Trace>(&mut self, key: Weak<K>, value: &V) {
-        let gathering = Gathering::begin(self, key);
-        value.trace(gathering.tracer);
-    }
-
-    /// Releases what waits for this object.
-    pub(crate) fn release(&mut self, key: RawHandle) {
-        let mut next = self.side.ephemerons.take(self.store, key);
-        while let Some(record) = next {
-            let (first_edge, more_edges, mut nested) = self.side.ephemerons.release(record);
-            if let Some(edge) = first_edge {
-                self.edge_any(AnyGc::from_raw(edge));
-            }
-            for index in more_edges {
-                let edge = self.side.ephemerons.edge(index);
-                self.edge_any(AnyGc::from_raw(edge));
-            }
-            while let Some(inner) = nested {
-                nested = self.side.ephemerons.next(inner);
-                match self.color_of_key(self.side.ephemerons.key(inner)) {
-                    // Its turn comes right after this record's.
-                    Color::Reached => self.side.ephemerons.link_after(record, inner),
-                    Color::White => self.side.ephemerons.file(self.store, inner),
-                    Color::Dead => {}
-                }
-            }
-            next = self.side.ephemerons.next(record);
-        }
     }
 }
 

@@ -5,11 +5,13 @@
 //! and once to drop the dead ones. Between two slices the program may do anything to it. What it changes
 //! behind a slice is in [`Changes`]; if entries move to other buckets, the collector starts over.
 
+use alloc::vec::Vec;
 use core::mem;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::{self, Entry};
 
+use crate::geometry::Granule;
 use crate::handle::Weak;
 use crate::trace::{Era, LOOK_AHEAD, Liveness, Mode, Trace, Tracer};
 use crate::weak::{Changes, Slack};
@@ -185,10 +187,11 @@ impl<E> Table<E> {
         }
         let len = self.entries.len();
         if start == 0 && (tracer.slice() >= len || self.changes.is_restless()) {
-            match tracer.slice() >= len {
-                true => tracer.spend(len),
+            if tracer.slice() >= len {
+                tracer.spend(len);
+            } else {
                 // Else the next change would come before marking is done, again and again.
-                false => tracer.grant(len),
+                tracer.grant(len);
             }
             self.trace_all(tracer, target, trace);
             self.changes.walked(None);
@@ -218,9 +221,12 @@ impl<E> Table<E> {
     fn trace_all<'e, T: Trace>(
         &'e self,
         tracer: &mut Tracer<'_>,
-        target: impl Fn(&E) -> Weak<T>,
-        trace: impl Fn(&mut Tracer<'_>, &'e E),
+        target: impl Fn(&E) -> Weak<T> + Copy,
+        trace: impl Fn(&mut Tracer<'_>, &'e E) + Copy,
     ) {
+        if self.is_worth_sorting(tracer, target) {
+            return self.trace_sorted(tracer, target, trace);
+        }
         // Headers of keys that were reached already must be read, so some are prefetched.
         let mut ahead = self.entries.iter().skip(LOOK_AHEAD);
         for entry in &self.entries {
@@ -228,6 +234,48 @@ impl<E> Table<E> {
                 tracer.prefetch(target(entry));
             }
             trace(tracer, entry);
+        }
+    }
+
+    /// Whether there are many entries, and most will wait for their targets.
+    fn is_worth_sorting<T: Trace>(&self, tracer: &Tracer<'_>, target: impl Fn(&E) -> Weak<T>) -> bool {
+        const LARGE: usize = 4096;
+        const SAMPLE: usize = 32;
+        let is_white = |entry: &&E| tracer.is_place_white(target(entry).raw().granule());
+        self.len() >= LARGE && self.entries.iter().take(SAMPLE).filter(is_white).count() > SAMPLE / 2
+    }
+
+    /// Traces entries in pieces, each in the order in which their targets lie.
+    ///
+    /// So targets are visited from page to page, and what waits for them is filed in their order. When a
+    /// chain of entries is followed from key to key, and keys that belong together were made together, their
+    /// records are neighbours too.
+    fn trace_sorted<'e, T: Trace>(
+        &'e self,
+        tracer: &mut Tracer<'_>,
+        target: impl Fn(&E) -> Weak<T>,
+        trace: impl Fn(&mut Tracer<'_>, &'e E),
+    ) {
+        /// Few enough buckets that what is read of them stays in the cache.
+        const PIECE: usize = 1 << 14;
+        let buckets = self.entries.num_buckets();
+        let mut order: Vec<(Granule, usize)> = Vec::with_capacity(PIECE);
+        for start in (0..buckets).step_by(PIECE) {
+            let piece = start..buckets.min(start + PIECE);
+            order.extend(piece.filter_map(|bucket| {
+                let entry = self.entries.get_bucket(bucket)?;
+                Some((target(entry).raw().granule(), bucket))
+            }));
+            order.sort_unstable();
+            for (index, (_, bucket)) in order.iter().enumerate() {
+                if let Some((granule, _)) = order.get(index + LOOK_AHEAD) {
+                    tracer.prefetch_header(*granule);
+                }
+                if let Some(entry) = self.entries.get_bucket(*bucket) {
+                    trace(tracer, entry);
+                }
+            }
+            order.clear();
         }
     }
 
