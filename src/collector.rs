@@ -41,7 +41,7 @@ use crate::root::RootTable;
 use crate::stats::{CollectStats, Phase};
 use crate::store::{Age, Store, SweepLog};
 use crate::sync::{HeapNumber, Ordering};
-use crate::trace::{Destroyed, Era, Moment, RootSource, Trace};
+use crate::trace::{Destroyed, Moment, RootSource, Trace};
 use crate::tracing_spans;
 
 use attempt::Attempt;
@@ -101,12 +101,6 @@ pub(crate) struct Collector {
     condemned: bool,
     /// Whether a cycle was abandoned, so that the white bits mean nothing until a full one completes.
     needs_major: bool,
-    /// The current cycle, or the last one.
-    now: Moment,
-    /// How many full cycles began.
-    full: u64,
-    /// The first cycle after which no old object has died, except for those in `destroyed`.
-    since: u32,
     /// Old objects that the program destroyed, as long as they are few: weak collections drop them in minor
     /// collections without looking at all entries.
     destroyed: Vec<Destroyed>,
@@ -130,9 +124,6 @@ impl Default for Collector {
             kind: CycleKind::Major,
             condemned: false,
             needs_major: false,
-            now: Moment::default(),
-            full: 0,
-            since: 0,
             destroyed: Vec::new(),
             settling: Settling::default(),
             pool: 0,
@@ -240,34 +231,34 @@ impl Collector {
     }
 
     fn begin_era(&mut self) {
+        let is_minor = self.kind == CycleKind::Minor;
+        let era = self.marker.era_mut();
         // A heap that has used up its cycle numbers gets a new heap number.
-        if self.now.heap == 0 || self.now.cycle >= u32::MAX - 2 {
-            self.now = Moment { heap: next_heap(), cycle: 0 };
-            self.since = 1;
+        let is_new = era.now.heap == 0 || era.now.cycle >= u32::MAX - 2;
+        if is_new {
+            era.now = Moment { heap: next_heap(), cycle: 0 };
+            era.since = 1;
+        }
+        era.now.cycle += 1;
+        era.is_minor = is_minor;
+        if !is_minor {
+            era.full += 1;
+            era.since = era.now.cycle;
+        }
+        if is_new || !is_minor {
             self.destroyed.clear();
         }
-        self.now.cycle += 1;
-        if self.kind != CycleKind::Minor {
-            self.full += 1;
-            self.since = self.now.cycle;
-            self.destroyed.clear();
-        }
-        self.marker.set_era(Era {
-            now: self.now,
-            full: self.full,
-            since: self.since,
-            is_minor: self.kind == CycleKind::Minor,
-        });
     }
 
     /// An object that is not known to be young died by hand.
     pub(crate) fn note_destroyed(&mut self, raw: RawHandle) {
         const MOST: usize = 4096;
+        let era = self.marker.era_mut();
         if self.destroyed.len() < MOST && self.destroyed.try_reserve(1).is_ok() {
-            self.destroyed.push(Destroyed { cycle: self.now.cycle, raw });
+            self.destroyed.push(Destroyed { cycle: era.now.cycle, raw });
         } else {
             self.destroyed.clear();
-            self.since = self.now.cycle.saturating_add(1);
+            era.since = era.now.cycle.saturating_add(1);
         }
     }
 
@@ -330,8 +321,6 @@ impl Collector {
             let is_done = self.marker.mark(&self.ops, store, pools, parts.roots, source, meter);
             attempt.succeeded = true;
             self.phase = Phase::Mark;
-            let era = self.marker.era();
-            (self.now, self.since, self.full) = (era.now, era.since, era.full);
             if !is_done {
                 return false;
             }
@@ -475,9 +464,10 @@ impl Collector {
             if meter.is_spent() {
                 return false;
             }
-            match pool.relist(parts.store, scope, meter.quota().saturating_mul(4), parts.release_after) {
-                true => meter.spend(meter.quota()),
-                false => self.listed_pools += 1,
+            if pool.relist(parts.store, scope, meter.quota().saturating_mul(4), parts.release_after) {
+                meter.spend(meter.quota())
+            } else {
+                self.listed_pools += 1
             }
         }
         let is_done = self.settle(parts, meter, panics);

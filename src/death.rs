@@ -229,9 +229,10 @@ impl<H: 'static> Deaths<H> {
         if self.get(watch).is_none() {
             return;
         }
-        match exit {
-            true => drop(self.at_exit.insert(watch.number, watch.key)),
-            false => drop(self.at_exit.remove(&watch.number)),
+        if exit {
+            self.at_exit.insert(watch.number, watch.key);
+        } else {
+            self.at_exit.remove(&watch.number);
         }
     }
 
@@ -389,10 +390,7 @@ impl<H: 'static> Deaths<H> {
     pub(crate) fn next_turn(&mut self) -> Option<Turn<H>> {
         loop {
             let Dues { tags, dropped, calls, .. } = &mut self.dues;
-            let dropped = match tags.is_empty() {
-                true => dropped.pop(),
-                false => None,
-            };
+            let dropped = if tags.is_empty() { dropped.pop() } else { None };
             let is_called = dropped.is_none();
             let next = dropped.or_else(|| tags.pop().map(|Reverse(due)| due)).or_else(|| calls.pop());
             match self.take_due(next?) {

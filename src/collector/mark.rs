@@ -39,7 +39,7 @@ use crate::handle::{AnyGc, RawHandle};
 use crate::pool::Pool;
 use crate::root::RootTable;
 use crate::store::{Color, Store};
-use crate::trace::{EdgeStack, Era, Moment, RootSource, Side, Trace, Tracer, Watcher};
+use crate::trace::{EdgeStack, Era, RootSource, Side, Trace, Tracer, Watcher};
 
 use asking::Asking;
 use beside::{Help, Helper};
@@ -100,7 +100,6 @@ pub(crate) struct Marker {
     due: Vec<RawHandle>,
     /// Words of the root table that are still to be visited.
     roots: Range<usize>,
-    is_minor: bool,
     asking: Asking,
     /// Steps in which only the program's changes were left, and too many of them.
     attempts: u32,
@@ -171,19 +170,17 @@ impl Marker {
         &mut self.side.building
     }
 
-    /// Another cycle begins.
-    pub(crate) fn set_era(&mut self, era: Era) {
-        self.side.era = era;
-    }
-
-    /// The current cycle continues as if it had always been this one.
-    pub(crate) fn rename_era(&mut self, now: Moment, full: u64) {
-        (self.side.era.now, self.side.era.full) = (now, full);
-    }
-
-    /// The current cycle: not the one that it began as if marking had to start over.
+    /// The current cycle, or the last one: not the one that it began as if marking had to start over.
     pub(crate) fn era(&self) -> Era {
         self.side.era
+    }
+
+    fn is_minor(&self) -> bool {
+        self.side.era.is_minor
+    }
+
+    pub(crate) fn era_mut(&mut self) -> &mut Era {
+        &mut self.side.era
     }
 
     /// Begins to mark for a full collection: everything is white.
@@ -193,8 +190,7 @@ impl Marker {
     }
 
     fn restart(&mut self, store: &mut Store, pools: &mut [Pool], roots: &RootTable) {
-        self.reset(store, false);
-        self.is_minor = false;
+        self.reset(store);
         self.roots = 0..roots.words_len();
         self.side.unguarded.clear();
         store.forget_dirty();
@@ -204,8 +200,7 @@ impl Marker {
 
     /// Begins to mark for a minor collection: white is what was made since the last one.
     pub(crate) fn begin_minor(&mut self, store: &mut Store) {
-        self.reset(store, true);
-        self.is_minor = true;
+        self.reset(store);
         self.roots = 0..0;
         self.side.gathering = false;
         self.side.building.iter().for_each(|raw| store.spare(raw.granule()));
@@ -218,7 +213,8 @@ impl Marker {
     }
 
     /// Forgets what an earlier collection left, which may have panicked.
-    fn reset(&mut self, store: &Store, is_minor: bool) {
+    fn reset(&mut self, store: &Store) {
+        let is_minor = self.is_minor();
         self.exchange.reset();
         self.help.begin();
         self.edges.reset(&mut self.side.spill, is_minor);
@@ -296,26 +292,22 @@ impl Marker {
         }
         let (mut saw_unguarded, mut was_patient) = (false, false);
         loop {
-            let ran_dry = match self.side.gathering {
-                #[cfg(feature = "std")]
-                false if self.threads > 1 && !self.is_minor && !meter.is_limited() => {
-                    self.follow_together(ops, store, meter)
-                }
-                false => self.follow(ops, store, meter),
-                true => self.follow_exactly(ops, store, meter),
+            let ran_dry = if self.side.gathering {
+                self.follow_exactly(ops, store, meter)
+            } else {
+                self.follow_together(ops, store, meter)
             };
             if !self.side.gathering && !self.side.tenants.is_empty() {
-                match self.is_minor {
+                if self.is_minor() {
                     // It lives until the next full collection decides.
-                    true => self.spare_tenants(ops, store),
-                    false => {
-                        self.restart(store, pools, roots);
-                        // What tables know about the cycle's marking is void.
-                        self.side.era = self.side.era.again();
-                        self.side.gathering = true;
-                        self.ask(store, source, meter);
-                        is_source_known = true;
-                    }
+                    self.spare_tenants(ops, store);
+                } else {
+                    self.restart(store, pools, roots);
+                    // What tables know about the cycle's marking is void.
+                    self.side.era = self.side.era.again();
+                    self.side.gathering = true;
+                    self.ask(store, source, meter);
+                    is_source_known = true;
                 }
             } else if !ran_dry {
                 return false;
@@ -329,9 +321,10 @@ impl Marker {
                 if meter.is_spent() {
                     return false;
                 }
-                match self.roots.is_empty() {
-                    true => self.trace_reported(store, meter),
-                    false => self.trace_roots(store, roots, meter),
+                if self.roots.is_empty() {
+                    self.trace_reported(store, meter)
+                } else {
+                    self.trace_roots(store, roots, meter)
                 }
             } else if self.asking.has_rest {
                 is_source_known = self.ask_for_rest(store, source, meter);
@@ -370,9 +363,9 @@ impl Marker {
             }
         }
         // The ephemerons that still wait have dead keys.
-        self.side.ephemerons.forget(self.is_minor);
+        self.side.ephemerons.forget(self.is_minor());
         self.side.gathered.shrink_to(EdgeStack::CHUNK);
-        if !self.is_minor {
+        if !self.is_minor() {
             self.expect_tenants = self.side.gathering && !self.side.tenants.is_empty();
         }
         true

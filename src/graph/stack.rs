@@ -47,10 +47,7 @@ impl<'a> Stack<'a> {
         loop {
             while len < AHEAD {
                 let Some(raw) = self.edges.pop() else {
-                    match self.edges.unspill(&mut self.spill) {
-                        true => continue,
-                        false => break,
-                    }
+                    if self.edges.unspill(&mut self.spill) { continue } else { break }
                 };
                 walk.prefetch(self.store, raw);
                 queue[(first + len) % AHEAD] = raw;
@@ -74,9 +71,10 @@ impl<'a> Stack<'a> {
         counts: &mut [usize],
     ) -> Result<(), Stop> {
         let Some(index) = walk.index_of(raw).map(usize::from) else {
-            return match self.store.is_alive_any(raw) {
-                true => Err(Stop::NotInSchema(raw)),
-                false => walk.take_back(self.store, raw),
+            return if self.store.is_alive_any(raw) {
+                Err(Stop::NotInSchema(raw))
+            } else {
+                walk.take_back(self.store, raw)
             };
         };
         let ops = &self.types[index];

@@ -47,9 +47,10 @@ fn serialize<S: Serializer>(
     word: u64,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    match serializer.is_human_readable() {
-        true => serializer.collect_str(&Text(numbers())),
-        false => serializer.serialize_u64(word),
+    if serializer.is_human_readable() {
+        serializer.collect_str(&Text(numbers()))
+    } else {
+        serializer.serialize_u64(word)
     }
 }
 
@@ -88,9 +89,10 @@ impl Visitor<'_> for ReadVisitor {
 }
 
 fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read, D::Error> {
-    match deserializer.is_human_readable() {
-        true => deserializer.deserialize_str(ReadVisitor),
-        false => deserializer.deserialize_u64(ReadVisitor),
+    if deserializer.is_human_readable() {
+        deserializer.deserialize_str(ReadVisitor)
+    } else {
+        deserializer.deserialize_u64(ReadVisitor)
     }
 }
 

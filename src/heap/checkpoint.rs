@@ -197,10 +197,12 @@ impl Heap {
         self.roots.go_back(&to.roots, |raw| store.is_alive_any(raw));
         let mut undone = self.deaths.go_back(&to.hints, |raw| {
             let generation = store.generation_any(raw.granule());
-            match store.is_alive_any(raw) {
-                true => Fate::Alive,
-                false if generation.is_some_and(|now| now.0 > raw.generation().0) => Fate::Dead,
-                false => Fate::Undone,
+            if store.is_alive_any(raw) {
+                Fate::Alive
+            } else if generation.is_some_and(|now| now.0 > raw.generation().0) {
+                Fate::Dead
+            } else {
+                Fate::Undone
             }
         });
         let targets: Vec<_> = self.deaths.targets().collect();

@@ -146,10 +146,7 @@ impl Pacer {
 
     pub(super) fn resume(&mut self, is_idle: bool, config: &HeapConfig) {
         self.is_paused = false;
-        match is_idle {
-            true => self.set_due(self.end_bytes, config),
-            false => self.due_bytes = 0,
-        }
+        if is_idle { self.set_due(self.end_bytes, config) } else { self.due_bytes = 0 }
     }
 
     /// A cycle begins.

@@ -158,9 +158,10 @@ enum Refused {
 impl Loading<'_> {
     /// How many granules apart the slots of the type with this number were.
     fn set_stride<E: Error>(&mut self, index: usize, stride: u32) -> Result<(), E> {
-        match self.made.column(index).set_stride(stride) {
-            true => Ok(()),
-            false => Err(E::custom("a type whose slots have no size")),
+        if self.made.column(index).set_stride(stride) {
+            Ok(())
+        } else {
+            Err(E::custom("a type whose slots have no size"))
         }
     }
 }

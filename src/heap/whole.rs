@@ -70,9 +70,10 @@ impl Heap {
     /// How many objects are alive, garbage included. O(1); O(pages) while an incremental cycle frees its
     /// dead.
     pub fn len(&self) -> usize {
-        match self.collector.has_condemned() {
-            false => self.counts.objects,
-            true => self.counts.objects - self.condemned().map(|(_, objects)| objects).sum::<usize>(),
+        if self.collector.has_condemned() {
+            self.counts.objects - self.condemned().map(|(_, objects)| objects).sum::<usize>()
+        } else {
+            self.counts.objects
         }
     }
 
@@ -88,10 +89,7 @@ impl Heap {
     }
 
     pub(super) fn living_in(&self, pool: &Pool) -> usize {
-        match self.collector.has_condemned() {
-            false => pool.live(),
-            true => pool.live() - pool.condemned(&self.store),
-        }
+        if self.collector.has_condemned() { pool.live() - pool.condemned(&self.store) } else { pool.live() }
     }
 
     /// Dead objects that are not swept yet.
@@ -101,12 +99,11 @@ impl Heap {
 
     /// Bytes in the slots of what is alive.
     pub(super) fn bytes(&self) -> usize {
-        match self.collector.has_condemned() {
-            false => self.counts.bytes,
-            true => {
-                let dead = self.condemned().map(|(pool, objects)| objects * pool.info().slot_bytes);
-                self.counts.bytes - dead.sum::<usize>()
-            }
+        if self.collector.has_condemned() {
+            let dead = self.condemned().map(|(pool, objects)| objects * pool.info().slot_bytes);
+            self.counts.bytes - dead.sum::<usize>()
+        } else {
+            self.counts.bytes
         }
     }
 

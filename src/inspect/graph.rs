@@ -209,9 +209,10 @@ impl Graph {
     /// The name of the edge; for a root's edge, the number of the record about the root.
     pub(crate) fn name(&self, edge: EdgeIndex) -> NameId {
         let tag = self.tags[edge.place()];
-        match tag.is_ephemeron() {
-            true => self.ephemerons[tag.number() as usize].name,
-            false => NameId::from_number(tag.number()),
+        if tag.is_ephemeron() {
+            self.ephemerons[tag.number() as usize].name
+        } else {
+            NameId::from_number(tag.number())
         }
     }
 
@@ -317,10 +318,8 @@ impl Graph {
         for place in 0..self.tags.len() {
             let tag = self.tags[place];
             if tag.is_ephemeron() {
-                let kind = match counts(self, &reached, tag) {
-                    true => EdgeKind::Ephemeron,
-                    false => EdgeKind::IdleEphemeron,
-                };
+                let kind =
+                    if counts(self, &reached, tag) { EdgeKind::Ephemeron } else { EdgeKind::IdleEphemeron };
                 self.tags[place] = Tag::new(kind, tag.number());
             }
         }

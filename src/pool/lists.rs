@@ -93,10 +93,7 @@ impl Lists {
 
 /// Appends, without asking for memory where there was nothing.
 fn take_over(own: &mut Vec<usize>, found: &mut Vec<usize>) {
-    match own.is_empty() {
-        true => core::mem::swap(own, found),
-        false => own.append(found),
-    }
+    if own.is_empty() { core::mem::swap(own, found) } else { own.append(found) }
 }
 
 /// The numbers that a pool's pages have in the heap, by their positions in the pool.
@@ -148,9 +145,10 @@ impl Pages {
 
     /// The position of a page.
     pub(super) fn position(&self, page: u32) -> Option<usize> {
-        match self.ascending.is_empty() {
-            true => self.by_position.binary_search(&page).ok(),
-            false => self.by_position.iter().position(|other| *other == page),
+        if self.ascending.is_empty() {
+            self.by_position.binary_search(&page).ok()
+        } else {
+            self.by_position.iter().position(|other| *other == page)
         }
     }
 

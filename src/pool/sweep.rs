@@ -112,9 +112,10 @@ impl Pool {
         let swept_in_part = pages.get(self.progress.pages);
         let mut len = 0;
         for page in pages.iter().filter(|page| store.is_veiled(**page)) {
-            len += match swept_in_part == Some(page) {
-                true => (self.ops.condemned_len)(store, *page),
-                false => store.white_slots_len(*page),
+            len += if swept_in_part == Some(page) {
+                (self.ops.condemned_len)(store, *page)
+            } else {
+                store.white_slots_len(*page)
             };
         }
         let is_counted =

@@ -79,12 +79,11 @@ impl Growth {
             // grows frame by frame begins with small pages, and the kernel makes them huge in its own time
             // once they are in use.
             let advised = self.small_from.take().unwrap_or(self.accessible);
-            match is_calm.swap(false, Ordering::Relaxed) {
-                true => {
-                    advise_huge(range, advised, self.accessible);
-                    self.small_from = Some(self.accessible);
-                }
-                false => advise_huge(range, advised, end),
+            if is_calm.swap(false, Ordering::Relaxed) {
+                advise_huge(range, advised, self.accessible);
+                self.small_from = Some(self.accessible);
+            } else {
+                advise_huge(range, advised, end)
             }
         }
         self.accessible = end;

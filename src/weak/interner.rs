@@ -7,6 +7,7 @@ use hashbrown::hash_table::Entry;
 
 use crate::handle::Weak;
 use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
+use crate::weak::common::sized;
 use crate::weak::iter::interner::{Interned, Iter};
 use crate::weak::{Fixed, Table};
 
@@ -52,21 +53,6 @@ impl<T, S> Interner<T, S> {
         &self.hasher
     }
 
-    /// The number of values; right after a collection exactly those alive.
-    pub fn len(&self) -> usize {
-        self.table.len()
-    }
-
-    /// Whether the table is empty.
-    pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
-    }
-
-    /// How many values fit without reallocating.
-    pub fn capacity(&self) -> usize {
-        self.table.capacity()
-    }
-
     /// The objects.
     pub fn iter(&self) -> Iter<'_, T> {
         Iter(self.table.iter())
@@ -101,6 +87,8 @@ impl<T: Trace, S> Interner<T, S> {
         self.table.prune(live, |entry| entry.weak, None, |_| {}, |_| {});
     }
 }
+
+sized!([T, S] Interner<T, S>: "table" of "values", "alive");
 
 impl<T: Trace + Eq + Hash, S: BuildHasher + Send + Sync + 'static> Trace for Interner<T, S> {
     const OWNS: bool = true;

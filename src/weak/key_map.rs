@@ -5,6 +5,7 @@ use core::fmt;
 use crate::handle::Weak;
 use crate::trace::impls::owned;
 use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
+use crate::weak::common::emptied;
 use crate::weak::iter::weak_key_map::{Drain, IntoIter, Iter, IterMut, Keys, Values, ValuesMut};
 use crate::weak::{Entry, Table, hash_of};
 
@@ -48,26 +49,6 @@ impl<K, V> WeakKeyMap<K, V> {
     /// An empty map with room for this many entries.
     pub fn with_capacity(capacity: usize) -> Self {
         Self { table: Table::with_capacity(capacity) }
-    }
-
-    /// The number of entries; right after a collection exactly those whose key is alive.
-    pub fn len(&self) -> usize {
-        self.table.len()
-    }
-
-    /// Whether the map is empty.
-    pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
-    }
-
-    /// How many entries fit without reallocating.
-    pub fn capacity(&self) -> usize {
-        self.table.capacity()
-    }
-
-    /// Removes all entries and keeps the memory.
-    pub fn clear(&mut self) {
-        self.table.clear();
     }
 
     /// Releases as much memory as possible.
@@ -164,6 +145,8 @@ impl<K: Trace, V: Send + 'static> WeakKeyMap<K, V> {
         self.table.prune(live, |(key, _)| *key, Some(hash_of), remove, |(_, value)| visit(value));
     }
 }
+
+emptied!([K, V] WeakKeyMap<K, V>: "map" of "entries", "whose key is alive");
 
 impl<K: Trace, V: Trace> Trace for WeakKeyMap<K, V> {
     const OWNS: bool = true;

@@ -7,6 +7,7 @@ use hashbrown::hash_table::Entry;
 
 use crate::handle::Weak;
 use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
+use crate::weak::common::emptied;
 use crate::weak::iter::weak_set::{
     Compared, Difference, Drain, Intersection, IntoIter, Iter, SymmetricDifference, Union, Wanted,
 };
@@ -45,26 +46,6 @@ impl<T> WeakSet<T> {
     /// An empty set with room for this many elements.
     pub fn with_capacity(capacity: usize) -> Self {
         Self { table: Table::with_capacity(capacity) }
-    }
-
-    /// The number of elements; right after a collection exactly those alive.
-    pub fn len(&self) -> usize {
-        self.table.len()
-    }
-
-    /// Whether the set is empty.
-    pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
-    }
-
-    /// How many elements fit without reallocating.
-    pub fn capacity(&self) -> usize {
-        self.table.capacity()
-    }
-
-    /// Removes all elements and keeps the memory.
-    pub fn clear(&mut self) {
-        self.table.clear();
     }
 
     /// Releases as much memory as possible.
@@ -159,6 +140,8 @@ impl<T: Trace> WeakSet<T> {
         self.table.prune(live, |weak| *weak, Some(hash_of), |_| {}, |_| {});
     }
 }
+
+emptied!([T] WeakSet<T>: "set" of "elements", "alive");
 
 impl<T: Trace> Trace for WeakSet<T> {
     const OWNS: bool = true;

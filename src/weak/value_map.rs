@@ -7,6 +7,7 @@ use core::hash::{BuildHasher, Hash};
 use crate::handle::Weak;
 use crate::trace::impls::owned;
 use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
+use crate::weak::common::emptied;
 use crate::weak::iter::weak_value_map::{Drain, IntoIter, Iter, Keys, Values};
 use crate::weak::{Entry, Fixed, Table};
 
@@ -64,26 +65,6 @@ impl<K, V, S> WeakValueMap<K, V, S> {
     /// The hasher.
     pub fn hasher(&self) -> &S {
         &self.hasher
-    }
-
-    /// The number of entries; right after a collection exactly those whose object is alive.
-    pub fn len(&self) -> usize {
-        self.table.len()
-    }
-
-    /// Whether the map is empty.
-    pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
-    }
-
-    /// How many entries fit without reallocating.
-    pub fn capacity(&self) -> usize {
-        self.table.capacity()
-    }
-
-    /// Removes all entries and keeps the memory.
-    pub fn clear(&mut self) {
-        self.table.clear();
     }
 
     /// The entries.
@@ -180,6 +161,8 @@ impl<K: Send + 'static, V: Trace, S> WeakValueMap<K, V, S> {
         self.table.prune(live, |(_, weak)| *weak, None, |(key, _)| live.discard(key), |_| {});
     }
 }
+
+emptied!([K, V, S] WeakValueMap<K, V, S>: "map" of "entries", "whose object is alive");
 
 impl<K, V, S> Trace for WeakValueMap<K, V, S>
 where

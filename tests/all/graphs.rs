@@ -323,9 +323,12 @@ fn a_copy_amid_the_dead_and_their_successors_is_that_of_a_naive_walk() {
         dead.iter().filter(|_| seed > 0).for_each(|gc| _ = heap.destroy(*gc));
         nodes.extend(heap.alloc_many((4000..4900).map(|n| node(&n.to_string()))));
         for gc in &nodes {
-            let mut any = |stale: usize| match random.below(100) < stale {
-                true => dead[random.below(dead.len())],
-                false => nodes[random.below(nodes.len())],
+            let mut any = |stale: usize| {
+                if random.below(100) < stale {
+                    dead[random.below(dead.len())]
+                } else {
+                    nodes[random.below(nodes.len())]
+                }
             };
             let stale = if seed < 4 { 0 } else { seed as usize % 4 };
             let (next, parent) = ([any(stale), any(stale)], any(20));

@@ -96,9 +96,10 @@ fn of_keyed_field(input: &DeriveInput, krate: &Path, ty: &Type) -> Option<WhereP
         return Some(parse_quote!(#ty: #krate::Trace));
     }
     let key = keyed.key;
-    Some(match keyed.is_ordered {
-        true => parse_quote!(#key: ::core::cmp::Ord),
-        false => parse_quote!(#key: ::core::cmp::Eq + ::core::hash::Hash),
+    Some(if keyed.is_ordered {
+        parse_quote!(#key: ::core::cmp::Ord)
+    } else {
+        parse_quote!(#key: ::core::cmp::Eq + ::core::hash::Hash)
     })
 }
 

@@ -107,9 +107,10 @@ pub fn diff(earlier: &File, later: &File, most: usize) -> String {
         for node in file.nodes().filter(|node| others.binary_search(&node.id()).is_err()) {
             let row = rows.entry(node.class_name()).or_default();
             let bytes = i128::from(node.bytes());
-            match is_later {
-                true => (row.new, row.bytes) = (row.new + 1, row.bytes + bytes),
-                false => (row.gone, row.bytes) = (row.gone + 1, row.bytes - bytes),
+            if is_later {
+                (row.new, row.bytes) = (row.new + 1, row.bytes + bytes)
+            } else {
+                (row.gone, row.bytes) = (row.gone + 1, row.bytes - bytes)
             }
         }
     }

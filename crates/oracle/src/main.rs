@@ -137,9 +137,8 @@ fn soak_steps(time: Duration, bytes: usize, first_seed: u64) -> bool {
 /// mark at once; what becomes of the objects does not.
 fn is_same(program: &Stepped, first: stepped::Report, second: Result<stepped::Report, String>) -> bool {
     let is_timed = program.ops.iter().any(|op| matches!(op, stepped::Op::Help { alone: false, .. }));
-    let known = |report: stepped::Report| match is_timed {
-        true => stepped::Report { at: Default::default(), ..report },
-        false => report,
+    let known = |report: stepped::Report| {
+        if is_timed { stepped::Report { at: Default::default(), ..report } } else { report }
     };
     second.is_ok_and(|second| known(second) == known(first))
 }

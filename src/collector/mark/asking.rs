@@ -84,12 +84,16 @@ impl Marker {
         let was_asked = mem::replace(&mut self.asking.was_asked, true);
         let start = meter.is_timed().then(|| meter.clock().now());
         // Where others help, edges are theirs to follow at once.
-        let in_slices = !self.is_minor && !self.side.gathering && meter.is_limited() && !self.expects_help();
+        let in_slices =
+            !self.is_minor() && !self.side.gathering && meter.is_limited() && !self.expects_help();
         self.side.reported.defers = in_slices && !was_asked;
         (self.side.may_leave_rest, self.side.has_rest) = (in_slices, false);
-        self.trace_with(store, |tracer| match was_asked {
-            false if !tracer.era().is_minor => source.trace_roots(tracer),
-            _ => source.trace_changed_roots(tracer),
+        self.trace_with(store, |tracer| {
+            if was_asked || tracer.era().is_minor {
+                source.trace_changed_roots(tracer);
+            } else {
+                source.trace_roots(tracer);
+            }
         });
         self.side.reported.defers = false;
         self.side.may_leave_rest = false;

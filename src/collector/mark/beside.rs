@@ -83,7 +83,7 @@ impl Help {
 impl Marker {
     /// Offers the edges found to other threads, until [`take_back`](Self::take_back).
     pub(super) fn offer(&mut self) {
-        if self.is_minor || self.side.gathering {
+        if self.is_minor() || self.side.gathering {
             return;
         }
         for pool in self.active.drain(..) {
@@ -299,14 +299,17 @@ mod threads {
     const ALONE: usize = 4096;
 
     impl Marker {
-        /// As [`follow`](Self::follow), for a budget without limits; with other threads, once there are many
-        /// edges to share.
+        /// As [`follow`](Self::follow); in a full collection without a budget with other threads, once there
+        /// are many edges to share.
         pub(in crate::collector::mark) fn follow_together(
             &mut self,
             ops: &[TraceOps],
             store: &Store,
             meter: &mut Meter<'_>,
         ) -> bool {
+            if self.threads <= 1 || self.is_minor() || meter.is_limited() {
+                return self.follow(ops, store, meter);
+            }
             loop {
                 let mut alone = Meter::new(Budget::Objects(ALONE), meter.clock(), meter.clock().now());
                 let ran_dry = self.follow(ops, store, &mut alone);
@@ -345,5 +348,18 @@ mod threads {
             self.help = help;
             meter.spend(self.traced - before);
         }
+    }
+}
+
+/// Without std there are no threads to be had.
+#[cfg(not(feature = "std"))]
+impl Marker {
+    pub(in crate::collector::mark) fn follow_together(
+        &mut self,
+        ops: &[TraceOps],
+        store: &Store,
+        meter: &mut Meter<'_>,
+    ) -> bool {
+        self.follow(ops, store, meter)
     }
 }

@@ -179,9 +179,10 @@ impl Marker {
     #[cfg(gc_zeal)]
     pub(crate) fn mark_a_bit(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) {
         self.take_back(ops, store);
-        match self.side.gathering {
-            false => self.follow(ops, store, meter),
-            true => self.follow_exactly(ops, store, meter),
+        if self.side.gathering {
+            self.follow_exactly(ops, store, meter)
+        } else {
+            self.follow(ops, store, meter)
         };
         self.offer();
     }

@@ -425,9 +425,10 @@ fn a_table_that_shrinks_while_it_is_traced_in_slices_loses_no_value() {
                 assert!(steps > 100, "the phase takes some steps");
                 break;
             }
-            match by_itself {
-                false => sliced.heap[&sliced.map].shrink_to_fit(),
-                true => sliced.insert(),
+            if by_itself {
+                sliced.insert()
+            } else {
+                sliced.heap[&sliced.map].shrink_to_fit()
             }
             assert!(sliced.heap[&sliced.map].capacity() < capacity);
             sliced.finish();

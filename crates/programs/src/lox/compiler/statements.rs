@@ -57,9 +57,10 @@ impl Compiler<'_> {
         self.expect(Kind::Identifier, "a variable's name")?;
         let name = self.previous;
         self.declare(name)?;
-        match self.is_next(Kind::Equal)? {
-            true => self.expression()?,
-            false => self.emit(Op::Nil),
+        if self.is_next(Kind::Equal)? {
+            self.expression()?
+        } else {
+            self.emit(Op::Nil)
         }
         self.expect(Kind::Semicolon, "`;` after the declaration")?;
         self.define(name)
