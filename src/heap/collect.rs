@@ -257,7 +257,7 @@ impl Heap {
 
     /// Bytes ever allocated, in slots and owned.
     fn allocated_bytes(&self) -> u64 {
-        self.counts.freed_bytes + self.counts.bytes as u64 + self.load.allocated()
+        (self.counts.freed_bytes + self.counts.bytes as u64).saturating_add(self.load.allocated())
     }
 
     pub(super) fn can_do_minor(&self) -> bool {
