@@ -200,16 +200,15 @@ impl Store {
         self.freed_owned = kept.freed_owned;
     }
 
-    /// The slots of a page with a value, an object's or one that waits for its destructor, and whether an
-    /// object lives there.
-    pub(crate) fn filled(&self, page: u32, slots: u32) -> Vec<(RawHandle, bool)> {
+    /// The slots of a page with a value: those of objects with the object's handle, and those whose value
+    /// waits for its destructor.
+    pub(crate) fn filled(&self, page: u32, slots: u32) -> Vec<(Granule, Option<RawHandle>)> {
         let slot_granules = u32::from(self.pages[page as usize].slot_granules);
         let headers = (0..slots).map(|slot| (slot, self.slot_of_page(page, slot).kept()));
         let filled = headers.filter(|(_, header)| header.has_value());
         let named = filled.map(|(slot, header)| {
-            let generation = header.generation();
-            let raw = RawHandle::new(Granule::new(page, slot * slot_granules), generation);
-            (raw, generation.is_occupied())
+            let (granule, generation) = (Granule::new(page, slot * slot_granules), header.generation());
+            (granule, generation.is_occupied().then(|| RawHandle::new(granule, generation)))
         });
         named.collect()
     }
