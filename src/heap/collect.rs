@@ -121,6 +121,7 @@ impl Heap {
         }
         self.take_up_shared();
         if self.collector.phase() != Phase::Idle {
+            self.set_aside_for_later();
             return CollectStats::default();
         }
         let kind = if self.collector.can_do_minor() { CycleKind::Minor } else { CycleKind::Major };

@@ -117,7 +117,7 @@ impl<T: Clone + Send + Sync + Any> KeptValues for Values<T> {
 impl Store {
     pub(crate) fn keep(&self) -> KeptStore {
         // Pages that are being filled will be empty when the heap goes back.
-        let mut given_up = self.given_up.clone();
+        let mut given_up = self.given_up.with(|given_up| given_up.without_drafts());
         self.ahead.passed().for_each(|page| given_up.insert(page));
         KeptStore {
             pages: self.pages.clone(),
@@ -191,7 +191,7 @@ impl Store {
         self.space.truncate(kept.opened());
         self.pages.clone_from(&kept.pages);
         self.pasts.clone_from(&kept.pasts);
-        self.given_up.clone_from(&kept.given_up);
+        self.given_up.with(|given_up| given_up.clone_from(&kept.given_up));
         self.dirty.clone_from(&kept.dirty);
     }
 
