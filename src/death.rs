@@ -149,7 +149,7 @@ pub(crate) struct Deaths<H> {
     /// What the program said objects own, in bytes.
     hints: Hints,
     /// The hints of objects that died since this was last asked.
-    gone_hints: usize,
+    gone_hints: u128,
     /// The finalizers to run at the end of the heap, by their numbers.
     at_exit: BTreeMap<u64, DefaultKey>,
     /// Where guards on any thread leave cancellations; taken when something is first registered.
@@ -296,7 +296,7 @@ impl<H: 'static> Deaths<H> {
     }
 
     /// The hints of objects that died since this was last called.
-    pub(crate) fn take_gone_hints(&mut self) -> usize {
+    pub(crate) fn take_gone_hints(&mut self) -> u128 {
         core::mem::take(&mut self.gone_hints)
     }
 
@@ -308,7 +308,7 @@ impl<H: 'static> Deaths<H> {
     /// This object died: what is registered on it becomes due. At the end of the heap finalizers are dropped
     /// uncalled: those that run at exit have run already.
     pub(crate) fn mourn(&mut self, dead: RawHandle, is_end: bool) {
-        self.gone_hints += self.hints.remove(&dead).unwrap_or(0);
+        self.gone_hints += self.hints.remove(&dead).unwrap_or(0) as u128;
         let mut next = self.by_target.remove(&dead);
         while let Some(key) = next {
             let registration = &mut self.registrations[key];

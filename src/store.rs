@@ -27,6 +27,7 @@ use alloc::vec::Vec;
 
 use crate::handle::{Generation, RawHandle};
 use crate::space::Space;
+use crate::sync::Lock;
 
 #[cfg(feature = "rayon")]
 pub(crate) use access::LoggedMut;
@@ -63,7 +64,7 @@ pub(crate) struct Store {
     /// What is known about each page's past.
     pasts: Vec<PagePast>,
     /// Pages that no longer have a type.
-    given_up: GivenUp,
+    given_up: Lock<GivenUp>,
     /// Pages that are filled with `&Heap`.
     ahead: Ahead,
     /// The write barrier's list: objects that were changed after they had been traced, each once.
@@ -97,7 +98,7 @@ impl Store {
             space: Space::new(max_bytes),
             pages: Vec::new(),
             pasts: Vec::new(),
-            given_up: GivenUp::default(),
+            given_up: Lock::default(),
             ahead: Ahead::default(),
             dirty: Vec::new(),
             freed_owned: 0,

@@ -208,7 +208,7 @@ impl Heap {
         let targets: Vec<_> = self.deaths.targets().collect();
         targets.into_iter().for_each(|raw| self.set_watched(raw));
         let hints = to.hints.iter().filter(|(raw, _)| self.store.is_alive_any(**raw));
-        self.load.set_hints(hints.map(|(_, bytes)| *bytes).sum());
+        self.load.set_hints(hints.map(|(_, bytes)| *bytes as u128).sum());
         panics.run_all(|| undone.pop().is_some());
     }
 }

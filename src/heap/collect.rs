@@ -121,6 +121,7 @@ impl Heap {
         }
         self.take_up_shared();
         if self.collector.phase() != Phase::Idle {
+            self.set_aside_for_later();
             return CollectStats::default();
         }
         let kind = if self.collector.can_do_minor() { CycleKind::Minor } else { CycleKind::Major };
@@ -257,7 +258,7 @@ impl Heap {
 
     /// Bytes ever allocated, in slots and owned.
     fn allocated_bytes(&self) -> u64 {
-        self.counts.freed_bytes + self.counts.bytes as u64 + self.load.allocated()
+        (self.counts.freed_bytes + self.counts.bytes as u64).saturating_add(self.load.allocated())
     }
 
     pub(super) fn can_do_minor(&self) -> bool {

@@ -11,8 +11,8 @@ use crate::trace::{Handle, Trace};
 pub(super) struct Load {
     /// What living objects own outside their slots: exact after a full cycle, an estimate in between.
     owned: usize,
-    /// What the program said objects own.
-    hints: usize,
+    /// What the program said objects own: exact, though each may be said to own the whole address space.
+    hints: u128,
     /// What all objects owned that were ever allocated, or destroyed by hand.
     allocated: u64,
     destroyed: u64,
@@ -32,7 +32,7 @@ pub(super) struct Load {
 impl Load {
     /// What living objects own.
     pub(super) fn owned(&self) -> usize {
-        self.owned.saturating_add(self.hints)
+        self.owned.saturating_add(usize::try_from(self.hints).unwrap_or(usize::MAX))
     }
 
     /// What all objects owned that were ever allocated.
@@ -42,14 +42,14 @@ impl Load {
 
     pub(super) fn allocate(&mut self, bytes: usize) {
         self.owned = self.owned.saturating_add(bytes);
-        self.allocated += bytes as u64;
+        self.allocated = self.allocated.saturating_add(bytes as u64);
     }
 
     /// An object died by hand.
     pub(super) fn destroy(&mut self, bytes: usize, may_have_entries: bool) {
         const ENTRY: usize = 32;
         self.free(bytes);
-        self.destroyed += bytes as u64;
+        self.destroyed = self.destroyed.saturating_add(bytes as u64);
         if may_have_entries {
             self.by_hand += ENTRY;
         }
@@ -61,12 +61,12 @@ impl Load {
     }
 
     /// The hints of dead objects went with them.
-    pub(super) fn forget_hints(&mut self, bytes: usize) {
+    pub(super) fn forget_hints(&mut self, bytes: u128) {
         self.hints -= bytes;
     }
 
     /// What the program said objects own, summed up again.
-    pub(super) fn set_hints(&mut self, bytes: usize) {
+    pub(super) fn set_hints(&mut self, bytes: u128) {
         self.hints = bytes;
     }
 
@@ -143,7 +143,7 @@ impl Heap {
             return false;
         };
         let before = self.deaths.set_hint(raw, bytes);
-        self.load.hints = self.load.hints.saturating_sub(before).saturating_add(bytes);
+        self.load.hints = self.load.hints - before as u128 + bytes as u128;
         if bytes > 0 {
             self.set_watched(raw);
         } else {

@@ -130,6 +130,9 @@ impl Heap {
         let weight = self.weight();
         if !self.pacer.is_due(weight) {
             self.load.wait(self.roots.dropped(), &self.config);
+            if self.is_later_used() {
+                self.set_aside_for_later();
+            }
             return StepReport::default();
         }
         self.pace_due(budget, weight, roots)
@@ -143,7 +146,10 @@ impl Heap {
         // For the next call: this one does what `is_due` announced.
         self.load.wait(self.roots.dropped(), &self.config);
         match plan.action {
-            Action::Nothing => StepReport::default(),
+            Action::Nothing => {
+                self.set_aside_for_later();
+                StepReport::default()
+            }
             Action::Minor => self.minor(budget, plan.rule, roots),
             Action::Slice(part) => {
                 let is_urgent = matches!(plan.rule, Rule::Debt | Rule::Limit);

@@ -90,11 +90,11 @@ impl Pool {
             let mut filled =
                 if self.info.needs_drop { store.filled(page, self.info.page_slots) } else { Vec::new() };
             panics.run_all(|| {
-                let Some((raw, is_alive)) = filled.pop() else { return false };
-                if is_alive {
+                let Some((granule, object)) = filled.pop() else { return false };
+                if let Some(raw) = object {
                     (self.ops.kill)(store, raw);
                 }
-                (self.ops.drop_slot)(store, raw.granule());
+                (self.ops.drop_slot)(store, granule);
                 true
             });
             if !is_kept {

@@ -172,8 +172,8 @@ impl Space {
         unsafe { self.view().tag_ptr(page).write(tag) }
     }
 
-    /// Opens `run` pages for slots of a class, of the type with this number, from page `first` on. It was not
-    /// opened before; earlier pages that were not opened may be opened later.
+    /// Opens `run` pages for slots of a class, of the type with this number, from page `first` on: new ones, or
+    /// some that were opened ahead. Earlier pages that were not opened may be opened later.
     pub(crate) fn open(&mut self, first: u32, run: u32, class: Class, of: u16) -> Result<(), Limit> {
         if self.map.is_none() {
             self.reserve()?;
@@ -193,8 +193,8 @@ impl Space {
         Ok(())
     }
 
-    /// Makes the memory of `run` pages from page `first` on accessible, to be opened later. Returns its
-    /// address: nothing else reads or writes there until then.
+    /// Makes the memory of `run` pages from page `first` on accessible, to be opened later: new ones, or
+    /// released ones. Returns its address: nothing else reads or writes there until then.
     pub(crate) fn open_ahead(&self, first: u32, run: u32, _class: Class) -> Result<NonNull<u8>, Limit> {
         let range = match &self.map {
             Some(_) => (self.base, self.reserved),
@@ -207,6 +207,13 @@ impl Space {
             })?,
         };
         self.growth.with(|growth| growth.reach(range, first, run, &self.is_calm))?;
+        if first < self.opened {
+            // Others had them before, and released them.
+            let (start, bytes) = part(range, first, first + run);
+            // SAFETY: the pages lie in the mapping, and were emptied by `release`.
+            let is_refilled = unsafe { system::refill(start, bytes) };
+            is_refilled.then_some(()).ok_or(Limit::Memory(bytes))?;
+        }
         // SAFETY: the pages lie in the range, since `reach` made them accessible.
         Ok(unsafe { range.0.add(first as usize * PAGE_BYTES) })
     }

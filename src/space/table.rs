@@ -8,6 +8,7 @@ use alloc::alloc::{Layout, alloc_zeroed, dealloc};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::ptr::{NonNull, null, null_mut};
 
 use crate::bitmap::{Bits, Class};
@@ -101,8 +102,8 @@ impl Space {
     #[expect(clippy::unused_self, reason = "as for a reserved range")]
     pub(crate) fn note_frame(&mut self) {}
 
-    /// Opens `run` pages for slots of a class, of the type with this number, from page `first` on. It was not
-    /// opened before; earlier pages that were not opened may be opened later.
+    /// Opens `run` pages for slots of a class, of the type with this number, from page `first` on: new ones, or
+    /// some that were opened ahead. Earlier pages that were not opened may be opened later.
     pub(crate) fn open(&mut self, first: u32, run: u32, class: Class, _of: u16) -> Result<(), Limit> {
         // The last page is never handed out: the null handle points there.
         let end = first.checked_add(run).filter(|end| *end < MAX_PAGES);
@@ -114,13 +115,21 @@ impl Space {
         if self.pages.len() < end {
             self.pages.resize_with(end, || None);
         }
-        assert!(self.pages[first as usize..end].iter().all(Option::is_none), "page {first} is open");
-        self.pages[first as usize] = Some(opened);
+        self.put(first as usize..end, opened);
         Ok(())
     }
 
-    /// Allocates the memory of `run` pages from page `first` on, to be opened later. Returns its address:
-    /// nothing else reads or writes there until then.
+    /// Puts a run where there is none, or where others were released.
+    fn put(&mut self, place: Range<usize>, run: Run) {
+        let pages = &mut self.pages[place];
+        let is_released = |page: &Option<Run>| page.as_ref().is_none_or(|run| run.start.is_none());
+        assert!(pages.iter().all(is_released), "pages are opened that are in use");
+        pages.fill_with(|| None);
+        pages[0] = Some(run);
+    }
+
+    /// Allocates the memory of `run` pages from page `first` on, to be opened later: new ones, or released
+    /// ones. Returns its address: nothing else reads or writes there until then.
     pub(crate) fn open_ahead(&self, first: u32, run: u32, class: Class) -> Result<NonNull<u8>, Limit> {
         let run = Run::new(run, class)?;
         let start = run.start.expect("it has memory");
@@ -160,11 +169,7 @@ impl Space {
     /// Opens a run of released pages, perhaps from other runs, for slots of a class: the pages read as zero.
     pub(crate) fn open_again(&mut self, first: u32, run: u32, class: Class) -> Result<(), Limit> {
         let opened = Run::new(run, class)?;
-        let pages = &mut self.pages[first as usize..(first + run) as usize];
-        let is_released = |page: &Option<Run>| page.as_ref().is_none_or(|run| run.start.is_none());
-        assert!(pages.iter().all(is_released), "pages {first} and on are in use");
-        pages.fill_with(|| None);
-        pages[0] = Some(opened);
+        self.put(first as usize..(first + run) as usize, opened);
         Ok(())
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A *draft* is a page that is not open yet, and the permission to make objects on it. Its memory is
 //! accessible and zero, its number is promised to this draft alone, and it has no tag: so only its draft
-//! reads or writes there. [`Store::open_draft`] sets the tag, which makes its objects visible to all.
+//! reads or writes there. [`Store::open_draft`] sets the tag, which makes its objects visible to all. A page
+//! that was given up is promised before a new one, or the numbers would run out.
 //!
 //! Invariant: from a number's promise on there is at most one draft with that number, and no page with it.
 //! Numbers start over only when the heap goes back to a checkpoint, which is refused as long as there are
@@ -149,11 +150,25 @@ impl Store {
     ) -> Result<Draft<T>, Limit> {
         let () = Geometry::<T>::FITS;
         let run = Geometry::<T>::RUN_PAGES;
-        let most = self.space.most_pages();
-        let page = self.ahead.promise(self.space.opened(), run, most);
-        let page = page.ok_or(Limit::Range(u64::from(most) * PAGE_BYTES as u64))?;
+        let given_up = self.given_up.with(|given_up| given_up.take_for_draft(run));
+        let (page, first) = match given_up {
+            Some(page) => {
+                self.ahead.drafts.fetch_add(1, Ordering::Relaxed);
+                (page, self.first_above(page, run, first))
+            }
+            None => {
+                let most = self.space.most_pages();
+                let page = self.ahead.promise(self.space.opened(), run, most);
+                (page.ok_or(Limit::Range(u64::from(most) * PAGE_BYTES as u64))?, first)
+            }
+        };
         let memory = self.space.open_ahead(page, run, Class::of::<T>()).inspect_err(|_| {
-            // The page's number is lost.
+            // A new page's number is lost.
+            self.given_up.with(|given_up| {
+                if given_up.end_draft(page, run) {
+                    (page..page + run).for_each(|page| given_up.insert(page));
+                }
+            });
             self.ahead.drafts.fetch_sub(1, Ordering::Relaxed);
         })?;
         let start = Start::of(age, barrier);
@@ -177,6 +192,7 @@ impl Store {
         if self.open_one_of::<T>(pool, draft.first, page, false).is_err() {
             return Err(draft);
         }
+        self.given_up.with(|given_up| given_up.end_draft(page, Geometry::<T>::RUN_PAGES));
         self.ahead.note_opened(opened, page, Geometry::<T>::RUN_PAGES);
         self.ahead.drafts.fetch_sub(1, Ordering::Relaxed);
         for (word, bits) in filled_words::<T>(len) {
@@ -221,6 +237,7 @@ impl Store {
         }
         self.ahead.drafts.fetch_sub(1, Ordering::Relaxed);
         self.space.close_ahead(draft.page, run);
+        self.give_up_draft(draft.page, run, draft.first);
     }
 }
 

@@ -117,7 +117,7 @@ impl<T: Clone + Send + Sync + Any> KeptValues for Values<T> {
 impl Store {
     pub(crate) fn keep(&self) -> KeptStore {
         // Pages that are being filled will be empty when the heap goes back.
-        let mut given_up = self.given_up.clone();
+        let mut given_up = self.given_up.with(|given_up| given_up.without_drafts());
         self.ahead.passed().for_each(|page| given_up.insert(page));
         KeptStore {
             pages: self.pages.clone(),
@@ -191,7 +191,7 @@ impl Store {
         self.space.truncate(kept.opened());
         self.pages.clone_from(&kept.pages);
         self.pasts.clone_from(&kept.pasts);
-        self.given_up.clone_from(&kept.given_up);
+        self.given_up.with(|given_up| given_up.clone_from(&kept.given_up));
         self.dirty.clone_from(&kept.dirty);
     }
 
@@ -200,16 +200,15 @@ impl Store {
         self.freed_owned = kept.freed_owned;
     }
 
-    /// The slots of a page with a value, an object's or one that waits for its destructor, and whether an
-    /// object lives there.
-    pub(crate) fn filled(&self, page: u32, slots: u32) -> Vec<(RawHandle, bool)> {
+    /// The slots of a page with a value: those of objects with the object's handle, and those whose value
+    /// waits for its destructor.
+    pub(crate) fn filled(&self, page: u32, slots: u32) -> Vec<(Granule, Option<RawHandle>)> {
         let slot_granules = u32::from(self.pages[page as usize].slot_granules);
         let headers = (0..slots).map(|slot| (slot, self.slot_of_page(page, slot).kept()));
         let filled = headers.filter(|(_, header)| header.has_value());
         let named = filled.map(|(slot, header)| {
-            let generation = header.generation();
-            let raw = RawHandle::new(Granule::new(page, slot * slot_granules), generation);
-            (raw, generation.is_occupied())
+            let (granule, generation) = (Granule::new(page, slot * slot_granules), header.generation());
+            (granule, generation.is_occupied().then(|| RawHandle::new(granule, generation)))
         });
         named.collect()
     }

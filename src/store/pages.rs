@@ -50,12 +50,16 @@ pub(crate) fn reserve<T>(list: &mut Vec<T>, more: u32) -> Result<(), Limit> {
 
 /// Pages without memory that any type may have.
 #[derive(Clone, Default)]
-pub(super) struct GivenUp(BTreeSet<u32>);
+pub(super) struct GivenUp {
+    free: BTreeSet<u32>,
+    /// Those that are being filled with `&Store`.
+    drafts: BTreeSet<u32>,
+}
 
 impl GivenUp {
     /// The first of `len` consecutive ones. O(log pages) for one.
     fn run(&self, len: u32) -> Option<u32> {
-        let mut pages = self.0.iter();
+        let mut pages = self.free.iter();
         let mut first = *pages.next()?;
         let mut end = first + 1;
         while end - first < len {
@@ -69,13 +73,33 @@ impl GivenUp {
     }
 
     pub(super) fn insert(&mut self, page: u32) {
-        let is_new = self.0.insert(page);
+        let is_new = self.free.insert(page);
         assert!(is_new, "page {page} was given up twice");
     }
 
     fn remove(&mut self, page: u32) {
-        let was_there = self.0.remove(&page);
+        let was_there = self.free.remove(&page);
         assert!(was_there, "page {page} was given up");
+    }
+
+    /// Takes `len` consecutive ones for a draft; returns the first.
+    pub(super) fn take_for_draft(&mut self, len: u32) -> Option<u32> {
+        let first = self.run(len)?;
+        for page in first..first + len {
+            self.remove(page);
+            self.drafts.insert(page);
+        }
+        Some(first)
+    }
+
+    /// The draft of `len` pages is no more; returns whether they were given up before.
+    pub(super) fn end_draft(&mut self, first: u32, len: u32) -> bool {
+        (first..first + len).fold(false, |were, page| self.drafts.remove(&page) || were)
+    }
+
+    /// As they are without drafts.
+    pub(super) fn without_drafts(&self) -> Self {
+        Self { free: self.free.union(&self.drafts).copied().collect(), drafts: BTreeSet::new() }
     }
 }
 
@@ -109,7 +133,7 @@ impl Store {
     /// up, or a new one.
     pub(crate) fn open_page<T: 'static>(&mut self, pool: u16, first: Generation) -> Result<u32, Limit> {
         let run = Geometry::<T>::RUN_PAGES;
-        let given_up = self.given_up.run(run);
+        let given_up = self.given_up.with(|given_up| given_up.run(run));
         // Promised pages lie before the next new one.
         let end = self.space.opened();
         let page = given_up.unwrap_or_else(|| end + self.ahead.pages());
@@ -143,9 +167,8 @@ impl Store {
         let mut first = first;
         if was_given_up {
             self.space.open_again(page, run, class)?;
-            (page..page + run).for_each(|page| self.given_up.remove(page));
-            // Above every generation that any of them used.
-            first = self.pages[start..end].iter().map(|page| page.first).fold(first, Generation::max);
+            self.given_up.with(|given_up| (page..page + run).for_each(|page| given_up.remove(page)));
+            first = self.first_above(page, run, first);
         } else {
             self.space.open(page, run, class, pool)?;
         }
@@ -160,6 +183,12 @@ impl Store {
         // Only the first page of a run: no slot begins in the others.
         self.space.set_tag(page, Tag::of::<T>());
         Ok(first)
+    }
+
+    /// This generation, or one above every generation that any of these pages used.
+    pub(super) fn first_above(&self, page: u32, run: u32, first: Generation) -> Generation {
+        let pages = &self.pages[page as usize..(page + run) as usize];
+        pages.iter().map(|page| page.first).fold(first, Generation::max)
     }
 
     /// Makes room for the metadata of this many more pages, if there is memory for that.
@@ -246,10 +275,21 @@ impl Store {
         if first == Generation::ZERO {
             return;
         }
-        for page in page..page + Geometry::<T>::RUN_PAGES {
-            self.pages[page as usize].first = first;
-            self.given_up.insert(page);
-        }
+        self.leave_to_all(page, Geometry::<T>::RUN_PAGES, first);
+    }
+
+    /// A draft was discarded whose handles have this generation: its pages serve another one, as before.
+    pub(super) fn give_up_draft(&mut self, page: u32, run: u32, last: Generation) {
+        let were_given_up = self.given_up.with(|given_up| given_up.end_draft(page, run));
+        // Otherwise their generations are used up, or the numbers were new: those are lost.
+        let next = last.0.checked_add(2).filter(|_| were_given_up);
+        next.into_iter().for_each(|next| self.leave_to_all(page, run, Generation(next)));
+    }
+
+    fn leave_to_all(&mut self, page: u32, run: u32, first: Generation) {
+        let pages = page..page + run;
+        self.pages[pages.start as usize..pages.end as usize].iter_mut().for_each(|page| page.first = first);
+        self.given_up.with(|given_up| pages.for_each(|page| given_up.insert(page)));
     }
 
     /// The program is between two frames.

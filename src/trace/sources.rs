@@ -125,6 +125,8 @@ pub struct RootLog {
     reported_len: LogWord,
     /// Rows that the last report of everything left for later: those below this one.
     left: LogWord,
+    /// How many rows its parts had.
+    part: LogWord,
 }
 
 impl RootLog {
@@ -167,7 +169,8 @@ impl RootLog {
     ///
     /// The program runs between two parts. So a handle that moves to a row with a higher number must be among
     /// the changed. `push`, `pop`, `truncate`, `swap_remove`, `remove` and `retain` of a `Vec` move none up;
-    /// `insert`, `swap` and sorting do. After those call [`start_again`](Self::start_again).
+    /// `insert`, `swap` and sorting do. After those call [`start_again`](Self::start_again). A report that
+    /// starts again before its end gets parts twice as large, so that it ends even if that is every frame.
     ///
     /// # Examples
     /// ```
@@ -221,32 +224,98 @@ impl RootLog {
         changed: impl IntoIterator<Item = Gc<T>>,
         mut part: impl FnMut(&mut Tracer<'_>, Range<usize>),
     ) {
-        const PART: usize = 16 * 1024;
+        const PART: u64 = 16 * 1024;
         let Some(epoch) = tracer.epoch() else { return part(tracer, 0..len) };
         // Too few, if the iterator does not know how many there are: then those are reported once more.
         let changed = changed.into_iter();
         let changed_len = changed.size_hint().0 as u64;
         // Relaxed, here and below: whoever reports has the source in hand.
-        let last = (self.heap.load(Ordering::Relaxed), self.cycle.load(Ordering::Relaxed));
-        let mut left = len;
-        if last == (epoch.heap, epoch.cycle) {
-            left = left.min(usize::try_from(self.left.load(Ordering::Relaxed)).unwrap_or(len));
-            tracer.edges(changed);
-        } else {
-            self.heap.store(epoch.heap, Ordering::Relaxed);
-            self.cycle.store(epoch.cycle, Ordering::Relaxed);
-        }
+        let load = |word: &LogWord| word.load(Ordering::Relaxed);
+        let rest = usize::try_from(load(&self.left)).unwrap_or(usize::MAX);
+        let (mut left, part_len) = match (load(&self.heap), load(&self.cycle)) == (epoch.heap, epoch.cycle) {
+            true => {
+                tracer.edges(changed);
+                (len.min(rest), load(&self.part))
+            }
+            false if rest == 0 => (len, PART),
+            // The last report came to no end.
+            false => (len, load(&self.part).saturating_mul(2)),
+        };
         while left > 0 {
-            let start = left.saturating_sub(PART);
+            let start = left.saturating_sub(usize::try_from(part_len).unwrap_or(usize::MAX));
             part(tracer, start..left);
             left = start;
             if left > 0 && tracer.leave_rest() {
                 break;
             }
         }
+        // Last: a report that panics is none, even if the source catches that.
+        self.heap.store(epoch.heap, Ordering::Relaxed);
+        self.cycle.store(epoch.cycle, Ordering::Relaxed);
         self.left.store(left as u64, Ordering::Relaxed);
+        self.part.store(part_len, Ordering::Relaxed);
         self.reported.store(true, Ordering::Relaxed);
         self.reported_len.store(changed_len, Ordering::Relaxed);
+    }
+}
+
+/// # Reporting in parts
+impl Tracer<'_> {
+    /// Asks whether a root source may report the rest of its handles later: for one with so many that all of
+    /// them take long. If this returns `true`, return: marking does not end before the source has been asked
+    /// again, by [`trace_changed_roots`](crate::RootSource::trace_changed_roots), where it must go on. So it
+    /// is in [`step_with`](crate::Heap::step_with) and [`pace_with`](crate::Heap::pace_with), whose budgets
+    /// should hold. If it returns `false`, report the rest now.
+    ///
+    /// The program runs between two answers. What it changes in the part that was reported must be reported
+    /// once more, and so must a handle that moves there from the part that was not. It may also look, by
+    /// [`snapshot_with`](crate::Heap::snapshot_with) for example: that reports everything, in no
+    /// [`epoch`](Self::epoch), and must not change where the next answer goes on.
+    /// [`RootLog::report_rows`](crate::RootLog::report_rows) does this for rows that are numbered.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::cell::Cell;
+    ///
+    /// use slotgc::{Budget, Epoch, Gc, Heap, RootSource, Tracer};
+    ///
+    /// /// Handles that never change.
+    /// struct Level { all: Vec<Gc<u64>>, epoch: Cell<Option<Epoch>>, next: Cell<usize> }
+    ///
+    /// impl RootSource for Level {
+    ///     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+    ///         let Some(epoch) = tracer.epoch() else {
+    ///             return tracer.edges(self.all.iter().copied()); // this only looks
+    ///         };
+    ///         if self.epoch.replace(Some(epoch)) != Some(epoch) {
+    ///             self.next.set(0);
+    ///         }
+    ///         for part in self.all[self.next.get()..].chunks(1000) {
+    ///             tracer.edges(part.iter().copied());
+    ///             self.next.set(self.next.get() + part.len());
+    ///             if self.next.get() < self.all.len() && tracer.leave_rest() {
+    ///                 return;
+    ///             }
+    ///         }
+    ///     }
+    ///     fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
+    ///         self.trace_roots(tracer);
+    ///     }
+    /// }
+    ///
+    /// let mut heap = Heap::new();
+    /// let all = (0..10_000).map(|n| heap.alloc(n)).collect();
+    /// let level = Level { all, epoch: Cell::new(None), next: Cell::new(0) };
+    /// heap.step_with(Budget::Objects(1), &level);
+    /// # #[cfg(feature = "inspect")]
+    /// assert_eq!(heap.snapshot_with(&level).len(), 10_000);
+    /// while heap.step_with(Budget::Objects(100), &level).finished.is_none() {}
+    /// assert_eq!(heap.len(), 10_000);
+    /// ```
+    #[must_use = "where it returns false, the rest must be reported now"]
+    pub fn leave_rest(&mut self) -> bool {
+        self.side.has_rest |= self.side.may_leave_rest;
+        self.side.may_leave_rest
     }
 }
 

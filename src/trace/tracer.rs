@@ -338,53 +338,6 @@ impl<'a> Tracer<'a> {
         is_cycle.then(|| Epoch { heap: self.store.heap_number(), cycle: self.side.era.full })
     }
 
-    /// Asks whether a root source may report the rest of its handles later: for one with so many that all of
-    /// them take long. If this returns `true`, return: marking does not end before the source has been asked
-    /// again, by [`trace_changed_roots`](crate::RootSource::trace_changed_roots), where it must go on. So it
-    /// is in [`step_with`](crate::Heap::step_with) and [`pace_with`](crate::Heap::pace_with), whose budgets
-    /// should hold. If it returns `false`, report the rest now.
-    ///
-    /// The program runs between two answers. What it changes in the part that was reported must be reported
-    /// once more, and so must a handle that moves there from the part that was not.
-    /// [`RootLog::report_rows`](crate::RootLog::report_rows) does this for rows that are numbered.
-    ///
-    /// # Examples
-    /// ```
-    /// use std::cell::Cell;
-    ///
-    /// use slotgc::{Budget, Gc, Heap, RootSource, Tracer};
-    ///
-    /// /// Handles that never change.
-    /// struct Level { all: Vec<Gc<u64>>, next: Cell<usize> }
-    ///
-    /// impl RootSource for Level {
-    ///     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
-    ///         self.next.set(0);
-    ///         self.trace_changed_roots(tracer);
-    ///     }
-    ///     fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
-    ///         for part in self.all[self.next.get()..].chunks(1000) {
-    ///             tracer.edges(part.iter().copied());
-    ///             self.next.set(self.next.get() + part.len());
-    ///             if self.next.get() < self.all.len() && tracer.leave_rest() {
-    ///                 return;
-    ///             }
-    ///         }
-    ///     }
-    /// }
-    ///
-    /// let mut heap = Heap::new();
-    /// let all = (0..10_000).map(|n| heap.alloc(n)).collect();
-    /// let level = Level { all, next: Cell::new(0) };
-    /// while heap.step_with(Budget::Objects(100), &level).finished.is_none() {}
-    /// assert_eq!(heap.len(), 10_000);
-    /// ```
-    #[must_use = "where it returns false, the rest must be reported now"]
-    pub fn leave_rest(&mut self) -> bool {
-        self.side.has_rest |= self.side.may_leave_rest;
-        self.side.may_leave_rest
-    }
-
     /// The cycle under way.
     pub(crate) fn era(&self) -> Era {
         self.side.era

@@ -19,8 +19,10 @@ pub(super) struct Demand {
     pub(super) next: usize,
     /// Values of the current flush.
     pub(super) seen: usize,
-    /// Values of the last flush, or of those before it if they were many more.
+    /// Values of the last flush, or of those before it if they were more.
     pub(super) values: usize,
+    /// Flushes since there were so many.
+    unneeded: u32,
     pub(super) set_aside: fn(&mut Heap, usize),
 }
 
@@ -31,13 +33,31 @@ impl Demand {
             next: 0,
             seen: 0,
             values: 0,
+            unneeded: 0,
             set_aside: |heap, values| heap.set_aside::<T>(values),
         })
     }
 
     pub(super) fn end_frame(&mut self) {
+        /// More than this is not set aside for long: it takes time.
+        const MANY: usize = 4096;
         self.next = 0;
-        self.values = core::mem::take(&mut self.seen).max(self.values / 8 * 7);
+        let seen = core::mem::take(&mut self.seen);
+        self.unneeded += 1;
+        if seen >= self.values {
+            (self.values, self.unneeded) = (seen, 0);
+            return;
+        }
+        // A value for which nothing is set aside takes a whole page, so what a program makes now and then
+        // stays set aside.
+        let frames = match self.values {
+            1 => 4096,
+            2..=MANY => 64,
+            _ => 4,
+        };
+        if self.unneeded >= frames {
+            (self.values, self.unneeded) = (seen.max(self.values / 2), 0);
+        }
     }
 }
 
