@@ -7,6 +7,9 @@ use core::hash::{BuildHasherDefault, Hasher};
 
 /// A hash map keyed by handles (or anything else, see [`HandleHasher`]). Make one with `GcMap::default()`.
 ///
+/// This is std's map, and so needs the feature `std`. Without it use hashbrown's, which is traced as well:
+/// `hashbrown::HashMap<K, V, BuildHasherDefault<HandleHasher>>`.
+///
 /// # Examples
 /// ```
 /// use slotgc::{Gc, GcMap, Heap};
@@ -19,16 +22,15 @@ use core::hash::{BuildHasherDefault, Hasher};
 /// ```
 #[cfg(feature = "std")]
 pub type GcMap<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<HandleHasher>>;
-/// A hash map keyed by handles (or anything else, see [`HandleHasher`]). Make one with `GcMap::default()`.
-#[cfg(not(feature = "std"))]
-pub type GcMap<K, V> = hashbrown::HashMap<K, V, BuildHasherDefault<HandleHasher>>;
 
-/// A hash set of handles (or anything else, see [`HandleHasher`]). Make one with `GcSet::default()`.
+/// A hash set of handles, as [`GcMap`]. Make one with `GcSet::default()`.
 #[cfg(feature = "std")]
 pub type GcSet<K> = std::collections::HashSet<K, BuildHasherDefault<HandleHasher>>;
-/// A hash set of handles (or anything else, see [`HandleHasher`]). Make one with `GcSet::default()`.
-#[cfg(not(feature = "std"))]
-pub type GcSet<K> = hashbrown::HashSet<K, BuildHasherDefault<HandleHasher>>;
+
+/// The crate's own tables, with std and without.
+pub(crate) type Map<K, V> = hashbrown::HashMap<K, V, BuildHasherDefault<HandleHasher>>;
+#[cfg(any(all(feature = "inspect", feature = "std"), test))]
+pub(crate) type Set<K> = hashbrown::HashSet<K, BuildHasherDefault<HandleHasher>>;
 
 /// Hashes a handle with two multiplications, and any other key (tuples with a handle, strings) eight bytes
 /// at a time.

@@ -50,7 +50,9 @@ pub use graph::{GraphError, Relinked, Schema, TypeList};
 #[cfg(feature = "serde")]
 pub use graph::{LoadError, Save, SaveTypes};
 pub use handle::{AnyGc, Gc, Weak};
-pub use hash::{GcMap, GcSet, HandleHasher};
+pub use hash::HandleHasher;
+#[cfg(feature = "std")]
+pub use hash::{GcMap, GcSet};
 #[cfg(feature = "serde")]
 pub use heap::LoadTypes;
 pub use heap::{AllocManyError, Checkpoint, CloneTypes, Finalizer, Heap, Others, ShutdownError};

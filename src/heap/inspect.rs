@@ -5,7 +5,7 @@ use ::alloc::vec::Vec;
 use core::fmt;
 
 use crate::handle::{AnyGc, RawHandle, ShortName};
-use crate::hash::GcMap;
+use crate::hash::Map;
 use crate::heap::Heap;
 use crate::inspect::{
     Found, Holder, Names, ObjectName, Path, PathBuilder, Recorder, RootInfo, Slots, Snapshot, TypeRow, Walk,
@@ -164,7 +164,7 @@ impl Heap {
     /// ```
     pub fn roots(&self) -> impl Iterator<Item = RootInfo> {
         let type_names = self.type_names();
-        let (mut infos, mut clones) = (Vec::new(), GcMap::<AnyGc, usize>::default());
+        let (mut infos, mut clones) = (Vec::new(), Map::<AnyGc, usize>::default());
         self.roots.each(|raw, note, len| {
             let handle = AnyGc::from_raw(raw);
             *clones.entry(handle).or_default() += len as usize;

@@ -18,7 +18,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use std::io;
 
-use crate::hash::GcMap;
+use crate::hash::Map;
 use crate::inspect::graph::{EdgeIndex, EdgeKind, NodeIndex};
 use crate::inspect::names::{NameId, TextId};
 use crate::inspect::snapshot::{HolderView, Snapshot};
@@ -85,7 +85,7 @@ struct Layout<'s> {
     /// The number of the first type's name.
     first_type: u64,
     /// The numbers of the names of objects with a label.
-    labelled: GcMap<(u32, TextId), u64>,
+    labelled: Map<(u32, TextId), u64>,
     labelled_texts: Vec<String>,
 }
 
@@ -129,7 +129,7 @@ impl<'s> Layout<'s> {
         texts.extend(groups.iter().map(|group| group.name.clone()));
         let first_type = texts.len() as u64;
         texts.extend(snapshot.types.iter().map(|of| of.name.to_string()));
-        let (labelled, labelled_texts) = (GcMap::default(), Vec::new());
+        let (labelled, labelled_texts) = (Map::default(), Vec::new());
         let mut layout = Self { snapshot, groups, unreachable, texts, first_type, labelled, labelled_texts };
         (0..snapshot.types.len()).for_each(|index| layout.name_labelled(index));
         layout

@@ -6,7 +6,7 @@
 use alloc::borrow::Cow;
 use core::panic::Location;
 
-use crate::hash::GcMap;
+use crate::hash::Map;
 use crate::sync::Lock;
 
 /// What is known about a root.
@@ -21,7 +21,7 @@ pub(crate) struct RootNote {
 #[derive(Debug, Default)]
 pub(crate) struct RootNotes {
     remembers_origins: bool,
-    notes: Lock<GcMap<u32, RootNote>>,
+    notes: Lock<Map<u32, RootNote>>,
 }
 
 impl RootNotes {

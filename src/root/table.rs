@@ -139,7 +139,7 @@ impl RootTable {
 
     /// An entry for this object with a count of one.
     pub(crate) fn insert(&self, handle: RawHandle) -> u32 {
-        let Some(index) = self.take_free() else {
+        let Some((index, entry)) = self.take_free() else {
             let index = self.entries.push(RootEntry {
                 handle: AtomicU64::new(handle.to_bits()),
                 count: AtomicU32::new(1),
@@ -149,21 +149,21 @@ impl RootTable {
             });
             let index =
                 u32::try_from(index).ok().filter(|i| *i < NOTED).expect("slotgc: more than 2^32 roots");
+            let entry = &self.entries[index as usize];
             // Relaxed: no other thread knows of the entry yet.
-            self.entries[index as usize].word.store(self.word_for(index), Ordering::Relaxed);
-            self.set_used(index, true);
-            self.list_fresh(index);
+            entry.word.store(self.word_for(index), Ordering::Relaxed);
+            self.set_used(entry, index, true);
+            self.list_fresh(entry, index);
             return index;
         };
-        let entry = &self.entries[index as usize];
         // Relaxed, both: a `Root` of the entry reaches another thread only by means that synchronise, and a
         // collection, which reads the handle, has `&mut Heap` where this has `&Heap`.
         entry.handle.store(handle.to_bits(), Ordering::Relaxed);
         entry.count.store(1, Ordering::Relaxed);
-        self.set_used(index, true);
+        self.set_used(entry, index, true);
         // Relaxed: as above. No note of it so far.
         entry.next.store(NONE, Ordering::Relaxed);
-        self.list_fresh(index);
+        self.list_fresh(entry, index);
         index
     }
 
@@ -179,9 +179,9 @@ impl RootTable {
         u32::try_from(word).expect("there are no more words than entries")
     }
 
-    fn set_used(&self, index: u32, used: bool) {
+    fn set_used(&self, entry: &RootEntry, index: u32, used: bool) {
         // Relaxed: written before the entry was first used, and not since.
-        let word = self.entries[index as usize].word.load(Ordering::Relaxed);
+        let word = entry.word.load(Ordering::Relaxed);
         let (word, bit) = (&self.used[word as usize].bits, 1 << (index % 64));
         // Relaxed: a bit is cleared before its entry is on the free list, and set after the entry is taken
         // off it; the list orders the two. A collection has `&mut Heap`, and setting a bit needs `&Heap`; one
@@ -201,8 +201,7 @@ impl RootTable {
     }
 
     /// Puts an entry that is now in use on the fresh list, unless it is still there from its last use.
-    fn list_fresh(&self, index: u32) {
-        let entry = &self.entries[index as usize];
+    fn list_fresh(&self, entry: &RootEntry, index: u32) {
         // Relaxed, all of it: an entry in use belongs to one thread until it is listed. The list is emptied
         // with `&mut Heap` and this has `&Heap`, which orders everything.
         if entry.next_fresh.load(Ordering::Relaxed) != UNLISTED {
@@ -266,7 +265,7 @@ impl RootTable {
         }
         // Acquire: and so does what all the other owners did, whose releases the subtraction above read.
         fence(Ordering::Acquire);
-        self.set_used(index, false);
+        self.set_used(entry, index, false);
         // Relaxed: only an estimate for planning.
         self.dropped.fetch_add(1, Ordering::Relaxed);
         // Relaxed: written by an owner, see the fence.
@@ -288,7 +287,7 @@ impl RootTable {
     }
 
     /// Takes an entry off the free list, unless the list is empty or another thread is taking one.
-    fn take_free(&self) -> Option<u32> {
+    fn take_free(&self) -> Option<(u32, &RootEntry)> {
         // Relaxed: only a hint, to leave the flag alone when there is nothing to take.
         if self.free.load(Ordering::Relaxed) == NONE {
             return None;
@@ -309,7 +308,7 @@ impl RootTable {
             // Acquire on success: the former uses of the entry come before its next one. Acquire on failure:
             // as for the first load.
             match self.free.compare_exchange_weak(head, next, Ordering::Acquire, Ordering::Acquire) {
-                Ok(_) => break Some(head),
+                Ok(_) => break Some((head, entry)),
                 Err(now) => head = now,
             }
         };

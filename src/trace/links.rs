@@ -237,7 +237,7 @@ mod tests {
 
     use crate::geometry::Granule;
     use crate::handle::Generation;
-    use crate::hash::{GcMap, GcSet};
+    use crate::hash::{Map, Set};
     use crate::trace::Tracer;
     use crate::weak::{Interner, WeakKeyMap, WeakSet, WeakValueMap};
 
@@ -308,11 +308,11 @@ mod tests {
 
     #[test]
     fn maps_and_sets_keyed_by_handles_are_filed_again() {
-        let map = moved(GcMap::from_iter([(gc::<u8>(1), 'a'), (gc(2), 'b')]));
-        assert_eq!(map, GcMap::from_iter([(gc(11), 'a'), (gc(12), 'b')]));
+        let map = moved(Map::from_iter([(gc::<u8>(1), 'a'), (gc(2), 'b')]));
+        assert_eq!(map, Map::from_iter([(gc(11), 'a'), (gc(12), 'b')]));
         let nested = moved(BTreeMap::from([((1, gc::<u8>(1)), vec![gc::<u8>(2)])]));
         assert_eq!(nested, BTreeMap::from([((1, gc(11)), vec![gc(12)])]));
-        let set = moved(GcSet::from_iter([gc::<u8>(1), gc(2)]));
+        let set = moved(Set::from_iter([gc::<u8>(1), gc(2)]));
         assert!(set.contains(&gc(11)) && set.contains(&gc(12)) && set.len() == 2);
         assert_eq!(moved(BTreeSet::from([weak::<u8>(1)])), BTreeSet::from([weak(11)]));
         let heap = moved(BinaryHeap::from([gc::<u8>(1), gc(1)]));

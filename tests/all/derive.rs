@@ -9,8 +9,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::marker::PhantomData;
 
 use slotgc::{
-    AnyGc, Gc, GcMap, Heap, Liveness, Root, Trace, TraceDyn, TraceWith, Tracer, Untraced, Weak, trace_dyn,
+    AnyGc, Gc, Heap, Liveness, Root, Trace, TraceDyn, TraceWith, Tracer, Untraced, Weak, trace_dyn,
 };
+
+use crate::objects::GcMap;
 
 /// Something to hold by a handle.
 #[derive(Trace, Debug, PartialEq)]

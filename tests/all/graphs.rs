@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use slotgc::{
-    AnyGc, Gc, GcMap, GraphError, Heap, HeapConfig, Interner, Schema, Trace, Tracer, Weak, WeakKeyMap,
-    WeakSet, WeakValueMap,
+    AnyGc, Gc, GraphError, Heap, HeapConfig, Interner, Schema, Trace, Tracer, Weak, WeakKeyMap, WeakSet,
+    WeakValueMap,
 };
+
+use crate::objects::GcMap;
 
 #[derive(Trace, Clone, Debug, PartialEq, Default)]
 struct Node {

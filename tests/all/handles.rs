@@ -8,12 +8,12 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
-use slotgc::{AnyGc, Gc, GcMap, GcSet, HandleHasher, Heap, Root, Trace, Tracer, Weak};
+use slotgc::{AnyGc, Gc, HandleHasher, Heap, Root, Trace, Tracer, Weak};
 use slotmap::Key;
 #[cfg(feature = "std")]
 use slotmap::{SecondaryMap, SparseSecondaryMap};
 
-use crate::objects::Node;
+use crate::objects::{GcMap, GcSet, Node};
 
 /// Neither `Debug` nor `Hash` nor `Eq`, and nothing that a handle asks of it.
 struct Mute(#[expect(dead_code, reason = "only its identity matters")] f64);

@@ -8,6 +8,14 @@ use std::sync::{Arc, Mutex};
 
 use slotgc::{Gc, Trace, Tracer};
 
+/// Maps and sets keyed by handles: those of the crate, or what its docs recommend without std.
+#[cfg(feature = "std")]
+pub(crate) use slotgc::{GcMap, GcSet};
+#[cfg(not(feature = "std"))]
+pub(crate) type GcMap<K, V> = hashbrown::HashMap<K, V, std::hash::BuildHasherDefault<slotgc::HandleHasher>>;
+#[cfg(not(feature = "std"))]
+pub(crate) type GcSet<K> = hashbrown::HashSet<K, std::hash::BuildHasherDefault<slotgc::HandleHasher>>;
+
 /// Implements `Trace` field by field.
 macro_rules! traced {
     ($ty:ty {}) => {

@@ -9,7 +9,7 @@
 //! have even ids.
 
 use crate::handle::RawHandle;
-use crate::hash::{GcSet, HandleHasher};
+use crate::hash::{HandleHasher, Set};
 use core::hash::Hasher;
 
 /// The bits that remain for an object after the lowest one.
@@ -31,13 +31,13 @@ const RESERVED: u64 = 2;
 /// Assigns the ids of objects, in the order of the file.
 pub(super) struct Ids {
     first_generation: u32,
-    hashed: GcSet<u64>,
+    hashed: Set<u64>,
 }
 
 impl Ids {
     /// For a heap whose slots begin at this generation.
     pub(super) fn new(first_generation: u32) -> Self {
-        Self { first_generation, hashed: GcSet::default() }
+        Self { first_generation, hashed: Set::default() }
     }
 
     #[inline]

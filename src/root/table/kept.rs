@@ -93,7 +93,7 @@ impl RootTable {
         // Pushed last, and so visited first.
         let old = kept.fresh.iter().rev().copied().filter(|index| (*index as usize) < self.entries.count());
         for index in used.iter().filter(is_new).map(|new| new.0).chain(old) {
-            self.list_fresh(index);
+            self.list_fresh(&self.entries[index as usize], index);
         }
     }
 
