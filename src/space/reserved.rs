@@ -172,8 +172,8 @@ impl Space {
         unsafe { self.view().tag_ptr(page).write(tag) }
     }
 
-    /// Opens `run` pages for slots of a class, of the type with this number, from page `first` on: new ones, or
-    /// some that were opened ahead. Earlier pages that were not opened may be opened later.
+    /// Opens `run` pages for slots of a class, of the type with this number, from page `first` on: new ones,
+    /// or some that were opened ahead. Earlier pages that were not opened may be opened later.
     pub(crate) fn open(&mut self, first: u32, run: u32, class: Class, of: u16) -> Result<(), Limit> {
         if self.map.is_none() {
             self.reserve()?;

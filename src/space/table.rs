@@ -102,8 +102,8 @@ impl Space {
     #[expect(clippy::unused_self, reason = "as for a reserved range")]
     pub(crate) fn note_frame(&mut self) {}
 
-    /// Opens `run` pages for slots of a class, of the type with this number, from page `first` on: new ones, or
-    /// some that were opened ahead. Earlier pages that were not opened may be opened later.
+    /// Opens `run` pages for slots of a class, of the type with this number, from page `first` on: new ones,
+    /// or some that were opened ahead. Earlier pages that were not opened may be opened later.
     pub(crate) fn open(&mut self, first: u32, run: u32, class: Class, _of: u16) -> Result<(), Limit> {
         // The last page is never handed out: the null handle points there.
         let end = first.checked_add(run).filter(|end| *end < MAX_PAGES);

@@ -94,7 +94,7 @@ impl GivenUp {
 
     /// The draft of `len` pages is no more; returns whether they were given up before.
     pub(super) fn end_draft(&mut self, first: u32, len: u32) -> bool {
-        (first..first + len).fold(false, |were, page| self.drafts.remove(&page) || were)
+        (first..first + len).filter(|page| self.drafts.remove(page)).count() > 0
     }
 
     /// As they are without drafts.
