@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use slotgc::{
-    DeathQueue, Gc, Graveyard, Heap, HeapConfig, Interner, Root, Weak, WeakKeyMap, WeakSet, WeakValueMap,
+    Budget, DeathQueue, Gc, Graveyard, Heap, HeapConfig, Interner, Root, Weak, WeakKeyMap, WeakSet,
+    WeakValueMap,
 };
 
 use crate::objects::{Dice, Log, Node, Noisy, traced};
@@ -252,4 +253,20 @@ fn a_heap_at_its_limit_prunes_and_tells_everything() {
     let written = log.take();
     assert!(written[500..].iter().copied().eq((10_000..11_000).rev()));
     assert_eq!(written[..500].iter().filter(|number| *number % 2 == 1).count(), 500);
+}
+
+#[test]
+fn each_object_may_be_said_to_own_all_memory() {
+    let mut heap = Heap::new();
+    let [one, two] = [1, 2].map(|number| heap.alloc_root(number));
+    assert!(heap.set_owned_bytes(&one, usize::MAX) && heap.set_owned_bytes(&two, usize::MAX));
+    assert_eq!(heap.stats().owned_bytes, usize::MAX);
+    heap.destroy(&one);
+    assert_eq!(heap.stats().owned_bytes, usize::MAX);
+    heap.set_owned_bytes(&two, 7);
+    assert_eq!(heap.stats().owned_bytes, 7);
+    heap.pace(Budget::Objects(10));
+    drop(two);
+    heap.collect();
+    assert_eq!((heap.len(), heap.stats().owned_bytes), (0, 0));
 }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use slotgc::{AnyGc, Budget, Gc, Heap, HeapConfig, Phase, Root, Trace, Tracer};
+use slotgc::{AnyGc, Budget, Gc, Heap, HeapConfig, Phase, Root, Schema, Trace, Tracer};
 
 use crate::objects::{Dice, Link, Log, Node, Noisy};
 
@@ -276,7 +276,9 @@ fn frame_after_frame_the_same_pages_serve() {
         }
         pages.push(heap.stats().pages);
     }
-    assert!(pages[399] <= pages[60] + 2, "{} pages after 60 frames, {} after 400", pages[60], pages[399]);
+    // Between two collections their number grows, and empty pages are given up now and then.
+    let most = |frames: std::ops::Range<usize>| pages[frames].iter().copied().max();
+    assert!(most(350..400) <= most(50..100), "{:?} pages at first, then {:?}", most(50..100), most(350..400));
     heap.verify();
 }
 
@@ -389,4 +391,74 @@ fn threads_that_come_and_go_leave_nothing_behind_and_lose_nothing() {
         heap.collect();
     }
     assert!(heap.stats().pages <= 16, "{} pages", heap.stats().pages);
+}
+
+#[test]
+fn what_is_made_in_every_frame_takes_no_new_page_in_every_frame() {
+    // The range of so small a heap has room for 512 pages.
+    let mut heap = Heap::with_config(HeapConfig::default().max_bytes(4 << 20));
+    let mut dice = Dice::new(1);
+    let mut kept = Vec::new();
+    for frame in 0..5000_u64 {
+        for _ in 0..dice.below(12) {
+            kept.push(heap.alloc_later([frame; 2]));
+        }
+        if dice.below(3) == 0 {
+            heap.alloc_later([0_u8; 100]);
+        }
+        if dice.below(40) == 0 {
+            // All at once, seldom.
+            (0..500).for_each(|number| drop(heap.alloc_later([number; 2])));
+        }
+        kept.drain(..kept.len().saturating_sub(100));
+        match frame % 5 {
+            0 => drop(heap.collect_minor_with(&kept)),
+            _ => drop(heap.pace_with(Budget::Objects(400), &kept)),
+        }
+        assert!(kept.iter().all(|gc| heap.is_alive(gc)), "in frame {frame}");
+    }
+    assert!(heap.stats().pages < 100, "{} pages", heap.stats().pages);
+    heap.verify();
+}
+
+#[test]
+fn a_page_that_was_given_up_is_filled_again_and_no_handle_repeats() {
+    let mut heap = Heap::with_config(HeapConfig::default().max_bytes(4 << 20));
+    let mut seen = HashSet::new();
+    for round in 0..1000_u64 {
+        let mut made: Vec<AnyGc> = (0..5).map(|_| heap.alloc_later([round; 2]).erase()).collect();
+        match round % 3 {
+            0 => made.extend([heap.alloc_later([round; 9000]).erase()]),
+            1 => made.extend([heap.alloc_later([1_u8; 40]).erase()]),
+            _ => made.extend([heap.alloc([2_u8; 40]).erase()]),
+        }
+        assert_eq!(heap.flush() + usize::from(round % 3 == 2), 6);
+        assert!(made.into_iter().all(|any| heap.is_alive_any(any) && seen.insert(any)), "round {round}");
+        heap.clear();
+        heap.shrink_to_fit();
+        assert_eq!(heap.stats().pages, 0);
+    }
+    heap.verify();
+}
+
+#[test]
+fn a_checkpoint_beside_a_page_that_is_being_filled_again_has_that_page_empty() {
+    let schema = Schema::new().with::<u64>("number");
+    let mut heap = Heap::new();
+    let garbage: Vec<_> = (0..10_000).map(|number| heap.alloc(number as u8)).collect();
+    heap.clear();
+    heap.shrink_to_fit();
+    // On pages that were given up.
+    let pending: Vec<_> = (0..3000_u64).map(|number| heap.alloc_later(number)).collect();
+    let checkpoint = heap.checkpoint(&schema).unwrap();
+    for _ in 0..2 {
+        heap.flush();
+        heap.roll_back(&checkpoint);
+        heap.verify();
+        assert!(heap.is_empty() && !pending.iter().any(|gc| heap.is_alive(gc)));
+        assert!(!garbage.iter().any(|gc| heap.is_alive(gc)));
+        let again: Vec<_> = (0..3000_u64).map(|number| heap.alloc_later(number)).collect();
+        heap.flush();
+        assert!(again.iter().zip(0..).all(|(gc, number)| heap[gc] == number));
+    }
 }

@@ -147,6 +147,53 @@ fn rows_that_were_sorted_are_reported_once_more_if_the_log_starts_again() {
 }
 
 #[test]
+fn a_log_that_starts_again_in_every_frame_comes_to_an_end() {
+    let mut heap = Heap::new();
+    let column = Column::new(&mut heap, 4 * LEN);
+    // All that there is to trace, and a few steps more.
+    let most = 4 * LEN / 100 + 100;
+    let steps = (0..most).take_while(|_| {
+        column.log.start_again();
+        heap.step_with(Budget::Objects(100), &column).finished.is_none()
+    });
+    let steps = steps.count() as u64;
+    assert!(steps < most, "no end after {steps} steps");
+    assert_eq!(heap.len() as u64, 4 * LEN);
+}
+
+#[test]
+fn a_report_that_panicked_is_none_even_if_the_source_caught_that() {
+    /// Catches the panics of its rows.
+    struct Careless(Column, Cell<bool>);
+
+    impl RootSource for Careless {
+        fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+            let Self(column, panics) = self;
+            let rows = |part: Range<usize>| {
+                assert!(!panics.take(), "a row panics");
+                column.rows[part].iter().copied()
+            };
+            let report = || column.log.report_rows(tracer, column.rows.len(), rows, []);
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(report));
+        }
+
+        fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
+            self.trace_roots(tracer);
+        }
+    }
+
+    let mut heap = Heap::new();
+    // So much else that the cycle takes several steps, and asks again.
+    let other: Vec<_> = (0..1000).map(|number| heap.alloc_root(number)).collect();
+    let source = Careless(Column::new(&mut heap, 100), Cell::new(false));
+    heap.collect_with(&source);
+    source.1.set(true);
+    while heap.step_with(Budget::Objects(10), &source).finished.is_none() {}
+    assert!(source.0.all_live(&heap));
+    assert_eq!(heap.len(), other.len() + 100);
+}
+
+#[test]
 fn a_rest_is_asked_for_even_if_the_part_before_it_had_nothing_new() {
     /// The first answer has one handle, twice, and a rest.
     struct Twice(Gc<u64>, Gc<u64>, Cell<u32>);
