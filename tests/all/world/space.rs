@@ -112,17 +112,17 @@ fn an_address_range_that_is_used_up_says_how_large_it_was() {
 }
 
 /// As many types as there are numbers.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(slotgc_few_types)))]
 #[derive(slotgc::Trace)]
 struct Sparse<const NUMBER: usize>([u64; 6]);
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(slotgc_few_types)))]
 #[test]
 fn a_type_with_one_object_takes_the_memory_that_it_touches() {
     run_alone("a_hundred_types");
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(slotgc_few_types)))]
 #[test]
 #[ignore = "run by the one above, in a process of its own"]
 fn a_hundred_types() {
