@@ -1,9 +1,8 @@
 //! The address space of a heap: pages of 64 KiB, found from a granule by arithmetic.
 //!
-//! Two backends with one interface: one reserved address range (64-bit Unix), and a table of separately
-//! allocated pages (everywhere else: Windows, `no_std`, WebAssembly, Miri, or on request with `--cfg
-//! slotgc_table`). What the former needs from the system is in a file for each family of systems. The one for
-//! Windows has passed only the unit tests, under wine, so it must be chosen by `--cfg slotgc_windows_range`.
+//! Two backends with one interface: one reserved address range (64-bit Unix, and Windows on x86-64), and a
+//! table of separately allocated pages (everywhere else: 32 bits, `no_std`, WebAssembly, Miri, or on request
+//! with `--cfg slotgc_table`). What the former needs from the system is in a file for each family of systems.
 //!
 //! Invariant, which `store.rs` builds on: between `open` or `reopen` of a run of pages and its `release`,
 //! `slot_ptr` of a granule in the run points to that granule's memory, which stays in place, is used by
@@ -13,7 +12,7 @@
 
 #[cfg(all(
     feature = "std",
-    any(unix, all(windows, slotgc_windows_range)),
+    any(unix, all(windows, target_arch = "x86_64")),
     target_pointer_width = "64",
     not(any(miri, loom, slotgc_table))
 ))]
@@ -22,7 +21,7 @@ mod backend;
 
 #[cfg(all(
     feature = "std",
-    any(unix, all(windows, slotgc_windows_range)),
+    any(unix, all(windows, target_arch = "x86_64")),
     target_pointer_width = "64",
     not(any(miri, loom, slotgc_table))
 ))]
@@ -32,7 +31,7 @@ mod system;
 
 #[cfg(all(
     feature = "std",
-    any(unix, all(windows, slotgc_windows_range)),
+    any(unix, all(windows, target_arch = "x86_64")),
     target_pointer_width = "64",
     not(any(miri, loom, slotgc_table))
 ))]
@@ -40,7 +39,7 @@ mod growth;
 
 #[cfg(all(
     feature = "std",
-    any(unix, all(windows, slotgc_windows_range)),
+    any(unix, all(windows, target_arch = "x86_64")),
     target_pointer_width = "64",
     not(any(miri, loom, slotgc_table))
 ))]
@@ -48,7 +47,7 @@ mod reuse;
 
 #[cfg(all(
     feature = "std",
-    any(unix, all(windows, slotgc_windows_range)),
+    any(unix, all(windows, target_arch = "x86_64")),
     target_pointer_width = "64",
     not(any(miri, loom, slotgc_table))
 ))]
@@ -56,7 +55,7 @@ mod share;
 
 #[cfg(not(all(
     feature = "std",
-    any(unix, all(windows, slotgc_windows_range)),
+    any(unix, all(windows, target_arch = "x86_64")),
     target_pointer_width = "64",
     not(any(miri, loom, slotgc_table))
 )))]

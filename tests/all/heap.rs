@@ -5,6 +5,8 @@ mod cyclic;
 mod destroy;
 mod generations;
 mod limits;
+#[cfg(not(slotgc_few_types))]
+mod many_types;
 mod promises;
 mod shapes;
 mod split;
