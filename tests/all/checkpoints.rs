@@ -331,17 +331,22 @@ fn pages_that_served_another_type_meanwhile_change_back() {
 #[test]
 fn going_back_amid_the_destructors_of_a_cycle_drops_each_value_once() {
     #[derive(Trace, Clone)]
-    struct Shared(#[trace(skip)] Arc<()>);
+    struct Shared {
+        #[trace(skip)]
+        #[expect(dead_code, reason = "it is counted")]
+        counter: Arc<()>,
+    }
 
     let counter = Arc::new(());
+    let shared = || Shared { counter: counter.clone() };
     let schema = Schema::new().with::<Shared>("shared");
     for steps in (0..400).step_by(7) {
         let mut heap = Heap::new();
-        let old = heap.alloc_root(Shared(counter.clone()));
+        let old = heap.alloc_root(shared());
         let checkpoint = heap.checkpoint(&schema).unwrap();
         // On the page of the old one, and on pages that the checkpoint lacks.
-        (0..4000).for_each(|_| drop(heap.alloc(Shared(counter.clone()))));
-        (0..steps).for_each(|_| drop(heap.step(Budget::Objects(40))));
+        (0..4000).for_each(|_| _ = heap.alloc(shared()));
+        (0..steps).for_each(|_| _ = heap.step(Budget::Objects(40)));
         heap.roll_back(&checkpoint);
         heap.verify();
         assert_eq!((heap.len(), heap.is_alive(&old)), (1, true), "after {steps} steps");

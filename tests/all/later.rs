@@ -408,7 +408,7 @@ fn what_is_made_in_every_frame_takes_no_new_page_in_every_frame() {
         }
         if dice.below(40) == 0 {
             // All at once, seldom.
-            (0..500).for_each(|number| drop(heap.alloc_later([number; 2])));
+            (0..500).for_each(|number| _ = heap.alloc_later([number; 2]));
         }
         kept.drain(..kept.len().saturating_sub(100));
         match frame % 5 {
