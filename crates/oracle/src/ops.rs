@@ -18,7 +18,7 @@ use arbitrary::Arbitrary;
 use crate::kind::{Fuse, Kind};
 use crate::shrink::Nested;
 
-use generate::{mostly_first, mostly_live, seldom_panics, small};
+use generate::{mostly_first, mostly_live, seldom, seldom_panics, small};
 
 pub use generate::{from_bytes, op_from_bytes, rooted_tables, weak_from_bytes, weak_op_from_bytes};
 pub use shapes::shapes;
@@ -207,6 +207,9 @@ pub enum Op {
         edge: Option<Pick>,
         make: Make,
         inside: Block,
+        /// Whether the factory then swaps this heap for the other one.
+        #[arbitrary(with = seldom)]
+        swaps: bool,
         #[arbitrary(with = seldom_panics)]
         ending: Ending,
     },
@@ -218,6 +221,8 @@ pub enum Op {
         #[arbitrary(with = small)]
         key: u8,
         inside: Block,
+        #[arbitrary(with = seldom)]
+        swaps: bool,
         gives: Gives,
     },
     /// Puts a clone of a weak collection outside of the heap, in place of the one there.

@@ -153,6 +153,7 @@ fn an_object_is_returned_uncached_when_its_map_dies_while_it_is_made() {
         edge: None,
         make: make(Node),
         inside: block(inside),
+        swaps: false,
         ending: Returns,
     };
     let report = run(&[

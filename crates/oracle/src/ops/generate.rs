@@ -41,6 +41,10 @@ pub(super) fn small(u: &mut Unstructured<'_>) -> Result<u8> {
 }
 
 /// A panic one time in four: after it there is less to see.
+pub(super) fn seldom(u: &mut Unstructured<'_>) -> Result<bool> {
+    Ok(u8::arbitrary(u)? % 4 == 3)
+}
+
 pub(super) fn seldom_panics(u: &mut Unstructured<'_>) -> Result<Ending> {
     Ok(if u8::arbitrary(u)? % 4 == 3 { Ending::Panics } else { Ending::Returns })
 }

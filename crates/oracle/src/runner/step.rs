@@ -55,11 +55,11 @@ impl Runner {
             Op::EditSet { heap, table, edit } => self.edit_set(heap.into(), table, edit),
             Op::CombineSets { heap, table, by } => self.combine_sets(heap.into(), table, by),
             Op::Intern { heap, table, name, by } => self.intern(heap.into(), table, name, by),
-            Op::GetOrAlloc { heap, table, key, edge, ref make, ref inside, ending } => {
-                self.get_or_alloc(heap.into(), table, (key, edge), make, (inside, ending));
+            Op::GetOrAlloc { heap, table, key, edge, ref make, ref inside, swaps, ending } => {
+                self.get_or_alloc(heap.into(), table, (key, edge), make, (inside, swaps, ending));
             }
-            Op::GetOrTry { heap, table, key, ref inside, gives } => {
-                self.get_or_try(heap.into(), table, key, inside, gives);
+            Op::GetOrTry { heap, table, key, ref inside, swaps, gives } => {
+                self.get_or_try(heap.into(), table, key, (inside, swaps, gives));
             }
             Op::CopyOut { heap, table, sort } => self.copy_out(heap.into(), table, sort),
             Op::CopyIn { heap, sort, rooted } => self.copy_in(heap.into(), sort, rooted),

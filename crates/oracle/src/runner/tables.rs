@@ -1,5 +1,7 @@
 //! Weak collections: edits, canonicalising, interning, and those outside of the heap.
 
+use slotgc::Heap;
+
 use crate::contents::Contents;
 use crate::dyn_heap::{self, Made, weak as weak_calls};
 use crate::kind::Kind;
@@ -216,36 +218,57 @@ impl Runner {
         table: u8,
         (key, edge): (u8, Option<Pick>),
         make: &Make,
-        (inside, ending): (&Block, Ending),
+        (inside, swaps, ending): (&Block, bool, Ending),
     ) {
         let (place, map) = self.table_link(heap, table, |kind| kind == Kind::ValueMap, Kind::ValueMap);
         let edge = edge.map(|pick| self.typed_link(heap, pick));
         let cached = place.and_then(|index| self.cached(heap, index, key));
         let make = Make { kind: Kind::Node, ..make.clone() };
-        let mut making = None;
+        let (mut making, mut has_swapped) = (None, false);
         self.in_flight += 1;
         let given = self.with_heap_apart(heap, |runner, apart| {
-            weak_calls::get_or_alloc(apart, map, (key, edge), &mut |apart| {
+            let given = weak_calls::get_or_alloc(apart, map, (key, edge), &mut |apart| {
                 let id = runner.next_id();
                 runner.lending(heap, apart, inside);
                 let contents = runner.contents_of(heap, id, &make);
                 making = Some((id, contents.clone()));
+                has_swapped = swaps && runner.swap_apart(heap, apart);
                 match ending {
                     Ending::Returns => (id, contents),
                     Ending::Panics => crate::log::Injected(id).raise(),
                 }
-            })
+            });
+            if has_swapped {
+                runner.swap_apart(heap, apart);
+            }
+            given
         });
         self.in_flight -= 1;
         match (given, making) {
             (Err(Thrown::Text(text)), None) if place.is_none() => assert!(text.contains(GONE), "{text}"),
             (Ok(bits), None) => assert_eq!(Some(bits), cached, "a hit"),
             (Err(Thrown::Injected(id)), Some((made, _))) => assert_eq!((id, ending), (made, Ending::Panics)),
+            (given, Some((id, contents))) if has_swapped => {
+                // The object is in the other heap, which has no map for it.
+                let refusal = self.model(1 - heap).refusal(Kind::Node);
+                let made = given.map_or_else(Made::Panicked, Made::Handle);
+                self.judge(1 - heap, Kind::Node, id, contents, made, refusal);
+            }
             (given, Some((id, contents))) if place.is_some() && cached.is_none() => {
                 self.made_for_key(heap, map, (key, edge), (id, contents), given);
             }
             (given, making) => panic!("gave {given:?} for {making:?}, with {cached:?} in the map"),
         }
+    }
+
+    /// Swaps a heap that is apart for the other one; `false` if that is lent to somebody.
+    fn swap_apart(&mut self, heap: usize, apart: &mut Heap) -> bool {
+        let other = &mut self.worlds[1 - heap];
+        let is_there = other.busy == 0;
+        if is_there {
+            std::mem::swap(apart, &mut other.heap);
+        }
+        is_there
     }
 
     /// The living object that the map has for this key.
@@ -272,25 +295,35 @@ impl Runner {
         }
     }
 
-    pub(super) fn get_or_try(&mut self, heap: usize, table: u8, key: u8, inside: &Block, gives: Gives) {
+    pub(super) fn get_or_try(
+        &mut self,
+        heap: usize,
+        table: u8,
+        key: u8,
+        (inside, swaps, gives): (&Block, bool, Gives),
+    ) {
         let (place, map) = self.table_link(heap, table, |kind| kind == Kind::ValueMap, Kind::ValueMap);
         let cached = place.and_then(|index| self.cached(heap, index, key));
         let broken = self.next_id();
-        let mut making = None;
+        let (mut making, mut has_swapped) = (None, false);
         let given = self.with_heap_apart(heap, |runner, apart| {
-            weak_calls::get_or_try(apart, map, key, &mut |apart| {
+            let given = weak_calls::get_or_try(apart, map, key, &mut |apart| {
                 runner.lending(heap, apart, inside);
                 let found = match gives {
                     Gives::Found(pick) => Some(runner.member_link(heap, pick, Kind::Node)),
-                    Gives::Nothing => None,
-                    Gives::Breaks => {
-                        making = Some(None);
-                        crate::log::Injected(broken).raise()
-                    }
+                    Gives::Nothing | Gives::Breaks => None,
                 };
                 making = Some(found);
-                found
-            })
+                has_swapped = swaps && runner.swap_apart(heap, apart);
+                match gives {
+                    Gives::Breaks => crate::log::Injected(broken).raise(),
+                    _ => found,
+                }
+            });
+            if has_swapped {
+                runner.swap_apart(heap, apart);
+            }
+            given
         });
         match (given, making) {
             (Err(Thrown::Text(text)), None) if place.is_none() => assert!(text.contains(GONE), "{text}"),
@@ -298,7 +331,8 @@ impl Runner {
             (Err(Thrown::Injected(id)), Some(None)) => assert_eq!((id, gives), (broken, Gives::Breaks)),
             (Ok(bits), Some(found)) if place.is_some() && cached.is_none() => {
                 assert_eq!(bits, found.map(|link| link.bits), "what `make` gave");
-                if let (Some(place), Some(to)) = (self.model(heap).resolve(map), found) {
+                let place = self.model(heap).resolve(map).filter(|_| !has_swapped);
+                if let (Some(place), Some(to)) = (place, found) {
                     self.tables(heap, Some(place)).map_value(key, None, to);
                 }
             }

@@ -5,9 +5,9 @@
 
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
-use slotgc::{Trace, Tracer, Weak, WeakKeyMap, WeakSet, WeakValueMap};
+use slotgc::{Trace, Weak, WeakKeyMap, WeakSet, WeakValueMap};
 
 use crate::link::Link;
 use crate::log::Mark;
@@ -76,21 +76,70 @@ impl ToOwned for Number {
     }
 }
 
-/// What a value of a `WeakKeyMap` gets through `&`.
-#[derive(Debug, Default)]
-struct Late(Mutex<Vec<Link>>);
+/// What a value of a `WeakKeyMap` gets through `&`, behind one of std's locks.
+#[derive(Debug)]
+#[cfg_attr(feature = "std", derive(Trace))]
+enum Late {
+    Mutex(Mutex<Vec<Link>>),
+    RwLock(RwLock<Vec<Link>>),
+    Once(OnceLock<Link>),
+}
 
 impl Late {
-    fn lock(&self) -> MutexGuard<'_, Vec<Link>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// One of the three.
+    fn new(number: u64) -> Self {
+        match number % 3 {
+            0 => Late::Mutex(Mutex::default()),
+            1 => Late::RwLock(RwLock::default()),
+            _ => Late::Once(OnceLock::new()),
+        }
+    }
+
+    /// Adds a link through `&`; `false` if there is no place for it.
+    fn push(&self, link: Link) -> bool {
+        match self {
+            Late::Mutex(links) => links.lock().unwrap_or_else(PoisonError::into_inner).push(link),
+            Late::RwLock(links) => links.write().unwrap_or_else(PoisonError::into_inner).push(link),
+            Late::Once(once) => return once.set(link).is_ok(),
+        }
+        true
+    }
+
+    /// What is there.
+    fn links(&self) -> Vec<Link> {
+        match self {
+            Late::Mutex(links) => links.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Late::RwLock(links) => links.read().unwrap_or_else(PoisonError::into_inner).clone(),
+            Late::Once(once) => once.get().copied().into_iter().collect(),
+        }
+    }
+
+    /// Takes out what is there.
+    fn take(&mut self) -> Vec<Link> {
+        match self {
+            Late::Mutex(links) => std::mem::take(links.get_mut().unwrap_or_else(PoisonError::into_inner)),
+            Late::RwLock(links) => std::mem::take(links.get_mut().unwrap_or_else(PoisonError::into_inner)),
+            Late::Once(once) => once.take().into_iter().collect(),
+        }
     }
 }
 
-/// As std's locks, which the crate traces with its feature `std` only.
+impl Clone for Late {
+    fn clone(&self) -> Self {
+        match self {
+            Late::Mutex(_) => Late::Mutex(Mutex::new(self.links())),
+            Late::RwLock(_) => Late::RwLock(RwLock::new(self.links())),
+            Late::Once(once) => Late::Once(once.clone()),
+        }
+    }
+}
+
+/// Without its feature `std` the crate traces no locks.
+#[cfg(not(feature = "std"))]
 impl Trace for Late {
-    fn trace(&self, tracer: &mut Tracer<'_>) {
+    fn trace(&self, tracer: &mut slotgc::Tracer<'_>) {
         if tracer.interior_mutability() {
-            self.lock().trace(tracer);
+            self.links().trace(tracer);
         }
     }
 }
@@ -113,15 +162,19 @@ impl<T> Default for Held<T> {
 
 impl<T> Clone for Held<T> {
     fn clone(&self) -> Self {
-        let late = self.late.as_ref().map(|late| Late(Mutex::new(late.lock().clone())));
-        Self { links: self.links.clone(), late, inner: self.inner.clone(), _mark: self._mark.clone() }
+        Self {
+            links: self.links.clone(),
+            late: self.late.clone(),
+            inner: self.inner.clone(),
+            _mark: self._mark.clone(),
+        }
     }
 }
 
 impl<T> Held<T> {
     fn add(&mut self, links: &[Link]) {
         // In the order in which they came.
-        self.links.extend(self.late.iter().flat_map(|late| std::mem::take(&mut *late.lock())));
+        self.links.extend(self.late.iter_mut().flat_map(Late::take));
         match links.get(2) {
             Some(inner) => drop(self.inner.insert(inner.weak(), links[1])),
             None => self.links.push(links[1]),
@@ -131,7 +184,7 @@ impl<T> Held<T> {
     fn bits(&self) -> Answer {
         let mut inner: Vec<_> = self.inner.iter().map(|(key, link)| [key.to_bits(), link.bits]).collect();
         inner.sort_unstable();
-        let late: Vec<Link> = self.late.iter().flat_map(|late| late.lock().clone()).collect();
+        let late: Vec<Link> = self.late.iter().flat_map(Late::links).collect();
         let links = self.links.iter().chain(&late).map(|link| link.bits);
         links.chain(inner.into_iter().flatten()).collect()
     }
@@ -248,15 +301,14 @@ impl<T: Object> KeysView for WeakKeyMap<T, Held<T>> {
 
     fn lock(&mut self, key: Link) {
         if let Some(held) = self.get_mut(key.weak::<T>()) {
-            held.late.get_or_insert_default();
+            held.late.get_or_insert_with(|| Late::new(key.bits >> 1));
         }
     }
 
     fn add_through(&self, link: Link) -> Option<u64> {
         let locked = self.iter().filter_map(|(key, held)| Some((key.to_bits(), held.late.as_ref()?)));
         let (key, late) = locked.min_by_key(|(key, _)| *key)?;
-        late.lock().push(link);
-        Some(key)
+        late.push(link).then_some(key)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use slotgc::{Interner, Trace, Weak, WeakKeyMap, WeakSet, WeakValueMap};
 
@@ -207,9 +207,12 @@ impl Object for Shelf {
     }
 }
 
-/// A shelf of which all may change through `&`.
+/// A shelf of which all may change through `&`, behind one of std's locks.
 #[cfg_attr(feature = "std", derive(Trace))]
-pub(crate) struct Locked(Mutex<Shelf>);
+pub(crate) enum Locked {
+    Mutex(Mutex<Shelf>),
+    RwLock(RwLock<Shelf>),
+}
 
 /// Without its feature `std` the crate traces no locks, so that a type with one says for itself what std's
 /// says there.
@@ -217,63 +220,75 @@ pub(crate) struct Locked(Mutex<Shelf>);
 impl Trace for Locked {
     fn trace(&self, tracer: &mut slotgc::Tracer<'_>) {
         if tracer.interior_mutability() {
-            lock(self).trace(tracer);
+            self.with(|shelf| shelf.trace(tracer));
         }
     }
 
     fn prune(&mut self, live: &slotgc::Liveness<'_>) {
-        unlocked(self).prune(live);
+        self.unlocked().prune(live);
     }
 }
 
-/// What is behind the lock. No test holds it across a call of the heap.
-fn lock(locked: &Locked) -> MutexGuard<'_, Shelf> {
-    locked.0.lock().unwrap_or_else(PoisonError::into_inner)
-}
+impl Locked {
+    /// Locks it. No test holds the lock across a call of the heap.
+    fn with<R>(&self, f: impl FnOnce(&mut Shelf) -> R) -> R {
+        match self {
+            Locked::Mutex(shelf) => f(&mut shelf.lock().unwrap_or_else(PoisonError::into_inner)),
+            Locked::RwLock(shelf) => f(&mut shelf.write().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
 
-/// The same, without locking.
-fn unlocked(locked: &mut Locked) -> &mut Shelf {
-    locked.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    /// What is behind the lock, without locking.
+    fn unlocked(&mut self) -> &mut Shelf {
+        match self {
+            Locked::Mutex(shelf) => shelf.get_mut().unwrap_or_else(PoisonError::into_inner),
+            Locked::RwLock(shelf) => shelf.get_mut().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
 }
 
 impl View for Locked {
     fn holds(&self, id: ObjectId, contents: &Contents) -> bool {
-        lock(self).holds(id, contents)
+        self.with(|shelf| shelf.holds(id, contents))
     }
 
     fn store(&mut self, contents: &Contents) {
-        unlocked(self).store(contents);
+        self.unlocked().store(contents);
     }
 
     fn token(&mut self) -> Option<&mut Token> {
-        unlocked(self).token()
+        self.unlocked().token()
     }
 
     fn values(&mut self) -> Option<&mut dyn ValuesView> {
-        unlocked(self).values()
+        self.unlocked().values()
     }
 
     fn keys(&mut self) -> Option<&mut dyn KeysView> {
-        unlocked(self).keys()
+        self.unlocked().keys()
     }
 
     fn set(&mut self) -> Option<&mut dyn SetView> {
-        unlocked(self).set()
+        self.unlocked().set()
     }
 
     fn through(&self, f: &mut dyn FnMut(&mut dyn View)) -> bool {
-        f(&mut *lock(self));
+        self.with(|shelf| f(shelf));
         true
     }
 
     fn has(&self, entry: Named) -> Option<bool> {
-        lock(self).has(entry)
+        self.with(|shelf| shelf.has(entry))
     }
 }
 
 impl Object for Locked {
     fn make(id: ObjectId, contents: &Contents) -> Self {
-        Self(Mutex::new(Shelf::make(id, contents)))
+        let shelf = Shelf::make(id, contents);
+        match id.0 % 2 {
+            0 => Locked::Mutex(Mutex::new(shelf)),
+            _ => Locked::RwLock(RwLock::new(shelf)),
+        }
     }
 }
 
