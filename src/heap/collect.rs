@@ -136,6 +136,8 @@ impl Heap {
         panics: &mut Panics,
     ) -> CollectStats {
         let own = self.number();
+        // In a death by hand nobody did yet.
+        self.take_up_later(panics);
         let before = self.finish_committed(roots, clock, panics);
         if self.number() != own {
             return before.unwrap_or_default();

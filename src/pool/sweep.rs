@@ -305,6 +305,10 @@ impl Pool {
         }
         self.lists.renumber(|position| moved[position]);
         self.current = self.current.and_then(|position| moved[position]);
+        for (position, _) in &mut self.later {
+            // Its slots look occupied, so it is kept.
+            *position = moved[*position].unwrap_or(*position);
+        }
         // A page can be young and vacant: its slots were set aside and not used.
         self.young = self.young.iter().filter_map(|position| moved[*position]).collect();
         self.states = kept.iter().map(|position| self.states[*position]).collect();
