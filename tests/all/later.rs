@@ -468,13 +468,13 @@ fn a_collection_for_a_death_by_hand_amid_a_cycle_finds_nothing_set_aside() {
     for steps in 0..300 {
         let mut heap = Heap::with_config(HeapConfig::default().release_after(0));
         // Several pages, of which the last one has what stays.
-        (0..10_000_u64).for_each(|number| drop(heap.alloc(number)));
+        (0..10_000_u64).for_each(|number| _ = heap.alloc(number));
         let kept = heap.alloc_root(1_u64);
-        (0..10).for_each(|number| drop(heap.alloc_later(number as u64)));
-        (0..steps).for_each(|_| drop(heap.step(Budget::Objects(50))));
+        (0..10).for_each(|number| _ = heap.alloc_later(number as u64));
+        (0..steps).for_each(|_| _ = heap.step(Budget::Objects(50)));
         let later = heap.alloc_root_later(2_u64);
         let dying = heap.alloc("dies by hand");
-        heap.on_death(dying, |heap, _| drop(heap.collect())).unwrap();
+        heap.on_death(dying, |heap, _| _ = heap.collect()).unwrap();
         heap.destroy(dying);
         heap.verify();
         heap.flush();
