@@ -94,7 +94,9 @@ impl GivenUp {
 
     /// The draft of `len` pages is no more; returns whether they were given up before.
     pub(super) fn end_draft(&mut self, first: u32, len: u32) -> bool {
-        (first..first + len).filter(|page| self.drafts.remove(page)).count() > 0
+        let before = self.drafts.len();
+        (first..first + len).for_each(|page| _ = self.drafts.remove(&page));
+        self.drafts.len() < before
     }
 
     /// As they are without drafts.

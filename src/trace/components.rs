@@ -1,4 +1,4 @@
-//! [`Components`]: a question to a type that concerns the types it is made of.
+//! [`Components`]: whether a type and all types that it is made of have a property.
 
 use alloc::vec::Vec;
 use core::any::TypeId;

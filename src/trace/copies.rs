@@ -58,25 +58,23 @@ impl Copies {
         Self { dead, ..Self::default() }
     }
 
-    /// Records the copy of an object in a page whose slots are of this class; `false` if the slot has another
-    /// handle's copy.
+    /// Records the copy of an object in a page whose slots are of this class. Of two handles of one slot, of
+    /// which one is not an object's, the later is found.
     #[inline(always)]
-    pub(crate) fn insert(&mut self, class: Class, old: RawHandle, new: RawHandle) -> bool {
+    pub(crate) fn insert(&mut self, class: Class, old: RawHandle, new: RawHandle) {
         const ROWS: usize = 8;
         self.room += ROWS;
         let row =
             self.tables.get_mut(old.granule().page() as usize).and_then(|table| table.row(old.granule()));
-        let Some(row) = row else {
-            return self.insert_elsewhere(class, old, new);
-        };
-        let is_own = row.0 == 0 || row.0 == old.to_bits();
-        *row = (old.to_bits(), new.to_bits());
-        is_own
+        match row {
+            Some(row) => *row = (old.to_bits(), new.to_bits()),
+            None => self.insert_elsewhere(class, old, new),
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn insert_elsewhere(&mut self, class: Class, old: RawHandle, new: RawHandle) -> bool {
+    fn insert_elsewhere(&mut self, class: Class, old: RawHandle, new: RawHandle) {
         let (page, rows) = (old.granule().page() as usize, class.page_words() * 64);
         if self.tables.len() <= page {
             self.tables.resize_with(page + 1, PageTable::default);
@@ -87,12 +85,11 @@ impl Copies {
             Some(room) => {
                 self.room = room;
                 (table.class, table.rows) = (class, vec![(0, 0); rows]);
-                self.insert(class, old, new)
+                self.insert(class, old, new);
             }
             None => {
                 table.has_others = true;
                 self.others.insert(old, new);
-                true
             }
         }
     }

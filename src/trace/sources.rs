@@ -232,14 +232,14 @@ impl RootLog {
         // Relaxed, here and below: whoever reports has the source in hand.
         let load = |word: &LogWord| word.load(Ordering::Relaxed);
         let rest = usize::try_from(load(&self.left)).unwrap_or(usize::MAX);
-        let (mut left, part_len) = match (load(&self.heap), load(&self.cycle)) == (epoch.heap, epoch.cycle) {
-            true => {
-                tracer.edges(changed);
-                (len.min(rest), load(&self.part))
-            }
-            false if rest == 0 => (len, PART),
-            // The last report came to no end.
-            false => (len, load(&self.part).saturating_mul(2)),
+        let (mut left, part_len) = if (load(&self.heap), load(&self.cycle)) == (epoch.heap, epoch.cycle) {
+            tracer.edges(changed);
+            (len.min(rest), load(&self.part))
+        } else if rest == 0 {
+            (len, PART)
+        } else {
+            // The last report did not reach its end.
+            (len, load(&self.part).saturating_mul(2))
         };
         while left > 0 {
             let start = left.saturating_sub(usize::try_from(part_len).unwrap_or(usize::MAX));

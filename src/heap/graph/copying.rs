@@ -140,10 +140,7 @@ impl Ahead for Line<'_> {
         };
         self.entries.push(Entry { old, new });
         let class = self.kinds[usize::from(index.unwrap_or(0))].copier.class;
-        if !self.copies.insert(class, old, new) {
-            // Two handles of one slot, or one that lies between slots.
-            self.failure = Some(Failure::Stop(Stop::Stale));
-        }
+        self.copies.insert(class, old, new);
     }
 
     #[inline]

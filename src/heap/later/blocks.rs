@@ -21,7 +21,7 @@ pub(super) struct Demand {
     pub(super) seen: usize,
     /// Values of the last flush, or of those before it if they were more.
     pub(super) values: usize,
-    /// Flushes since there were so many.
+    /// Flushes since as many values came.
     unneeded: u32,
     pub(super) set_aside: fn(&mut Heap, usize),
 }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use crate::geometry::Granule;
 use crate::graph::{Care, LeaveOut, Stop, Walk};
 use crate::handle::RawHandle;
-use crate::heap::graph::copying::{Entry, Failure, Kind, Line};
+use crate::heap::graph::copying::{Entry, Kind, Line};
 use crate::store::Store;
 use crate::tag::Tag;
 use crate::trace::{Components, Copies, Link, Links, Relinker, Trace, Watcher};
@@ -104,12 +104,9 @@ fn copy_all<T: Trace + Clone, const RELINKS_EDGES: bool>(
 impl Line<'_> {
     /// Notes what is left to be done with a copy.
     fn note(&mut self, index: usize, new: RawHandle, left: Left) {
-        let Left { is_open, is_stale, has_table, merged, unsupported } = left;
+        let Left { is_open, has_table, merged, unsupported } = left;
         self.merged += merged as usize;
         self.unsupported = self.unsupported.or(unsupported);
-        if is_stale {
-            self.failure = Some(Failure::Stop(Stop::Stale));
-        }
         if is_open {
             self.kinds[index].open.push(new);
         }
@@ -140,8 +137,6 @@ fn get<T: 'static>(store: &Store, raw: RawHandle) -> Option<&T> {
 struct Left {
     /// There are other handles, to be resolved later.
     is_open: bool,
-    /// Two handles of one slot are in the queue.
-    is_stale: bool,
     has_table: bool,
     merged: u32,
     unsupported: Option<&'static str>,
@@ -195,7 +190,7 @@ impl Relinker for Reaching<'_> {
             let kind = &mut self.kinds[usize::from(index)];
             if let Some(new) = kind.room.next() {
                 self.entries.push(Entry { old: raw, new });
-                self.left.is_stale |= !copies.insert(kind.copier.class, raw, new);
+                copies.insert(kind.copier.class, raw, new);
                 return new;
             }
         }

@@ -1,0 +1,168 @@
+//! Tables that the program changes as a whole between two slices: they grow, shrink, or all values change.
+
+use slotgc::{Budget, Gc, Heap, Phase, Root, Weak, WeakKeyMap};
+
+use crate::objects::Node;
+
+/// A table so large that a step of few units goes over a part of it, its keys, and its values.
+struct Sliced {
+    heap: Heap,
+    map: Root<WeakKeyMap<Node, Gc<Node>>>,
+    keys: Vec<Root<Node>>,
+    values: Vec<Gc<Node>>,
+}
+
+impl Sliced {
+    fn new(len: usize, capacity: usize) -> Self {
+        let mut heap = Heap::new();
+        let map = heap.alloc_root(WeakKeyMap::with_capacity(capacity));
+        let mut sliced = Self { heap, map, keys: vec![], values: vec![] };
+        (0..len).for_each(|_| sliced.insert());
+        sliced
+    }
+
+    fn insert(&mut self) {
+        let number = self.values.len() as u64;
+        let (key, value) = (self.heap.alloc_root(Node::leaf(number)), self.heap.alloc(Node::leaf(number)));
+        self.heap[&self.map].insert(&key, value);
+        self.keys.push(key);
+        self.values.push(value);
+    }
+
+    /// Steps of a few units until the table is traced, or pruned, in part.
+    fn begin(&mut self, phase: Phase, steps: usize) -> bool {
+        while self.heap.stats().phase < phase {
+            self.heap.step(Budget::Objects(8));
+        }
+        (0..steps).for_each(|_| {
+            self.heap.step(Budget::Objects(8));
+        });
+        self.heap.stats().phase == phase
+    }
+
+    fn finish(&mut self) {
+        while self.heap.step(Budget::Objects(8)).finished.is_none() {}
+    }
+
+    fn is_whole(&self, what: &str) {
+        for (key, value) in self.keys.iter().zip(&self.values) {
+            assert!(self.heap.is_alive(value), "{what}");
+            assert_eq!(self.heap[&self.map].get(key), Some(value), "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_table_that_grows_while_it_is_traced_in_slices_loses_no_value() {
+    for steps in (1..400).step_by(7) {
+        let mut sliced = Sliced::new(1792, 0);
+        let capacity = sliced.heap[&sliced.map].capacity();
+        if !sliced.begin(Phase::Mark, steps) {
+            assert!(steps > 100, "the phase takes some steps");
+            break;
+        }
+        while sliced.heap[&sliced.map].capacity() == capacity {
+            sliced.insert();
+        }
+        sliced.finish();
+        sliced.is_whole("it grew");
+    }
+}
+
+#[test]
+fn a_table_that_shrinks_while_it_is_traced_in_slices_loses_no_value() {
+    for by_itself in [false, true] {
+        for steps in (1..400).step_by(7) {
+            let mut sliced = Sliced::new(1000, 8000);
+            if by_itself {
+                // It notices at an insertion after entries were pruned.
+                let key = sliced.heap.alloc(Node::leaf(0));
+                sliced.heap[&sliced.map].insert(key, key);
+                sliced.heap.collect();
+            }
+            let capacity = sliced.heap[&sliced.map].capacity();
+            if !sliced.begin(Phase::Mark, steps) {
+                assert!(steps > 100, "the phase takes some steps");
+                break;
+            }
+            if by_itself {
+                sliced.insert()
+            } else {
+                sliced.heap[&sliced.map].shrink_to_fit()
+            }
+            assert!(sliced.heap[&sliced.map].capacity() < capacity);
+            sliced.finish();
+            sliced.is_whole("it shrank");
+        }
+    }
+}
+
+#[test]
+fn a_table_that_moves_its_entries_while_it_is_pruned_in_slices_loses_all_its_dead() {
+    for grows in [false, true] {
+        for steps in (1..400).step_by(7) {
+            let mut sliced = Sliced::new(1792, if grows { 0 } else { 8000 });
+            let half = sliced.keys.len() / 2;
+            sliced.keys.drain(half..);
+            sliced.values.drain(half..);
+            let capacity = sliced.heap[&sliced.map].capacity();
+            if !sliced.begin(Phase::Prune, steps) {
+                assert!(steps > 100, "the phase takes some steps");
+                break;
+            }
+            if grows {
+                let room = capacity - sliced.heap[&sliced.map].len() + 1;
+                (0..room).for_each(|_| sliced.insert());
+            } else {
+                sliced.heap[&sliced.map].shrink_to_fit();
+            }
+            assert_ne!(sliced.heap[&sliced.map].capacity(), capacity);
+            sliced.finish();
+            sliced.is_whole("its entries moved");
+            assert_eq!(sliced.heap[&sliced.map].len(), sliced.keys.len(), "exact after {steps} steps");
+        }
+    }
+}
+
+#[test]
+fn values_changed_by_retain_and_its_kin_are_found_by_minor_collections_and_amid_slices() {
+    type Change = fn(&mut WeakKeyMap<Node, Gc<Node>>, &[Weak<Node>], Gc<Node>);
+    let ways: [(&str, Change); 6] = [
+        ("retain", |map, _, fresh| {
+            map.retain(|_, value| {
+                *value = fresh;
+                true
+            })
+        }),
+        ("iter_mut", |map, _, fresh| map.iter_mut().for_each(|(_, value)| *value = fresh)),
+        ("values_mut", |map, _, fresh| map.values_mut().for_each(|value| *value = fresh)),
+        ("get_mut", |map, keys, fresh| keys.iter().for_each(|key| *map.get_mut(key).unwrap() = fresh)),
+        ("insert", |map, keys, fresh| {
+            keys.iter().for_each(|key| {
+                map.insert(key, fresh);
+            })
+        }),
+        ("entry", |map, keys, fresh| {
+            keys.iter().for_each(|key| drop(map.entry(key).and_modify(|value| *value = fresh)));
+        }),
+    ];
+    for (way, change) in ways {
+        // None: a minor collection of a table that a full one went over.
+        for steps in [None, Some(3), Some(20), Some(60), Some(120)] {
+            let mut sliced = Sliced::new(1000, 0);
+            sliced.heap.collect();
+            let keys: Vec<_> = sliced.keys.iter().map(Root::downgrade).collect();
+            let fresh = sliced.heap.alloc(Node::leaf(7));
+            if let Some(steps) = steps {
+                assert!(sliced.begin(Phase::Mark, steps));
+            }
+            change(&mut sliced.heap[&sliced.map], &keys, fresh);
+            sliced.values.fill(fresh);
+            match steps {
+                None => assert!(sliced.heap.collect_minor().is_minor),
+                Some(_) => sliced.finish(),
+            }
+            sliced.is_whole(way);
+        }
+    }
+}
