@@ -170,6 +170,11 @@ impl Collector {
         self.marker.marked()
     }
 
+    /// Whether the cycle marks, and only the program's changes keep it from ending that.
+    pub(crate) fn is_behind_program(&self) -> bool {
+        self.phase == Phase::Mark && self.marker.is_behind_program()
+    }
+
     /// The age of objects that are made now.
     pub(crate) fn making(&self) -> Age {
         match self.phase {

@@ -23,6 +23,7 @@
 
 mod asking;
 mod beside;
+mod catch_up;
 mod exchange;
 mod follow;
 mod prune;
@@ -35,14 +36,15 @@ use bumpalo::Bump;
 use sync_wrapper::SyncWrapper;
 
 use crate::collector::meter::Meter;
-use crate::handle::{AnyGc, RawHandle};
+use crate::handle::RawHandle;
 use crate::pool::Pool;
 use crate::root::RootTable;
-use crate::store::{Color, Store};
+use crate::store::{Color, Made, Store};
 use crate::trace::{EdgeStack, Era, RootSource, Side, Trace, Tracer, Watcher};
 
 use asking::Asking;
 use beside::{Help, Helper};
+use catch_up::SOME;
 use exchange::Exchange;
 pub(crate) use exchange::Held;
 use follow::TypeQueue;
@@ -59,6 +61,8 @@ pub(crate) struct TraceOps {
     trace: fn(&Store, RawHandle, &mut Tracer<'_>),
     /// Traces an object that was traced before, or was made in this cycle.
     again: fn(&Store, RawHandle, &mut Tracer<'_>),
+    /// As `again`, for the objects of a place in which some were made.
+    made: fn(&Store, Made, &mut Tracer<'_>) -> usize,
     /// What an object owns outside its slot.
     owned: fn(&Store, RawHandle) -> usize,
     /// Whether an object's trace reports what a minor collection must know: see `finish.rs`.
@@ -74,6 +78,7 @@ impl TraceOps {
             help: beside::help::<T>,
             trace: follow::trace::<T>,
             again: follow::again::<T>,
+            made: follow::made::<T>,
             owned: follow::owned::<T>,
             declares: follow::declares::<T>,
             prune: prune::prune::<T>,
@@ -134,16 +139,10 @@ impl Clone for Scratch {
     }
 }
 
-/// How many of the program's changes are caught up with in one go.
-const SOME: usize = 64;
-
 /// Roots that count as one object traced.
 const ROOT_UNIT: usize = 8;
 /// How many of them are visited in one go.
 const MOST_ROOTS: usize = 1024;
-
-/// How many steps try to catch up within their budgets.
-const ATTEMPTS: u32 = 4;
 
 impl Marker {
     pub(crate) fn add_type<T: Trace>(&mut self) {
@@ -250,6 +249,11 @@ impl Marker {
         self.side.owned
     }
 
+    /// Whether the last step of this cycle had nothing left to follow but too many of the program's changes.
+    pub(crate) fn is_behind_program(&self) -> bool {
+        self.attempts > 0
+    }
+
     /// How many objects were reached.
     pub(crate) fn marked(&self) -> usize {
         self.traced.saturating_sub(self.traced_again)
@@ -286,9 +290,13 @@ impl Marker {
     ) -> bool {
         pools.iter_mut().for_each(Pool::note_made);
         // Whether the source was asked in this call: since then nothing changed, so it has nothing new.
+        let was_put_off = self.asking.is_first;
         let mut is_source_known = self.asking.comes_first();
         if is_source_known {
             self.ask(store, source, meter);
+            if was_put_off {
+                Self::end_in_this_step(store, pools, roots, meter);
+            }
         }
         let (mut saw_unguarded, mut was_patient) = (false, false);
         loop {
@@ -353,8 +361,7 @@ impl Marker {
                     meter.grant(found);
                 } else {
                     if !mem::replace(&mut was_patient, true) {
-                        let made: usize = pools.iter().map(Pool::made_len).sum();
-                        self.be_patient(store.dirty_len() + made + roots.fresh_len(), meter);
+                        self.be_patient(Self::changes_len(store, pools, roots), meter);
                     }
                     if meter.is_spent() {
                         return false;
@@ -371,81 +378,12 @@ impl Marker {
         true
     }
 
-    /// Many of the program's changes are left, and it may keep changing that much: from some step on, each
-    /// step that gets here may exceed its budget by twice as much as the one before. However much the program
-    /// does between two steps, one of them catches up, so the number of steps is bounded by the size of the
-    /// heap and the logarithm of what one frame changes.
-    fn be_patient(&mut self, left: usize, meter: &mut Meter<'_>) {
-        if left < mem::replace(&mut self.left, left) {
-            // It is shrinking anyway.
-            return;
-        }
-        self.attempts += 1;
-        if let Some(doublings) = self.attempts.checked_sub(ATTEMPTS) {
-            meter.grant(SOME << doublings.min(40));
-        }
-    }
-
     fn trace_with(&mut self, store: &Store, trace: impl FnOnce(&mut Tracer<'_>)) {
         // Without room every edge is gathered.
         let edges = if self.side.gathering { EdgeStack::default() } else { mem::take(&mut self.edges) };
         let mut tracer = Tracer::new(edges, store, &mut self.side);
         trace(&mut tracer);
         self.edges = tracer.edges;
-    }
-
-    /// Some of what the program did since: roots that it made, objects that it made or changed. Traces those,
-    /// or leaves them to whoever follows edges. Returns how much, at most `SOME`; zero if there is nothing
-    /// more.
-    fn catch_up(
-        &mut self,
-        ops: &[TraceOps],
-        store: &mut Store,
-        pools: &mut [Pool],
-        roots: &RootTable,
-        leave: bool,
-        meter: &mut Meter<'_>,
-    ) -> usize {
-        /// Handles visited in vain that count as one traced object.
-        const UNIT: usize = 2;
-        let (mut len, mut in_vain) = (0, 0);
-        self.trace_with(store, |tracer| {
-            while len < SOME {
-                let Some(raw) = roots.next_fresh() else { break };
-                in_vain += usize::from(tracer.store.color_any(raw) != Color::White);
-                tracer.edge_any(AnyGc::from_raw(raw));
-                len += 1;
-            }
-        });
-        store.prefetch_dirty(SOME - len);
-        let mut due = mem::take(&mut self.due);
-        while len < SOME {
-            let Some(raw) = store.next_dirty() else { break };
-            // It may be on the list for several changes, and may have been traced after all of them.
-            if store.color_any(raw) == Color::Reached && store.take_change(raw) {
-                due.push(raw);
-            } else {
-                in_vain += 1;
-            }
-            len += 1;
-        }
-        for pool in pools {
-            while len < SOME {
-                let Some(made) = pool.next_made() else { break };
-                pool.each_made(store, made, &mut |raw| {
-                    due.extend((store.color_any(raw) == Color::Reached).then_some(raw));
-                    len += 1;
-                });
-            }
-        }
-        if leave || self.side.gathering {
-            due.drain(..).for_each(|raw| self.gray_again(ops, store, raw));
-        } else {
-            self.trace_again(ops, store, &mut due, meter);
-        }
-        self.due = due;
-        meter.spend(in_vain / UNIT);
-        len.min(SOME)
     }
 
     /// Objects that even an empty minor collection has to look at: those that change past the write barrier.

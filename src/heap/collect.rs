@@ -280,7 +280,8 @@ impl Heap {
         self.take_back_abandoned();
         // What died is counted before user code runs.
         self.advance_until(Phase::Drop, roots, in_slices, meter, panics);
-        if !meter.is_spent() {
+        // A phase may also leave its rest to the next step, before the budget is spent.
+        if self.collector.phase() >= Phase::Drop && !meter.is_spent() {
             self.advance_until(Phase::Notify, roots, in_slices, meter, panics);
         }
         if self.collector.phase() != Phase::Notify || meter.is_spent() {

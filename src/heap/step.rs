@@ -179,6 +179,7 @@ impl Heap {
             is_idle: self.collector.phase() == Phase::Idle,
             is_marking: self.collector.phase() == Phase::Mark,
             marked: self.collector.marked(),
+            is_behind_program: self.collector.is_behind_program(),
             can_do_minor: self.collector.can_do_minor(),
             minor_work: self.minor_work(),
             has_help: self.collector.expects_help(),

@@ -177,6 +177,22 @@ impl Store {
         bits: u64,
         visit: &mut dyn FnMut(RawHandle),
     ) {
+        self.each_in_word::<T>(page, word, bits, visit);
+    }
+
+    /// The handles of the objects made there that are not white.
+    #[inline(always)]
+    pub(crate) fn each_reached<T: 'static>(&self, made: Made, visit: impl FnMut(RawHandle)) {
+        let Made { page, word, bits } = made;
+        // The page may have another type, and fewer words, by now.
+        let white = self.words(Bits::White, page).get(word).map_or(0, read_word);
+        self.each_in_word::<T>(page, word, bits & !white, visit);
+    }
+
+    #[inline(always)]
+    fn each_in_word<T: 'static>(&self, page: u32, word: usize, bits: u64, mut visit: impl FnMut(RawHandle)) {
+        // All at once, before the first has to wait for memory.
+        ones(bits).for_each(|bit| self.look().prefetch_near(slot_of_bit::<T>(page, word, bit)));
         for bit in ones(bits) {
             let granule = slot_of_bit::<T>(page, word, bit);
             let generation = self.look().generation::<T>(granule);

@@ -1,12 +1,13 @@
 //! A supplied clock is code of the user: it may panic at any reading, stand still, run backwards, jump. A
 //! collection ends as it would with an honest one.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use slotgc::{Budget, Gc, Heap, HeapConfig, Phase, Root, Weak, WeakSet};
+use slotgc::{Budget, Gc, Heap, HeapConfig, Phase, Root, RootSource, Tracer, Weak, WeakSet};
 
 use crate::objects::{Log, Node, Noisy, panic_text, text_of};
 
@@ -299,5 +300,45 @@ fn a_clock_between_zero_and_the_end_of_time_overflows_nothing() {
         heap.collect();
         assert_eq!(heap.len(), LONG as usize + 1);
         heap.shutdown().unwrap();
+    }
+}
+
+/// Handles, each look at which takes this long.
+struct SlowWorld {
+    handles: Vec<Gc<Node>>,
+    now: Arc<AtomicU64>,
+    answers: Cell<usize>,
+}
+
+impl RootSource for SlowWorld {
+    fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+        self.answers.set(self.answers.get() + 1);
+        self.now.fetch_add(3_000_000, Ordering::Relaxed);
+        tracer.edges(self.handles.iter().copied());
+    }
+}
+
+#[test]
+#[cfg_attr(gc_zeal, ignore = "zeal marks a bit at each allocation")]
+fn the_step_that_asks_a_source_slower_than_its_budget_also_ends_marking() {
+    let now = Arc::new(AtomicU64::new(0));
+    let clock = now.clone();
+    // Each reading takes a microsecond.
+    let read = move || Duration::from_nanos(clock.fetch_add(1000, Ordering::Relaxed));
+    let mut heap = Heap::with_config(HeapConfig::default().clock(read));
+    let handles = (0..5000).map(|value| heap.alloc(Node::leaf(value))).collect();
+    let mut world = SlowWorld { handles, now, answers: Cell::new(0) };
+    heap.collect_with(&world);
+    for _ in 0..3 {
+        world.answers.set(0);
+        for frame in 0.. {
+            (0..400).for_each(|value| world.handles[value] = heap.alloc(Node::leaf(value as u64)));
+            if heap.step_with(Budget::Time(Duration::from_millis(1)), &world).finished.is_some() {
+                break;
+            }
+            assert!(frame < 200);
+        }
+        assert_eq!(world.answers.get(), 2);
+        assert!(world.handles.iter().all(|gc| heap.is_alive(gc)));
     }
 }

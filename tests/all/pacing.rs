@@ -119,6 +119,50 @@ struct Tree {
 
 #[test]
 #[cfg_attr(gc_zeal, ignore = "zeal marks a bit at each allocation")]
+fn a_cycle_takes_the_whole_budget_before_it_takes_more_to_catch_up_with_the_program() {
+    const BUDGET: usize = 1000;
+    let mut heap = Heap::with_config(config().ceiling_bytes(64 << 20));
+    let kept: Vec<_> = (0..10_000).map(|number| heap.alloc_root(Tree { left: None, number })).collect();
+    heap.collect();
+    for _ in 0..3 {
+        heap.step(Budget::Objects(1));
+        for frame in 0.. {
+            // More than half of the budget can trace.
+            (0..700).for_each(|_| _ = heap.alloc(Tree { left: None, number: frame }));
+            let report = heap.pace(Budget::Objects(BUDGET));
+            assert!(report.work <= BUDGET + 128, "in frame {frame}: {report:?}");
+            if report.finished.is_some() {
+                break;
+            }
+            assert!(frame < 200, "{report:?}");
+        }
+    }
+    assert!(kept.iter().zip(0..).all(|(root, number)| heap[root].number == number));
+}
+
+#[test]
+#[cfg_attr(gc_zeal, ignore = "zeal marks a bit at each allocation")]
+fn a_cycle_during_which_much_was_allocated_is_followed_by_one_that_takes_whole_budgets() {
+    const BUDGET: usize = 1000;
+    let mut heap = Heap::with_config(config().ceiling_bytes(1 << 20));
+    let kept: Vec<_> = (0..12_000).map(|number| heap.alloc_root(Tree { left: None, number })).collect();
+    heap.collect();
+    let first_slices = [(); 2].map(|()| {
+        heap.step(Budget::Objects(1));
+        let first = heap.pace(Budget::Objects(BUDGET));
+        while heap.stats().phase != Phase::Idle {
+            litter(&mut heap, 12 * KIB);
+            assert_ne!(heap.pace(Budget::Objects(BUDGET)).rule, Rule::Ceiling);
+        }
+        assert_eq!(first.rule, Rule::Slice);
+        first.work
+    });
+    assert!(kept.iter().all(|root| heap.is_alive(root)));
+    assert!(first_slices[0] <= BUDGET / 2 + 64 && first_slices[1] >= BUDGET - 64, "{first_slices:?}");
+}
+
+#[test]
+#[cfg_attr(gc_zeal, ignore = "zeal marks a bit at each allocation")]
 fn a_cycle_that_would_not_end_in_time_at_half_the_budget_gets_the_whole() {
     let mut heap = Heap::with_config(config().ceiling_bytes(8 << 20));
     let kept: Vec<_> = (0..60_000).map(|number| heap.alloc_root(Tree { left: None, number })).collect();

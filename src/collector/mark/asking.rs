@@ -24,7 +24,7 @@ pub(super) struct Asking {
     /// Whether it was asked in this cycle.
     was_asked: bool,
     /// Whether the next step begins by asking it.
-    is_first: bool,
+    pub(super) is_first: bool,
     /// Whether it has more to report than it did.
     pub(super) has_rest: bool,
     /// What its last answer took, in a step with a budget of time.

@@ -9,7 +9,7 @@ use crate::collector::meter::Meter;
 use crate::collector::prefetch_queue::{PrefetchQueue, QUEUE_DEPTH};
 use crate::geometry::Geometry;
 use crate::handle::RawHandle;
-use crate::store::{Store, Tenant};
+use crate::store::{Made, Store, Tenant};
 use crate::trace::{EdgeStack, Mode, Trace, Tracer, Watcher};
 
 /// A queue, and how many cache lines to prefetch when an object of its type enters it.
@@ -120,17 +120,41 @@ impl Marker {
         due: &mut Vec<RawHandle>,
         meter: &mut Meter<'_>,
     ) {
-        let (len, slice) = (due.len(), meter.slice());
-        self.side.slice = slice;
-        self.trace_with(store, |tracer| {
+        self.trace_some(store, meter, |tracer| {
+            let len = due.len();
             for raw in due.drain(..) {
                 tracer.current = raw;
                 (ops[usize::from(store.pool_of(raw.granule()))].again)(store, raw, tracer);
             }
+            len
         });
+    }
+
+    /// Traces the objects made there once more, if they are reached; returns how many.
+    pub(super) fn trace_made(
+        &mut self,
+        ops: &TraceOps,
+        store: &Store,
+        made: Made,
+        meter: &mut Meter<'_>,
+    ) -> usize {
+        self.trace_some(store, meter, |tracer| (ops.made)(store, made, tracer))
+    }
+
+    /// Traces some objects, and counts them and what they want to be counted for.
+    fn trace_some(
+        &mut self,
+        store: &Store,
+        meter: &mut Meter<'_>,
+        trace: impl FnOnce(&mut Tracer<'_>) -> usize,
+    ) -> usize {
+        let (slice, mut len) = (meter.slice(), 0);
+        self.side.slice = slice;
+        self.trace_with(store, |tracer| len = trace(tracer));
         let granted = mem::take(&mut self.side.granted);
         meter.grant(granted);
         meter.spend(len + (slice - self.side.slice) + granted);
+        len
     }
 
     /// Follows all gathered edges, one object at a time; `false` if the budget is spent before that is done.
@@ -309,4 +333,15 @@ pub(super) fn again<T: Trace>(store: &Store, raw: RawHandle, tracer: &mut Tracer
             tracer.release(raw);
         }
     }
+}
+
+/// Traces the objects made there once more, if they are reached; returns how many.
+pub(super) fn made<T: Trace>(store: &Store, made: Made, tracer: &mut Tracer<'_>) -> usize {
+    let mut len = 0;
+    store.each_reached::<T>(made, |raw| {
+        tracer.current = raw;
+        again::<T>(store, raw, tracer);
+        len += 1;
+    });
+    len
 }
