@@ -184,9 +184,11 @@ impl Store {
     #[inline(always)]
     pub(crate) fn each_reached<T: 'static>(&self, made: Made, visit: impl FnMut(RawHandle)) {
         let Made { page, word, bits } = made;
-        // The page may have another type, and fewer words, by now.
-        let white = self.words(Bits::White, page).get(word).map_or(0, read_word);
-        self.each_in_word::<T>(page, word, bits & !white, visit);
+        // By now the page may be one of another type, or have no memory.
+        if self.look().is_page_of::<T>(slot_of_bit::<T>(page, word, 0)) {
+            let white = read_word(&self.words(Bits::White, page)[word]);
+            self.each_in_word::<T>(page, word, bits & !white, visit);
+        }
     }
 
     #[inline(always)]
