@@ -170,7 +170,7 @@ impl Collector {
         self.marker.marked()
     }
 
-    /// Whether the cycle marks, and only the program's changes keep it from ending that.
+    /// Whether the cycle is marking, and only the program's changes keep it from coming to an end.
     pub(crate) fn is_behind_program(&self) -> bool {
         self.phase == Phase::Mark && self.marker.is_behind_program()
     }

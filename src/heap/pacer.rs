@@ -27,8 +27,6 @@ pub(super) struct Pacer {
     /// The size and the number of objects at that moment.
     begin_size: usize,
     begin_objects: usize,
-    /// What was allocated during the last full cycle.
-    cycle_bytes: usize,
     /// Objects and bytes of slots when the last full cycle ended: what the distance to a limit is measured
     /// from.
     full_end: Mark,
@@ -125,7 +123,6 @@ impl Pacer {
             begin_allocated: 0,
             begin_size: 0,
             begin_objects: 0,
-            cycle_bytes: 0,
             full_end: Mark { objects: 0, bytes: 0 },
             is_paused: false,
             has_help: false,
@@ -177,7 +174,6 @@ impl Pacer {
             // What was made during the cycle outlived it, reachable or not.
             let made = usize::try_from(allocated_bytes - self.begin_allocated).unwrap_or(usize::MAX);
             self.live_bytes = size.saturating_sub(made);
-            self.cycle_bytes = made;
             self.full_end_bytes = size;
             self.full_end = Mark { objects, bytes };
             // While no minor collection runs, nothing is learnt about their cost, so the estimate must come
@@ -298,8 +294,9 @@ impl Pacer {
         let (debt, ceiling) = (self.debt_bytes(now.size), config.ceiling(self.live_bytes));
         let in_debt = debt > ceiling / 4 * 3;
         // With help most steps leave their edges to others. The last steps of marking must not.
-        // A long cycle at half the budget would be twice as long, and what is made meanwhile outlives it.
-        let is_long = !now.is_idle && self.cycle_bytes > ceiling / 4;
+        // At half of the budget a long cycle takes twice as long, and what is made meanwhile outlives it.
+        // The cycle is assumed to be as long as the last one.
+        let is_long = !now.is_idle && self.full_end_bytes - self.live_bytes > ceiling / 4;
         // Half of the budget may not be enough to catch up with the program.
         let is_hurried =
             in_debt || now.has_help || now.is_behind_program || is_long || self.is_behind(now, config);
