@@ -249,7 +249,7 @@ impl Marker {
         self.side.owned
     }
 
-    /// Whether the last step of this cycle had nothing left to follow but too many of the program's changes.
+    /// Whether a step of this cycle had only the program's changes left, and no fewer than the one before.
     pub(crate) fn is_behind_program(&self) -> bool {
         self.attempts > 0
     }
@@ -289,8 +289,8 @@ impl Marker {
         meter: &mut Meter<'_>,
     ) -> bool {
         pools.iter_mut().for_each(Pool::note_made);
-        // Whether the source was asked in this call: since then nothing changed, so it has nothing new.
         let was_put_off = self.asking.is_first;
+        // Whether the source was asked in this call: since then nothing changed, so it has nothing new.
         let mut is_source_known = self.asking.comes_first();
         if is_source_known {
             self.ask(store, source, meter);

@@ -179,11 +179,12 @@ impl<'a> Meter<'a> {
         self.quota() == 0
     }
 
-    /// Begins another kind of work, with units of unknown cost.
+    /// Begins another kind of work, with units of unknown cost: what was granted was for the work before.
     pub(crate) fn begin_phase(&mut self) {
         if self.is_timed() {
             self.read_clock();
             self.batch = FIRST_BATCH;
+            self.granted = 0;
         }
     }
 

@@ -303,37 +303,46 @@ fn a_clock_between_zero_and_the_end_of_time_overflows_nothing() {
     }
 }
 
-/// Handles, each look at which takes this long.
+/// Handles that take 3 ms to report.
 struct SlowWorld {
     handles: Vec<Gc<Node>>,
     now: Arc<AtomicU64>,
     answers: Cell<usize>,
+    step_began: Cell<u64>,
 }
 
 impl RootSource for SlowWorld {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         self.answers.set(self.answers.get() + 1);
-        self.now.fetch_add(3_000_000, Ordering::Relaxed);
+        let now = self.now.fetch_add(3_000_000, Ordering::Relaxed);
+        assert!(now - self.step_began.get() < 10_000, "asked late in a step");
         tracer.edges(self.handles.iter().copied());
     }
 }
 
 #[test]
 #[cfg_attr(gc_zeal, ignore = "zeal marks a bit at each allocation")]
-fn the_step_that_asks_a_source_slower_than_its_budget_also_ends_marking() {
+fn a_step_asks_a_source_slower_than_its_budget_first_and_then_ends_marking() {
     let now = Arc::new(AtomicU64::new(0));
     let clock = now.clone();
     // Each reading takes a microsecond.
     let read = move || Duration::from_nanos(clock.fetch_add(1000, Ordering::Relaxed));
     let mut heap = Heap::with_config(HeapConfig::default().clock(read));
     let handles = (0..5000).map(|value| heap.alloc(Node::leaf(value))).collect();
-    let mut world = SlowWorld { handles, now, answers: Cell::new(0) };
+    let mut world = SlowWorld { handles, now, answers: Cell::new(0), step_began: Cell::new(0) };
     heap.collect_with(&world);
     for _ in 0..3 {
         world.answers.set(0);
         for frame in 0.. {
             (0..400).for_each(|value| world.handles[value] = heap.alloc(Node::leaf(value as u64)));
-            if heap.step_with(Budget::Time(Duration::from_millis(1)), &world).finished.is_some() {
+            let asked = world.answers.get();
+            world.step_began.set(world.now.load(Ordering::Relaxed));
+            let report = heap.step_with(Budget::Time(Duration::from_millis(1)), &world);
+            if asked == 1 && world.answers.get() == 2 {
+                // Its time is up, so it does nothing of what comes next.
+                assert_eq!(report.phase, Phase::Prune);
+            }
+            if report.finished.is_some() {
                 break;
             }
             assert!(frame < 200);
