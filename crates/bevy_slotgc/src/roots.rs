@@ -15,10 +15,11 @@
 
 use std::any::{TypeId, type_name};
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::fmt;
 use std::marker::PhantomData;
 
-use bevy_ecs::change_detection::{DetectChanges, Tick};
+use bevy_ecs::change_detection::{ContiguousComponentTicksRef, DetectChanges, Tick};
 use bevy_ecs::entity_disabling::DefaultQueryFilters;
 use bevy_ecs::message::Message;
 use bevy_ecs::prelude::*;
@@ -140,6 +141,7 @@ impl Roots {
             always,
             is_new: true,
             parts: None,
+            changed: Changed::default(),
             holder: PhantomData,
         }));
     }
@@ -322,6 +324,8 @@ struct Rows<C: Component, H> {
     is_new: bool,
     /// How far a report in parts has come.
     parts: Option<Parts>,
+    /// Room for the rows that changed.
+    changed: Changed,
     holder: PhantomData<fn(H)>,
 }
 
@@ -405,15 +409,20 @@ impl<C: Component, H: Holder<C>> Rows<C, H> {
                 tables.for_each(|(_, table)| table.iter().for_each(|row| H::trace(row, tracer)));
             }
             (Ok(tables), Some((since, now))) => {
-                let parts = &mut self.parts;
-                tables.for_each(|(entities, table)| {
-                    changed_rows(entities, table, since, now, |entity, row| {
-                        if let Some(Parts { seen, .. }) = parts {
-                            seen.insert(entity);
-                        }
-                        H::trace(row, tracer);
-                    });
-                });
+                for (number, (entities, table)) in tables.enumerate() {
+                    let (rows, ticks) = ContiguousRef::split(table);
+                    self.changed.find(&ticks, since, now);
+                    let mut changed = self.changed.0.as_slice();
+                    if let Some(parts) = &mut self.parts {
+                        let reported = parts.reported_rows(number);
+                        let later = changed.partition_point(|row| (*row as usize) < reported);
+                        // A part will report the others; or if they move before that, whoever looks for what moved.
+                        changed[later..].iter().for_each(|row| parts.seen.remove(entities[*row as usize]));
+                        changed = &changed[..later];
+                        changed.iter().for_each(|row| parts.seen.insert(entities[*row as usize]));
+                    }
+                    changed.iter().for_each(|row| H::trace(&rows[*row as usize], tracer));
+                }
             }
             // In sparse sets.
             (Err(_), changed) => {
@@ -436,6 +445,17 @@ struct Parts {
     row: usize,
 }
 
+impl Parts {
+    /// How many rows of a table the parts have reported.
+    fn reported_rows(&self, table: usize) -> usize {
+        match table.cmp(&self.table) {
+            Ordering::Less => usize::MAX,
+            Ordering::Equal => self.row,
+            Ordering::Greater => 0,
+        }
+    }
+}
+
 /// The entities that were reported, by their index: who has the index of a despawned one is newer than that.
 #[derive(Default)]
 struct Seen(Vec<u64>);
@@ -456,34 +476,43 @@ impl Seen {
     }
 
     #[inline]
+    fn remove(&mut self, entity: Entity) {
+        let (word, bit) = Self::place(entity);
+        if let Some(bits) = self.0.get_mut(word) {
+            *bits &= !bit;
+        }
+    }
+
+    #[inline]
     fn contains(&self, entity: Entity) -> bool {
         let (word, bit) = Self::place(entity);
         self.0.get(word).is_some_and(|bits| bits & bit != 0)
     }
 }
 
-/// Visits the rows of a table that changed. Ticks lie side by side, so a block of them without a change is
-/// passed by in a few instructions.
-fn changed_rows<C: Component>(
-    entities: &[Entity],
-    table: ContiguousRef<'_, C>,
-    since: Tick,
-    now: Tick,
-    mut visit: impl FnMut(Entity, &C),
-) {
-    const BLOCK: usize = 16;
-    let (rows, ticks) = ContiguousRef::split(table);
-    if ticks.summary_tick_is_changed() == Some(false) {
-        return;
-    }
-    let age = now.get().wrapping_sub(since.get());
-    let is_changed = |tick: &Tick| now.get().wrapping_sub(tick.get()) < age;
-    let blocks = entities.chunks(BLOCK).zip(rows.chunks(BLOCK)).zip(ticks.changed().chunks(BLOCK));
-    for ((entities, rows), ticks) in blocks {
-        // Without a branch on any: several are compared at once. Both are younger than half of what a tick counts.
-        if ticks.iter().fold(false, |any, tick| any | is_changed(tick)) {
-            let rows = entities.iter().zip(rows).zip(ticks);
-            rows.filter(|(_, tick)| is_changed(tick)).for_each(|((entity, row), _)| visit(*entity, row));
+/// Rows of a table that changed. They are collected first: visiting them waits for memory, and then many do at
+/// once.
+#[derive(Default)]
+struct Changed(Vec<u32>);
+
+impl Changed {
+    /// Finds the rows that changed between two ticks, in ascending order. Ticks lie side by side, so a block of
+    /// them without a change is passed by in a few instructions.
+    fn find(&mut self, ticks: &ContiguousComponentTicksRef<'_>, since: Tick, now: Tick) {
+        const BLOCK: usize = 16;
+        self.0.clear();
+        if ticks.summary_tick_is_changed() == Some(false) {
+            return;
+        }
+        let age = now.get().wrapping_sub(since.get());
+        let is_changed = |tick: &Tick| now.get().wrapping_sub(tick.get()) < age;
+        for (start, ticks) in (0..).step_by(BLOCK).zip(ticks.changed().chunks(BLOCK)) {
+            // Without a branch on any: several are compared at once. Both are younger than half of what a tick
+            // counts.
+            if ticks.iter().fold(false, |any, tick| any | is_changed(tick)) {
+                let rows = (start..).zip(ticks).filter(|(_, tick)| is_changed(tick));
+                self.0.extend(rows.map(|(row, _)| row));
+            }
         }
     }
 }
