@@ -222,6 +222,7 @@ impl Collector {
         self.listed_pools = 0;
         self.condemned = false;
         self.needs_major = true;
+        store.set_marking(kind == CycleKind::Major);
         pools.iter_mut().for_each(|pool| pool.set_making(store, Age::Traced));
         match kind {
             CycleKind::Major => self.marker.begin_major(store, pools, roots),
@@ -332,6 +333,7 @@ impl Collector {
         }
         self.stats.marked = self.marker.marked();
         self.condemned = in_slices;
+        parts.store.set_marking(false);
         for pool in &mut *parts.pools {
             pool.set_making(parts.store, Age::Old);
             pool.begin_sweep(self.kind.scope());

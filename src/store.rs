@@ -69,6 +69,8 @@ pub(crate) struct Store {
     ahead: Ahead,
     /// The write barrier's list: objects that were changed after they had been traced, each once.
     dirty: Vec<RawHandle>,
+    /// Whether a full collection marks.
+    is_marking: bool,
     /// Bytes outside their slots that values owned whose destructors ran.
     freed_owned: usize,
     #[cfg(gc_zeal)]
@@ -101,6 +103,7 @@ impl Store {
             given_up: Lock::default(),
             ahead: Ahead::default(),
             dirty: Vec::new(),
+            is_marking: false,
             freed_owned: 0,
             #[cfg(gc_zeal)]
             deaths: deaths::Deaths::default(),

@@ -16,6 +16,7 @@ pub(super) struct Attempt<'a> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if !self.succeeded {
+            self.store.set_marking(false);
             self.pools.iter_mut().for_each(|pool| pool.set_making(self.store, Age::Young));
         }
     }

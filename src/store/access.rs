@@ -33,10 +33,29 @@ impl Barrier {
 #[inline(always)]
 fn log<T>(dirty: &mut Vec<RawHandle>, slot: Slot<'_, T>, raw: RawHandle, barrier: Barrier) {
     // The first change of an object since it was traced. (Or before, while a full collection marks; then the
-    // entry is superfluous.)
+    // entry is superfluous: see `log_one`.)
     if barrier == Barrier::Log && !slot.is_logged() {
         slot.note_logged();
         push(dirty, raw);
+    }
+}
+
+/// As `log`, for a change of a single object. While a full collection marks, what is white will be traced if it
+/// is reached at all, so it needs no entry.
+#[inline(always)]
+fn log_one<T: 'static>(
+    dirty: &mut Vec<RawHandle>,
+    is_marking: bool,
+    look: Look<'_>,
+    slot: Slot<'_, T>,
+    raw: RawHandle,
+    barrier: Barrier,
+) {
+    if barrier == Barrier::Log && !slot.is_logged() {
+        slot.note_logged();
+        if !is_marking || !look.is_white::<T>(raw) {
+            push(dirty, raw);
+        }
     }
 }
 
@@ -49,10 +68,16 @@ impl Store {
     /// Logs a change of a living object.
     #[inline(always)]
     pub(super) fn note_change<T: 'static>(&mut self, raw: RawHandle, barrier: Barrier) {
-        let Self { space, dirty, .. } = self;
-        if let Some(slot) = Look::of(space).find::<T>(raw) {
-            log(dirty, slot, raw, barrier);
+        let Self { space, dirty, is_marking, .. } = self;
+        let look = Look::of(space);
+        if let Some(slot) = look.find::<T>(raw) {
+            log_one(dirty, *is_marking, look, slot, raw, barrier);
         }
+    }
+
+    /// Notes whether a full collection marks: whether everything white will be traced if it is reached.
+    pub(crate) fn set_marking(&mut self, is_marking: bool) {
+        self.is_marking = is_marking;
     }
 
     /// The number of objects that were changed since they were last traced.
@@ -110,9 +135,10 @@ impl Store {
         raw: RawHandle,
         barrier: Barrier,
     ) -> Option<&'a mut T> {
-        let Self { space, dirty, .. } = self;
-        let slot = Look::of(space).find::<T>(raw)?;
-        log(dirty, slot, raw, barrier);
+        let Self { space, dirty, is_marking, .. } = self;
+        let look = Look::of(space);
+        let slot = look.find::<T>(raw)?;
+        log_one(dirty, *is_marking, look, slot, raw, barrier);
         // SAFETY: the caller excludes all other access. Pages never move.
         unsafe { slot.exclusive() }.get_mut(raw)
     }

@@ -23,6 +23,7 @@ pub(crate) struct KeptStore {
     pasts: Vec<PagePast>,
     given_up: GivenUp,
     dirty: Vec<RawHandle>,
+    is_marking: bool,
     freed_owned: usize,
 }
 
@@ -124,6 +125,7 @@ impl Store {
             pasts: self.pasts.clone(),
             given_up,
             dirty: self.dirty.clone(),
+            is_marking: self.is_marking,
             freed_owned: self.freed_owned,
         }
     }
@@ -193,6 +195,7 @@ impl Store {
         self.pasts.clone_from(&kept.pasts);
         self.given_up.with(|given_up| given_up.clone_from(&kept.given_up));
         self.dirty.clone_from(&kept.dirty);
+        self.is_marking = kept.is_marking;
     }
 
     /// Finishes going back.
