@@ -58,8 +58,12 @@ pub(crate) struct Parts<'a, H> {
     pub(crate) roots: &'a RootTable,
     pub(crate) deaths: &'a mut Deaths<H>,
     pub(crate) clock: &'a Timer,
+    /// Objects ever allocated.
+    pub(crate) allocated: u64,
     /// Full cycles after which vacant pages are released.
     pub(crate) release_after: u32,
+    /// Whether a full cycle may free objects that are made while it marks.
+    pub(crate) collects_new: bool,
     /// Threads that mark in a collection that is not incremental.
     pub(crate) mark_threads: usize,
 }
@@ -97,6 +101,10 @@ pub(crate) struct Collector {
     marker: Marker,
     phase: Phase,
     kind: CycleKind,
+    /// The age of objects that are made while the cycle marks.
+    made_in_mark: Age,
+    /// More objects than this were allocated if the cycle's steps do not keep up.
+    most_allocated: u64,
     /// Whether the dead were made unresolvable before their sweep.
     condemned: bool,
     /// Whether a cycle was abandoned, so that the white bits mean nothing until a full one completes.
@@ -122,6 +130,8 @@ impl Default for Collector {
             marker: Marker::default(),
             phase: Phase::Idle,
             kind: CycleKind::Major,
+            made_in_mark: Age::Traced,
+            most_allocated: u64::MAX,
             condemned: false,
             needs_major: false,
             destroyed: Vec::new(),
@@ -178,7 +188,7 @@ impl Collector {
     /// The age of objects that are made now.
     pub(crate) fn making(&self) -> Age {
         match self.phase {
-            Phase::Mark => Age::Traced,
+            Phase::Mark => self.made_in_mark,
             Phase::Prune | Phase::Sweep | Phase::Drop => Age::Old,
             Phase::Idle | Phase::Notify => Age::Young,
         }
@@ -213,7 +223,7 @@ impl Collector {
     pub(crate) fn begin<H>(&mut self, parts: &mut Parts<'_, H>, kind: CycleKind) {
         assert!(!self.is_committed(), "a cycle that is past marking is finished before the next one begins");
         self.marker.set_threads(parts.mark_threads);
-        let Parts { store, pools, roots, clock, .. } = parts;
+        let Parts { store, pools, roots, clock, allocated, collects_new, .. } = parts;
         let mut watch = Stopwatch::start(clock);
         self.kind = kind;
         self.begin_era();
@@ -223,7 +233,13 @@ impl Collector {
         self.condemned = false;
         self.needs_major = true;
         store.set_marking(kind == CycleKind::Major);
-        pools.iter_mut().for_each(|pool| pool.set_making(store, Age::Traced));
+        let may_die = *collects_new && kind == CycleKind::Major;
+        self.made_in_mark = if may_die { Age::Young } else { Age::Traced };
+        // What the program makes and stores is marked like everything else, so marking would never end if that
+        // is more than the steps trace.
+        let objects: usize = pools.iter().map(Pool::live).sum();
+        self.most_allocated = if may_die { *allocated + objects as u64 } else { u64::MAX };
+        pools.iter_mut().for_each(|pool| pool.set_making(store, self.made_in_mark));
         match kind {
             CycleKind::Major => self.marker.begin_major(store, pools, roots),
             CycleKind::Minor => {
@@ -324,6 +340,7 @@ impl Collector {
             self.phase = Phase::Idle;
             let mut attempt = Attempt { store: parts.store, pools: parts.pools, succeeded: false };
             let Attempt { store, pools, .. } = &mut attempt;
+            self.marker.set_overrun(parts.allocated > self.most_allocated);
             let is_done = self.marker.mark(&self.ops, store, pools, parts.roots, source, meter);
             attempt.succeeded = true;
             self.phase = Phase::Mark;

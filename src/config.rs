@@ -34,6 +34,7 @@ pub struct HeapConfig {
     growth: f32,
     ceiling_bytes: Option<usize>,
     release_after: u32,
+    collects_new: bool,
     stress: bool,
     root_origins: bool,
     mark_threads: usize,
@@ -51,6 +52,7 @@ impl Default for HeapConfig {
             growth: 0.5,
             ceiling_bytes: None,
             release_after: 2,
+            collects_new: false,
             stress: false,
             root_origins: cfg!(debug_assertions),
             mark_threads: 1,
@@ -169,6 +171,32 @@ impl HeapConfig {
         self
     }
 
+    /// Whether a full cycle may free objects that were allocated while it marks, if nothing reaches them.
+    /// Otherwise all of them survive it. Default: `false`.
+    ///
+    /// A program that allocates many temporary objects in each frame should set this: a cycle of a hundred
+    /// frames then frees theirs too, instead of tracing and keeping them. It does so as for a minor
+    /// collection: a bare [`Gc`](crate::Gc) to a new object must not be in flight when a step begins.
+    ///
+    /// # Examples
+    /// ```
+    /// use slotgc::{Budget, Heap, HeapConfig, Phase};
+    ///
+    /// let mut heap = Heap::with_config(HeapConfig::default().collect_new(true));
+    /// let world = heap.alloc_root(vec![]);
+    /// while heap.step(Budget::Objects(1)).phase < Phase::Mark {}
+    ///
+    /// let (bullet, smoke) = (heap.alloc("bullet"), heap.alloc("smoke"));
+    /// heap[&world].push(bullet);
+    /// heap.step(Budget::Unlimited);
+    /// assert_eq!((heap.is_alive(bullet), heap.is_alive(smoke)), (true, false));
+    /// ```
+    #[must_use]
+    pub fn collect_new(mut self, collect: bool) -> Self {
+        self.collects_new = collect;
+        self
+    }
+
     /// Every [`pace`](crate::Heap::pace) is a full collection whatever its budget, and
     /// [`is_due`](crate::Heap::is_due) is always true: finds handles that nothing keeps alive. Default:
     /// `false`.
@@ -282,6 +310,10 @@ impl HeapConfig {
 
     pub(crate) fn release_after_cycles(&self) -> u32 {
         self.release_after
+    }
+
+    pub(crate) fn collects_new(&self) -> bool {
+        self.collects_new
     }
 
     pub(crate) fn owned_limit(&self) -> usize {

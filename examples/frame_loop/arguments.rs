@@ -21,6 +21,7 @@ usage: frame_loop [options]
   --budget MICROS  what step may take in a frame (1000)
   --seed N         of the game's random decisions (1)
   --out PATH       where to draw the chart (target/frame_loop.svg)
+  --keep-new       objects survive the cycle during which they are allocated, reachable or not
   --check          compare what is reachable with what is there every 10 frames, not every 150
   --worst N        list the N longest pauses of each mode
   --help           this text";
@@ -65,6 +66,7 @@ pub(crate) struct Arguments {
     pub(crate) budget: Duration,
     pub(crate) seed: u64,
     pub(crate) out: PathBuf,
+    pub(crate) keep_new: bool,
     pub(crate) check: bool,
     pub(crate) worst: usize,
 }
@@ -79,6 +81,7 @@ impl Default for Arguments {
             budget: Duration::from_millis(1),
             seed: 1,
             out: "target/frame_loop.svg".into(),
+            keep_new: false,
             check: false,
             worst: 0,
         }
@@ -119,6 +122,7 @@ impl Arguments {
                 }
                 "--seed" => parsed.seed = number(&argument, &value()?, 0..=u64::MAX)?,
                 "--out" => parsed.out = value()?.into(),
+                "--keep-new" => parsed.keep_new = true,
                 "--check" => parsed.check = true,
                 "--worst" => parsed.worst = number(&argument, &value()?, 0..=10_000)?,
                 _ => return Err(format!("{argument} is not an option")),

@@ -294,7 +294,7 @@ mod tests {
     use crate::gc_world::Policy;
 
     fn world() -> GcWorld {
-        let mut world = GcWorld::new(Policy::Full);
+        let mut world = GcWorld::new(Policy::Full, false);
         let mut game = Game::new(Size::of(2000, 50), 1);
         game.load(&mut world);
         (0..50).for_each(|_| game.frame(&mut world));

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use slotgc::{Budget, Gc, Heap, RootLog, RootSource, Rule, Trace, Tracer, Weak};
+use slotgc::{Budget, Gc, Heap, HeapConfig, RootLog, RootSource, Rule, Trace, Tracer, Weak};
 
 use crate::arguments::Arguments;
 use crate::game::Random;
@@ -101,11 +101,11 @@ struct World {
 }
 
 impl World {
-    fn new(entities: usize, answer: Answer, seed: u64) -> Self {
+    fn new(entities: usize, answer: Answer, seed: u64, keep_new: bool) -> Self {
         let (minds, changed) = (Vec::with_capacity(entities), Vec::new());
         let column = Column { answer, minds, changed, log: RootLog::new(), scan: AtomicU64::new(0) };
-        let mut world =
-            Self { heap: Heap::new(), column, ids: Vec::new(), next: 0, random: Random::new(seed) };
+        let heap = Heap::with_config(HeapConfig::default().collect_new(!keep_new));
+        let mut world = Self { heap, column, ids: Vec::new(), next: 0, random: Random::new(seed) };
         for _ in 0..entities {
             let mind = world.mind();
             world.column.minds.push(mind);
@@ -200,7 +200,7 @@ pub(crate) fn play(arguments: &Arguments) {
 }
 
 fn play_one(arguments: &Arguments, answer: Answer, progress: &Progress) -> Played {
-    let mut world = World::new(arguments.objects, answer, arguments.seed);
+    let mut world = World::new(arguments.objects, answer, arguments.seed, arguments.keep_new);
     let at_start = world.heap.stats().collections;
     let (mut pauses, mut watch) = (histogram(), Stopwatch::new());
     let (mut waited, mut forced, mut cycles, mut minors, mut most) = (Duration::ZERO, 0, 0, 0, 0);

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use slotgc::{Budget, Gc, Heap, HeapStats, Phase, Root, Rule, Trace, Weak, WeakKeyMap, WeakValueMap};
+use slotgc::{
+    Budget, Gc, Heap, HeapConfig, HeapStats, Phase, Root, Rule, Trace, Weak, WeakKeyMap, WeakValueMap,
+};
 
 use crate::game::{Digest, Finished, Happening, LEVELS, Place, Spawn, TextureId, Tidied, Work, World};
 
@@ -135,8 +137,8 @@ pub(crate) struct GcWorld {
 }
 
 impl GcWorld {
-    pub(crate) fn new(policy: Policy) -> Self {
-        let mut heap = Heap::new();
+    pub(crate) fn new(policy: Policy, keep_new: bool) -> Self {
+        let mut heap = Heap::with_config(HeapConfig::default().collect_new(!keep_new));
         let textures = heap.alloc_root(WeakValueMap::new());
         let scripts = heap.alloc_root(WeakKeyMap::new());
         let replay = heap.alloc_root(Replay::default());

@@ -83,7 +83,7 @@ pub(crate) fn play(mode: Mode, arguments: &Arguments, progress: &Progress) -> Ru
         Mode::Minor => Policy::Minor,
         Mode::Full => Policy::Full,
     };
-    let (mut world, mut audit) = (GcWorld::new(policy), Audit::default());
+    let (mut world, mut audit) = (GcWorld::new(policy, arguments.keep_new), Audit::default());
     let walk_frames = if arguments.check { CHECK_FRAMES } else { WALK_FRAMES };
     let measures = frames(&mut world, arguments, (mode, progress), |world, frame, tidied| {
         audit.cycle(world, tidied.finished);

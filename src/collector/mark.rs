@@ -110,6 +110,8 @@ pub(crate) struct Marker {
     attempts: u32,
     /// What was left in the last of them.
     left: usize,
+    /// Whether the program makes objects as fast as steps trace them.
+    is_overrun: bool,
     /// Whether marking is exact from the start: a stale edge met a tenant in the last full collection, so
     /// this is likely to happen again.
     expect_tenants: bool,
@@ -254,6 +256,11 @@ impl Marker {
         self.attempts > 0
     }
 
+    /// Notes whether the program makes objects as fast as steps trace them.
+    pub(crate) fn set_overrun(&mut self, is_overrun: bool) {
+        self.is_overrun = is_overrun;
+    }
+
     /// How many objects were reached.
     pub(crate) fn marked(&self) -> usize {
         self.traced.saturating_sub(self.traced_again)
@@ -318,7 +325,13 @@ impl Marker {
                     is_source_known = true;
                 }
             } else if !ran_dry {
-                return false;
+                if self.leaves_edges(meter) || !self.is_overrun || mem::replace(&mut was_patient, true) {
+                    return false;
+                }
+                self.be_patient(usize::MAX, meter);
+                if meter.is_spent() {
+                    return false;
+                }
             } else if let Some(raw) = self.side.unfinished.pop() {
                 if meter.is_spent() {
                     self.side.unfinished.push(raw);

@@ -7,6 +7,7 @@ use crate::heap::load::owned;
 use crate::heap::{Heap, Others};
 use crate::panics::Panics;
 use crate::root::Root;
+use crate::stats::Phase;
 use crate::store::{Age, Barrier, Color, Vacated};
 use crate::trace::{Handle, HandleKind, Trace};
 
@@ -339,7 +340,9 @@ impl Heap {
 
     /// Whether the object was allocated since the last collection, as far as that is known.
     pub(super) fn is_young(&self, raw: RawHandle) -> bool {
-        self.collector.making() == Age::Young && self.store.color_any(raw) == Color::White
+        // Amid marking an old object may be white, too.
+        let is_new_white = self.collector.making() == Age::Young && self.collector.phase() != Phase::Mark;
+        is_new_white && self.store.color_any(raw) == Color::White
     }
 
     fn count_dead(&mut self, raw: RawHandle, vacated: Vacated, slot_bytes: usize, was_young: bool) {

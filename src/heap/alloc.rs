@@ -8,6 +8,7 @@ use crate::heap::load::{Load, owned};
 use crate::heap::{Counts, Heap, Pending};
 use crate::pool::Pool;
 use crate::root::{Root, RootTable};
+use crate::stats::Phase;
 use crate::store::{Room, Store};
 use crate::sync::Arc;
 use crate::trace::{RootSource, Trace, Tracer};
@@ -288,6 +289,10 @@ impl Heap {
     /// An object is under construction.
     fn begin_making(&mut self, reserved: RawHandle) {
         self.collector.building_mut().push(reserved);
+        if self.collector.phase() == Phase::Mark {
+            // Edges found meanwhile are found in vain. When the object is there it counts as changed.
+            self.store.spare(reserved.granule());
+        }
         self.counts.making_bytes += self.slot_bytes(reserved);
         self.counts.check_limits_next();
     }

@@ -87,8 +87,7 @@ impl Heap {
     /// alive and cost nothing, however many there are.
     ///
     /// Otherwise it works as [`collect`](Self::collect), in the same order; weak collections that changed are
-    /// pruned. During an incremental cycle it does nothing and returns `CollectStats::default()`, since
-    /// objects made during a cycle outlive it. The first collection of a heap always covers all objects,
+    /// pruned. During an incremental cycle it does nothing and returns `CollectStats::default()`. The first collection of a heap always covers all objects,
     /// since all are young.
     ///
     /// Time: proportional to the objects made and changed since, and the pages that hold them. (Sticky mark
@@ -216,9 +215,22 @@ impl Heap {
     }
 
     fn parts<'a>(&'a mut self, clock: &'a Timer) -> (&'a mut Collector, Parts<'a, Heap>) {
+        let allocated = self.allocated();
         let Heap { store, pools, roots, deaths, collector, config, .. } = self;
         let (release_after, mark_threads) = (config.release_after_cycles(), config.threads());
-        (collector, Parts { store, pools, roots, deaths, clock, release_after, mark_threads })
+        let collects_new = config.collects_new();
+        let parts = Parts {
+            store,
+            pools,
+            roots,
+            deaths,
+            clock,
+            allocated,
+            release_after,
+            collects_new,
+            mark_threads,
+        };
+        (collector, parts)
     }
 
     /// Zeal mode: a step of one object, and now and then a check of what a minor collection would rely on. A
@@ -249,6 +261,10 @@ impl Heap {
         let (collector, mut parts) = self.parts(clock);
         let before = collector.phase();
         let freed = collector.advance(&mut parts, roots, until, in_slices, meter, panics);
+        if before == Phase::Mark && collector.phase() > Phase::Mark {
+            self.pacer.end_marking(self.allocated_bytes(), &self.config);
+        }
+        let collector = &self.collector;
         // The cycle is counted before the callbacks that it triggers.
         let is_over = before != Phase::Notify && collector.phase() == Phase::Notify;
         self.counts.collections += u64::from(is_over);

@@ -22,7 +22,8 @@ pub(super) struct Pacer {
     end_allocated: u64,
     /// The size when the last full cycle ended.
     full_end_bytes: usize,
-    /// The bytes that had been allocated when the current cycle began.
+    /// The bytes that had been allocated when the current cycle began, or when it ended marking if what was
+    /// allocated before that may die in it.
     begin_allocated: u64,
     /// The size and the number of objects at that moment.
     begin_size: usize,
@@ -159,6 +160,13 @@ impl Pacer {
         }
     }
 
+    /// A full cycle has ended marking.
+    pub(super) fn end_marking(&mut self, allocated_bytes: u64, config: &HeapConfig) {
+        if config.collects_new() {
+            self.begin_allocated = allocated_bytes;
+        }
+    }
+
     /// A full cycle begins, of a heap of this size.
     pub(super) fn begin_full(&mut self, size: usize, objects: usize) {
         (self.begin_size, self.begin_objects) = (size, objects);
@@ -171,7 +179,7 @@ impl Pacer {
         self.end_bytes = size;
         self.end_allocated = allocated;
         if kind != CycleKind::Minor {
-            // What was made during the cycle outlived it, reachable or not.
+            // What was made outlived the cycle, reachable or not.
             let made = usize::try_from(allocated_bytes - self.begin_allocated).unwrap_or(usize::MAX);
             self.live_bytes = size.saturating_sub(made);
             self.full_end_bytes = size;

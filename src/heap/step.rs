@@ -26,8 +26,9 @@ impl Heap {
     /// One bounded piece of a full cycle: begins one if none is in progress, whatever the pacing says, and
     /// does at least one unit of work. [`Budget::Unlimited`] finishes the cycle.
     ///
-    /// Between two steps the program may do anything. What it makes or roots during a cycle outlives that
-    /// cycle; what it stores in a reachable object is never lost, wherever the handle came from. All objects
+    /// Between two steps the program may do anything. What it allocates or roots during a cycle survives that
+    /// cycle (or only what is reachable, with
+    /// [`HeapConfig::collect_new`](crate::HeapConfig::collect_new)); what it stores in a reachable object is never lost, wherever the handle came from. All objects
     /// that a cycle frees stop resolving in the same step; until then an unreachable object that still
     /// resolves can be stored again. Unreachable objects are gone after two cycles at the latest.
     ///

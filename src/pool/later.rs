@@ -4,7 +4,7 @@ use super::{Pool, PoolPage};
 use crate::config::Limit;
 use crate::handle::Generation;
 use crate::pool::lists::List;
-use crate::store::{Claim, Made, Store, reserve};
+use crate::store::{Age, Claim, Made, Store, reserve};
 
 impl Pool {
     /// The generation at which fresh slots start.
@@ -23,8 +23,12 @@ impl Pool {
     }
 
     /// Puts it back.
-    pub(crate) fn put_later(&mut self, number: usize, mut claim: Claim) {
+    pub(crate) fn put_later(&mut self, store: &Store, number: usize, mut claim: Claim) {
         let made = claim.take_handed_out();
+        if self.making == Age::Young {
+            // Edges may have been found while the objects were not there.
+            store.whiten_made(made);
+        }
         self.note_made_at(made);
         self.later[number].1 = claim;
     }

@@ -169,6 +169,12 @@ impl Store {
         }
     }
 
+    /// Makes the objects white that were made there.
+    pub(crate) fn whiten_made(&self, made: Made) {
+        let white = &self.words(Bits::White, made.page)[made.word];
+        write_word(white, read_word(white) | made.bits);
+    }
+
     /// The handles of the objects in these slots of a page of `T`.
     pub(crate) fn each_of<T: 'static>(
         &self,

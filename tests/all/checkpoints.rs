@@ -40,8 +40,8 @@ struct Game {
 }
 
 impl Game {
-    fn new() -> Self {
-        let mut heap = Heap::with_config(HeapConfig::default());
+    fn new(collect_new: bool) -> Self {
+        let mut heap = Heap::with_config(HeapConfig::default().collect_new(collect_new));
         let squad = heap.alloc_root(Squad {
             members: Vec::new(),
             threat: WeakKeyMap::new(),
@@ -108,7 +108,7 @@ impl Game {
 #[cfg_attr(not(feature = "std"), ignore = "without std weak collections are traced again after going back")]
 fn ten_thousand_frames_with_rollbacks_of_eight_are_those_without() {
     const FRAMES: u64 = if cfg!(gc_zeal) { 300 } else { 10_000 };
-    let (mut plain, mut rolled) = (Game::new(), Game::new());
+    let (mut plain, mut rolled) = (Game::new(false), Game::new(false));
     let schema = schema();
     let mut kept = None;
     for frame in 0..FRAMES {
@@ -182,11 +182,11 @@ fn what_was_made_since_is_dropped_once_and_what_was_destroyed_lives_again() {
 #[test]
 fn a_checkpoint_of_any_moment_of_a_cycle_is_gone_back_to_to_the_bit() {
     let schema = schema();
-    let mut game = Game::new();
-    for frame in 0..40 {
-        game.frame(frame, 1000);
-    }
-    for budget in [1, 3, 7, 20] {
+    for (budget, collect_new) in [(1, false), (3, false), (7, true), (20, false), (2, true)] {
+        let mut game = Game::new(collect_new);
+        for frame in 0..40 {
+            game.frame(frame, 1000);
+        }
         for frame in 0..40 {
             let (checkpoint, seed) = (game.heap.checkpoint(&schema).unwrap(), game.seed);
             let run = |game: &mut Game| {

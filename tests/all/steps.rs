@@ -1,6 +1,7 @@
 //! Collecting in steps: what the program may do between two of them, in every phase.
 
 mod model;
+mod new_objects;
 mod parts;
 mod tables;
 

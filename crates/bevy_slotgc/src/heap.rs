@@ -72,9 +72,15 @@ impl GcHeap {
     }
 }
 
+/// A world's settings by default. Its columns are asked whenever marking ends, so new objects that nothing
+/// reaches need not be kept.
+pub(crate) fn default_config() -> HeapConfig {
+    HeapConfig::default().collect_new(true)
+}
+
 impl Default for GcHeap {
     fn default() -> Self {
-        Self::with_config(HeapConfig::default())
+        Self::with_config(default_config())
     }
 }
 

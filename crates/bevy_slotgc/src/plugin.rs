@@ -7,6 +7,7 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::ScheduleLabel;
 use slotgc::{Budget, HeapConfig, Trace};
 
+use crate::heap::default_config;
 use crate::{GcColumn, GcSettings, GcSystems, GcWorldExt, ObjectDied, announce_deaths, pace};
 
 /// A heap for the app, and a collector that takes its part of each frame.
@@ -50,7 +51,7 @@ pub struct GcPlugin {
 
 impl Default for GcPlugin {
     fn default() -> Self {
-        Self { config: HeapConfig::default(), budget: GcSettings::default().budget, schedule: Last.intern() }
+        Self { config: default_config(), budget: GcSettings::default().budget, schedule: Last.intern() }
     }
 }
 
@@ -78,7 +79,7 @@ impl GcPlugin {
         self
     }
 
-    /// All settings of the heap.
+    /// All settings of the heap. Default: `HeapConfig::default().collect_new(true)`.
     #[must_use]
     pub fn config(mut self, config: HeapConfig) -> Self {
         self.config = config;

@@ -6,6 +6,7 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::world::DeferredWorld;
 use slotgc::{CollectStats, Heap, HeapConfig, RootSource, Trace};
 
+use crate::heap::default_config;
 use crate::roots::{Holder, ItsMessages, Itself};
 use crate::{GcColumn, GcFrame, GcHeap, GcInFlight, GcSettings, ObjectDied, announce_deaths};
 
@@ -79,7 +80,7 @@ pub trait GcWorldExt {
 
 impl GcWorldExt for World {
     fn init_gc(&mut self) {
-        self.init_gc_with(HeapConfig::default());
+        self.init_gc_with(default_config());
     }
 
     fn init_gc_with(&mut self, config: HeapConfig) {

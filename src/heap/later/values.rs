@@ -90,7 +90,7 @@ impl<T: Trace> Values<T> {
         for Block { word, used } in self.blocks.drain(..) {
             let mut claim = heap.pools[index].take_later(word);
             made += heap.fill_claim(index, &mut claim, &mut values, used, panics);
-            heap.pools[index].put_later(word, claim);
+            heap.pools[index].put_later(&heap.store, word, claim);
         }
         drop(values);
         // Shrinks again after an unusually large frame.

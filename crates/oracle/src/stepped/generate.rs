@@ -52,7 +52,16 @@ fn tuning(u: &mut Unstructured<'_>) -> Result<Tuning> {
         13 => End::InCallback,
         _ => End::AtExit,
     };
-    Ok(Tuning { nursery, growth, ceiling, stress: choice % 32 == 31, owned, clock, end })
+    Ok(Tuning {
+        nursery,
+        growth,
+        ceiling,
+        stress: choice % 32 == 31,
+        collect_new: choice & 64 != 0,
+        owned,
+        clock,
+        end,
+    })
 }
 
 fn op(u: &mut Unstructured<'_>, depth: u32) -> Result<Op> {

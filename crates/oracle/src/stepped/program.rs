@@ -43,6 +43,8 @@ pub struct Tuning {
     /// In units of 256 bytes.
     pub ceiling: Option<u8>,
     pub stress: bool,
+    /// Whether a cycle may free objects that were allocated while it marked.
+    pub collect_new: bool,
     /// In KiB.
     pub owned: Option<u8>,
     pub clock: Clock,
@@ -79,7 +81,7 @@ pub enum End {
 
 impl Tuning {
     pub(super) fn config(self) -> HeapConfig {
-        let mut config = HeapConfig::default().stress(self.stress);
+        let mut config = HeapConfig::default().stress(self.stress).collect_new(self.collect_new);
         config = match self.clock {
             Clock::OfSystem => config.clock(log::clock(|| START.with(Instant::elapsed))),
             Clock::Still => config.clock(log::clock(|| Duration::ZERO)),
