@@ -13,7 +13,7 @@ fn cache(heap: &mut Heap) -> Root<Cache> {
 }
 
 #[test]
-fn one_object_for_a_key_for_as_long_as_somebody_has_it() {
+fn a_key_has_one_object_while_anything_holds_it() {
     // weak-cases 44
     let mut heap = Heap::new();
     let cache = cache(&mut heap);
@@ -31,7 +31,7 @@ fn one_object_for_a_key_for_as_long_as_somebody_has_it() {
 }
 
 #[test]
-fn a_destroyed_value_is_made_anew_before_any_collection() {
+fn a_destroyed_value_is_made_again_before_any_collection() {
     // weak-cases: mistakes
     let mut heap = Heap::new();
     let cache = cache(&mut heap);
@@ -231,7 +231,7 @@ fn a_factory_may_watch_and_bury_what_it_made() {
 }
 
 #[test]
-fn a_factory_that_gives_a_dead_object_is_asked_again() {
+fn a_factory_that_returns_a_dead_object_is_called_again() {
     let mut heap = Heap::new();
     let cache = cache(&mut heap);
     let dead = heap.get_or_try_alloc(&cache, "key", |_| Ok::<_, ()>(Gc::default())).unwrap();
