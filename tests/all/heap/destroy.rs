@@ -1,11 +1,11 @@
-//! `destroy` and `destroy_any`: death by hand.
+//! `destroy` and `destroy_any`: explicit destruction.
 
 use slotgc::{AnyGc, Gc, Heap};
 
 use crate::objects::{Bomb, Link, Log, Node, Noisy, panic_text};
 
 #[test]
-fn destroy_gives_the_value_and_kills_every_handle_at_once() {
+fn destroy_returns_the_value_and_kills_every_handle_at_once() {
     // weak-cases 10
     let log = Log::default();
     let mut heap = Heap::new();
@@ -77,8 +77,8 @@ fn strong_fields_hold_dead_handles_after_a_destroy() {
     assert!(heap.get(heap[&parent].edges[0]).is_none());
 }
 
-/// Destroys so many objects that slots leave limbo before a collection checked which live objects still name
-/// them.
+/// Destroys so many objects that slots leave limbo before a collection has checked which live objects still
+/// name them.
 #[test]
 fn stale_handle_never_sees_the_next_tenant() {
     // weak-cases 13

@@ -107,7 +107,7 @@ fn below_the_limit_nothing_is_collected() {
 }
 
 #[test]
-fn at_the_limit_the_source_is_asked() {
+fn at_the_limit_the_source_is_traced() {
     let mut heap = at_most(2);
     let stack = vec![heap.alloc(Node::leaf(1))];
     let weak = heap.alloc(Node::leaf(2)).downgrade();
