@@ -8,7 +8,7 @@ use super::{Names, sorted, ten};
 use crate::objects::{Node, traced};
 
 #[test]
-fn room_asked_for_is_there() {
+fn reserved_room_is_there() {
     let mut map = WeakValueMap::<u32, Node>::with_capacity(1000);
     let room = map.capacity();
     assert!(room >= 1000);
@@ -47,7 +47,7 @@ fn a_key_may_be_asked_for_by_what_it_borrows_as() {
 }
 
 #[test]
-fn an_entry_is_looked_at_and_filled() {
+fn an_entry_is_inspected_and_filled() {
     let mut heap = Heap::new();
     let (a, b) = (heap.alloc_root(1), heap.alloc_root(2));
     let mut map = WeakValueMap::new();
