@@ -5,7 +5,7 @@ use slotgc::{Budget, DeathQueue, Gc, Graveyard, Heap, HeapConfig, Phase, Root, T
 use crate::objects::{Link, Log, Node, Noisy, slot_bytes};
 
 #[test]
-fn alloc_many_returns_the_same_handles_as_repeated_allocs() {
+fn alloc_many_returns_the_handles_of_repeated_allocs() {
     let (mut heap, mut other) = (Heap::new(), Heap::new());
     for round in 0..4_u64 {
         let values = || (0..3000).map(|n| n * round);

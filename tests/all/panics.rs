@@ -376,47 +376,44 @@ fn a_payload_that_panics_when_dropped_stops_no_destructor() {
 #[test]
 #[cfg_attr(miri, ignore = "starts a process")]
 fn replacing_the_heap_inside_make_panics_at_worst() {
-    subprocess::survives(
-        "panics::replacing_the_heap_inside_make_panics_at_worst",
-        || {
-            // Empty, with other types, and one whose next slot looks just like the reserved one.
-            let others: [fn() -> Heap; 3] = [
-                Heap::new,
-                || {
-                    let mut heap = Heap::new();
-                    heap.alloc([0_u64; 50]);
-                    heap
-                },
-                || {
-                    let mut heap = Heap::new();
-                    heap.alloc_cyclic(|heap, _: Gc<Link>| {
-                        heap.alloc(Node::leaf(1));
-                        Link::default()
-                    });
-                    let gc = heap.alloc(Node::leaf(1));
-                    heap.destroy(gc);
-                    heap
-                },
-            ];
-            for other in others {
+    subprocess::survives("panics::replacing_the_heap_inside_make_panics_at_worst", || {
+        // Empty, with other types, and one whose next slot looks just like the reserved one.
+        let others: [fn() -> Heap; 3] = [
+            Heap::new,
+            || {
                 let mut heap = Heap::new();
-                heap.alloc(Node::leaf(1));
-                let mut handle = Gc::<Node>::default();
-                let made = catch_unwind(AssertUnwindSafe(|| {
-                    heap.alloc_cyclic(|heap, me: Gc<Node>| {
-                        handle = me;
-                        *heap = other();
-                        Node::leaf(7)
-                    })
-                }));
-                assert!(made.is_err(), "the reserved slot is gone");
-                assert!(heap.get(handle).is_none());
-                let kept = heap.alloc_root(Node::leaf(9));
-                heap.collect();
-                assert_eq!((heap.len(), heap[&kept].value), (1, 9));
-            }
-        },
-    );
+                heap.alloc([0_u64; 50]);
+                heap
+            },
+            || {
+                let mut heap = Heap::new();
+                heap.alloc_cyclic(|heap, _: Gc<Link>| {
+                    heap.alloc(Node::leaf(1));
+                    Link::default()
+                });
+                let gc = heap.alloc(Node::leaf(1));
+                heap.destroy(gc);
+                heap
+            },
+        ];
+        for other in others {
+            let mut heap = Heap::new();
+            heap.alloc(Node::leaf(1));
+            let mut handle = Gc::<Node>::default();
+            let made = catch_unwind(AssertUnwindSafe(|| {
+                heap.alloc_cyclic(|heap, me: Gc<Node>| {
+                    handle = me;
+                    *heap = other();
+                    Node::leaf(7)
+                })
+            }));
+            assert!(made.is_err(), "the reserved slot is gone");
+            assert!(heap.get(handle).is_none());
+            let kept = heap.alloc_root(Node::leaf(9));
+            heap.collect();
+            assert_eq!((heap.len(), heap[&kept].value), (1, 9));
+        }
+    });
 }
 
 #[test]

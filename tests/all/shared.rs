@@ -435,7 +435,7 @@ impl RootSource for Source {
 
 #[test]
 #[cfg_attr(gc_zeal, ignore = "zeal mode marks at each allocation")]
-fn pace_leaves_the_edges_to_threads_that_mark_beside_the_frame() {
+fn pace_leaves_the_edges_to_helpers_that_mark_beside_the_frame() {
     let mut heap = Heap::new();
     let (nodes, _root) = random_graph(&mut heap, 100_000, &mut Dice::new(11));
     let source = Source(nodes, Default::default());
