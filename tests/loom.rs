@@ -84,7 +84,7 @@ fn a_root_dropped_during_a_collection_is_noticed_by_the_next() {
     });
 }
 
-/// Claim: of two threads that drop the last two clones of a root, exactly one gives the entry back, and the
+/// Claim: of two threads that drop the last two clones of a root, exactly one frees the entry, and the
 /// entry's next root is like any other.
 #[test]
 fn the_last_of_two_clones_gives_the_entry_back_once() {

@@ -151,7 +151,7 @@ fn a_factory_may_use_the_cache_for_other_keys() {
 }
 
 #[test]
-fn a_dead_cache_panics_with_the_text_of_dead_and_makes_nothing() {
+fn a_dead_cache_panics_with_the_message_of_dead_and_allocates_nothing() {
     let mut heap = Heap::new();
     let cache = heap.alloc(Cache::new());
     heap.collect();
@@ -203,7 +203,7 @@ fn a_factory_that_fails_leaves_the_map_as_it_was() {
     assert_eq!(heap.get_or_try_alloc(&cache, "key", |_| Err("no")), Err("no"));
     assert!(heap[&cache].is_empty());
     let made = heap.get_or_try_alloc(&cache, "key", |heap| Ok::<_, ()>(heap.alloc(Node::leaf(1)))).unwrap();
-    assert_eq!(heap.get_or_try_alloc(&cache, "key", |_| Err("not asked")), Ok(made));
+    assert_eq!(heap.get_or_try_alloc(&cache, "key", |_| Err("not called")), Ok(made));
     heap.destroy(made);
     assert_eq!(heap.get_or_try_alloc(&cache, "key", |_| Err("no")), Err("no"));
     assert_eq!(heap[&cache].get("key"), Some(made.downgrade()));

@@ -315,7 +315,7 @@ impl RootSource for SlowWorld {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         self.answers.set(self.answers.get() + 1);
         let now = self.now.fetch_add(3_000_000, Ordering::Relaxed);
-        assert!(now - self.step_began.get() < 10_000, "asked late in a step");
+        assert!(now - self.step_began.get() < 10_000, "the source was traced late in a step");
         tracer.edges(self.handles.iter().copied());
     }
 }

@@ -57,7 +57,7 @@ fn slots_that_a_live_object_still_names_are_reused_and_keep_nothing_alive() {
         Collect { heap: 0 },
         Collect { heap: 0 },
     ]);
-    assert_eq!(report.freed, 1280, "the chain of the slots' next tenants");
+    assert_eq!(report.freed, 1280, "the slots' next tenants are a chain");
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn dropping_a_finalizer_changes_nothing() {
 }
 
 #[test]
-fn it_runs_once_when_its_target_dies_and_not_before() {
+fn a_finalizer_runs_once_when_its_target_dies_and_not_before() {
     // weak-cases: mistakes
     let log = Log::default();
     let mut heap = Heap::new();
@@ -119,7 +119,7 @@ fn an_unclaimed_result_is_dropped() {
 type Own = Arc<Mutex<Option<Finalizer<Node, u32>>>>;
 
 #[test]
-fn inside_its_own_run_it_is_not_alive_and_cannot_be_called() {
+fn a_running_finalizer_is_not_alive_and_cannot_be_called() {
     let log = Log::default();
     let mut heap = Heap::new();
     for way in 0..4 {
@@ -149,7 +149,7 @@ fn inside_its_own_run_it_is_not_alive_and_cannot_be_called() {
 }
 
 #[test]
-fn one_may_call_detach_and_cancel_others() {
+fn a_finalizer_may_call_detach_and_cancel_others() {
     let log = Log::default();
     let mut heap = Heap::new();
     let (object, other) = (heap.alloc(Node::leaf(1)), heap.alloc_root(Node::leaf(2)));

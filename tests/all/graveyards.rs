@@ -233,7 +233,7 @@ fn values_are_in_their_graveyards_before_any_destructor_or_notification() {
 }
 
 #[test]
-fn a_value_can_be_given_a_new_life() {
+fn a_buried_value_can_be_allocated_again() {
     let log = Log::default();
     let mut heap = Heap::new();
     let graves = Graveyard::new();

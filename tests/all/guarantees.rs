@@ -112,7 +112,10 @@ fn what_becomes_unreachable_at_any_step_is_gone_after_two_cycles() {
         while cycles < 2 {
             cycles += u32::from(heap.step(Budget::Objects(1)).finished.is_some());
         }
-        assert!(!heap.is_alive(first) && !heap.is_alive(made) && !heap.is_alive(map), "from step {when} on");
+        assert!(
+            !heap.is_alive(first) && !heap.is_alive(made) && !heap.is_alive(map),
+            "unreachable from step {when} on"
+        );
         assert_eq!((heap.len(), heap[&kept].value), (1, 100));
     }
 }

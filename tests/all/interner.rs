@@ -48,7 +48,7 @@ fn list(heap: &mut Heap, table: &Root<Interner<Cons>>, len: u32) -> Gc<Cons> {
 }
 
 #[test]
-fn interned_values_inside_each_other_go_in_one_collection() {
+fn nested_interned_values_die_in_one_collection() {
     // weak-cases 64
     let mut heap = Heap::new();
     let table = heap.alloc_root(Interner::new());
@@ -155,13 +155,13 @@ fn a_destroyed_value_is_not_found_and_is_made_again() {
     assert_ne!(old, new);
     assert_eq!(heap.intern(&names, "Teddy".to_string()), new);
     let _root = heap.root(new);
-    // The old entry goes at the next collection; the new one stays.
+    // The next collection removes the old entry; the new one stays.
     assert_eq!((heap.collect().pruned, heap[&names].len()), (1, 1));
     assert_eq!(heap.interned(&names, "Teddy"), Some(new));
 }
 
 #[test]
-fn a_dead_table_panics_with_the_text_of_dead() {
+fn a_dead_table_panics_with_the_message_of_dead() {
     let mut heap = Heap::new();
     let names = heap.alloc(Interner::<String>::new());
     heap.collect();

@@ -142,7 +142,7 @@ fn from_both_ends<T: Trace>(value: impl Fn(u64) -> T) {
 }
 
 #[test]
-fn objects_come_from_both_ends_each_once_in_slot_order() {
+fn iteration_from_both_ends_yields_each_object_once_in_slot_order() {
     from_both_ends(|n| n);
     from_both_ends(Node::leaf);
     from_both_ends(|n| [n; 300]); // few to a page

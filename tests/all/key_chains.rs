@@ -243,7 +243,7 @@ fn a_ring_of_entries_lives_while_anybody_holds_one_of_its_keys() {
 }
 
 #[test]
-fn an_entry_whose_key_is_reachable_through_another_entry_only_stays() {
+fn an_entry_whose_key_is_reachable_only_through_another_entry_stays() {
     // weak-cases: mistakes
     let mut heap = Heap::new();
     let (one, two) = (heap.alloc_root(WeakKeyMap::new()), heap.alloc_root(WeakKeyMap::new()));

@@ -41,7 +41,7 @@ fn collections_steps_and_shrinking_flush_first() {
 }
 
 #[test]
-fn many_threads_make_objects_and_none_is_lost_or_doubled() {
+fn many_threads_allocate_objects_and_none_is_lost_or_duplicated() {
     let mut heap = Heap::new();
     let mut alive: Vec<Root<Link>> = Vec::new();
     for round in 0..30 {
@@ -218,7 +218,7 @@ impl Trace for Unlucky {
 }
 
 #[test]
-fn a_panic_of_owned_bytes_in_a_flush_loses_that_object_alone() {
+fn a_panic_of_owned_bytes_in_a_flush_loses_only_that_object() {
     let (log, mut heap) = (Log::default(), Heap::new());
     let gcs: Vec<Gc<Unlucky>> = (0..100).map(|n| heap.alloc_later(Unlucky(n, Noisy::new(n, &log)))).collect();
     let payload = catch_unwind(AssertUnwindSafe(|| heap.flush())).unwrap_err();

@@ -192,7 +192,7 @@ fn whatever_is_reported_retired_slots_stay_retired() {
 }
 
 #[test]
-fn an_edge_that_is_not_reported_loses_its_target_early_and_nothing_else() {
+fn an_unreported_edge_loses_its_target_early_and_nothing_else() {
     struct Forgets(Gc<Node>);
     impl Trace for Forgets {
         fn trace(&self, _: &mut Tracer<'_>) {}

@@ -134,7 +134,7 @@ fn retain_keeps_what_it_is_told_and_destroys_only_the_rest_of_that_type() {
     });
     assert_eq!(seen, nodes, "each is visited once, in slot order");
     assert!(nodes.iter().enumerate().all(|(n, gc)| heap.is_alive(gc) == (n % 2 == 0)));
-    assert!(heap.get(&root).is_none(), "a root does not keep it");
+    assert!(heap.get(&root).is_none(), "a root does not protect it");
     assert!(links.iter().all(|gc| heap.is_alive(gc)));
     assert_eq!((heap.len(), heap.len_of::<Node>()), (2510, 2500));
     heap.verify();

@@ -142,7 +142,7 @@ fn the_root_of_a_destroyed_object_keeps_nothing() {
         let other = heap.alloc(Node::leaf(value));
         assert!(root != other && heap.get(&root).is_none());
     }
-    assert_eq!(heap.collect().freed, 5000, "nor what took its place");
+    assert_eq!(heap.collect().freed, 5000, "and it does not keep the next tenant");
     drop(root.clone());
     drop(root);
     assert_eq!(heap.stats().roots, 0);

@@ -159,7 +159,7 @@ fn readers_read_root_and_iterate_while_others_mark() {
 }
 
 #[test]
-fn what_the_program_does_between_helps_is_seen_before_marking_ends() {
+fn what_the_program_changes_between_shared_steps_is_seen_before_marking_ends() {
     for seed in 0..30 {
         let (mut heap, mut dice) = (Heap::new(), Dice::new(seed));
         let (_, root) = random_graph(&mut heap, 500, &mut dice);
@@ -234,7 +234,7 @@ struct Tables {
 }
 
 #[test]
-fn weak_collections_and_ephemerons_are_as_exact_as_without_help() {
+fn weak_collections_and_ephemerons_are_as_exact_as_with_one_marker() {
     for seed in 0..20 {
         let run = |help: bool| {
             let (mut heap, mut dice) = (Heap::new(), Dice::new(seed));

@@ -18,7 +18,7 @@ fn upgrading_returns_the_handle_of_the_root() {
 }
 
 #[test]
-fn a_cycle_held_by_weak_handles_only_is_gone_after_a_collection() {
+fn a_cycle_held_only_by_weak_handles_is_freed_by_a_collection() {
     // weak-cases 2
     struct Friend {
         other: Option<Gc<Friend>>,

@@ -168,7 +168,7 @@ fn handles_in_keys_are_strong_edges_for_as_long_as_the_entry_exists() {
     heap[&map].insert(in_key, &value);
     assert_eq!(heap.collect().freed, 0);
     drop(value);
-    // The entry goes in this collection; its key was reached when it began.
+    // This collection removes the entry; its key was reached when the collection began.
     assert_eq!((heap.collect().freed, heap[&map].len()), (1, 0));
     assert_eq!((heap.collect().freed, heap.is_alive(in_key)), (1, false));
 }

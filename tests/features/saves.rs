@@ -424,7 +424,7 @@ fn saving_writes_nothing_into_the_heap_and_works_during_a_cycle() {
 }
 
 #[test]
-fn saves_from_many_threads_are_the_same() {
+fn saves_from_many_threads_are_identical() {
     let mut heap = Heap::new();
     let (wolf, chest) = world(&mut heap);
     let roots = [wolf.erase(), chest.erase()];

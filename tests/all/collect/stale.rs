@@ -177,7 +177,7 @@ fn marking_is_fast_again_when_the_stale_edges_are_gone() {
     assert_eq!([times(&clean), times(&clean)], [1, 1]);
     assert_eq!([times(&dirty), times(&dirty), times(&dirty)], [2, 1, 1], "marked again, then expected");
     assert_eq!([times(&clean), times(&clean)], [1, 1]);
-    assert_eq!([times(&dirty), times(&dirty)], [2, 1], "unexpected once more");
+    assert_eq!([times(&dirty), times(&dirty)], [2, 1], "unexpected again");
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn an_edge_to_another_heap_keeps_nothing_alive() {
     }
     assert!(!local.iter().any(|gc| heap.is_alive(gc)) && heap.is_alive(&holder));
     assert!(foreign.iter().all(|gc| other.is_alive(gc)));
-    assert_eq!(other.collect().freed, 200, "nor there");
+    assert_eq!(other.collect().freed, 200, "nothing was kept in the other heap either");
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn inside_a_callback_an_allocation_at_the_limit_does_not_collect() {
 }
 
 #[test]
-fn the_other_heaps_watches_and_those_of_a_heap_that_is_gone_cancel_nothing() {
+fn watches_of_another_heap_and_of_an_ended_heap_cancel_nothing() {
     let report = run(&[
         nodes(1),
         on_death(0, &[]),

@@ -105,7 +105,7 @@ fn every_mutation_in_every_phase_keeps_within_bounds() {
 }
 
 #[test]
-fn panics_of_user_code_in_every_phase_come_out_of_the_step_and_stop_nothing() {
+fn panics_of_user_code_in_every_phase_reach_the_caller_of_the_step_and_stop_nothing() {
     let mut total = Report::default();
     for phase in 0..=5 {
         for (target, fuse) in [(12, Fuse::Trace), (6, Fuse::Drop), (6, Fuse::Trace), (15, Fuse::Drop)] {

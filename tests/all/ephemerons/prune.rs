@@ -71,7 +71,7 @@ fn prune_is_not_called_on_the_dead() {
 }
 
 #[test]
-fn prune_sees_who_lives_on_and_who_dies_in_this_very_collection() {
+fn prune_sees_what_lives_on_and_what_dies_in_the_same_collection() {
     let mut heap = Heap::new();
     let kept = heap.alloc_root(Node::leaf(1));
     let [below, lost, gone] = [2, 3, 4].map(|value| heap.alloc(Node::leaf(value)));
@@ -218,7 +218,7 @@ fn prune_reaches_values_inside_containers() {
 }
 
 #[test]
-fn no_destructor_runs_before_every_collection_is_pruned_and_everything_dead_is_dead() {
+fn no_destructor_runs_before_all_collections_are_pruned_and_all_dead_handles_stop_resolving() {
     /// Checks when it is dropped that all lists were pruned.
     struct Witness(Arc<AtomicUsize>, Arc<AtomicUsize>);
     impl Drop for Witness {

@@ -107,7 +107,7 @@ fn every_place_and_generation_resolves_to_its_own_object_or_to_nothing() {
                 }
             }
         }
-        assert_eq!(seen, living.len(), "the sweep went past every object");
+        assert_eq!(seen, living.len(), "every object was visited");
     }
 }
 
@@ -208,8 +208,8 @@ fn a_dense_map_keyed_by_handles_of_large_objects_works_beyond_what_a_heap_can_ho
     let keys: Vec<_> = (0..600_100).map(|number| map.insert(number)).collect();
     for (number, key) in keys.iter().enumerate() {
         let data = slotmap::Key::data(key);
-        assert_eq!(Gc::<Large>::from(data), *key, "a key goes there and back");
-        assert_eq!(slotmap::Key::data(&Gc::<Large>::from_bits(key.to_bits())), data, "by way of bits too");
+        assert_eq!(Gc::<Large>::from(data), *key, "a key survives the round trip");
+        assert_eq!(slotmap::Key::data(&Gc::<Large>::from_bits(key.to_bits())), data, "also through its bits");
         assert_eq!(map.get(*key), Some(&(number as u32)));
     }
     let distinct: HashSet<_> = keys.iter().copied().collect();

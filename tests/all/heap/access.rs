@@ -1,4 +1,4 @@
-//! Reading and changing objects, one, two or all of them.
+//! Reading and changing objects: one, two or all of them.
 
 use slotgc::{AnyGc, Dead, Gc, Heap, HeapConfig, Weak};
 

@@ -42,7 +42,7 @@ fn the_handle_resolves_to_nothing_until_make_has_returned() {
 }
 
 #[test]
-fn objects_made_on_the_way_share_the_handle() {
+fn objects_made_inside_make_share_the_handle() {
     let mut heap = Heap::new();
     let own = heap.alloc_cyclic(|heap, me: Gc<Own>| {
         let kid = heap.alloc(Kid { parent: me });

@@ -25,7 +25,7 @@ fn destroy_returns_the_value_and_kills_every_handle_at_once() {
     for _ in 0..3 {
         heap.collect();
         let other = heap.alloc_root(Noisy::new(2, &log));
-        assert!(heap.get(&root).is_none(), "never another object");
+        assert!(heap.get(&root).is_none(), "a root never resolves to another object");
         drop(other);
     }
     drop((root, clone));
@@ -100,7 +100,7 @@ fn stale_handle_never_sees_the_next_tenant() {
     }
     assert!(reused > 3000, "only {reused} slots were reused");
     let different: std::collections::HashSet<_> = past.iter().collect();
-    assert_eq!(different.len(), past.len(), "a handle was given out twice");
+    assert_eq!(different.len(), past.len(), "a handle was handed out twice");
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn a_fresh_slot_starts_at_the_first_generation() {
     for (asked, expected) in [(0, 1), (1, 1), (2, 3), (7, 7), (1000, 1001), (LAST - 1, LAST), (LAST, LAST)] {
         let mut heap = starting_at(asked);
         let gc = heap.alloc(Link::default());
-        assert_eq!(generation_of(gc), expected, "asked for {asked}");
+        assert_eq!(generation_of(gc), expected, "requested {asked}");
         let gc = heap.alloc_cyclic(|_, gc: Gc<Link>| {
             assert_eq!(generation_of(gc), expected);
             Link { value: 1, next: Some(gc) }
@@ -129,7 +129,7 @@ fn a_slot_whose_generations_are_used_up_is_never_used_again() {
 }
 
 #[test]
-fn a_slot_given_up_by_a_panicking_make_is_retired_too() {
+fn a_slot_abandoned_by_a_panicking_make_is_retired_too() {
     let mut heap = starting_at(LAST);
     let mut given_out = HashSet::new();
     for _ in 0..3 {

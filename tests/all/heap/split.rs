@@ -87,7 +87,7 @@ fn a_dead_handle_splits_nothing() {
 }
 
 #[test]
-fn objects_can_be_made_while_one_is_in_hand() {
+fn objects_can_be_allocated_while_one_is_in_hand() {
     let mut heap = Heap::new();
     let parent = heap.alloc_root(Node::leaf(0));
     {

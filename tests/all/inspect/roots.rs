@@ -44,7 +44,7 @@ fn clones_counts_all_roots_of_the_object() {
 }
 
 #[test]
-fn a_name_goes_with_the_last_clone() {
+fn a_name_is_dropped_with_the_last_clone() {
     let mut heap = Heap::with_config(HeapConfig::default().root_origins(false));
     let root = heap.alloc_root(mob("a")).named("old");
     let clone = root.clone();

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use slotgc::{Budget, Gc, Heap, RootLog, RootSource, Tracer};
 
-/// A column of components, by its rows.
+/// A column of components, as rows.
 #[derive(Default)]
 struct Column {
     rows: Vec<Gc<u64>>,
@@ -147,7 +147,7 @@ fn rows_that_were_sorted_are_reported_again_if_the_log_starts_again() {
 }
 
 #[test]
-fn a_log_that_starts_again_in_every_frame_comes_to_an_end() {
+fn a_cycle_ends_although_its_log_starts_again_in_every_frame() {
     let mut heap = Heap::new();
     let column = Column::new(&mut heap, 4 * LEN);
     // Everything that can be traced, and a few more steps.

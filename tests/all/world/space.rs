@@ -71,7 +71,7 @@ fn six_heaps() {
         heap.collect();
         assert!(objects.iter().enumerate().all(|(number, object)| heap[object] == number as u64));
     }
-    assert_eq!(vec![1_u8; 100 << 20].len(), 100 << 20, "and something for others");
+    assert_eq!(vec![1_u8; 100 << 20].len(), 100 << 20, "memory is left for others");
 }
 
 #[cfg(unix)]
@@ -128,7 +128,7 @@ fn a_type_with_one_object_takes_the_memory_that_it_touches() {
 fn a_hundred_types() {
     /// KiB of memory, without the program's code.
     fn resident() -> usize {
-        let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux tells");
+        let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux has this file");
         let line = rollup.lines().find(|line| line.starts_with("Anonymous:")).expect("a line for it");
         line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number of KiB")
     }
