@@ -1,4 +1,4 @@
-//! `Graveyard`: values of dead objects, moved out of the heap before their destructors run.
+//! `Graveyard`: values of dead objects, moved out of the heap without running their destructors.
 
 use slotgc::{DeathQueue, Gc, Graveyard, Heap, Watch, Weak, WeakKeyMap};
 

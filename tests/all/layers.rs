@@ -115,7 +115,7 @@ fn code(text: &str) -> String {
         };
         rest = &rest[skip..];
     }
-    // In a macro for users, the crate's own name stands for itself.
+    // `$crate` in a macro for users is not an import of the file.
     code.replace("$crate::", "$")
 }
 
@@ -123,8 +123,8 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The paths that a file names with `crate::`, each as its segments: `crate::a::{b, c::d}` is `a b` and `a c
-/// d`.
+/// The paths that a file names with `crate::`, each as its segments: `crate::a::{b, c::d}` is `a b` and
+/// `a c d`.
 fn paths(code: &str) -> Vec<Vec<&str>> {
     let mut paths = Vec::new();
     for after in code.split("crate::").skip(1) {

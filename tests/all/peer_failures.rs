@@ -20,8 +20,8 @@ const MILLION: u64 = if cfg!(miri) { 1000 } else { 1_000_000 };
 
 #[test]
 fn safe_gc_a_collection_inside_alloc_frees_no_child_of_the_value_being_allocated() {
-    // In safe-gc an allocation may collect before the value is in its slot, while nothing else refers to its
-    // children.
+    // In `safe-gc` an allocation may collect before the value is in its slot, while nothing else refers to
+    // its children.
     let mut heap = Heap::with_config(HeapConfig::default().max_objects(30));
     let (mut collections, mut grown) = (0, 0);
     for value in 0..2000 {
@@ -71,7 +71,7 @@ fn safe_gc_a_stale_handle_does_not_see_the_next_tenant() {
 
 #[test]
 fn thunderdome_a_stale_handle_does_not_see_the_next_tenant_after_the_generations_wrap() {
-    // Seven generations are left: in thunderdome a slot then starts again at the first.
+    // Seven generations are left: in `thunderdome` a slot then starts again at the first.
     no_handle_sees_a_later_tenant(HeapConfig::MAX_GENERATION - 12, |_, _| {});
 }
 
@@ -233,8 +233,8 @@ fn broom_a_stale_handle_cannot_be_rooted_again() {
 
 #[test]
 fn gc_a_handle_that_escapes_a_destructor_reads_no_freed_memory() {
-    // In gc a destructor stores the handle of a dying object somewhere, and reading through it is a use after
-    // free.
+    // In `gc` a destructor stores the handle of a dying object somewhere, and reading through it is a use
+    // after free.
     type Escaped = Arc<Mutex<Vec<Gc<Doomed>>>>;
     struct Doomed {
         value: u64,

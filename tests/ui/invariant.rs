@@ -1,5 +1,5 @@
-//! Handles are invariant: one of a type with `for<'a> fn(&'a str)` is not one of the type with `fn(&'static
-//! str)`, which the heap would take for another type, so that it would be dead there.
+//! Handles are invariant: one of a type with `for<'a> fn(&'a str)` is not one of the type with
+//! `fn(&'static str)`. The heap would take that for another type, so the handle would be dead.
 
 use slotgc::{Gc, Root, Trace, Weak};
 

@@ -160,7 +160,7 @@ fn what_is_set_aside_counts_as_pruned_and_is_dropped_oldest_first_after_all_obje
 
 #[test]
 fn an_entry_set_aside_may_own_a_root() {
-    // weak-cases 43, with a table of its own
+    // weak-cases 43, with a user-defined table
     let mut heap = Heap::new();
     let rooted = heap.alloc_root(Node::leaf(1));
     let weak = rooted.downgrade();
@@ -247,7 +247,7 @@ fn no_destructor_runs_before_all_collections_are_pruned_and_all_dead_handles_sto
 
 #[test]
 fn many_short_lived_keys_leave_nothing_behind() {
-    // weak-cases 58, with a list of its own
+    // weak-cases 58, with a user-defined list
     let mut heap = Heap::new();
     let list = heap.alloc_root(Watched { asks: 1, ..Watched::default() });
     let mut pages = 0;
