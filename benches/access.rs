@@ -4,11 +4,11 @@
 //! check. `slotmap_get` is the closest comparison. `random` goes through all objects in random order,
 //! `in_order` in the order in which they were allocated.
 //!
-//! Do not conclude: that one access takes this long (the processor works on a dozen of them at a time,
-//! because no handle here comes out of the object before it; following a chain takes a whole cache miss a
-//! link); that a vector of objects without huge pages is a floor for a heap that has them: where the cache
-//! does not hold the objects, `get_random` may well be faster. `get_mut` and `get_disjoint_mut` write to the
-//! objects they reach, so they also pay for writing back to memory.
+//! Do not conclude: that one access takes this long (the processor overlaps a dozen of them, because no
+//! handle here is read from the object before it; following a chain costs a full cache miss per link); that a
+//! vector of objects without huge pages is a floor for a heap that has them: where the objects do not fit in
+//! the cache, `get_random` may well be faster. `get_mut` and `get_disjoint_mut` write to the objects they
+//! reach, so they also pay for writing back to memory.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -101,7 +101,7 @@ fn heap(order: &[u32]) -> (Heap, Vec<Gc<Node>>) {
     (heap, order.iter().map(|index| handles[*index as usize]).collect())
 }
 
-/// Adds up the ids of all objects, and says how long that took.
+/// Adds up the ids of all objects, and returns the time that takes.
 fn sum<H>(handles: &[H], id: impl Fn(&H) -> u64) -> Duration {
     let (time, ids) = timed(|| black_box(handles).iter().map(id).sum::<u64>());
     assert_eq!(ids, sum_below(handles.len()));

@@ -1,11 +1,10 @@
-//! How long does it take to make an object, by the state that the heap is in?
+//! How long does it take to allocate an object, by the state that the heap is in?
 //!
-//! Writing the object's 64 bytes is part of it, and so is keeping its handle; `vec_push` does these two
-//! alone.
+//! Writing the object's 64 bytes is part of it, and so is keeping its handle; `vec_push` does only these two.
 //!
-//! Do not conclude: that a program allocates this fast (here nothing else wants the cache, and all objects
-//! are of one type); that `fresh` is slow code (most of it is the system, which hands out and clears pages
-//! that are touched for the first time, for `vec_push` as well); that the price of a destructor is in
+//! Do not conclude: that a program allocates this fast (here nothing else needs the cache, and all objects
+//! are of one type); that `fresh` is slow code (most of it is the operating system, which hands out and
+//! clears pages on first touch, for `vec_push` as well); that the price of a destructor is in
 //! `destroy_and_alloc` (its objects have none); anything about the next collection, which pays for the
 //! deaths.
 
@@ -30,7 +29,7 @@ pub(crate) fn ask(question: &mut Question<'_>) {
     question.case("destroy_and_alloc", n, population, |(population, order)| replace(population, order));
 }
 
-/// The floor: the same objects into a vector that has room.
+/// The floor: pushes the same objects into a vector that has room.
 fn vec_push(n: usize) -> Duration {
     let (mut nodes, mut indices) = (Vec::<Node>::with_capacity(n), Vec::with_capacity(n));
     let (time, ()) = timed(|| {
@@ -63,7 +62,7 @@ fn regrow(population: &mut Population<Node>, left: usize, n: usize) -> Duration 
     time
 }
 
-/// Into the places of dead objects, with a root each. Compare with `after_all_died`.
+/// Into the places of dead objects, each with a root. Compare with `after_all_died`.
 fn alloc_root(heap: &mut Heap, n: usize) -> Duration {
     let mut roots: Vec<Root<Node>> = Vec::with_capacity(n);
     let (time, ()) = timed(|| (0..n as u64).for_each(|id| roots.push(heap.alloc_root(Node::new(id)))));
@@ -74,7 +73,7 @@ fn alloc_root(heap: &mut Heap, n: usize) -> Duration {
     time
 }
 
-/// Destroys each object, in random order, and makes one in its stead; no collection comes between.
+/// Destroys each object, in random order, and allocates one in its place, with no collection in between.
 fn replace(population: &mut Population<Node>, order: &[u32]) -> Duration {
     let Population { heap, alive, .. } = population;
     let (n, before) = (alive.len(), heap.allocated());

@@ -1,11 +1,11 @@
-//! What does a frame of a game cost that calls `pace` at its end?
+//! What does a frame of a game that calls `pace` at its end cost?
 //!
-//! A fifth of the objects (200k of a million) live long. A frame makes a fortieth of that (5k), each of
-//! two old ones that it reads; changes 3 old edges in 400 (1.5k); and stores every tenth of the new objects
-//! (500) in old ones, where it takes the place of an earlier one. The time is that of a whole frame.
-//! `no_pace` never collects, and is thrown away when memory has doubled: what the program does by itself.
-//! `by_hand` is slotmap, freed by a program that knows what died: the floor. `collect` is a full collection
-//! each frame.
+//! A fifth of the objects (200k of a million) live long. A frame allocates a fortieth of that (5k), each with
+//! edges to two old objects that it reads; changes 3 old edges in 400 (1.5k); and stores every tenth of the
+//! new objects (500) in old ones, where it replaces an earlier one. The time is that of a whole frame.
+//! `no_pace` never collects, and its heap is dropped when memory has doubled: what the program costs by
+//! itself. `by_hand` is slotmap, freed by a program that knows what died: the floor. `collect` is a full
+//! collection each frame.
 //!
 //! Do not conclude: how long the worst frame is (these are means; `crates/versus` has the longest, and other
 //! collectors); that the difference between `pace` and `no_pace` is the cost of `pace` (a heap that is
@@ -89,7 +89,7 @@ impl Plan {
             |len: usize| (0..len).map(|_| [random.below(*old), random.below(*old)]).collect::<Vec<_>>();
         self.young = pairs(*old / 40);
         self.rewired = pairs(*old * 3 / 400);
-        // One old object in twenty has room.
+        // One old object in twenty has room for one.
         self.hooks = (0..*old / 40 / STORED).map(|_| random.below(*old / 20) * 20).collect();
     }
 
@@ -109,8 +109,8 @@ struct Thing {
 
 const _: () = assert!(size_of::<Thing>() == 64);
 
-/// The edges of the old objects: the first ones join them to a ring, so that all are reached whatever a frame
-/// rewires, and the place of the hook is free.
+/// The edges of the old objects: the first edges join them into a ring, so that all are reached whatever a
+/// frame rewires, and the hook edge is empty.
 fn old_edges(n: usize) -> Vec<[u32; DEGREE]> {
     let mut edges = Graph::random(n).edges;
     let ring = Random::new(13).order(n);
@@ -167,7 +167,7 @@ impl Collected {
 struct Item {
     id: u64,
     edges: [Option<DefaultKey>; DEGREE],
-    #[expect(dead_code, reason = "makes it as large as the other")]
+    #[expect(dead_code, reason = "makes it as large as `Thing`")]
     fill: [u64; 3],
 }
 

@@ -1,14 +1,14 @@
-//! What do copying a graph, keeping a heap and going back to it cost an object, beside a `Vec` that is
-//! cloned? With the feature `serde`: saving and loading, beside the same values in a `Vec`.
+//! What do copying a graph, taking a checkpoint of a heap and rolling back cost per object, compared with
+//! cloning a `Vec`? With the feature `serde`: saving and loading, compared with the same values in a `Vec`.
 //!
 //! ```sh
 //! taskset -c 1 cargo bench --bench main --features serde -- graph
 //! ```
 //!
-//! Do not conclude: that a copy costs so many times a `Vec`'s, wherever. Objects here are 64 bytes without
-//! destructors, which a `Vec` copies at the speed of memory (1.5 nanoseconds each); where a `clone`
-//! allocates, that is most of the time of both. Nor how long it takes in a heap with other objects around:
-//! that does not matter to `clone_graph`, and all to `checkpoint`.
+//! Do not conclude: that a copy always costs this multiple of a `Vec`'s clone. Objects here are 64 bytes
+//! without destructors, which a `Vec` copies at the speed of memory (1.5 nanoseconds each); where `clone`
+//! allocates, that is most of the time of both. Nor how long it takes in a heap with other objects: they do
+//! not matter to `clone_graph`, but `checkpoint` copies them all.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -40,7 +40,7 @@ struct List {
 }
 
 impl List {
-    /// In the order in which they lie in memory, or in another one.
+    /// In memory order, or shuffled.
     fn new(n: usize, is_shuffled: bool) -> Self {
         let mut heap = Heap::new();
         let links = heap.alloc_many((0..n as u64).map(|id| Link { id, next: None, fill: [id; 6] }));
@@ -51,7 +51,7 @@ impl List {
         for pair in order.windows(2) {
             heap[links[pair[0]]].next = Some(links[pair[1]]);
         }
-        let head = heap.root(links[order[0]]).expect("it was made just now");
+        let head = heap.root(links[order[0]]).expect("it was allocated just now");
         heap.collect();
         Self { heap, head }
     }

@@ -1,4 +1,4 @@
-//! What the questions have in common: objects, and a population of which a part dies. The same in every run.
+//! What the questions share: objects, and a population of which a part dies. The same in every run.
 
 use slotgc::{CollectStats, Gc, Heap, Trace};
 use slotgc_graphs::{DEGREE, Graph, Random};
@@ -25,7 +25,7 @@ pub(crate) fn sum_below(n: usize) -> u64 {
     (n as u64 * (n as u64 - 1)) / 2
 }
 
-/// Makes the objects of a graph.
+/// Allocates the objects of a graph.
 pub(crate) fn build<const FILL: usize>(graph: &Graph, heap: &mut Heap) -> Vec<Gc<Node<FILL>>> {
     let nodes: Vec<_> = (0..graph.len()).map(|id| heap.alloc(Node::new(id as u64))).collect();
     for (node, edges) in nodes.iter().zip(&graph.edges) {
@@ -34,18 +34,18 @@ pub(crate) fn build<const FILL: usize>(graph: &Graph, heap: &mut Heap) -> Vec<Gc
     nodes
 }
 
-/// Objects without edges, of which some die and are replaced, again and again.
+/// Objects without edges, some of which die and are replaced, round after round.
 pub(crate) struct Population<T> {
     pub(crate) heap: Heap,
-    /// In random order as far as they are old.
+    /// The old ones are in random order.
     pub(crate) alive: Vec<Gc<T>>,
     make: fn(u64) -> T,
     random: Random,
 }
 
 impl<T: Trace> Population<T> {
-    /// `n` objects, of which one generation in random places died already, so that the first round is like
-    /// all.
+    /// `n` objects, among which one generation in random places has died already, so that the first round is
+    /// like all others.
     pub(crate) fn new(n: usize, make: fn(u64) -> T) -> Self {
         let alive = Vec::with_capacity(n);
         let mut population = Self { heap: Heap::new(), alive, make, random: Random::new(2) };
@@ -62,13 +62,17 @@ impl<T: Trace> Population<T> {
         }
     }
 
-    /// Lets all die but `n`, chosen at random.
+    /// Lets all but `n` die, chosen at random.
     pub(crate) fn shrink(&mut self, n: usize) -> CollectStats {
         let before = self.alive.len();
         self.random.shuffle(&mut self.alive);
         self.alive.truncate(n);
         let stats = self.heap.collect_with(&self.alive);
-        assert_eq!((stats.kept, stats.freed, self.heap.len()), (n, before - n, n), "who should die did");
+        assert_eq!(
+            (stats.kept, stats.freed, self.heap.len()),
+            (n, before - n, n),
+            "exactly the unrooted ones die"
+        );
         stats
     }
 }

@@ -1,13 +1,14 @@
 //! What does it cost to ask why an object is alive?
 //!
-//! The graph is random, four edges an object, one root. `collect` is a full collection of the same heap, in
-//! the same run: what the others are to be compared with. `farthest` looks for the object with the longest
-//! shortest path. `dominators` is what a snapshot computes when it is first asked what an object retains,
-//! retained sizes included. `write` writes a file to memory: its throughput is in bytes. The same as a table
-//! of ratios, beside petgraph: `crates/inspect/examples/costs.rs`.
+//! The graph is random, four edges an object, one root. `collect` is a full collection of the same heap in
+//! the same run, as the baseline. `farthest` looks for the object with the longest shortest path.
+//! `dominators` is what a snapshot computes when it is first asked what an object retains, retained sizes
+//! included. `write` writes a file to memory; its throughput is in bytes. `crates/inspect/examples/costs.rs`
+//! prints the same as a table of ratios, with petgraph for comparison.
 //!
-//! Do not conclude: that a heap of a game takes as long (it has more structure, and what was used just now is
-//! in the cache); that a path costs what `farthest` does where objects have labels that take time to print.
+//! Do not conclude: that the heap of a game takes as long (it has more structure, and what it used just now
+//! is in the cache); that a path costs what `farthest` does where objects have labels that take time to
+//! print.
 
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ impl World {
         let root = heap.root(nodes[0]).expect("a living object");
         let snapshot = heap.snapshot();
         let distance = |gc: &Gc<Object>| snapshot.get(*gc).and_then(|node| node.distance());
-        let farthest = *nodes.iter().max_by_key(|gc| distance(gc)).expect("some object");
+        let farthest = *nodes.iter().max_by_key(|gc| distance(gc)).expect("at least one object");
         let distance = distance(&farthest).expect("everything is reached");
         Self { heap, root, farthest, distance }
     }
@@ -90,7 +91,7 @@ pub(crate) fn ask(question: &mut Question<'_>) {
         file_bytes,
         || World::new(n).heap.snapshot(),
         |snapshot| {
-            // What is unreachable is found once.
+            // Unreachable objects are found once.
             snapshot.unreachable().count();
             let (time, bytes) = write(snapshot);
             assert_eq!(bytes, file_bytes);
@@ -102,6 +103,6 @@ pub(crate) fn ask(question: &mut Question<'_>) {
 fn write(snapshot: &Snapshot) -> (Duration, usize) {
     let mut file = Vec::with_capacity(snapshot.len() * 200);
     let (time, result) = timed(|| snapshot.write_heapsnapshot(&mut file));
-    result.expect("memory takes everything");
+    result.expect("writing to memory does not fail");
     (time, file.len())
 }

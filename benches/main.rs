@@ -1,10 +1,9 @@
-//! What the operations of a heap cost. `README.md` says how to measure, and holds the numbers.
+//! What the operations of a heap cost. `README.md` says how to measure, and lists the questions.
 //!
-//! A file is a question, a case in it an answer. All objects are of exactly 64 bytes with four edges, and
-//! there are 100 thousand of them (7 MB, which a last-level cache holds) and a million (72 MB, which it
-//! does not); in `sources` also 10 and 300 thousand. A case checks its own result in every round, and
-//! times nothing but its work: setting up is done before the clock starts. Comparisons with other crates
-//! are in `crates/versus`.
+//! A file is a question, a case in it an answer. All objects are exactly 64 bytes with four edges, and there
+//! are 100 thousand of them (7 MB, which fits in a last-level cache) and a million (72 MB, which does not);
+//! in `sources` also 10 and 300 thousand. A case checks its own result in every round, and times only its
+//! work: setup is done before the clock starts. Comparisons with other crates are in `crates/versus`.
 
 mod access;
 mod alloc;
@@ -61,7 +60,7 @@ const SIZES: [usize; 2] = [100_000, 1_000_000];
 /// The sizes to run. The first one is enough for a test.
 fn asked(sizes: &[usize]) -> &[usize] {
     let has = |flag| env::args().any(|arg| arg == flag);
-    // The way in which Criterion distinguishes a test from a measurement.
+    // How Criterion distinguishes a test from a measurement.
     if has("--test") || !has("--bench") { &sizes[..1] } else { sizes }
 }
 
@@ -75,8 +74,8 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// A case that works on `items` objects a round. `make` makes what it works on: called once, and only if
-    /// the case was asked for. `run` is one round; it returns the part of its time that counts.
+    /// A case that works on `items` objects a round. `make` makes what it works on: it is called once, and
+    /// only if the case is selected. `run` is one round; it returns the part of its time that counts.
     fn case<S>(
         &mut self,
         name: &str,
@@ -87,7 +86,7 @@ impl Question<'_> {
         self.group.throughput(Throughput::Elements(items as u64));
         let (mut make, mut made) = (Some(make), None);
         self.group.bench_function(BenchmarkId::new(name, self.objects), |bencher| {
-            // Criterion calls this once a sample.
+            // Criterion calls this once per sample.
             let state = made.get_or_insert_with(|| make.take().expect("made only once")());
             bencher.iter_custom(|rounds| (0..rounds).map(|_| run(state)).sum());
         });

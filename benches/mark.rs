@@ -1,18 +1,18 @@
 //! How long does it take to mark an object, by the shape of the graph that it is in?
 //!
-//! The time is `CollectStats::mark_time` of full collections in which nothing dies: from the moment at which
-//! everything is made white until the last object is traced.
+//! The time is `CollectStats::mark_time` of full collections in which nothing dies: from clearing the marks
+//! until the last object is traced.
 //!
 //! `naive_*` is the collector that one writes first, over the same graph: a stack, a bitmap, and a vector of
-//! objects with 4-byte indices for edges. `naive_72_bytes` has objects as large as a slot of ours, in
-//! `naive_16_bytes` there is nothing but the edges. They are limits for the shapes in which the next object
-//! is in the cache already, and show what prefetching gains in the others. A limit with prefetching needs
+//! objects with 4-byte indices for edges. In `naive_72_bytes` objects are as large as one of our slots, in
+//! `naive_16_bytes` they are only the edges. They are limits for the shapes in which the next object is
+//! already in the cache, and show what prefetching gains in the others. A limit with prefetching needs
 //! `unsafe`: it is in `crates/versus`.
 //!
 //! Do not conclude: that a pause is this long (weak collections, sweeping and destructors come on top; a
-//! graph that the program has just used is in the cache, another is not); that a list is slow to trace (one
-//! after the other there is nothing to overlap: in random order it would take a cache miss an object, with
-//! any collector); that types cost nothing (16 of them here share all the work equally).
+//! graph that the program has just used is in the cache, another is not); that a list is slow to trace (its
+//! links are followed one after the other, so nothing overlaps: in random order each object is a cache miss,
+//! with any collector); that types cost nothing (16 of them here share all the work equally).
 
 mod ephemerons;
 mod stale;
@@ -27,7 +27,7 @@ use slotgc_graphs::{DEGREE, Graph, NONE, Random};
 use crate::heaps::{Node, build};
 use crate::{Question, timed};
 
-/// Makes a graph of this many objects.
+/// Builds a graph of this many objects.
 type Shape = fn(usize) -> Graph;
 
 pub(crate) fn ask(question: &mut Question<'_>) {
@@ -55,7 +55,7 @@ pub(crate) fn ask(question: &mut Question<'_>) {
     ephemerons::ask(question);
 }
 
-/// A collection that reaches `n` objects, and these are all.
+/// A collection that reaches exactly `n` objects and frees none.
 fn mark(heap: &mut Heap, n: usize) -> Duration {
     mark_time(heap.collect(), n)
 }
@@ -101,7 +101,7 @@ impl Star {
     }
 }
 
-/// Objects without edges, in allocation order: with a root each, and from one root source.
+/// Objects without edges, in allocation order: each with a root, and from one root source.
 fn roots(question: &mut Question<'_>) {
     let n = question.objects;
     let make = || {
@@ -118,7 +118,7 @@ fn roots(question: &mut Question<'_>) {
     question.case("root_source", n, make, |(heap, handles)| mark_time(heap.collect_with(handles), n));
 }
 
-/// A heap of objects of `WORDS` times four bytes, which begin with their edges.
+/// A heap of objects of `WORDS` times four bytes, starting with their edges.
 struct Naive<const WORDS: usize> {
     objects: Vec<[u32; WORDS]>,
     marked: Vec<u64>,

@@ -1,16 +1,16 @@
 //! How long does one call of `step` hold up the program that gave it a millisecond?
 //!
-//! The time is that of the longest step of a cycle of its kind, over a random graph of which everything lives
-//! (`mark`), and over as many objects again that die: without destructors (`sweep`), with (`drop`), with a
+//! The time is that of the longest step of a cycle of its kind, over a random graph in which everything lives
+//! (`mark`), and over as many more objects that die: without destructors (`sweep`), with (`drop`), with a
 //! callback each (`notify`). `spin` is a loop that reads the clock until a millisecond has passed, as often
-//! as a cycle has steps: it shows what the machine takes from any program. The longest step should be as long
-//! as the longest spin.
+//! as a cycle has steps: it shows how much time the machine takes from any program. The longest step should
+//! be as long as the longest spin.
 //!
-//! Do not conclude: that every step stops in time (a destructor, a callback or a root source of the program's
-//! that takes long is not cut short, nor is the `trace` of one object with a hundred thousand edges);
+//! Do not conclude: that every step stops in time (a destructor, a callback or a root source of the program
+//! that takes long is not interrupted, nor is the `trace` of one object with a hundred thousand edges);
 //! anything from one step that was longer than the spins (another process had the core: `crates/versus`
-//! detects that by the time of the thread); that a frame loses a millisecond (`pace` does nothing in most,
-//! see `frame`).
+//! detects that from the thread's CPU time); that a frame loses a millisecond (`pace` does nothing in most
+//! frames, see `frame`).
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ pub(crate) fn ask(question: &mut Question<'_>) {
     question.case(&name("notify"), 1, || World::new(n), |world| world.longest(Phase::Notify, World::watched));
     // A cycle over this many objects has about as many steps: 20 ns an object.
     let steps = (n / 50_000).max(1);
-    question.case("longest_spin", 1, || (), |()| (0..steps).map(|_| spin()).max().expect("one at least"));
+    question.case("longest_spin", 1, || (), |()| (0..steps).map(|_| spin()).max().expect("at least one"));
 }
 
 fn spin() -> Duration {
@@ -41,14 +41,14 @@ fn spin() -> Duration {
     start.elapsed()
 }
 
-/// A graph that lives, beside which others die.
+/// A graph that lives, with others that die.
 struct World {
     heap: Heap,
     _root: Root<Node>,
     n: usize,
 }
 
-/// An object whose destructor is to be run.
+/// An object whose destructor must run.
 #[derive(Trace)]
 struct Mortal([u64; 8]);
 
@@ -84,8 +84,8 @@ impl World {
         }
     }
 
-    /// Makes garbage, goes through a cycle, and returns the longest of the steps that ended in `phase`, or in
-    /// the next ones if none did.
+    /// Allocates garbage, runs a cycle, and returns the longest of the steps that ended in `phase`, or in the
+    /// next phases if none did.
     fn longest(&mut self, phase: Phase, litter: fn(&mut Self)) -> Duration {
         litter(self);
         let garbage = self.heap.len() - self.n;

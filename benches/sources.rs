@@ -1,15 +1,15 @@
-//! What does a collection cost when the roots are component handles outside of the heap, as in an ECS?
+//! What does a collection cost when its roots are component handles outside of the heap, as in an ECS?
 //!
 //! Before each collection a thousand of the handles, at random places, are replaced by handles of new
 //! objects, and as many new objects are not stored. `minor_all` is a minor collection whose source reports
-//! all handles, `minor_changes` one whose source reports only what changed, by a `RootLog`. `full` is a
-//! full collection with all handles. The old objects that the new ones replace die in full collections
-//! only: between minor ones there is such a collection, which is not timed, whenever the heap has twice as
-//! many objects as handles.
+//! all handles, `minor_changes` one whose source reports only what changed, using a `RootLog`. `full` is a
+//! full collection with all handles. The old objects that the new ones replace die only in full collections:
+//! whenever the heap has twice as many objects as handles, an untimed full collection runs between minor
+//! ones.
 //!
-//! Do not conclude: that a full collection costs this where objects refer to others (these have no edges,
-//! and the collector reads them in the order of the column); that books of changes cost nothing (the
-//! program keeps them, outside of the time measured here).
+//! Do not conclude: that a full collection costs this where objects refer to others (these have no edges, and
+//! the collector reads them in column order); that a log of changes costs nothing (the program keeps it
+//! outside of the time measured here).
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub(crate) fn ask(question: &mut Question<'_>) {
 /// Component handles.
 struct Column {
     all: Vec<Gc<Object>>,
-    /// Those that were stored since the collector last asked.
+    /// Those that were stored since the last report.
     changed: Vec<Gc<Object>>,
     log: RootLog,
 }
@@ -59,7 +59,7 @@ impl RootSource for Column {
 struct World {
     heap: Heap,
     column: Column,
-    /// All places in the column in random order, and where in it to go on.
+    /// All places in the column in random order, and where in it to continue.
     places: Vec<u32>,
     next: usize,
 }
@@ -91,8 +91,9 @@ impl World {
         let (time, stats) = timed(|| collect(&mut self.heap, &self.column));
         let Self { heap, column, .. } = self;
         assert!(stats.is_minor);
-        assert_eq!((stats.freed, heap.len()), (CHANGED, before + CHANGED), "who dies");
-        // Every collection here asks the source; else `RootLog::forget_reported` would say what to forget.
+        assert_eq!((stats.freed, heap.len()), (CHANGED, before + CHANGED), "only what was not stored dies");
+        // Every collection here calls the source; otherwise `RootLog::forget_reported` would say what to
+        // forget.
         column.changed.clear();
         if heap.len() >= 2 * column.all.len() {
             self.clean();
@@ -103,12 +104,16 @@ impl World {
     fn full(&mut self) -> Duration {
         self.change();
         let (time, stats) = timed(|| self.heap.collect_with(&self.column.all));
-        assert_eq!((stats.freed, stats.kept), (2 * CHANGED, self.column.all.len()), "who dies");
+        assert_eq!(
+            (stats.freed, stats.kept),
+            (2 * CHANGED, self.column.all.len()),
+            "what was replaced or not stored dies"
+        );
         self.column.changed.clear();
         time
     }
 
-    /// Frees all that was replaced, and looks at what was not.
+    /// Frees all that was replaced, and checks the rest.
     fn clean(&mut self) {
         let Self { heap, column, .. } = self;
         heap.collect_with(column);

@@ -1,13 +1,12 @@
-//! How long does it take from the end of marking until the heap is in its final state, by what died?
+//! How long does it take from the end of marking until the collection is over, by what died?
 //!
-//! The time is `sweep_time + drop_time` of `CollectStats`, given for each slot, not for each dead object.
-//! Objects are of one type and have no edges; who dies is chosen at random, so that the dead are in all
-//! pages.
+//! The time is `sweep_time + drop_time` of `CollectStats`, per slot, not per dead object. Objects are of one
+//! type and have no edges; the dead are chosen at random, so that they are in all pages.
 //!
 //! Do not conclude: that `all_die` has done all the work (pages that died as a whole are made inaccessible at
 //! once, and cleaned up when they are next used: see `alloc/after_all_died`); that a destructor is this cheap
-//! (the one here adds 1 to a number); that a collection in which half dies takes this long (marking the other
-//! half comes before it).
+//! (the one here adds 1 to a number); that a collection in which half dies takes this long (it marks the
+//! other half first).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -32,7 +31,7 @@ pub(crate) fn ask(question: &mut Question<'_>) {
     });
 }
 
-/// Lets all die but `left`, then makes as many new ones.
+/// Lets all but `left` die, then allocates as many new ones.
 fn sweep<T: Trace>(population: &mut Population<T>, left: usize) -> Duration {
     let n = population.alive.len();
     let CollectStats { sweep_time, drop_time, .. } = population.shrink(left);
@@ -54,7 +53,7 @@ impl Mortal {
 
 impl Drop for Mortal {
     fn drop(&mut self) {
-        // Not `fetch_add`, which takes longer than all the rest; nothing else counts here.
+        // Not `fetch_add`, which takes longer than all the rest; this is the only thread that counts.
         DESTRUCTORS.store(DESTRUCTORS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 }

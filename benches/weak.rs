@@ -1,16 +1,16 @@
 //! What do weak handles, weak maps, ephemerons and callbacks cost?
 //!
-//! Handles and keys are visited in random order, and half of the objects die, chosen at random. The time of a
-//! pruning is `CollectStats::prune_time`, for each entry that there was; that of ephemerons and callbacks is
-//! that of the whole collection. `hashbrown_*` is the same table with nothing weak about it, the floor: with
-//! the hash function of the weak maps, and pruned by `retain` with a bit for each object.
+//! Handles and keys are visited in random order, and half of the objects die, chosen at random. The time of
+//! pruning is `CollectStats::prune_time`, per entry before pruning; that of ephemerons and callbacks is that
+//! of the whole collection. `hashbrown_*` is the same table with nothing weak about it, the floor: with the
+//! hash function of the weak maps, and pruned by `retain` with a bit for each object.
 //!
 //! Do not conclude: that a `get` of a map reaches the object (it returns a weak handle; `upgrade_random` or
 //! `access/get_weak_random` comes on top); that an insertion takes this long (a table grows in leaps: most
-//! take half of it, some a whole rehash); that the order of ephemerons does not matter (a weak map is
-//! traversed in the order of hashes, whatever the order of insertion; `mark/ephemerons_*` has a table that is
-//! not, and `scattered` a chain whose links are cache misses that wait for each other); that a callback costs
-//! this little (these only count: each is an allocation, and its work comes on top).
+//! insertions take half of it, some a whole rehash); that the order of ephemerons does not matter (a weak map
+//! is traversed in hash order, whatever the order of insertion; `mark/ephemerons_*` has a table that is not,
+//! and `scattered` a chain whose links are cache misses that wait for each other); that a callback costs this
+//! little (these only count: each is an allocation, and its work comes on top).
 
 use std::hash::BuildHasherDefault;
 use std::hint::black_box;
@@ -174,7 +174,7 @@ fn tables(question: &mut Question<'_>) {
     table::<WeakSet<Node>>(question, "set");
 }
 
-/// Inserting into a table that was empty and had no memory, and finding.
+/// Inserting into an empty table without memory, and finding.
 fn table<T: Table>(question: &mut Question<'_>, name: &str) {
     let n = question.objects;
     let entries = |heap: &Heap, handles: &[Gc<Node>]| -> Vec<(u64, Gc<Node>)> {
@@ -229,7 +229,7 @@ fn prune(question: &mut Question<'_>) {
     pruned::<WeakSet<Node>>(question, "set");
 }
 
-/// A table in the heap, of which nothing dies or half.
+/// A table in the heap, of which nothing or half dies.
 fn pruned<T: Table + Trace>(question: &mut Question<'_>, name: &str) {
     let n = question.objects;
     for (name, living) in [(format!("{name}_prune_none"), n), (format!("{name}_prune_half"), n / 2)] {
@@ -247,7 +247,7 @@ fn pruned<T: Table + Trace>(question: &mut Question<'_>, name: &str) {
     }
 }
 
-/// Objects, of which some die and are replaced, and a table in the heap with an entry for each.
+/// Objects, some of which die and are replaced, and a table in the heap with an entry for each.
 struct WithTable<T> {
     heap: Heap,
     table: Root<T>,
@@ -265,7 +265,7 @@ impl<T: Table + Trace> WithTable<T> {
         with
     }
 
-    /// Makes objects until there are `n`, and inserts them in random order.
+    /// Allocates objects until there are `n`, and inserts them in random order.
     fn grow(&mut self, n: usize) {
         let old = self.alive.len();
         for _ in old..n {
@@ -279,7 +279,7 @@ impl<T: Table + Trace> WithTable<T> {
         }
     }
 
-    /// Lets all die but `n`, chosen at random.
+    /// Lets all but `n` die, chosen at random.
     fn shrink(&mut self, n: usize) -> CollectStats {
         self.random.shuffle(&mut self.alive);
         self.alive.truncate(n);
@@ -319,7 +319,7 @@ struct Chain {
 }
 
 impl Chain {
-    /// `chain` leads through the objects; `insertions` are places in it.
+    /// `chain` orders the objects; `insertions` are places in it.
     fn new(chain: &[u32], insertions: &[u32]) -> Self {
         let mut heap = Heap::new();
         let nodes: Vec<_> = (0..chain.len() as u64).map(|id| heap.alloc(Node::new(id))).collect();
@@ -339,7 +339,7 @@ impl Chain {
 static CALLS: AtomicUsize = AtomicUsize::new(0);
 
 fn call() {
-    // Not `fetch_add`, which takes longer than the rest; nothing else counts here.
+    // Not `fetch_add`, which takes longer than the rest; this is the only thread that counts.
     CALLS.store(CALLS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
@@ -367,7 +367,7 @@ fn callbacks(question: &mut Question<'_>) {
     });
 }
 
-/// Makes objects with a callback each, and returns how long the registrations took.
+/// Allocates objects with a callback each, and returns how long the registrations took.
 fn watch_all(heap: &mut Heap, handles: &mut Vec<Gc<Node>>, n: usize) -> Duration {
     handles.clear();
     heap.collect();

@@ -1,5 +1,5 @@
-// Runs the tests of a program compiled for WASI, with node: each in a process of its own, since one that fails takes its
-// instance with it. What fails since WASI has neither threads nor processes is counted as ignored.
+// Runs the tests of a program compiled for WASI, with node: each in a process of its own, since a failing
+// test ends its instance. A test that fails because WASI has neither threads nor processes counts as ignored.
 //
 //   node --no-warnings ci/wasi.mjs PROGRAM.wasm [ARGUMENTS OF THE TESTS]
 import { spawnSync } from 'node:child_process';
@@ -18,8 +18,8 @@ if (args[0] === ONE) {
     process.exit(wasi.start(new WebAssembly.Instance(module, wasi.getImportObject())));
 }
 
-// Runs the program in another process; returns whether it ended well, and what it printed. Node 20 itself ends now and
-// then with a fault of memory, if it collects garbage meanwhile: then again.
+// Runs the program in another process; returns whether it succeeded, and what it printed. Node 20 itself
+// sometimes crashes when it collects garbage meanwhile: then the program runs again.
 function run(...args) {
     const script = fileURLToPath(import.meta.url);
     let ended;

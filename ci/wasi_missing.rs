@@ -1,7 +1,7 @@
-//! What Debian's C library for WASI lacks of what std calls, see `ci/platforms wasip1`: the tag of what a panic throws,
-//! and functions of threads, which there are none of. 58 is the error "not supported".
+//! What Debian's C library for WASI lacks of what std calls, see `ci/platforms wasip1`: the tag of a panic's
+//! exception, and functions of threads, which WASI does not have. 58 is the error "not supported".
 //!
-//! In assembly, with no library at all: there is no compiler for C, and the library for Rust is not built yet.
+//! In assembly, without any library: there is no C compiler, and the Rust library is not built yet.
 #![allow(internal_features)]
 #![feature(asm_experimental_arch, decl_macro, no_core, rustc_attrs)]
 #![no_core]

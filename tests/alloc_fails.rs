@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Only allocations of pages fail here: when the allocation of a `Vec` fails, `handle_alloc_error` ends the
-//! process, and the heap's own tables are `Vec`s. In the other backend pages come from the system and not
+//! process, and the heap's own tables are `Vec`s. In the other backend, pages come from the system and not
 //! from the allocator.
 #![cfg(slotgc_table)]
 #![expect(unsafe_code, reason = "implements an allocator")]
@@ -21,7 +21,7 @@ use slotgc::{AllocError, Budget, Gc, Heap, Root, Trace};
 const PAGE: usize = 64 << 10;
 
 thread_local! {
-    /// Pages asked for by this thread, and which of these calls fail: from the first up to the second.
+    /// Pages requested by this thread, and which of these calls fail: from the first number up to the second.
     static CALLS: Cell<usize> = const { Cell::new(0) };
     static FAILING: Cell<(usize, usize)> = const { Cell::new((usize::MAX, usize::MAX)) };
 }
@@ -30,7 +30,7 @@ struct SaysNo;
 
 impl SaysNo {
     fn refuses(layout: Layout) -> bool {
-        // Nothing else is aligned like that.
+        // Only pages have this alignment.
         if layout.align() < PAGE {
             return false;
         }
@@ -41,7 +41,7 @@ impl SaysNo {
     }
 }
 
-// SAFETY: does as `System`, or returns null, which an allocator may at any time.
+// SAFETY: behaves like `System`, or returns null, which an allocator may do at any time.
 unsafe impl GlobalAlloc for SaysNo {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if Self::refuses(layout) {
@@ -77,7 +77,7 @@ struct Object<F: Trace> {
     counted: Arc<()>,
 }
 
-/// A heap, and what the program knows of it.
+/// A heap, and what the program knows about it.
 struct World {
     heap: Heap,
     small: Vec<(usize, Root<Object<u64>>)>,
@@ -88,7 +88,7 @@ struct World {
 }
 
 impl World {
-    /// What a refused allocation must be like.
+    /// Checks a refused allocation.
     fn refuse<F: Trace>(&mut self, error: AllocError<Object<F>>, number: usize) {
         let text = error.to_string();
         assert!(text.contains("the system refused") && text.contains("bytes of memory"), "{text}");
@@ -145,8 +145,8 @@ impl World {
     }
 }
 
-/// A program that opens pages of two types, gives them back and takes them again; how many allocations were
-/// refused.
+/// A program that opens pages of two types, releases them and takes them again; returns how many allocations
+/// were refused.
 fn program() -> usize {
     let (small, large) = (Vec::new(), Vec::new());
     let counted = Arc::new(());
@@ -178,7 +178,7 @@ fn program() -> usize {
     refused
 }
 
-/// How many pages the program asks for, and how often it was refused, when these calls fail.
+/// How many pages the program requests, and how often it is refused, when these calls fail.
 fn with_failing(from: usize, to: usize) -> (usize, usize) {
     CALLS.set(0);
     FAILING.set((from, to));
@@ -193,7 +193,7 @@ fn one_refusal_at_any_call_costs_nothing_and_two_cost_one_allocation_at_most() {
     assert!(calls > 30 && refused == 0, "{calls} calls");
     let mut total = 0;
     for n in 0..calls {
-        // The heap asks again, after it gave back what it had in empty pages.
+        // The heap asks again after it has released its empty pages.
         let (_, refused) = with_failing(n, n + 1);
         assert_eq!(refused, 0, "call {n} cost {refused} allocations");
         let (_, refused) = with_failing(n, n + 2);
@@ -204,7 +204,7 @@ fn one_refusal_at_any_call_costs_nothing_and_two_cost_one_allocation_at_most() {
 }
 
 #[test]
-fn refusals_from_any_call_on_leave_a_heap_that_serves_what_it_has_and_recovers() {
+fn permanent_refusal_from_any_call_on_leaves_a_heap_that_serves_what_it_has_and_recovers() {
     let (calls, _) = with_failing(usize::MAX, usize::MAX);
     for n in (0..calls).step_by(3) {
         let (_, refused) = with_failing(n, usize::MAX);
@@ -214,7 +214,7 @@ fn refusals_from_any_call_on_leave_a_heap_that_serves_what_it_has_and_recovers()
 }
 
 #[test]
-fn without_any_memory_nothing_is_made_and_nothing_is_lost() {
+fn without_any_memory_nothing_is_allocated_and_nothing_is_lost() {
     FAILING.set((0, usize::MAX));
     let mut heap = Heap::new();
     for number in 0..100_usize {

@@ -18,13 +18,13 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 use slotgc::{Budget, DeathQueue, Gc, Heap, Phase, Root, Trace, Tracer};
 
-/// Explores a model with up to three preemptions, which finds all that is known to be findable here, in
+/// Explores a model with up to three preemptions, which finds everything known to be findable here, in
 /// seconds instead of hours.
 fn model(f: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound.get_or_insert(3);
-    // The longest execution takes more than loom's 1000 steps and fewer than this; a loop that spins exceeds
-    // any number.
+    // The longest execution takes more branches than loom's default of 1000, but fewer than this; a loop that
+    // spins exceeds any number.
     builder.max_branches = builder.max_branches.max(2000);
     builder.check(f);
 }
@@ -36,13 +36,13 @@ fn heap_with_roots(len: u32) -> (Heap, Vec<Root<u32>>) {
     (heap, roots)
 }
 
-/// The heap back from its threads, which have ended.
+/// Takes the heap back from its threads, which have ended.
 fn take_back(heap: Arc<Heap>) -> Heap {
     Arc::try_unwrap(heap).expect("the threads that shared the heap have ended")
 }
 
-/// Claim: an object that has a `Root` at every moment survives, though the root it has changes while the
-/// collection reads the table; without a `Root` it is gone after the next collection.
+/// Claim: an object that has a `Root` at every moment survives, although that root changes while the
+/// collection reads the table; without a `Root` it is freed by the next collection.
 #[test]
 fn a_root_passed_on_during_a_collection_keeps_its_object() {
     model(|| {
@@ -65,8 +65,8 @@ fn a_root_passed_on_during_a_collection_keeps_its_object() {
     });
 }
 
-/// Claim: a root dropped while a collection runs is noticed by that collection or by the next one, and the
-/// roots beside it are kept by both.
+/// Claim: a root dropped while a collection runs is noticed by that collection or the next one, and both keep
+/// the other roots.
 #[test]
 fn a_root_dropped_during_a_collection_is_noticed_by_the_next() {
     model(|| {
@@ -84,7 +84,7 @@ fn a_root_dropped_during_a_collection_is_noticed_by_the_next() {
     });
 }
 
-/// Claim: of two threads that drop the last two clones of a root, exactly one gives the entry back, and the
+/// Claim: of two threads that drop the last two clones of a root, exactly one frees the entry, and the
 /// entry's next root is like any other.
 #[test]
 fn the_last_of_two_clones_gives_the_entry_back_once() {
@@ -108,7 +108,7 @@ fn a_root_made_while_others_are_dropped_has_an_entry_of_its_own() {
     model(|| {
         let (mut heap, mut roots) = heap_with_roots(2);
         let gcs: Vec<Gc<u32>> = (10..13).map(|number| heap.alloc(number)).collect();
-        // The free list is used once before, so that its entries hold the links of that time.
+        // The free list was used before, so that its entries hold old links.
         roots.iter_mut().for_each(|root| *root = heap.root(gcs[2]).unwrap());
         let (first, second) = (roots.remove(0), roots.remove(0));
         let heap = Arc::new(heap);
@@ -125,9 +125,9 @@ fn a_root_made_while_others_are_dropped_has_an_entry_of_its_own() {
     });
 }
 
-/// Claim: the same for a thread that takes an entry which the other one put back with an older link in it.
+/// Claim: the same for a thread that takes an entry which the other thread put back with an older link in it.
 #[test]
-fn an_entry_put_back_during_the_taking_of_another_is_not_given_out_twice() {
+fn an_entry_put_back_during_the_taking_of_another_is_not_handed_out_twice() {
     model(|| {
         let (mut heap, roots) = heap_with_roots(2);
         let gcs: Vec<Gc<u32>> = (10..14).map(|number| heap.alloc(number)).collect();
@@ -179,8 +179,8 @@ fn two_threads_that_root_and_unroot_leave_no_root_behind() {
     });
 }
 
-/// Claim: roots made by two threads at once are all on the list of fresh ones, one of them in an entry that
-/// is on it from an earlier use: a minor collection, which reads that list alone, finds both.
+/// Claim: roots made by two threads at once are all on the list of fresh ones, although the entry of one is
+/// on it from an earlier use: a minor collection, which reads only that list, finds both.
 #[test]
 fn roots_made_by_two_threads_are_seen_by_a_minor_collection() {
     model(|| {
@@ -204,9 +204,10 @@ fn roots_made_by_two_threads_are_seen_by_a_minor_collection() {
     });
 }
 
-/// Claim: a tag polled on another thread while a collection sends it comes out there or later, once.
+/// Claim: a tag polled on another thread while a collection sends it is returned there or later, exactly
+/// once.
 #[test]
-fn a_tag_comes_out_of_its_queue_once_whoever_polls_and_when() {
+fn a_tag_is_polled_from_its_queue_once_whoever_polls_and_when() {
     model(|| {
         let mut heap = Heap::new();
         let queue = DeathQueue::new();
@@ -224,7 +225,7 @@ fn a_tag_comes_out_of_its_queue_once_whoever_polls_and_when() {
     });
 }
 
-/// Claim: threads that make the first roots of a table, which grows for each, all find a place in it, and a
+/// Claim: threads that make the first roots of a table, which grows for each, all find an entry in it, and a
 /// collection finds all of them.
 #[test]
 fn two_threads_that_make_the_first_roots_both_find_a_place() {
@@ -244,7 +245,7 @@ fn two_threads_that_make_the_first_roots_both_find_a_place() {
     });
 }
 
-/// Leads to one number, and counts how often one of its kind was traced.
+/// Refers to one number, and counts how often an object of its type was traced.
 struct Parent {
     child: Gc<u32>,
     traced: Arc<AtomicUsize>,
@@ -257,7 +258,7 @@ impl Trace for Parent {
     }
 }
 
-/// A heap that is marking, with so many edges to follow; the children, and how many parents were traced.
+/// A heap that is marking, with this many edges to follow; the children, and how many parents were traced.
 struct Marking {
     heap: Heap,
     _roots: Vec<Root<Parent>>,
@@ -283,14 +284,14 @@ impl Marking {
     }
 }
 
-/// Claim: two threads that mark one cycle return when all edges are followed, each by one of them.
+/// Claim: two threads that mark one cycle return when all edges are followed, each edge by one of them.
 #[test]
 fn two_markers_follow_each_edge_once_and_end_together() {
     model(|| {
         let marking = Arc::new(Marking::new(3));
         let mark = |marking: &Marking| {
             let work = marking.heap.step_shared(Budget::Unlimited).work;
-            assert_eq!(marking.traced.load(Ordering::SeqCst), 3, "all are traced");
+            assert_eq!(marking.traced.load(Ordering::SeqCst), 3, "all parents are traced");
             work
         };
         let other = {
@@ -311,7 +312,7 @@ fn a_marker_that_leaves_leaves_its_edges() {
             let marking = Arc::clone(&marking);
             thread::spawn(move || marking.heap.step_shared(Budget::Objects(1)).work)
         };
-        // Has others leave, too.
+        // Makes other markers leave, too.
         marking.heap.verify();
         marking.heap.step_shared(Budget::Objects(2));
         other.join().unwrap();
@@ -319,7 +320,7 @@ fn a_marker_that_leaves_leaves_its_edges() {
     });
 }
 
-/// Claim: objects that two threads make through `&Heap` have slots of their own.
+/// Claim: objects that two threads allocate through `&Heap` have slots of their own.
 #[test]
 fn objects_made_later_by_two_threads_have_slots_of_their_own() {
     model(|| {
@@ -336,7 +337,7 @@ fn objects_made_later_by_two_threads_have_slots_of_their_own() {
     });
 }
 
-/// Claim: so have those for which slots were set aside among objects that others read meanwhile.
+/// Claim: so do those whose slots were set aside among objects that others read meanwhile.
 #[test]
 fn objects_made_later_in_slots_set_aside_have_slots_of_their_own() {
     model(|| {
@@ -358,7 +359,7 @@ fn objects_made_later_in_slots_set_aside_have_slots_of_their_own() {
     });
 }
 
-// Which models fail when `root.rs`, `exchange.rs`, `later.rs` or `ahead.rs` is weakened by hand:
+// Which models fail when `root.rs`, `exchange.rs`, `later.rs` or `ahead.rs` is weakened on purpose:
 //
 // | in | weakened | models that fail |
 // |---|---|---|

@@ -1,8 +1,8 @@
-//! A chain of ephemerons in a table of the user's: each value is the next one's key, the first key is rooted.
+//! A chain of ephemerons in a user-defined table: each value is the next one's key, the first key is rooted.
 //!
 //! `forward` meets each key after it was reached; `reverse` meets them all before, so that all entries wait
-//! for their keys, and are let go one after the other. A collector that goes through the table until nothing
-//! changes takes as many rounds as there are entries.
+//! for their keys and are released one by one. A collector that scans the table until nothing changes takes
+//! as many rounds as there are entries.
 
 use slotgc::{Gc, Heap, Root, Trace, Tracer, Weak};
 

@@ -1,8 +1,8 @@
-//! One stale edge in a random graph, whose slot has a new tenant: the collection sees it and marks again,
-//! with the generation compared at each edge.
+//! One stale edge in a random graph, whose slot has a new tenant: the collection notices and marks again,
+//! comparing the generation at each edge.
 //!
-//! The edge is in the object in the middle, so that part of the first attempt, which is wasted, is included
-//! in the time. In `stale_edge_known` the last collection met the edge too, and there is no first attempt.
+//! The edge is in the middle object, so the time includes the wasted part of the first attempt. In
+//! `stale_edge_known` the last collection met the edge too, and there is no first attempt.
 
 use std::time::Duration;
 
@@ -43,14 +43,14 @@ impl Haunted {
         let mut heap = Heap::new();
         let nodes = build(&Graph::random(n), &mut heap);
         let root = heap.root(nodes[0]).expect("a living object");
-        // One of many, so that their pages are empty afterwards and are the first to be reused.
+        // One of many, so that their pages become empty and are reused first.
         let dead: Vec<_> = (0..DEAD).map(|_| heap.alloc(Node::new(0))).collect();
         let stale = dead[DEAD / 2];
         assert_eq!(heap.collect().freed, DEAD);
         Self { heap, _root: root, middle: nodes[n / 2], stale }
     }
 
-    /// Stores the handle where nothing else hangs, and collects.
+    /// Stores the handle where no other edge is, and collects.
     fn mark(&mut self, n: usize) -> Duration {
         // Which free slot comes next is the heap's business.
         let mut tenants = 1;
@@ -64,7 +64,7 @@ impl Haunted {
         stats.mark_time
     }
 
-    /// Takes the handle away; the next collection does not expect another.
+    /// Removes the handle; the next collection does not expect a stale edge.
     fn forget(&mut self, n: usize) {
         self.heap[self.middle].edges[3] = None;
         assert_eq!(self.heap.collect().marked, n);

@@ -1,8 +1,8 @@
 //! The same random graph with its objects spread over 1, 4 and 16 types, and with edges of unknown type.
 //!
 //! An edge knows the type of its target, as edges do in a program. One graph serves any number of types,
-//! because it is made for 16: edge `e` of an object of type `t` leads to one of type `(4 * t + e) % 16`.
-//! Numbers of types modulo 4, or 1, keep that rule.
+//! because it is built for 16: edge `e` of an object of type `t` leads to one of type `(4 * t + e) % 16`.
+//! That rule holds modulo 4 and modulo 1 as well.
 
 use std::marker::PhantomData;
 
@@ -30,7 +30,7 @@ pub(crate) fn ask(question: &mut Question<'_>) {
     }
 }
 
-/// Random edges that lead from type to type as they should. Object `i` is of type `i % 16`.
+/// Random edges that lead from type to type by that rule. Object `i` is of type `i % 16`.
 fn graph(n: usize) -> Graph {
     assert_eq!(n % 16, 0, "as many objects of each type");
     let mut random = Random::new(6);
@@ -38,7 +38,7 @@ fn graph(n: usize) -> Graph {
     Graph::of((0..n).map(|node| std::array::from_fn(|edge| target(node, edge))).collect())
 }
 
-/// The graph in a heap, without the objects that cannot be reached.
+/// The graph in a heap, without its unreachable objects.
 struct Mixed {
     heap: Heap,
     root: AnyGc,
@@ -62,7 +62,7 @@ impl Mixed {
     }
 }
 
-/// What making a graph needs of a type. Handles are bits.
+/// What building a graph needs of a type. Handles are passed as bits.
 struct Type {
     alloc: fn(&mut Heap, u64) -> u64,
     link: fn(&mut Heap, u64, [u64; DEGREE]),
@@ -122,7 +122,7 @@ impl<K: Kind> Trace for Typed<K> {
     }
 }
 
-/// An object whose edges do not know where they lead.
+/// An object whose edges do not know the types of their targets.
 #[derive(Trace)]
 #[repr(C)]
 struct Untyped {

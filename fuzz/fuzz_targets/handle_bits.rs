@@ -1,10 +1,10 @@
-//! Made-up bits through every call that takes a handle: each resolves to the object with these very bits, or
-//! nothing.
+//! Made-up bits through every call that takes a handle: each resolves to the object with exactly these bits,
+//! or to nothing.
 #![no_main]
 use libfuzzer_sys::fuzz_target;
 use slotgc::{AnyGc, Budget, DeathQueue, Gc, Graveyard, Heap, Root, Trace, Weak, WeakKeyMap, WeakSet};
 
-/// Its own bits, and filler that makes two types of it.
+/// Its own bits; the filler makes two types of it.
 #[derive(Trace)]
 struct Known<F: Trace>(u64, F);
 fn ask<F: Trace + Copy>(heap: &mut Heap, act: u8, bits: u64, roots: &mut Vec<Root<Known<F>>>, filler: F) {

@@ -1,4 +1,4 @@
-//! Any file is an error or a graph, of which every question is answered.
+//! Any file is an error or a graph that can answer every question.
 #![no_main]
 use libfuzzer_sys::fuzz_target;
 use slotgc_inspect::{file::File, graph::FileGraph, report};

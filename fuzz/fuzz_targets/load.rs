@@ -1,5 +1,5 @@
-//! Loads any bytes, as JSON and as postcard: an error and the heap as it was, or a graph that a collection
-//! takes in its stride and that is the same after another save and load.
+//! Loads any bytes, as JSON and as postcard: the result is an error and an unchanged heap, or a graph that a
+//! collection accepts and that is the same after it is saved and loaded again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -25,7 +25,7 @@ fn schema() -> Schema<(String, (Table, (Node, ())))> {
     Schema::new().with::<Node>("node").with::<Table>("table").with::<String>("string")
 }
 
-/// Loads saved data into a heap of its own, lets a collection look at it, and saves it again.
+/// Loads saved data into a new heap, runs a collection, and saves it again.
 fn load_and_save(saved: &[u8]) -> Vec<u8> {
     let (schema, mut heap) = (schema(), Heap::new());
     let loaded = heap.load(&schema, &mut postcard::Deserializer::from_bytes(saved)).unwrap();
@@ -47,7 +47,7 @@ fuzz_target!(|data: &[u8]| {
     let Some(loaded) = loaded else { return assert_eq!(heap.len(), 1) };
     heap.collect_with(&loaded.roots());
     let saved = postcard::to_stdvec(&heap.save(&schema, &loaded.roots()).unwrap()).unwrap();
-    // Loading turns handles to nothing into null ones and numbers the objects anew, which changes the length
+    // Loading replaces handles to nothing by null ones and renumbers the objects, which changes the length
     // once. The order of a hash map's entries may change again.
     let first = load_and_save(&saved);
     let [mut first, mut second] = [load_and_save(&first), first];

@@ -1,10 +1,10 @@
-//! `Trace` that reports too little, too much, foreign, stale and made-up edges, with steps and minors
-//! between.
+//! `Trace` implementations that report too little, too much, foreign, stale and made-up edges, with steps and
+//! minor collections in between.
 #![no_main]
 use libfuzzer_sys::fuzz_target;
 use slotgc::{AnyGc, Budget, Gc, Heap, Trace, Tracer, Weak};
 use std::sync::{Arc, atomic::AtomicUsize, atomic::Ordering::Relaxed};
-/// Its own bits, what it reports and how, and a turn: another part each time.
+/// Its own bits, what it reports and how, and a turn counter: another part each time.
 struct Liar(u64, Vec<(u8, u64)>, AtomicUsize, #[expect(dead_code, reason = "counts the living")] Arc<()>);
 impl Trace for Liar {
     fn trace(&self, tracer: &mut Tracer<'_>) {
@@ -37,5 +37,5 @@ fuzz_target!(|ops: Vec<(u8, u8, [(u8, u8, u8); 3])>| {
         assert!(made.iter().all(|bits| heap.get(Gc::from_bits(*bits)).is_none_or(|liar: &Liar| liar.0 == *bits)));
         assert!(roots.iter().all(|root| heap.is_alive(root)) && Arc::strong_count(&count) > heap.len());
     }
-    assert_eq!((drop(heap), Arc::strong_count(&count)), ((), 1), "every destructor once");
+    assert_eq!((drop(heap), Arc::strong_count(&count)), ((), 1), "every destructor runs once");
 });

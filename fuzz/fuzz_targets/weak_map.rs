@@ -1,4 +1,4 @@
-//! As `heap_ops`, with programs that are mostly about weak collections and deaths.
+//! Like `heap_ops`, with programs that are mostly about weak collections and deaths.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

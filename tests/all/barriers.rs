@@ -1,6 +1,6 @@
-//! The write barrier: whatever gives out a `&mut` to an object notes the change. What is stored that way is
-//! found by a minor collection, which does not look at old objects, and by a cycle that has traced the object
-//! before.
+//! The write barrier: every way to get a `&mut` to an object records the change. What is stored that way is
+//! found by a minor collection, which does not look at old objects, and by a cycle that has already traced
+//! the object.
 
 use slotgc::{Budget, Gc, Heap, Phase, Root, Trace};
 
@@ -12,7 +12,7 @@ struct Holder {
     held: Vec<Gc<Node>>,
 }
 
-/// A way to an object's fields: puts the handle into the object of this root.
+/// A way to reach an object's fields: puts the handle into the object of this root.
 type Store = fn(&mut Heap, &Scene, Gc<Node>);
 
 /// Objects that a collection has traced.
@@ -64,7 +64,7 @@ const WAYS: [(&str, Store); 15] = [
 ];
 
 #[test]
-fn what_is_stored_by_any_way_into_an_old_object_outlives_a_minor_collection() {
+fn an_object_stored_in_any_way_in_an_old_one_survives_a_minor_collection() {
     for (way, store) in WAYS {
         let (mut heap, scene) = scene();
         for round in 0..3 {
@@ -80,18 +80,19 @@ fn what_is_stored_by_any_way_into_an_old_object_outlives_a_minor_collection() {
 }
 
 #[test]
-fn what_is_stored_by_any_way_amid_a_cycle_outlives_it() {
+fn an_object_stored_in_any_way_during_a_cycle_survives_it() {
     for (way, store) in WAYS {
-        // The later, the more of the old objects are traced.
+        // The later the store, the more of the old objects are traced.
         for when in (0..240).step_by(13) {
             let (mut heap, scene) = scene();
             let more: Vec<_> = (0..200).map(|value| heap.alloc_root(Node::leaf(value))).collect();
-            // White: reached by nobody, and not made since marking began.
+            // White: unreachable, and not allocated since marking began.
             let kept = heap.alloc(Node::leaf(7));
             for _ in 0..when {
                 heap.step(Budget::Objects(1));
             }
-            // The first collection was that of the scene: this is still the one cycle after it, and it marks.
+            // The first collection was the one in `scene`: this is still the cycle after it, and it is
+            // marking.
             assert!(when > 200 || heap.stats().collections == 1);
             if heap.stats().collections > 1 || heap.stats().phase > Phase::Mark {
                 break;
@@ -111,7 +112,7 @@ fn an_object_filled_after_a_collection_passed_over_its_slot_keeps_what_it_holds(
         let mut heap = Heap::new();
         let mut child = Gc::default();
         let parent = heap.alloc_cyclic(|heap, _| {
-            // The slot is old now, though nothing is in it.
+            // The slot is old now, although it is empty.
             heap.collect();
             child = heap.alloc(Node::leaf(1));
             Holder { held: vec![child] }

@@ -27,7 +27,7 @@ struct Follow {
 #[derive(Trace, Clone, Debug)]
 struct Wait(u32);
 
-/// As large as `Follow`, and with none of its behaviour.
+/// As large as `Follow`, but without its behaviour.
 #[derive(Trace, Clone, Debug)]
 struct Silent {
     whom: Option<Gc<Wait>>,
@@ -118,12 +118,12 @@ fn no_handle_behind_a_trait_reads_another_object_or_another_type() {
     let follows = heap.alloc_many((0..3000).map(|steps| Follow { whom: None, steps }));
     let behind: Vec<GcDyn<dyn Behaviour>> = follows.iter().map(|gc| (*gc).into()).collect();
     heap.clear();
-    // Pages without a type: another one has them next.
+    // Pages without a type: the next type takes them.
     heap.shrink_to_fit();
     let others = heap.alloc_many((0..3000).map(|steps| Silent { whom: None, steps }));
     heap.alloc_many((0..3000).map(|steps| Follow { whom: None, steps }));
     assert!(behind.iter().all(|gc| heap.get_dyn(gc).is_none() && heap.get_dyn_mut(gc).is_none()));
-    // A handle of made-up bits is one of its own type all the same.
+    // A handle of made-up bits is still one of its own type.
     for other in others {
         let made_up = Gc::<Follow>::from_bits(other.to_bits());
         assert!(heap.get_dyn(GcDyn::<dyn Behaviour>::new(made_up)).is_none());
@@ -154,7 +154,7 @@ fn identity_is_that_of_the_object() {
 
 #[cfg(feature = "std")]
 #[test]
-fn a_dead_handle_says_what_it_was_of() {
+fn a_dead_handle_names_its_object() {
     let mut heap = Heap::new();
     let wait = heap.alloc(Wait(1));
     heap.destroy(wait);
@@ -181,9 +181,9 @@ fn a_copied_graph_has_handles_of_the_copies() {
     let expected: [GcDyn<dyn Behaviour>; 2] = [new_follow.into(), new_wait.into()];
     assert_eq!(heap[copy].behaviours, expected);
     assert_eq!((heap[copy].last, heap[new_follow].whom), (Some(expected[1]), Some(new_wait)));
-    assert_eq!(heap[copy].target.downcast::<Wait>(), Some(outside.downgrade()), "leads where it led");
+    assert_eq!(heap[copy].target.downcast::<Wait>(), Some(outside.downgrade()), "refers to the same object");
     assert_eq!(heap[expected[0]].act(), 6);
-    assert_eq!(heap[follow].steps, 5, "the original is another object");
+    assert_eq!(heap[follow].steps, 5, "the original is a separate object");
 
     let mut selection = vec![GcDyn::<dyn Behaviour>::new(follow)];
     relinked.apply(&mut selection);
@@ -191,7 +191,7 @@ fn a_copied_graph_has_handles_of_the_copies() {
 
     heap.destroy(wait);
     let (copy, relinked) = heap.clone_graph(mob, &schema).unwrap();
-    assert_eq!(heap[copy].last, Some(GcDyn::default()), "what is gone becomes null");
+    assert_eq!(heap[copy].last, Some(GcDyn::default()), "a dead handle becomes null");
     assert_eq!(relinked.became_null(), 3);
 }
 
@@ -244,7 +244,7 @@ fn a_root_behind_a_trait_keeps_its_object_and_knows_its_heap() {
     assert_eq!((root.gc(), root.downgrade(), root.clone()), (wait, wait.downgrade(), root.clone()));
     assert_eq!(root.downcast::<Wait>().map(|root| root.gc()), wait.downcast());
     assert!(root.downcast::<Follow>().is_none() && root != typed);
-    // In another heap, with an object in the same place, it is nothing.
+    // In another heap with an object in the same place, it resolves to nothing.
     let there: RootDyn<dyn Behaviour> = other.alloc_root(Wait(3)).into();
     assert_eq!(there.gc(), wait);
     assert!(there != root && other.get_dyn(&root).is_none() && other.get_dyn_mut(&root).is_none());

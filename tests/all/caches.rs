@@ -13,7 +13,7 @@ fn cache(heap: &mut Heap) -> Root<Cache> {
 }
 
 #[test]
-fn one_object_for_a_key_for_as_long_as_somebody_has_it() {
+fn a_key_has_one_object_while_anything_holds_it() {
     // weak-cases 44
     let mut heap = Heap::new();
     let cache = cache(&mut heap);
@@ -31,7 +31,7 @@ fn one_object_for_a_key_for_as_long_as_somebody_has_it() {
 }
 
 #[test]
-fn a_destroyed_value_is_made_anew_before_any_collection() {
+fn a_destroyed_value_is_made_again_before_any_collection() {
     // weak-cases: mistakes
     let mut heap = Heap::new();
     let cache = cache(&mut heap);
@@ -151,7 +151,7 @@ fn a_factory_may_use_the_cache_for_other_keys() {
 }
 
 #[test]
-fn a_dead_cache_panics_with_the_text_of_dead_and_makes_nothing() {
+fn a_dead_cache_panics_with_the_message_of_dead_and_allocates_nothing() {
     let mut heap = Heap::new();
     let cache = heap.alloc(Cache::new());
     heap.collect();
@@ -203,7 +203,7 @@ fn a_factory_that_fails_leaves_the_map_as_it_was() {
     assert_eq!(heap.get_or_try_alloc(&cache, "key", |_| Err("no")), Err("no"));
     assert!(heap[&cache].is_empty());
     let made = heap.get_or_try_alloc(&cache, "key", |heap| Ok::<_, ()>(heap.alloc(Node::leaf(1)))).unwrap();
-    assert_eq!(heap.get_or_try_alloc(&cache, "key", |_| Err("not asked")), Ok(made));
+    assert_eq!(heap.get_or_try_alloc(&cache, "key", |_| Err("not called")), Ok(made));
     heap.destroy(made);
     assert_eq!(heap.get_or_try_alloc(&cache, "key", |_| Err("no")), Err("no"));
     assert_eq!(heap[&cache].get("key"), Some(made.downgrade()));
@@ -231,7 +231,7 @@ fn a_factory_may_watch_and_bury_what_it_made() {
 }
 
 #[test]
-fn a_factory_that_gives_a_dead_object_is_asked_again() {
+fn a_factory_that_returns_a_dead_object_is_called_again() {
     let mut heap = Heap::new();
     let cache = cache(&mut heap);
     let dead = heap.get_or_try_alloc(&cache, "key", |_| Ok::<_, ()>(Gc::default())).unwrap();

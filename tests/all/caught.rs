@@ -1,5 +1,5 @@
-//! Panics that a `trace` catches by itself. The collection goes on, so whatever it had set aside around the
-//! code that panicked is back where it was: nothing that others reach is lost.
+//! Panics that a `trace` catches itself. The collection goes on, so everything it had set aside around the
+//! panicking code is restored: nothing that others reach is lost.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,12 +8,12 @@ use slotgc::{Budget, Gc, Heap, Liveness, Root, Trace, Tracer, Weak, WeakKeyMap};
 
 use crate::objects::{Link, Node};
 
-/// A value of ephemerons: reports an edge, then panics at one of its calls.
+/// A value of ephemerons: reports an edge, then panics in one of its calls.
 struct Charge {
     edge: Gc<Node>,
     /// An ephemeron nested in the value, reported before the panic.
     inner: Option<(Weak<u64>, Gc<Node>)>,
-    /// At which call, counted from one; zero is every one.
+    /// The number of that call, counted from one; zero means every call.
     at: usize,
     calls: AtomicUsize,
 }
@@ -41,7 +41,7 @@ impl Trace for Charge {
     }
 }
 
-/// Catches what its charge throws, and has honest edges before and after it.
+/// Catches the panic of its charge, and has honest edges before and after it.
 struct Catcher {
     before: Vec<Gc<Node>>,
     key: Weak<u64>,
@@ -57,7 +57,7 @@ impl Trace for Catcher {
     }
 }
 
-/// How far the keys are when the tables come to their turn.
+/// The state of the keys when the tables are traced.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Keys {
     Dead,
@@ -67,7 +67,7 @@ enum Keys {
 
 struct Scene {
     heap: Heap,
-    /// Reached through `catchers`; none of them else.
+    /// Reached only through `catchers`.
     honest: Vec<Gc<Node>>,
     charged: Vec<Gc<Node>>,
     catchers: Root<Vec<Gc<Catcher>>>,
@@ -79,7 +79,7 @@ const CATCHERS: u64 = 200;
 fn scene(keys: Keys, nested: bool) -> Scene {
     let mut heap = Heap::new();
     let (mut honest, mut charged, mut catchers, mut roots) = (vec![], vec![], vec![], vec![]);
-    // Roots are followed in the order in which they were made.
+    // Roots are followed in the order of creation.
     let mut early = Vec::new();
     for number in 0..CATCHERS {
         let key = heap.alloc(number);
@@ -117,7 +117,7 @@ impl Scene {
             let node = self.heap.get(*gc).expect("an honest object is reachable");
             assert_eq!(self.heap[node.edges[0]].value, value as u64);
         }
-        // The edges that a value reported before its panic count as any others.
+        // The edges that a value reported before its panic count like any others.
         for gc in &self.charged {
             assert_eq!(self.heap.is_alive(gc), !self.keys.is_empty());
         }
@@ -143,7 +143,7 @@ fn two_hundred_panics_caught_inside_trace_lose_no_honest_object() {
         }
         scene.heap[&scene.catchers].clear();
         scene.heap.collect();
-        assert_eq!(scene.heap.len(), 1 + scene.keys.len(), "and nothing lives for ever");
+        assert_eq!(scene.heap.len(), 1 + scene.keys.len(), "and nothing else survives");
     });
 }
 
@@ -162,8 +162,8 @@ fn panics_caught_inside_trace_lose_nothing_in_steps_of_any_size() {
 #[test]
 fn panics_caught_inside_trace_lose_nothing_where_marking_is_exact() {
     each_scene(|mut scene| {
-        // A stale edge to a slot with a tenant: marking begins anew, exactly, and the next full one does so
-        // at once.
+        // A stale edge to a slot with a tenant: marking starts again, exactly, and the next full collection
+        // marks exactly from the start.
         let tenant = scene.heap.alloc(Link::default());
         let stale = Gc::<Link>::from_bits(tenant.to_bits() + 2);
         let _holder = scene.heap.alloc_root(vec![stale, tenant]);
@@ -174,7 +174,7 @@ fn panics_caught_inside_trace_lose_nothing_where_marking_is_exact() {
     });
 }
 
-/// Has a table, and tries to trace it until nothing is thrown.
+/// Has a table, and retries tracing it until nothing panics.
 struct Stubborn {
     before: Gc<Node>,
     table: WeakKeyMap<u64, Charge>,

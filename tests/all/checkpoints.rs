@@ -1,4 +1,4 @@
-//! Going back: checkpoints and rollbacks.
+//! Checkpoints and rollbacks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +32,7 @@ fn schema() -> Schema<(Squad, (Unit, ()))> {
     Schema::new().with::<Unit>("unit").with::<Squad>("squad")
 }
 
-/// A game of which every frame depends on nothing but the state and the input.
+/// A game in which every frame depends only on the state and the input.
 struct Game {
     heap: Heap,
     squad: Root<Squad>,
@@ -105,8 +105,8 @@ impl Game {
 }
 
 #[test]
-#[cfg_attr(not(feature = "std"), ignore = "without std weak collections are traced again after going back")]
-fn ten_thousand_frames_with_rollbacks_of_eight_are_those_without() {
+#[cfg_attr(not(feature = "std"), ignore = "without std weak collections are traced again after a rollback")]
+fn ten_thousand_frames_with_rollbacks_of_eight_match_those_without() {
     const FRAMES: u64 = if cfg!(gc_zeal) { 300 } else { 10_000 };
     let (mut plain, mut rolled) = (Game::new(false), Game::new(false));
     let schema = schema();
@@ -115,7 +115,7 @@ fn ten_thousand_frames_with_rollbacks_of_eight_are_those_without() {
         if frame % 8 == 0 {
             if let Some((checkpoint, seed, inputs)) = kept.take() {
                 let inputs: Vec<u64> = inputs;
-                // The frames so far ran with inputs that were guessed: now come the right ones.
+                // So far the frames ran with guessed inputs: now come the right ones.
                 rolled.heap.roll_back(&checkpoint);
                 rolled.seed = seed;
                 inputs.iter().for_each(|input| rolled.frame(*input, 40));
@@ -132,12 +132,12 @@ fn ten_thousand_frames_with_rollbacks_of_eight_are_those_without() {
             inputs.push(frame);
         }
     }
-    assert!(plain.heap.stats().collections > 10, "cycles were under way");
+    assert!(plain.heap.stats().collections > 10, "cycles were in progress");
     rolled.heap.verify();
 }
 
 #[test]
-fn what_was_made_since_is_dropped_once_and_what_was_destroyed_lives_again() {
+fn a_rollback_drops_new_objects_once_and_revives_destroyed_ones() {
     #[derive(Trace)]
     struct Counted(#[trace(skip)] Arc<AtomicUsize>);
     impl Clone for Counted {
@@ -165,7 +165,7 @@ fn what_was_made_since_is_dropped_once_and_what_was_destroyed_lives_again() {
         heap.destroy(old[1]);
         heap.destroy(old[500]);
         let new: Vec<_> = (0..10_000).map(|_| heap.alloc(make())).collect();
-        let text = heap.alloc("of a type that is new".to_string());
+        let text = heap.alloc("of a new type".to_string());
         heap.collect_with(&&new[..5000]);
         heap.shrink_to_fit();
         heap.roll_back(&checkpoint);
@@ -180,7 +180,7 @@ fn what_was_made_since_is_dropped_once_and_what_was_destroyed_lives_again() {
 }
 
 #[test]
-fn a_checkpoint_of_any_moment_of_a_cycle_is_gone_back_to_to_the_bit() {
+fn a_rollback_to_any_moment_of_a_cycle_restores_every_bit() {
     let schema = schema();
     for (budget, collect_new) in [(1, false), (3, false), (7, true), (20, false), (2, true)] {
         let mut game = Game::new(collect_new);
@@ -210,7 +210,7 @@ fn a_checkpoint_of_any_moment_of_a_cycle_is_gone_back_to_to_the_bit() {
 }
 
 #[test]
-fn a_root_of_an_object_that_was_undone_is_dead_for_ever() {
+fn a_root_of_an_object_undone_by_a_rollback_is_dead_for_ever() {
     let mut heap = Heap::new();
     let schema = Schema::new().with::<u32>("number");
     let kept = heap.alloc_root(1_u32);
@@ -229,7 +229,7 @@ fn a_root_of_an_object_that_was_undone_is_dead_for_ever() {
 }
 
 #[test]
-fn callbacks_stay_where_their_object_does() {
+fn callbacks_survive_a_rollback_if_their_object_does() {
     let mut heap = Heap::new();
     let schema = Schema::new().with::<u32>("number");
     let (mob, called) = (heap.alloc(1_u32), Arc::new(AtomicUsize::new(0)));
@@ -252,11 +252,11 @@ fn callbacks_stay_where_their_object_does() {
     heap.roll_back(&checkpoint);
     assert_eq!((heap.watch_count(mob), heap.is_alive(mob)), (0, true));
     heap.collect();
-    assert_eq!(called.load(Ordering::Relaxed), 2, "what ran stays run");
+    assert_eq!(called.load(Ordering::Relaxed), 2, "what ran does not run again");
 }
 
 #[test]
-fn a_source_reports_everything_after_going_back() {
+fn a_source_reports_everything_after_a_rollback() {
     let mut heap = Heap::new();
     let schema = Schema::new().with::<u32>("number");
     let gc = heap.alloc(1_u32);
@@ -276,7 +276,7 @@ fn a_source_reports_everything_after_going_back() {
 }
 
 #[test]
-fn what_cannot_be_kept_is_named() {
+fn a_checkpoint_error_names_the_type_that_cannot_be_copied() {
     let mut heap = Heap::new();
     heap.alloc("text".to_string());
     let schema = Schema::new().with::<u32>("number");
@@ -293,7 +293,7 @@ fn what_cannot_be_kept_is_named() {
 }
 
 #[test]
-fn pages_that_served_another_type_meanwhile_change_back() {
+fn pages_used_by_another_type_meanwhile_change_back() {
     let schema = Schema::new().with::<String>("word").with::<[u64; 9]>("numbers");
     let mut heap = Heap::new();
     let words: Vec<_> = (0..20_000).map(|number: u32| heap.alloc_root(number.to_string())).collect();
@@ -316,7 +316,7 @@ fn pages_that_served_another_type_meanwhile_change_back() {
         }
         heap.roll_back(&then);
         heap.verify();
-        assert_eq!(std::sync::Arc::strong_count(&counter), 1, "what was made since is gone");
+        assert_eq!(std::sync::Arc::strong_count(&counter), 1, "what was allocated since is gone");
         assert!(made.iter().all(|gone| heap.get(gone).is_none()));
         assert!(numbers.iter().all(|gone| heap.get(gone).is_none()));
         assert!(words.iter().enumerate().all(|(number, word)| heap[word] == number.to_string()));
@@ -329,7 +329,7 @@ fn pages_that_served_another_type_meanwhile_change_back() {
 }
 
 #[test]
-fn going_back_amid_the_destructors_of_a_cycle_drops_each_value_once() {
+fn a_rollback_during_the_destructors_of_a_cycle_drops_each_value_once() {
     #[derive(Trace, Clone)]
     struct Shared {
         #[trace(skip)]
@@ -344,7 +344,7 @@ fn going_back_amid_the_destructors_of_a_cycle_drops_each_value_once() {
         let mut heap = Heap::new();
         let old = heap.alloc_root(shared());
         let checkpoint = heap.checkpoint(&schema).unwrap();
-        // On the page of the old one, and on pages that the checkpoint lacks.
+        // On the page of the old one, and on pages that the checkpoint does not have.
         (0..4000).for_each(|_| _ = heap.alloc(shared()));
         (0..steps).for_each(|_| _ = heap.step(Budget::Objects(40)));
         heap.roll_back(&checkpoint);

@@ -1,4 +1,4 @@
-//! A supplied clock is code of the user: it may panic at any reading, stand still, run backwards, jump. A
+//! A supplied clock is user code: it may panic at any reading, stand still, run backwards, or jump. A
 //! collection ends as it would with an honest one.
 
 use std::cell::Cell;
@@ -11,7 +11,7 @@ use slotgc::{Budget, Gc, Heap, HeapConfig, Phase, Root, RootSource, Tracer, Weak
 
 use crate::objects::{Log, Node, Noisy, panic_text, text_of};
 
-/// A clock that panics at the readings of these numbers, counted from one.
+/// A clock that panics at the reading with this number, counted from one.
 #[derive(Clone, Default)]
 struct Trap {
     readings: Arc<AtomicU64>,
@@ -24,7 +24,7 @@ impl Trap {
         self.at.store(at, Ordering::Relaxed);
     }
 
-    /// Whether it was sprung. It is no longer set.
+    /// Whether it panicked. Resets it.
     fn disarm(&self) -> bool {
         self.readings.load(Ordering::Relaxed) >= self.at.swap(u64::MAX, Ordering::Relaxed)
     }
@@ -72,8 +72,8 @@ impl Scene {
         Self { heap, trap, log, kept, list, set, garbage, told }
     }
 
-    /// The clock panics at its n-th reading of this call; the panic reaches the caller, and the call does its
-    /// work.
+    /// The clock panics at its n-th reading within this call; the panic reaches the caller, and the call
+    /// completes its work.
     fn call(&mut self, reading: u64, act: impl FnOnce(&mut Heap)) {
         self.trap.arm(reading);
         let outcome = catch_unwind(AssertUnwindSafe(|| act(&mut self.heap)));
@@ -84,12 +84,12 @@ impl Scene {
         }
         self.heap.verify();
         let living = self.heap.iter::<Noisy>().count();
-        assert_eq!(self.heap.len_of::<Noisy>(), living, "counted and there");
+        assert_eq!(self.heap.len_of::<Noisy>(), living, "the count is right");
         assert!(self.list.iter().all(|gc| self.heap.is_alive(gc)));
         assert_eq!(self.garbage.iter().filter(|weak| self.heap.is_alive(*weak)).count(), living);
     }
 
-    /// What still resolves may be stored, and lives then.
+    /// What still resolves may be stored, and then stays alive.
     fn ends_well(mut self, what: &str) {
         let saved: Vec<_> = self.garbage.iter().filter_map(|weak| self.heap.root(weak)).take(3).collect();
         self.heap.collect();
@@ -103,7 +103,7 @@ impl Scene {
         assert_eq!(stats.allocated - stats.freed, stats.objects as u64, "{what}");
         let mut dropped = self.log.take();
         dropped.sort_unstable();
-        assert!(dropped.into_iter().eq(0..GARBAGE), "{what}: each destructor once");
+        assert!(dropped.into_iter().eq(0..GARBAGE), "{what}: each destructor runs once");
         assert_eq!(self.told.load(Ordering::Relaxed), u64::from(GARBAGE / 10), "{what}");
         assert!(self.heap.is_alive(&self.kept));
     }
@@ -118,7 +118,7 @@ fn a_clock_that_panics_at_any_reading_of_a_full_collection_changes_nothing_of_it
         scene.call(reading, |heap| {
             heap.collect();
         });
-        assert_eq!(scene.heap.len_of::<Noisy>(), 0, "reading {reading}: it ran to its end");
+        assert_eq!(scene.heap.len_of::<Noisy>(), 0, "reading {reading}: the collection ran to its end");
         scene.ends_well("collect");
     }
 }
@@ -130,7 +130,7 @@ fn a_clock_that_panics_at_any_reading_of_a_minor_collection_changes_nothing_of_i
         scene.call(reading, |heap| {
             heap.collect_minor();
         });
-        assert_eq!(scene.heap.len_of::<Noisy>(), 0, "reading {reading}: it ran to its end");
+        assert_eq!(scene.heap.len_of::<Noisy>(), 0, "reading {reading}: the collection ran to its end");
         scene.ends_well("collect_minor");
     }
 }
@@ -226,7 +226,7 @@ fn a_clock_that_panics_at_every_reading_harms_nothing() {
     assert_eq!(scene.log.take(), [1000]);
 }
 
-/// A heap with that clock and a list that a step of a millisecond does not get through.
+/// A heap with that clock and a list too long for one step of a millisecond.
 fn long_list(clock: impl Fn() -> Duration + Send + Sync + 'static) -> (Heap, Root<Node>) {
     let mut heap = Heap::with_config(HeapConfig::default().clock(clock));
     let nodes: Vec<_> = (0..LONG).map(|value| heap.alloc(Node::leaf(value))).collect();
@@ -236,7 +236,7 @@ fn long_list(clock: impl Fn() -> Duration + Send + Sync + 'static) -> (Heap, Roo
 
 const LONG: u64 = 100_000;
 
-/// In a step of a millisecond no clock that does not run lets more objects than this be traced.
+/// With any clock that does not advance, a step of a millisecond traces at most this many objects.
 const MOST: usize = 30_000;
 
 #[test]
@@ -315,7 +315,7 @@ impl RootSource for SlowWorld {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
         self.answers.set(self.answers.get() + 1);
         let now = self.now.fetch_add(3_000_000, Ordering::Relaxed);
-        assert!(now - self.step_began.get() < 10_000, "asked late in a step");
+        assert!(now - self.step_began.get() < 10_000, "the source was traced late in a step");
         tracer.edges(self.handles.iter().copied());
     }
 }
@@ -339,7 +339,7 @@ fn a_step_asks_a_source_slower_than_its_budget_first_and_then_ends_marking() {
             world.step_began.set(world.now.load(Ordering::Relaxed));
             let report = heap.step_with(Budget::Time(Duration::from_millis(1)), &world);
             if asked == 1 && world.answers.get() == 2 {
-                // Its time is up, so it does nothing of what comes next.
+                // Its time is up, so it does not begin the next phase.
                 assert_eq!(report.phase, Phase::Prune);
             }
             if report.finished.is_some() {

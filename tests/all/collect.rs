@@ -1,5 +1,5 @@
-//! Full collections: what they keep, what they free, and the numbers that they report. Edges that lead to no
-//! object of their own are in `collect/stale.rs`.
+//! Full collections: what they keep, what they free, and the statistics that they report. Edges to no object
+//! of their own are in `collect/stale.rs`.
 
 mod stale;
 
@@ -39,7 +39,7 @@ fn what_is_reachable_lives_and_everything_else_dies() {
                     reachable.contains(gc).then_some(value as u64)
                 );
             }
-            // New objects take the places of the dead, and are garbage.
+            // New objects take the slots of the dead, and are garbage.
             for _ in 0..dice.below(100) {
                 heap.alloc(Node::with([all[dice.below(len)]]));
             }
@@ -64,7 +64,7 @@ fn a_cycle_that_nobody_roots_is_freed() {
 }
 
 #[test]
-fn a_cycle_lives_as_long_as_one_of_it_is_rooted() {
+fn a_cycle_lives_while_one_of_its_objects_is_rooted() {
     let mut heap = Heap::new();
     let ring: Vec<_> = (0..1000).map(|value| heap.alloc(Node::leaf(value))).collect();
     for (number, gc) in ring.iter().enumerate() {
@@ -141,7 +141,7 @@ fn long_lists_with_destructors_are_freed_on_a_small_stack() {
         assert!(heap[&root].0.number == 99_999 && log.take().is_empty());
         drop(root);
         assert_eq!(heap.collect().freed, 100_000);
-        assert!(log.take().into_iter().eq(0..100_000), "each once, in slot order");
+        assert!(log.take().into_iter().eq(0..100_000), "each runs once, in slot order");
     });
 }
 
@@ -189,7 +189,7 @@ fn edges_between_types_are_followed_in_every_direction() {
 
 #[test]
 fn a_type_that_says_it_holds_nothing_is_never_visited() {
-    struct Lazy(#[expect(dead_code, reason = "not even looked at")] Gc<Link>);
+    struct Lazy(#[expect(dead_code, reason = "never even read")] Gc<Link>);
     impl slotgc::Trace for Lazy {
         const NEEDS_TRACE: bool = false;
         fn trace(&self, _: &mut slotgc::Tracer<'_>) {
@@ -227,7 +227,7 @@ fn destructors_run_once_when_every_handle_is_dead_already() {
 
 #[test]
 #[cfg_attr(not(feature = "std"), ignore = "there is no clock")]
-fn the_numbers_of_a_collection_are_what_was_seen() {
+fn the_statistics_of_a_collection_match_what_happened() {
     // weak-cases 68
     let log = Log::default();
     let mut heap = Heap::new();
@@ -259,7 +259,7 @@ fn the_numbers_of_a_collection_are_what_was_seen() {
 }
 
 #[test]
-fn a_program_of_many_collections_holds_its_size() {
+fn many_collections_do_not_grow_the_heap() {
     let mut heap = Heap::new();
     let window = heap.alloc_root(Node::leaf(0));
     let mut pages = Vec::new();

@@ -1,4 +1,4 @@
-//! Numbers: `watch_count`, `len` right after a collection, what `CollectStats` reports about weak collections
+//! Counts: `watch_count`, `len` right after a collection, what `CollectStats` reports about weak collections
 //! and deaths.
 
 use std::sync::Arc;
@@ -46,7 +46,7 @@ struct Word(u64);
 
 traced!(Word {});
 
-/// One of each, of the same objects.
+/// One weak collection of each kind, over the same objects.
 struct Collections {
     table: Root<Interner<Word>>,
     set: Root<WeakSet<Word>>,
@@ -74,7 +74,7 @@ impl Collections {
         (all, objects)
     }
 
-    /// Entries in all.
+    /// The total number of entries.
     fn len(&self, heap: &Heap) -> usize {
         let nested: usize = heap[&self.nested].values().map(WeakSet::len).sum();
         heap[&self.table].len()
@@ -85,7 +85,7 @@ impl Collections {
             + nested
     }
 
-    /// Asserts that exactly these are in each, by every way of looking.
+    /// Asserts that each collection has exactly these entries, by every way of reading it.
     fn check(&self, heap: &Heap, living: &[Root<Word>], gone: &[Weak<Word>]) {
         let (table, set, names) = (&heap[&self.table], &heap[&self.set], &heap[&self.names]);
         let (notes, nested) = (&heap[&self.notes], &heap[&self.nested]);
@@ -158,7 +158,7 @@ fn right_after_a_collection_every_number_is_exact() {
 }
 
 #[test]
-fn pruned_is_the_number_of_entries_that_went() {
+fn pruned_is_the_number_of_entries_removed() {
     // weak-cases 68
     let mut heap = Heap::new();
     let mut objects: Vec<_> = (0..100).map(|n| heap.alloc_root(Node::leaf(n))).collect();
@@ -182,7 +182,7 @@ fn pruned_is_the_number_of_entries_that_went() {
 }
 
 #[test]
-fn the_numbers_of_a_collection_are_those_that_the_program_sees() {
+fn the_statistics_of_a_collection_match_what_the_program_sees() {
     // weak-cases 68
     let mut dice = Dice::new(6);
     for round in 0..30 {
@@ -225,7 +225,7 @@ fn the_numbers_of_a_collection_are_those_that_the_program_sees() {
 }
 
 #[test]
-fn a_heap_at_its_limit_prunes_and_tells_everything() {
+fn a_heap_at_its_limit_prunes_and_notifies_completely() {
     // weak-cases: mistakes
     let log = Log::default();
     let (dead, graves) = (DeathQueue::new(), Graveyard::new());
@@ -256,7 +256,7 @@ fn a_heap_at_its_limit_prunes_and_tells_everything() {
 }
 
 #[test]
-fn each_object_may_be_said_to_own_all_memory() {
+fn every_object_may_claim_to_own_all_memory() {
     let mut heap = Heap::new();
     let [one, two] = [1, 2].map(|number| heap.alloc_root(number));
     assert!(heap.set_owned_bytes(&one, usize::MAX) && heap.set_owned_bytes(&two, usize::MAX));

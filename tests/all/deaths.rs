@@ -1,5 +1,5 @@
-//! Callbacks: `on_death`. What callbacks may do to the heap is tested in `deaths/inside.rs`, cancelling them
-//! in `deaths/guards.rs`, and random programs in `deaths/model.rs`.
+//! Callbacks: `on_death`. What callbacks may do to the heap is in `deaths/inside.rs`, cancelling them in
+//! `deaths/guards.rs`, random programs in `deaths/model.rs`.
 
 mod guards;
 mod inside;
@@ -85,7 +85,7 @@ fn the_order_is_that_of_registration_whatever_slots_the_objects_have_and_however
         for death in WAYS {
             let log = Log::default();
             let mut heap = Heap::new();
-            // Holes of an earlier life, so that slots are handed out in no order.
+            // Freed slots from earlier objects, so that slots are handed out in no particular order.
             let mut old: Vec<_> = (0..200).map(|n| heap.alloc(Node::leaf(n))).collect();
             dice.shuffle(&mut old);
             old[..100].iter().for_each(|gc| {
@@ -123,7 +123,7 @@ fn the_order_is_that_of_registration_whatever_slots_the_objects_have_and_however
 }
 
 #[test]
-fn death_by_hand_tells_before_it_returns() {
+fn destroy_runs_callbacks_before_it_returns() {
     let log = Log::default();
     for death in [Death::Destroy, Death::DestroyAny] {
         let mut heap = Heap::new();
@@ -218,7 +218,7 @@ fn a_callback_sees_the_heap_in_its_final_state() {
         let (dying, ran) = (dying.clone(), Arc::clone(&ran));
         let (set, names, notes) = (set.downgrade(), names.downgrade(), notes.downgrade());
         heap.on_death(target, move |heap, _| {
-            assert!(dying.iter().all(|gc| heap.get(gc).is_none()), "they die in the same step");
+            assert!(dying.iter().all(|gc| heap.get(gc).is_none()), "they all died in the same step");
             assert_eq!((heap[set].len(), heap[names].len(), heap[notes].len()), (20, 20, 20));
             assert!(heap[set].iter().all(|weak| heap.is_alive(weak)));
             assert!(heap[names].values().all(|weak| heap.is_alive(weak)));
@@ -253,7 +253,7 @@ fn all_destructors_have_run_before_the_first_callback() {
 }
 
 #[test]
-fn registering_on_the_dead_is_refused_and_drops_what_was_given() {
+fn registering_on_a_dead_object_is_refused_and_drops_the_closure() {
     // weak-cases 29
     let log = Log::default();
     let mut heap = Heap::new();
@@ -294,7 +294,7 @@ fn a_hundred_thousand_callbacks_each_destroy_the_next_on_a_small_stack() {
     const LEN: usize = 100_000;
     on_small_stack(|| {
         let ran = Arc::new(AtomicUsize::new(0));
-        // Registered along the chain and against it; destroyed with their type and without it.
+        // Registered along the chain and against it; destroyed by typed handles and by erased ones.
         for backwards in [false, true] {
             let mut heap = Heap::new();
             let objects: Vec<_> = (0..LEN as u64).map(|n| heap.alloc(n)).collect();
@@ -338,8 +338,8 @@ fn many_callbacks_on_one_object_and_one_on_each_of_many() {
 }
 
 #[test]
-fn an_object_without_watchers_dies_in_silence_in_any_page() {
-    // Pages of watched, once watched and never watched objects without destructors.
+fn an_object_without_watchers_notifies_nobody_in_any_page() {
+    // Pages of objects without destructors: watched, once watched, and never watched.
     let ran = Arc::new(AtomicUsize::new(0));
     let mut heap = Heap::new();
     let all: Vec<Gc<u64>> = (0..20_000).map(|n| heap.alloc(n)).collect();
@@ -359,7 +359,8 @@ fn an_object_without_watchers_dies_in_silence_in_any_page() {
 
 #[test]
 fn a_watch_of_another_heap_cancels_nothing() {
-    // Heaps take turns with what their registrations are numbered by, so some two begin alike.
+    // Heaps take turns with the numbers of their registrations, so two heaps eventually begin with the same
+    // one.
     let mut heaps: Vec<(Heap, Watch, Arc<AtomicUsize>)> = Vec::new();
     let (mut first, mut second) = loop {
         let (mut heap, told) = (Heap::new(), Arc::new(AtomicUsize::new(0)));
@@ -374,12 +375,12 @@ fn a_watch_of_another_heap_cancels_nothing() {
             break (heaps.swap_remove(twin), (heap, watch, told));
         }
         heaps.push((heap, watch, told));
-        assert!(heaps.len() < 10_000, "no two watches of the same number");
+        assert!(heaps.len() < 10_000, "no two heaps issued the same number");
     };
     assert_ne!(first.1, second.1, "the same number in two heaps");
     assert!(!first.0.cancel(second.1) && !second.0.cancel(first.1));
     drop(WatchGuard::from(first.1));
-    assert!(!first.0.cancel(first.1), "the guard did that");
+    assert!(!first.0.cancel(first.1), "the guard has cancelled it");
     second.0.collect();
     first.0.collect();
     assert_eq!((first.2.load(Ordering::Relaxed), second.2.load(Ordering::Relaxed)), (0, 1));

@@ -1,7 +1,7 @@
 //! `#[derive(Trace)]`: what it reports is what lives, for types of every shape, and its errors are clear.
 //!
-//! Each object under test holds leaves by all its fields; a collection must leave those that it is to keep,
-//! and no other. That types of every shape derive without a warning is `tests/ui/pass/shapes.rs`.
+//! Each object under test holds leaves in all its fields; a collection must keep exactly the leaves that it
+//! should. `tests/ui/pass/shapes.rs` checks that types of every shape derive without a warning.
 
 #![expect(dead_code, reason = "skipped fields are there to be skipped, some types for their constants")]
 
@@ -14,7 +14,7 @@ use slotgc::{
 
 use crate::objects::GcMap;
 
-/// Something to hold by a handle.
+/// Something to refer to.
 #[derive(Trace, Debug, PartialEq)]
 struct Leaf(u32);
 
@@ -22,7 +22,7 @@ struct Leaf(u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Foreign(u32);
 
-/// A heap and the leaves in it, numbered as they are made.
+/// A heap and the leaves in it, numbered in allocation order.
 #[derive(Default)]
 struct Garden {
     heap: Heap,
@@ -41,7 +41,7 @@ impl Garden {
         std::array::from_fn(|_| self.leaf())
     }
 
-    /// The numbers of the leaves that a collection leaves alive, when this object is the only root.
+    /// The numbers of the leaves that survive a collection when this object is the only root.
     fn kept_by<T: Trace>(&mut self, object: T) -> Vec<u32> {
         let root = self.heap.alloc_root(object);
         self.heap.collect();
@@ -133,7 +133,7 @@ enum Goal {
 }
 
 #[test]
-fn an_enum_keeps_what_the_variant_at_hand_holds() {
+fn an_enum_keeps_what_its_current_variant_holds() {
     let kept = |make: fn([Gc<Leaf>; 3]) -> Goal| {
         let mut garden = Garden::default();
         let leaves = garden.leaves();
@@ -224,7 +224,8 @@ enum Expression {
     Block(Block),
 }
 
-/// A circle that needs no attribute: what holds a handle needs no field to be asked.
+/// A circle that needs no attribute: a type that itself holds a handle does not depend on its fields for
+/// that.
 #[derive(Trace)]
 struct Scope(Vec<Declaration>, Option<Gc<Leaf>>);
 
@@ -251,7 +252,7 @@ fn what_recursive_types_own_is_traced_to_the_bottom() {
     assert_eq!(garden.kept_by((outer, Block(vec![loops]), list)), [0, 1, 2]);
 }
 
-/// `NEEDS_TRACE` is the OR over the traced fields, and true for what mentions itself.
+/// `NEEDS_TRACE` is the OR over the traced fields, and true for a type that mentions itself.
 const _: () = {
     assert!(!Leaf::NEEDS_TRACE);
     assert!(Containers::NEEDS_TRACE && Goal::NEEDS_TRACE);
@@ -275,7 +276,7 @@ const _: () = {
     assert!(!Unit::NEEDS_TRACE && !Never::NEEDS_TRACE && !Plain::NEEDS_TRACE && !AllSkipped::NEEDS_TRACE);
     assert!(OneOfMany::NEEDS_TRACE);
 
-    // `HOLDS_HANDLES` counts weak handles too, `OWNS` what is outside of the slot.
+    // `HOLDS_HANDLES` counts weak handles too, `OWNS` counts memory outside of the slot.
     assert!(!Leaf::HOLDS_HANDLES && !Leaf::OWNS && !Unit::HOLDS_HANDLES && !AllSkipped::HOLDS_HANDLES);
     assert!(Plain::HOLDS_HANDLES && Plain::OWNS && Inner::<Weak<Leaf>>::HOLDS_HANDLES);
     assert!(!Inner::<u32>::HOLDS_HANDLES && !Inner::<[Gc<Leaf>; 2]>::OWNS && Inner::<Box<u8>>::OWNS);
@@ -304,7 +305,7 @@ fn owned_bytes_are_those_of_the_fields_that_are_traced() {
     assert_eq!(std::sync::Arc::<str>::from("shared").owned_bytes(), 0);
 }
 
-/// A foreign container: no `Trace`, and handles in it.
+/// A foreign container: no `Trace`, but handles in it.
 struct Grid<T>(Vec<T>);
 
 enum Cells {}
@@ -349,7 +350,7 @@ fn an_adapter_traces_prunes_and_weighs_its_field() {
     let levels = vec![Levels::Flat(Grid(vec![d])), Levels::Wishes(Grid(vec![Wish(Some(dead.downgrade()))]))];
     let levels = garden.heap.alloc_root(levels);
     assert_eq!(garden.kept_by(level), [0, 1, 2, 3]);
-    let Levels::Wishes(wishes) = &garden.heap[&levels][1] else { unreachable!("as it was made") };
+    let Levels::Wishes(wishes) = &garden.heap[&levels][1] else { unreachable!("as it was built") };
     assert!(wishes.0[0].0.is_none());
 }
 
@@ -379,7 +380,7 @@ fn objects_behind_a_trait_are_traced_and_pruned() {
     assert!(garden.heap[&root].iter().all(|behaviour| behaviour.owner().is_none()));
 }
 
-/// Maps and sets need more of their keys than `Trace`, which the derive asks for without being told.
+/// Maps and sets need more of their keys than `Trace`; the derive adds those bounds by itself.
 #[derive(Trace)]
 struct Index<K, V> {
     ordered: BTreeMap<K, Vec<V>>,
@@ -388,7 +389,7 @@ struct Index<K, V> {
 }
 
 #[test]
-fn generic_maps_derive_without_bounds_of_ones_own() {
+fn generic_maps_derive_without_explicit_bounds() {
     let mut garden = Garden::default();
     let [a, b, c, _garbage] = garden.leaves();
     let index =
@@ -399,14 +400,14 @@ fn generic_maps_derive_without_bounds_of_ones_own() {
     assert_eq!(garden.kept_by(outer), [0, 1, 2]);
 }
 
-/// Says that it holds no handles, and panics if it is asked for them.
+/// Says that it holds no handles, and panics if it is traced.
 struct Unasked;
 
 impl Trace for Unasked {
     const NEEDS_TRACE: bool = false;
 
     fn trace(&self, _: &mut Tracer<'_>) {
-        panic!("nothing to ask for");
+        panic!("traced without handles");
     }
 }
 
@@ -420,7 +421,7 @@ fn fields_without_handles_are_not_visited() {
     assert_eq!(garden.kept_by(Half(Unasked, Inner(Some(Unasked)), vec![Unasked], a)), [0]);
 }
 
-/// A weak collection of the smallest kind.
+/// A minimal weak collection.
 struct Wish(Option<Weak<Leaf>>);
 
 impl Trace for Wish {
@@ -448,7 +449,7 @@ enum Wishes {
 }
 
 #[test]
-fn prune_reaches_every_field_but_the_skipped() {
+fn prune_reaches_every_field_that_is_not_skipped() {
     let mut garden = Garden::default();
     let dead = garden.leaf();
     let wish = || Wish(Some(dead.downgrade()));
@@ -459,12 +460,12 @@ fn prune_reaches_every_field_but_the_skipped() {
     assert_eq!(garden.heap.collect().pruned, 4);
     assert_eq!(garden.heap.collect().pruned, 0);
     let Wishes::Some { first, vain, .. } = &garden.heap[&root] else {
-        unreachable!("as it was made");
+        unreachable!("as it was built");
     };
     assert!(first.0.is_none() && vain.0.is_some());
 }
 
-/// An engine that passes the collector on to its users under another name.
+/// An engine that re-exports the collector under another name.
 mod engine {
     pub(super) mod prelude {
         pub(crate) use slotgc as gc;
@@ -486,7 +487,7 @@ fn the_path_to_the_crate_can_be_given() {
 #[cfg(all(feature = "std", not(slotgc_plain)))]
 const RECORDED: &str = "rustc 1.95.";
 
-/// With another compiler only what must compile is tried: the wording of messages changes from time to time.
+/// With another compiler, only what must compile is tried: the wording of messages changes over time.
 #[cfg(all(feature = "std", not(slotgc_plain)))]
 #[test]
 #[cfg_attr(miri, ignore = "starts the compiler")]

@@ -13,8 +13,8 @@ mod weak;
 use slotgc_oracle::prelude::*;
 use slotgc_oracle::{Failure, Nested, Report};
 
-/// Without std nobody catches a panic, and a second one while the first unwinds ends the process: one object
-/// with a destructor that panics is as many as there may be, and nothing else panics.
+/// Without std nobody catches a panic, and a second one during unwinding ends the process: at most one object
+/// may have a panicking destructor, and nothing else panics.
 fn fit_to_be_caught(mut ops: Vec<Op>) -> Vec<Op> {
     if cfg!(feature = "std") {
         return ops;
@@ -33,8 +33,8 @@ fn fit_to_be_caught(mut ops: Vec<Op>) -> Vec<Op> {
     ops
 }
 
-/// Without optimisation the largest objects are copied from call to call: more than a test's stack has room
-/// for.
+/// Without optimisation the largest objects are copied from call to call, which needs more than a test's
+/// stack.
 fn check_on_large_stack(ops: &[Op]) -> Result<Report, Failure> {
     std::thread::scope(|scope| {
         let large = std::thread::Builder::new().stack_size(256 << 20);
@@ -49,7 +49,7 @@ fn slots_that_a_live_object_still_names_are_reused_and_keep_nothing_alive() {
     let report = run(&[
         Alloc { heap: 0, make: make(Node), how: AtRoot },
         Burst { heap: 0, kind: Node, size: 255, shape: Fan(Rooted(0)), rooted: false },
-        // More than wait in limbo: the oldest go back, the root still names them.
+        // More than fit in limbo: the oldest slots are freed although the root still names them.
         DestroyMany { heap: 0, kind: Node, size: 255, newest: true },
         Burst { heap: 0, kind: Node, size: 255, shape: Chain, rooted: false },
         Collect { heap: 0 },
@@ -57,7 +57,7 @@ fn slots_that_a_live_object_still_names_are_reused_and_keep_nothing_alive() {
         Collect { heap: 0 },
         Collect { heap: 0 },
     ]);
-    assert_eq!(report.freed, 1280, "the chain of the slots' next tenants");
+    assert_eq!(report.freed, 1280, "the slots' next tenants are a chain");
 }
 
 #[test]

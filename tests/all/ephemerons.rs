@@ -1,4 +1,4 @@
-//! Ephemerons and weak collections, written as a user would with `Tracer` and `Liveness`. What `prune` may do
+//! Ephemerons and weak collections, written with `Tracer` and `Liveness` as a user would. What `prune` may do
 //! is in `ephemerons/prune.rs`.
 
 mod prune;
@@ -152,7 +152,8 @@ fn a_table_that_is_reached_only_through_its_own_entries_is_freed() {
     assert_eq!((heap.collect().freed, heap[&holder].entries.len()), (2, 0), "the owner holds its key");
 }
 
-/// A chain in which the value of each entry is the next key, its entries in the order of `order`.
+/// A chain in which the value of each entry is the next key, with its entries in the order that `order`
+/// makes.
 fn chain(order: impl FnOnce(&mut Vec<(Gc<Node>, Gc<Node>)>) + Send) {
     const LEN: usize = 100_000;
     on_small_stack(|| {
@@ -220,7 +221,7 @@ fn a_value_under_two_keys_needs_both() {
 
 #[test]
 fn nested_keys_may_be_reached_through_each_others_values() {
-    // `b` is reached through `a`, and the value under both through either order.
+    // `b` is reached through `a`, and the value under both keys through either order.
     let mut heap = Heap::new();
     let [a, b, value, c] = leaves(&mut heap);
     let tables = heap.alloc_root(Table::of([(a, b), (value, c)]));
@@ -233,7 +234,7 @@ fn nested_keys_may_be_reached_through_each_others_values() {
     assert!(heap.is_alive(&both) && heap.is_alive(&other) && heap[&tables].entries.is_empty());
 }
 
-/// Objects that hold tables of each other, one below the other.
+/// Objects that hold tables of each other, one inside the other.
 struct Layer {
     inner: Table<Gc<Layer>>,
     garbage: Table<Gc<Node>>,
@@ -271,7 +272,7 @@ fn a_hundred_nested_tables_live_and_die_with_their_keys() {
 }
 
 #[test]
-fn an_entry_removed_or_overwritten_lets_its_value_go() {
+fn an_entry_removed_or_overwritten_releases_its_value() {
     // weak-cases 56
     let mut heap = Heap::new();
     let [key, first, second] = leaves(&mut heap);
@@ -316,7 +317,7 @@ fn an_object_under_construction_is_a_live_key() {
         Node::leaf(7)
     });
     assert_eq!(heap[&table].get(made), Some(&value));
-    assert_eq!(heap.collect().freed, 3, "now it is an object like any other");
+    assert_eq!(heap.collect().freed, 3, "now it is like any other object");
     assert!(heap[&table].entries.is_empty());
 }
 
@@ -367,7 +368,7 @@ fn a_key_whose_slot_has_a_new_tenant_is_dead() {
 fn a_key_read_as_one_of_another_type_is_dead() {
     let mut heap = Heap::new();
     let [value] = leaves(&mut heap);
-    // The first slot of a page begins where that of another type would.
+    // The first slot of a page has the same address for every type.
     let link = heap.alloc_root(Link::default());
     let cast = Weak::<Node>::from_bits(link.gc().to_bits());
     assert!(cast != Weak::dangling() && !heap.is_alive(cast));
@@ -432,7 +433,7 @@ fn random_tables_keep_exactly_what_their_keys_reach() {
             .iter()
             .map(|(a, b, value)| heap.alloc_root(Both(a.downgrade(), b.downgrade(), *value)))
             .collect();
-        // The plain way: repeat until nothing is found.
+        // The naive way: repeat until nothing new is found.
         let mut reached: std::collections::HashSet<_> = held.iter().map(|root| root.gc()).collect();
         loop {
             let mut found: Vec<_> = reached.iter().flat_map(|gc| heap[*gc].edges.clone()).collect();

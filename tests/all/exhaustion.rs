@@ -1,7 +1,7 @@
-//! What happens at the end of things: of generations, of room, of a heap that is forgotten or enormous.
+//! When something runs out: generations, room. Also heaps that are forgotten or enormous.
 //!
-//! Generations that run out by whole collections are in `heap/generations.rs`, refusals in `heap/limits.rs`;
-//! here both happen in the middle of an incremental cycle, and once for real. A failing allocator is in
+//! Generations that full collections use up are in `heap/generations.rs`, refusals in `heap/limits.rs`; here
+//! both happen in the middle of an incremental cycle, and once for real. A failing allocator is in
 //! `tests/alloc_fails.rs`.
 
 use std::collections::HashSet;
@@ -14,8 +14,8 @@ use crate::objects::{Dice, Link, Log, Node, Noisy, forget};
 
 const LAST: u32 = HeapConfig::MAX_GENERATION;
 
-/// So large that a page has one slot, and free to make.
-struct Alone(#[expect(dead_code, reason = "only takes room")] MaybeUninit<[u8; 60_000]>);
+/// So large that a page has one slot, and cheap to allocate.
+struct Alone(#[expect(dead_code, reason = "only takes up space")] MaybeUninit<[u8; 60_000]>);
 
 impl Trace for Alone {
     const NEEDS_TRACE: bool = false;
@@ -23,7 +23,7 @@ impl Trace for Alone {
     fn trace(&self, _: &mut Tracer<'_>) {}
 }
 
-/// Uses the first slot until another one is given out, and returns how often it was used.
+/// Uses the first slot until another one is handed out, and returns how often it was used.
 fn use_up_the_first_slot(heap: &mut Heap) -> u64 {
     let first = heap.alloc(Alone(MaybeUninit::uninit()));
     let (mut count, mut last) = (1, first);
@@ -42,7 +42,7 @@ fn use_up_the_first_slot(heap: &mut Heap) -> u64 {
             assert!(!heap.is_alive(first) && !heap.is_alive(last) && heap.is_alive(next));
             return count;
         }
-        assert_eq!(next.to_bits(), last.to_bits() + 2, "the next generation, none twice");
+        assert_eq!(next.to_bits(), last.to_bits() + 2, "the generation advances by one");
         (count, last) = (count + 1, next);
     }
 }
@@ -64,7 +64,7 @@ fn a_slot_is_used_for_the_generations_left_and_never_again() {
 }
 
 #[test]
-fn generations_may_run_out_in_the_midst_of_a_cycle_whatever_watches() {
+fn generations_may_run_out_during_a_cycle_whatever_watches() {
     for seed in 0..6 {
         let mut dice = Dice::new(seed);
         let mut heap = Heap::with_config(HeapConfig::default().first_generation(LAST - 4));
@@ -75,7 +75,7 @@ fn generations_may_run_out_in_the_midst_of_a_cycle_whatever_watches() {
         let (mut watched, mut told, mut buried) = (0, 0, 0);
         for number in 0..6000 {
             let gc = heap.alloc(Noisy::new(number, &log));
-            assert!(made.insert(gc), "{gc} came twice");
+            assert!(made.insert(gc), "{gc} was handed out twice");
             heap[&set].insert(gc);
             match dice.below(6) {
                 0 => kept.push((number, heap.root(gc).unwrap())),
@@ -113,7 +113,7 @@ fn generations_may_run_out_in_the_midst_of_a_cycle_whatever_watches() {
         assert_eq!((heap.len(), heap[&set].len()), (1, 0), "seed {seed}");
         told += queue.drain().count();
         buried += graveyard.drain().count();
-        assert_eq!((told + buried, log.take().len()), (watched, 6000), "each once");
+        assert_eq!((told + buried, log.take().len()), (watched, 6000), "each exactly once");
         assert!(made.iter().all(|gc| !heap.is_alive(gc)));
     }
 }
@@ -134,7 +134,7 @@ fn at_the_limit_steps_make_room_and_what_is_rooted_stays() {
                 Err(error) => {
                     assert_eq!(error.into_inner().value, value);
                     refused += 1;
-                    assert!(refused < 500_000, "a cycle in steps makes no room");
+                    assert!(refused < 500_000, "an incremental cycle makes no room");
                     heap.step(Budget::Objects(1));
                     continue;
                 }
@@ -149,7 +149,7 @@ fn at_the_limit_steps_make_room_and_what_is_rooted_stays() {
 }
 
 #[test]
-fn a_forgotten_root_and_a_leaked_heap_harm_nobody() {
+fn a_forgotten_root_and_a_leaked_heap_do_no_harm() {
     let log = Log::default();
     let mut leaked = Heap::new();
     let queue = DeathQueue::new();
@@ -160,12 +160,12 @@ fn a_forgotten_root_and_a_leaked_heap_harm_nobody() {
     let (in_leaked, in_heap) = (inside.gc(), forgotten.gc());
     forget(forgotten);
     while leaked.step(Budget::Objects(1)).phase == Phase::Idle {}
-    // The log too: a leak checker does not look into the pages of a heap.
+    // The log as well: a leak checker does not look into the pages of a heap.
     forget((leaked, inside, log.clone()));
 
     heap.collect();
     assert!(heap.is_alive(in_heap) && queue.is_empty() && log.take().is_empty());
-    // A heap is torn down whoever roots its objects; the leaked one is not.
+    // A dropped heap ends even if its objects are rooted; the leaked one does not.
     drop(heap);
     assert_eq!((log.take(), queue.poll()), (vec![2], None));
     let heap = Heap::new();
@@ -173,7 +173,7 @@ fn a_forgotten_root_and_a_leaked_heap_harm_nobody() {
 }
 
 #[test]
-fn a_heap_may_go_at_any_step_while_roots_guards_queues_and_graveyards_are_elsewhere() {
+fn a_heap_may_be_dropped_at_any_step_while_roots_guards_queues_and_graveyards_live_on() {
     for steps in 0..300 {
         let log = Log::default();
         let (queue, graveyard) = (DeathQueue::new(), Graveyard::new());
@@ -223,6 +223,6 @@ fn a_heap_of_ten_million_objects_is_dropped_whole() {
     assert_eq!(heap.len() as u64, 3 * EACH);
     heap.step(Budget::Objects(1_000_000));
     drop(heap);
-    assert_eq!(log.take().len() as u64, EACH, "each destructor once");
+    assert_eq!(log.take().len() as u64, EACH, "each destructor runs once");
     drop(root);
 }

@@ -1,5 +1,5 @@
-//! The integration tests that meet the layout of memory and the order of bytes and end soon, in a binary of
-//! their own: for machines that are emulated. `ci/platforms` builds it, nothing else does.
+//! The integration tests that depend on memory layout or byte order and end soon, in a binary of their own:
+//! for emulated machines. Only `ci/platforms` builds it.
 
 mod collect;
 mod counts;
@@ -10,7 +10,7 @@ mod key_maps;
 mod objects;
 mod roots;
 mod steps;
-#[allow(dead_code, reason = "some of it serves other tests")]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod subprocess;
 mod weak;
 mod weak_maps;

@@ -1,4 +1,4 @@
-//! `Finalizer`: code that runs at an object's death, by hand, or at the end of the heap. The end is in
+//! `Finalizer`: code that runs when an object dies, when it is called, or when the heap ends. The last is in
 //! `shutdown.rs`.
 
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ fn finalizer(heap: &mut Heap, gc: Gc<Node>, number: u32, log: &Log) -> Finalizer
 }
 
 #[test]
-fn called_by_hand_it_gives_its_value_once() {
+fn a_called_finalizer_returns_its_value_once() {
     // weak-cases 35
     let log = Log::default();
     let mut heap = Heap::new();
@@ -34,7 +34,7 @@ fn called_by_hand_it_gives_its_value_once() {
 }
 
 #[test]
-fn detached_it_gives_its_living_target_and_never_runs() {
+fn a_detached_finalizer_returns_its_living_target_and_never_runs() {
     // weak-cases 36
     let log = Log::default();
     let mut heap = Heap::new();
@@ -62,7 +62,7 @@ fn dropping_a_finalizer_changes_nothing() {
 }
 
 #[test]
-fn it_runs_once_when_its_target_dies_and_not_before() {
+fn a_finalizer_runs_once_when_its_target_dies_and_not_before() {
     // weak-cases: mistakes
     let log = Log::default();
     let mut heap = Heap::new();
@@ -105,7 +105,7 @@ fn results_have_any_type() {
 }
 
 #[test]
-fn a_result_nobody_asked_for_is_dropped() {
+fn an_unclaimed_result_is_dropped() {
     let log = Log::default();
     let mut heap = Heap::new();
     let object = heap.alloc(Node::leaf(1));
@@ -115,11 +115,11 @@ fn a_result_nobody_asked_for_is_dropped() {
     assert_eq!(log.take(), [5]);
 }
 
-/// A place for a finalizer that its own code looks at.
+/// Storage for a finalizer that its own code reads.
 type Own = Arc<Mutex<Option<Finalizer<Node, u32>>>>;
 
 #[test]
-fn inside_its_own_run_it_is_not_alive_and_cannot_be_called() {
+fn a_running_finalizer_is_not_alive_and_cannot_be_called() {
     let log = Log::default();
     let mut heap = Heap::new();
     for way in 0..4 {
@@ -149,7 +149,7 @@ fn inside_its_own_run_it_is_not_alive_and_cannot_be_called() {
 }
 
 #[test]
-fn one_may_call_detach_and_cancel_others() {
+fn a_finalizer_may_call_detach_and_cancel_others() {
     let log = Log::default();
     let mut heap = Heap::new();
     let (object, other) = (heap.alloc(Node::leaf(1)), heap.alloc_root(Node::leaf(2)));
@@ -159,7 +159,7 @@ fn one_may_call_detach_and_cancel_others() {
     let (inner, gc) = (log.clone(), other.gc());
     heap.finalizer(object, move |heap| {
         inner.write(10);
-        // Due, not yet run, its target dead.
+        // Due but not yet run; its target is dead.
         assert!(on_dying.is_alive(heap) && on_dying.peek(heap).is_none());
         assert_eq!((on_dying.call(heap), on_dying.call(heap)), (Some(1), None));
         assert_eq!((detached.detach(heap), detached.call(heap)), (None, None));
@@ -172,13 +172,13 @@ fn one_may_call_detach_and_cancel_others() {
 }
 
 #[test]
-fn by_hand_it_may_collect_at_once() {
+fn a_called_finalizer_may_collect_at_once() {
     let mut heap = Heap::new();
     let object = heap.alloc_root(Node::leaf(1));
     heap.alloc(Node::leaf(2));
     let f = heap.finalizer(&object, |heap| heap.collect().freed).unwrap();
     assert_eq!(f.call(&mut heap), Some(1));
-    // Inside a callback it is inside the batch.
+    // Inside a callback, its collection waits for the end of the batch.
     let f = heap.finalizer(&object, |heap| heap.collect().freed).unwrap();
     let (trigger, garbage) = (heap.alloc(Node::leaf(3)), heap.alloc_root(Node::leaf(4)));
     let weak = garbage.downgrade();
@@ -192,7 +192,7 @@ fn by_hand_it_may_collect_at_once() {
 }
 
 #[test]
-fn a_panic_of_one_called_by_hand_is_the_callers() {
+fn a_panic_of_a_called_finalizer_reaches_the_caller() {
     let mut heap = Heap::new();
     let object = heap.alloc_root(Node::leaf(1));
     let f = heap.finalizer(&object, |_| -> u32 { panic!("by hand") }).unwrap();
@@ -228,7 +228,7 @@ fn in_another_heap_a_finalizer_is_unknown() {
 }
 
 #[test]
-fn a_finalizer_is_send_and_sync_and_says_whom_it_is_of() {
+fn a_finalizer_is_send_and_sync_and_prints_its_target() {
     fn shared<T: Send + Sync>(_: &T) {}
     let mut heap = Heap::new();
     let object = heap.alloc(Node::leaf(1));

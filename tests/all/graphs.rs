@@ -9,7 +9,7 @@ use slotgc::{
 
 use crate::objects::GcMap;
 
-// By its path, since another binary has this file by its own.
+// With its path, since another binary includes this file by itself.
 #[path = "graphs/alike.rs"]
 mod alike;
 
@@ -109,7 +109,7 @@ struct Tables {
 }
 
 #[test]
-fn maps_keyed_by_handles_are_filed_again() {
+fn maps_keyed_by_handles_are_rehashed() {
     let mut heap = Heap::new();
     let [a, b, note, outside, lost] =
         ["a", "b", "note", "outside", "lost"].map(|name| heap.alloc(node(name)));
@@ -130,7 +130,7 @@ fn maps_keyed_by_handles_are_filed_again() {
     assert_eq!(copy.ordered, BTreeMap::from([((1, a2.into()), b2), ((1, outside.into()), a2)]));
     assert_eq!((copy.names.get("a"), copy.names.get("outside")), (Some(a2.into()), Some(outside.into())));
     assert_eq!((copy.names.get("lost"), copy.names.len()), (None, 2));
-    // The value of a key outside is reached through a key inside.
+    // The value of an outside key is also reached through an inside key.
     assert_eq!((copy.notes.get(a2), copy.notes.get(outside)), (Some(&note2), Some(&note2)));
     assert_eq!(copy.notes.len(), 2);
     assert_eq!(copy.set, WeakSet::from_iter([a2, outside]));
@@ -142,7 +142,7 @@ fn maps_keyed_by_handles_are_filed_again() {
 fn a_value_under_a_key_is_copied_only_if_the_key_is() {
     let mut heap = Heap::new();
     let [outside, inner, value] = ["outside", "inner", "value"].map(|name| heap.alloc(node(name)));
-    // The inner key is the value of another one.
+    // The inner key's value is the other key.
     let notes = WeakKeyMap::from_iter([(outside, value), (inner, outside)]);
     let tables = heap.alloc(Tables { notes, ..Tables::default() });
     let schema = schema().with::<Tables>("tables");
@@ -191,7 +191,7 @@ fn interned_objects_are_shared_or_filed_under_their_new_hash() {
 }
 
 #[test]
-fn a_type_outside_of_the_schema_is_named_with_the_way_to_it() {
+fn a_type_outside_of_the_schema_is_named_with_the_path_to_it() {
     #[derive(Trace, Clone)]
     struct Level {
         mobs: BTreeMap<String, Gc<Mob>>,
@@ -296,7 +296,7 @@ fn a_held_lock_is_an_error_that_names_the_object() {
 }
 
 #[test]
-fn a_list_of_a_hundred_thousand_is_copied_amid_a_cycle() {
+fn a_list_of_a_hundred_thousand_is_copied_during_a_cycle() {
     let mut heap = Heap::new();
     let mut head = None;
     for _ in 0..100_000 {
@@ -318,12 +318,12 @@ fn a_list_of_a_hundred_thousand_is_copied_amid_a_cycle() {
 }
 
 #[test]
-fn a_copy_amid_the_dead_and_their_successors_is_that_of_a_naive_walk() {
+fn a_copy_beside_dead_objects_and_new_tenants_matches_a_naive_walk() {
     for seed in 0..8 {
         let mut random = slotgc_graphs::Random::new(seed);
         let mut heap = Heap::new();
         let mut nodes = heap.alloc_many((0..4000).map(|n| node(&n.to_string())));
-        // More go than wait for a collection, so slots are used again and stale handles stay; or fewer.
+        // More are destroyed than fit in limbo, so slots are reused and stale handles remain; or fewer.
         let gone = if seed == 5 { 500 } else { 2000 };
         let dead: Vec<_> = (0..gone).map(|_| nodes.swap_remove(random.below(nodes.len()))).collect();
         dead.iter().filter(|_| seed > 0).for_each(|gc| _ = heap.destroy(*gc));
@@ -373,7 +373,7 @@ fn a_copy_amid_the_dead_and_their_successors_is_that_of_a_naive_walk() {
 }
 
 #[test]
-fn a_strong_handle_to_the_dead_becomes_null_in_a_copy_that_needs_nothing_else() {
+fn a_strong_handle_to_a_dead_object_becomes_null_in_an_otherwise_plain_copy() {
     let mut heap = Heap::new();
     let [inner, dead] = ["inner", "dead"].map(|name| heap.alloc(node(name)));
     let first = heap.alloc(Node { next: vec![inner, dead], ..node("first") });
@@ -381,7 +381,7 @@ fn a_strong_handle_to_the_dead_becomes_null_in_a_copy_that_needs_nothing_else() 
     let (copy, mut relinked) = heap.clone_graph(first, &schema()).unwrap();
     assert_eq!(heap[copy].next, [relinked.get(inner).unwrap(), Gc::default()]);
     assert_eq!((relinked.became_null(), relinked.get(dead), heap.len()), (1, None, 4));
-    // Once more, with the slot of the dead in use.
+    // Again, with the slot of the dead object in use.
     heap.collect_with(&[first, copy]);
     relinked = heap.clone_graph(first, &schema()).unwrap().1;
     assert_eq!((relinked.became_null(), heap.len()), (1, 6));

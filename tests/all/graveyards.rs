@@ -1,4 +1,4 @@
-//! `Graveyard`: dead values moved out of the heap, their destructors not run.
+//! `Graveyard`: values of dead objects, moved out of the heap without running their destructors.
 
 use slotgc::{DeathQueue, Gc, Graveyard, Heap, Watch, Weak, WeakKeyMap};
 
@@ -72,7 +72,7 @@ fn a_value_whose_graveyard_is_gone_is_dropped_with_the_others() {
     let (graves, kept) = (Graveyard::new(), Graveyard::new());
     bury(&mut heap, &graves, 1, &log);
     bury(&mut heap, &kept, 2, &log);
-    // In the graveyard that is there, as the first that can have it.
+    // The value goes to the graveyard that still exists, even though it comes second.
     let (both, _) = bury(&mut heap, &graves, 3, &log);
     kept.bury(&mut heap, both).unwrap();
     drop(graves);
@@ -108,14 +108,14 @@ fn a_panic_of_a_value_whose_graveyard_is_gone_stops_nothing() {
 }
 
 #[test]
-fn death_by_hand_gives_the_value_to_whoever_asks_for_it() {
+fn destroy_returns_the_value_and_destroy_any_buries_it() {
     let log = Log::default();
     let mut heap = Heap::new();
     let graves = Graveyard::new();
     let (destroyed, watch) = bury(&mut heap, &graves, 1, &log);
     assert_eq!(heap.destroy(destroyed).map(|noisy| noisy.number), Some(1));
     assert_eq!((log.take(), graves.len(), heap.cancel(watch)), (vec![1], 0, false));
-    // Nobody is given the value here.
+    // Here the value is not returned to anybody, so it is buried.
     let (destroyed, watch) = bury(&mut heap, &graves, 2, &log);
     let inner = log.clone();
     heap.on_death(destroyed, move |_, _| inner.write(3)).unwrap();
@@ -178,7 +178,7 @@ fn types_without_destructors_and_without_size_are_buried_too() {
     traced!(Nothing {});
     let mut heap = Heap::new();
     let (plain, nothings) = (Graveyard::new(), Graveyard::default());
-    // Whole pages, of which some objects are buried.
+    // Whole pages in which some objects are buried.
     let links: Vec<_> = (0..10_000).map(|value| heap.alloc(Link { value, next: None })).collect();
     let empty: Vec<_> = (0..10_000).map(|_| heap.alloc(Nothing)).collect();
     for n in (0..10_000).step_by(100) {
@@ -192,7 +192,7 @@ fn types_without_destructors_and_without_size_are_buried_too() {
         assert!(nothings.exhume().unwrap().0 == empty[n]);
     }
     assert!(plain.is_empty() && nothings.is_empty());
-    // The slots are used again.
+    // The slots are reused.
     let pages = heap.stats().pages;
     for value in 0..10_000 {
         heap.alloc(Link { value, next: None });
@@ -233,7 +233,7 @@ fn values_are_in_their_graveyards_before_any_destructor_or_notification() {
 }
 
 #[test]
-fn a_value_can_be_given_a_new_life() {
+fn a_buried_value_can_be_allocated_again() {
     let log = Log::default();
     let mut heap = Heap::new();
     let graves = Graveyard::new();

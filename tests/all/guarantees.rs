@@ -1,5 +1,6 @@
-//! The page of guarantees in the docs: each names the tests that attack it, and they exist. Also attacks on
-//! the guarantees that have no file of their own: determinism of steps, the two cycles, the budget.
+//! The page of guarantees in the docs: each guarantee names the tests that attack it, and those tests exist.
+//! Also attacks on the guarantees that have no file of their own: determinism of steps, the two cycles, the
+//! budget.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,7 +23,7 @@ fn guarantees() -> Vec<String> {
         if line.starts_with(|first: char| first.is_ascii_digit()) {
             items.push(String::new());
         }
-        // The lines of an item are indented, up to the links.
+        // The continuation lines of an item are indented; the links come after the items.
         if let Some(item) = items.last_mut().filter(|_| !line.starts_with('[')) {
             item.push_str(line.trim());
             item.push(' ');
@@ -49,7 +50,7 @@ fn exists(path: &str) -> bool {
     });
     text.is_some_and(|text| {
         let head = text.split_once(&format!("\nfn {name}() {{")).map(|(before, _)| before);
-        // Attributes of a test, below each other.
+        // The attributes of a test, one per line.
         head.and_then(|head| head.rsplit("\n\n").next()).is_some_and(|head| head.contains("#[test]"))
     })
 }
@@ -104,21 +105,24 @@ fn what_becomes_unreachable_at_any_step_is_gone_after_two_cycles() {
         (0..when).for_each(|_| _ = heap.step(Budget::Objects(1)));
         assert!(heap.is_alive(&holder) && heap.is_alive(last) && heap.len() == 54);
         drop(holder);
-        // Touching it on the way keeps it for this cycle and not for more.
+        // Writing to it during the cycle keeps it for this cycle and no longer.
         heap[last].value = 7;
         let made = heap.alloc(Node::with([first]));
         let mut cycles = 0;
         while cycles < 2 {
             cycles += u32::from(heap.step(Budget::Objects(1)).finished.is_some());
         }
-        assert!(!heap.is_alive(first) && !heap.is_alive(made) && !heap.is_alive(map), "from step {when} on");
+        assert!(
+            !heap.is_alive(first) && !heap.is_alive(made) && !heap.is_alive(map),
+            "unreachable from step {when} on"
+        );
         assert_eq!((heap.len(), heap[&kept].value), (1, 100));
     }
 }
 
 // ---- Determinism
 
-/// What can be seen of a program that steps: handles, destructors, notifications and reports.
+/// What can be observed of a program that steps: handles, destructors, notifications and reports.
 fn trail(seed: u64, junk: bool) -> Vec<u64> {
     let (mut heap, mut dice) = (Heap::new(), Dice::new(seed));
     let (log, queue) = (Log::default(), DeathQueue::new());
@@ -162,7 +166,7 @@ fn with_budgets_in_objects_a_run_is_the_same_to_the_last_handle() {
 
 // ---- The budget
 
-/// What a step may do beyond its budget, in units: to finish marking, and with one weak collection.
+/// What a step may do beyond its budget, in units: it finishes marking, and one weak collection.
 const END_OF_MARKING: usize = 64;
 const ENTRIES: usize = 10;
 
@@ -185,7 +189,7 @@ fn populated(heap: &mut Heap, log: &Log) -> Vec<Root<Node>> {
 }
 
 #[test]
-fn a_step_does_as_many_units_as_it_may_and_one_at_least() {
+fn a_step_does_at_least_one_unit_and_keeps_to_its_budget() {
     for units in [0, 1, 2, 3, 7, 50, 999] {
         let mut heap = Heap::new();
         let log = Log::default();
@@ -207,8 +211,8 @@ fn a_step_does_as_many_units_as_it_may_and_one_at_least() {
 }
 
 #[test]
-fn a_budget_of_time_is_kept_to_within_microseconds_by_the_programs_own_clock() {
-    /// Takes time to trace and to drop, on the clock of the test.
+fn a_time_budget_is_kept_to_within_microseconds_by_the_programs_own_clock() {
+    /// Takes time to trace and to drop, by the clock of the test.
     struct Slow(Arc<AtomicU64>, Vec<Gc<Slow>>, u64);
     impl Trace for Slow {
         fn trace(&self, tracer: &mut Tracer<'_>) {
@@ -250,7 +254,7 @@ fn a_budget_of_time_is_kept_to_within_microseconds_by_the_programs_own_clock() {
 }
 
 #[test]
-fn pacing_exceeds_its_budget_at_the_ceiling_alone_and_bounds_the_heap() {
+fn pacing_exceeds_its_budget_only_at_the_ceiling_and_bounds_the_heap() {
     let ceiling = 4 << 20;
     let mut heap = Heap::with_config(HeapConfig::default().ceiling_bytes(ceiling));
     let ring = heap.alloc_root(vec![None::<Gc<[u64; 16]>>; 2000]);
@@ -261,7 +265,7 @@ fn pacing_exceeds_its_budget_at_the_ceiling_alone_and_bounds_the_heap() {
             let at = ((frame * 100 + number) % 2000) as usize;
             heap[&ring][at] = Some(made);
         }
-        // Too little for what this program makes, in the second half.
+        // In the second half, too little for what this program allocates.
         let units = if frame < 1500 { 2000 } else { 1 };
         let report = heap.pace(Budget::Objects(units));
         if report.rule == Rule::Ceiling {

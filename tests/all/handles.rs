@@ -15,7 +15,7 @@ use slotmap::{SecondaryMap, SparseSecondaryMap};
 
 use crate::objects::{GcMap, GcSet, Node};
 
-/// Neither `Debug` nor `Hash` nor `Eq`, and nothing that a handle asks of it.
+/// Implements neither `Debug` nor `Hash` nor `Eq`, nor anything else that a handle could require.
 struct Mute(#[expect(dead_code, reason = "only its identity matters")] f64);
 
 impl Trace for Mute {
@@ -36,10 +36,10 @@ fn handles_are_small_and_leave_room_for_none() {
 }
 
 #[test]
-fn handles_go_everywhere_whatever_they_name() {
+fn handles_have_every_common_trait_whatever_they_name() {
     fn check<H: Copy + Eq + Ord + Hash + std::fmt::Debug + std::fmt::Display + Default + Send + Sync>() {}
     fn check_root<R: Clone + Eq + Ord + Hash + std::fmt::Debug + Send + Sync>() {}
-    // A type that is none of these itself.
+    // A type that has none of these properties itself.
     type Opaque = std::cell::Cell<*const Mute>;
     check::<Gc<Opaque>>();
     check::<Weak<Opaque>>();
@@ -94,7 +94,7 @@ fn death_changes_no_handle() {
     let after: Vec<_> = all.iter().map(|weak| (hash_of(weak), weak.to_string(), weak.to_bits())).collect();
     assert_eq!(before, after);
     assert!(tree.iter().eq(&all), "the order is that of the slots, as before");
-    assert_eq!(all.iter().collect::<HashSet<_>>().len(), 1000, "two dead handles differ");
+    assert_eq!(all.iter().collect::<HashSet<_>>().len(), 1000, "dead handles stay distinct");
     assert!(all.iter().all(|weak| set.contains(weak)));
     assert!(all.iter().all(|weak| set.remove(weak)));
     assert!(set.is_empty());
@@ -108,7 +108,7 @@ fn a_dead_handle_is_unequal_to_every_handle_of_the_next_tenant() {
     let old = heap.alloc(Node::leaf(1));
     heap.collect();
     let new = heap.alloc_root(Node::leaf(1));
-    assert_eq!(old.to_bits() >> 32, new.gc().to_bits() >> 32, "the slot was used again");
+    assert_eq!(old.to_bits() >> 32, new.gc().to_bits() >> 32, "the slot was reused");
     assert!(old != new && old != new.gc() && old != new.downgrade() && old.downgrade() != new);
     assert_ne!(old.erase(), new.gc().erase());
     assert!(heap.get(old).is_none() && heap.downcast::<Node>(old.erase()).is_none());
@@ -152,7 +152,7 @@ fn text_names_the_short_type_and_survives_death_and_types_without_debug() {
 }
 
 #[test]
-fn text_keeps_to_a_width() {
+fn text_respects_a_width() {
     let mut heap = Heap::new();
     heap.alloc(1_u8);
     let root = heap.alloc_root(2_u8);
@@ -221,7 +221,7 @@ fn slotmaps_secondary_maps_are_side_tables() {
         dense.insert(*gc, heap[*gc].value);
     }
     assert!(again.iter().all(|gc| dense[*gc] == heap[*gc].value));
-    assert!(all.iter().all(|gc| dense.get(*gc).is_none()), "an entry of a former tenant is gone");
+    assert!(all.iter().all(|gc| dense.get(*gc).is_none()), "entries of former tenants are gone");
     assert_eq!(dense.len(), 5000);
     assert!(!dense.contains_key(Gc::default()));
 }
@@ -246,7 +246,7 @@ fn handles_of_any_type_are_keys_of_maps() {
 
 #[test]
 #[expect(clippy::mutable_key_type, reason = "a root hashes by its handle, which never changes")]
-fn a_set_of_roots_can_be_asked_for_a_handle() {
+fn a_set_of_roots_can_be_searched_by_handle() {
     let mut heap = Heap::new();
     let (a, b, c) = (heap.alloc_root(1), heap.alloc_root(1), heap.alloc(1));
     assert_eq!(hash_of(&a), hash_of(&a.gc()));
@@ -272,7 +272,7 @@ fn hashes_of_dense_slots_spread() {
         hasher.finish()
     };
     let hashes: Vec<u64> = (0..4096_u64).map(|value| hash(heap.alloc(value))).collect();
-    // A random function hits about 63 of 100 buckets, and each of 128 top bits' values.
+    // A random function hits about 63 of 100 buckets, and every value of the top seven bits.
     let low: HashSet<u64> = hashes.iter().map(|hash| hash % 4096).collect();
     let top: HashSet<u64> = hashes.iter().map(|hash| hash >> 57).collect();
     assert!(low.len() > 2400 && top.len() == 128, "{} and {}", low.len(), top.len());

@@ -1,4 +1,4 @@
-//! Why is it alive: paths, snapshots and the files that they are written to.
+//! Why an object is alive: paths, snapshots, and the files that snapshots are written to.
 
 #[cfg(feature = "std")]
 mod files;

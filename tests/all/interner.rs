@@ -48,7 +48,7 @@ fn list(heap: &mut Heap, table: &Root<Interner<Cons>>, len: u32) -> Gc<Cons> {
 }
 
 #[test]
-fn interned_values_inside_each_other_go_in_one_collection() {
+fn nested_interned_values_die_in_one_collection() {
     // weak-cases 64
     let mut heap = Heap::new();
     let table = heap.alloc_root(Interner::new());
@@ -61,7 +61,7 @@ fn interned_values_inside_each_other_go_in_one_collection() {
     assert_eq!((stats.pruned, stats.freed, heap[&table].len()), (1000, 1000, 0));
 }
 
-/// Its clones and comparisons are counted.
+/// Its comparisons are counted.
 #[derive(Debug)]
 struct Careful(u32, #[expect(dead_code, reason = "dropped with the value")] Noisy);
 
@@ -110,7 +110,7 @@ fn a_value_that_is_there_already_is_dropped_at_once_and_a_collection_compares_no
 }
 
 #[test]
-fn nothing_is_made_on_a_hit() {
+fn nothing_is_allocated_on_a_hit() {
     let mut heap = Heap::new();
     let names = names(&mut heap);
     let made = heap.intern_with(&names, "Teddy", |name| {
@@ -118,18 +118,18 @@ fn nothing_is_made_on_a_hit() {
         name.to_string()
     });
     let allocated = heap.allocated();
-    assert_eq!(heap.intern_with(&names, "Teddy", |_| unreachable!("it is there")), made);
+    assert_eq!(heap.intern_with(&names, "Teddy", |_| unreachable!("it is interned already")), made);
     assert_eq!((heap.interned(&names, "Teddy"), heap.allocated()), (Some(made), allocated));
 }
 
 #[test]
-fn a_value_that_is_not_the_one_asked_for_is_filed_under_its_own_hash() {
+fn a_value_other_than_the_requested_one_is_filed_under_its_own_hash() {
     let mut heap = Heap::new();
     let names = names(&mut heap);
     let other = heap.intern_with(&names, "Teddy", |_| "Mike".to_string());
     assert_eq!((heap[other].as_str(), heap[&names].len()), ("Mike", 1));
     assert_eq!((heap.interned(&names, "Mike"), heap.interned(&names, "Teddy")), (Some(other), None));
-    // One that is equal to what is there already is that.
+    // A made value that is equal to one in the table resolves to that one.
     assert_eq!(heap.intern_with(&names, "Anna", |_| "Mike".to_string()), other);
     assert_eq!((heap[&names].len(), heap.len_of::<String>()), (1, 1));
 }
@@ -145,7 +145,7 @@ fn a_make_that_panics_leaves_the_table_as_it_was() {
 }
 
 #[test]
-fn a_destroyed_value_is_not_found_and_is_made_anew() {
+fn a_destroyed_value_is_not_found_and_is_made_again() {
     let mut heap = Heap::new();
     let names = names(&mut heap);
     let old = heap.intern(&names, "Teddy".to_string());
@@ -155,13 +155,13 @@ fn a_destroyed_value_is_not_found_and_is_made_anew() {
     assert_ne!(old, new);
     assert_eq!(heap.intern(&names, "Teddy".to_string()), new);
     let _root = heap.root(new);
-    // The old entry goes at the next collection, the new one stays.
+    // The next collection removes the old entry; the new one stays.
     assert_eq!((heap.collect().pruned, heap[&names].len()), (1, 1));
     assert_eq!(heap.interned(&names, "Teddy"), Some(new));
 }
 
 #[test]
-fn a_dead_table_panics_with_the_text_of_dead() {
+fn a_dead_table_panics_with_the_message_of_dead() {
     let mut heap = Heap::new();
     let names = heap.alloc(Interner::<String>::new());
     heap.collect();
@@ -181,7 +181,7 @@ fn a_dead_table_panics_with_the_text_of_dead() {
 }
 
 #[test]
-fn a_limit_gives_the_value_back_unless_it_is_there_already() {
+fn a_limit_returns_the_value_unless_it_is_interned_already() {
     let mut heap = Heap::with_config(HeapConfig::default().max_objects(2));
     let names = names(&mut heap);
     let teddy = heap.intern(&names, "Teddy".to_string());
@@ -195,7 +195,7 @@ fn a_limit_gives_the_value_back_unless_it_is_there_already() {
     assert!(heap.try_intern(&names, "Mike".to_string()).is_ok());
 }
 
-/// Everything in one place.
+/// Hashes everything to the same value.
 #[derive(Clone, Default)]
 struct Worst;
 
@@ -249,7 +249,7 @@ fn the_hasher_is_the_users_choice() {
 }
 
 #[test]
-fn a_table_that_lost_nearly_all_gives_its_memory_back_at_the_next_insertion() {
+fn a_table_that_lost_nearly_all_entries_releases_memory_at_the_next_insertion() {
     // weak-cases 46
     let mut heap = Heap::new();
     let table = heap.alloc_root(Interner::new());
@@ -290,7 +290,7 @@ fn a_table_in_a_field_is_pruned_too() {
     let mut heap = Heap::new();
     let table = Interner::new();
     let lexer = heap.alloc_root(Lexer { words: table, first: None });
-    // A table in a field has no handle of its own: it is filled in a slot and moved.
+    // A table in a field has no handle of its own: it is filled in a slot and then moved.
     let table = heap.alloc(Interner::new());
     let (let_, fn_) = (heap.intern(table, "let".to_string()), heap.intern(table, "fn".to_string()));
     heap[&lexer].words = heap.destroy(table).unwrap();

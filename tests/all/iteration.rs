@@ -1,4 +1,4 @@
-//! Iterators as in std: nameable, exact, from both ends, on any thread.
+//! Iterators as in std: nameable, exact, double-ended, usable on any thread.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -15,7 +15,7 @@ const fn is_fused<I: FusedIterator + Debug + Clone>() {}
 const fn is_cloned<I: Clone>() {}
 const fn has_two_ends<I: DoubleEndedIterator>() {}
 
-/// What compiles.
+/// Properties that the compiler checks.
 const _: () = {
     type Key = String;
     is_send_and_sync::<iter::Iter<'_, Node>>();
@@ -81,7 +81,7 @@ const _: () = {
     is_send_and_sync::<iter::GetMany<'_, Gc<Node>>>();
 };
 
-/// What a user writes: a struct that holds an iterator by its name.
+/// What a user writes: a struct with an iterator in a field.
 struct Sweep<'a> {
     objects: iter::Iter<'a, Node>,
 }
@@ -118,7 +118,7 @@ fn from_both_ends<T: Trace>(value: impl Fn(u64) -> T) {
     assert!(heap.iter().map(handles).eq(left.iter().copied()));
     assert!(heap.iter().rev().map(handles).eq(left.iter().rev().copied()));
 
-    // Now from one end, now from the other, in runs of different lengths, until they meet.
+    // Alternates between the ends, in runs of different lengths, until they meet.
     for seed in 1..20_u64 {
         let (mut objects, mut expected) = (heap.iter::<T>(), left.iter().copied());
         let mut turn = seed;
@@ -142,7 +142,7 @@ fn from_both_ends<T: Trace>(value: impl Fn(u64) -> T) {
 }
 
 #[test]
-fn objects_come_from_both_ends_each_once_in_slot_order() {
+fn iteration_from_both_ends_yields_each_object_once_in_slot_order() {
     from_both_ends(|n| n);
     from_both_ends(Node::leaf);
     from_both_ends(|n| [n; 300]); // few to a page
@@ -164,7 +164,7 @@ fn references_from_both_ends_may_be_held_all_at_once() {
 }
 
 #[test]
-fn an_iterator_knows_its_length_also_while_a_cycle_in_steps_has_dead_objects_to_sweep() {
+fn an_iterator_knows_its_length_even_while_an_incremental_cycle_has_dead_objects_to_sweep() {
     let mut heap = Heap::new();
     let kept: Vec<_> = (0..500).map(|value| heap.alloc_root(Node::leaf(value))).collect();
     heap.extend((0..5000).map(Node::leaf));
@@ -183,9 +183,10 @@ fn an_iterator_knows_its_length_also_while_a_cycle_in_steps_has_dead_objects_to_
     drop(kept);
 }
 
-/// Pages that are full, with gaps, veiled and half handed out, and iterators that were begun at either end.
+/// Pages that are full, with gaps, veiled and half handed out; iterators that have already advanced at either
+/// end.
 #[test]
-fn all_at_once_are_the_same_objects_as_one_by_one() {
+fn fold_and_for_each_visit_the_same_objects_as_next() {
     fn check<T: Trace + Debug>(random: &mut slotgc_graphs::Random, make: fn(u64) -> T) {
         let mut heap = Heap::new();
         let handles: Vec<_> = (0..4000).map(|n| heap.alloc_root(make(n))).collect();
@@ -229,7 +230,7 @@ fn all_at_once_are_the_same_objects_as_one_by_one() {
 }
 
 #[test]
-fn changes_of_all_at_once_pass_the_write_barrier() {
+fn changes_in_for_each_pass_the_write_barrier() {
     let mut heap = Heap::new();
     let old: Vec<_> = (0..300).map(|_| heap.alloc_root(Link::default())).collect();
     heap.collect();
@@ -255,7 +256,7 @@ fn changes_from_the_back_pass_the_write_barrier() {
     assert_eq!(heap.get(young).map(|link| link.value), Some(7));
 }
 
-/// The items and the length as the iterator goes on.
+/// Exhausts the iterator; checks its length at each item.
 fn drained<I: IntoIterator<IntoIter: ExactSizeIterator>>(items: I) -> Vec<I::Item> {
     let mut iterator = items.into_iter();
     let mut items = Vec::new();
@@ -274,7 +275,7 @@ fn drained<I: IntoIterator<IntoIter: ExactSizeIterator>>(items: I) -> Vec<I::Ite
 }
 
 #[test]
-fn loops_over_references_to_collections_give_what_their_methods_give() {
+fn loops_over_references_to_collections_yield_what_their_methods_yield() {
     let mut heap = Heap::new();
     let handles = heap.alloc_many(0..100_u32);
     let set: WeakSet<u32> = handles.iter().collect();
@@ -318,7 +319,7 @@ fn loops_over_references_to_collections_give_what_their_methods_give() {
     assert!(by_key.is_empty());
     let mut set = set;
     assert!(set.drain().next().is_some());
-    assert!(set.is_empty() && set_before.len() == 100, "also what the iterator did not come to");
+    assert!(set.is_empty() && set_before.len() == 100, "including what the iterator did not reach");
 }
 
 #[test]
@@ -357,7 +358,7 @@ fn set_operations_stay_exhausted_and_bound_what_is_left() {
 }
 
 #[test]
-fn many_handles_are_looked_up_in_their_order_as_get_does_each() {
+fn get_many_looks_handles_up_in_order_as_get_does() {
     let mut heap = Heap::new();
     let mut handles = heap.alloc_many((0..3000).map(Node::leaf));
     handles.iter().step_by(7).for_each(|gc| drop(heap.destroy(gc)));
@@ -376,7 +377,7 @@ fn many_handles_are_looked_up_in_their_order_as_get_does_each() {
         assert!(many.nth(usize::MAX).is_none() && many.len() == 0);
     }
     assert_eq!(format!("{:?}", heap.get_many(&handles[..3])), "GetMany<Node>(3 left)");
-    // Weak handles, and roots, of another heap too.
+    // Also weak handles, and roots, including one of another heap.
     let weak: Vec<_> = handles.iter().map(|gc| gc.downgrade()).collect();
     assert!(heap.get_many(&weak).map(|node| node.is_some()).eq(handles.iter().map(|gc| heap.is_alive(gc))));
     let roots = [heap.alloc_root(Node::leaf(7)), Heap::new().alloc_root(Node::leaf(8))];

@@ -1,5 +1,5 @@
-//! Entries of weak-key maps that lead from one to the next, over one map, many maps, and maps in maps: all of
-//! it in one collection, without recursion, in whatever order the entries were inserted.
+//! Entries of weak-key maps that lead from one to the next, over one map, many maps, and maps in maps: all in
+//! one collection, without recursion, in any order of insertion.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use slotgc::{Gc, Heap, Root, Trace, Tracer, WeakKeyMap};
 
 use crate::objects::{Dice, Node, on_small_stack, traced};
 
-/// A chain of keys, each the value of the one before, with entries inserted in this order.
+/// A chain of keys, each the value of the one before, with its entries inserted in this order.
 type Table = WeakKeyMap<u64, Gc<u64>>;
 
 fn chain(heap: &mut Heap, len: usize, order: &[usize]) -> (Vec<Gc<u64>>, Root<Table>) {
@@ -125,7 +125,7 @@ fn a_hundred_nested_maps_live_and_die_with_their_keys() {
     let bottom = heap.alloc(Level(WeakKeyMap::new()));
     let mut levels = Vec::new();
     for depth in 0..100 {
-        // The 49th from the inside is behind a key of its own.
+        // The innermost 49 maps are behind a key of their own.
         let key = if depth == 49 { &own_key } else { &keys[depth % 2] };
         let inner = levels.last().copied().unwrap_or(bottom);
         let garbage = heap.alloc(Node::leaf(9)).downgrade();
@@ -137,7 +137,7 @@ fn a_hundred_nested_maps_live_and_die_with_their_keys() {
     assert_eq!((stats.pruned, stats.freed), (100, 100));
     assert!(levels.iter().all(|level| heap[level].0.len() == 1));
     drop(own_key);
-    // The key, the 49 levels within, and the bottom.
+    // The key, the 49 maps within, and the bottom.
     assert_eq!(heap.collect().freed, 1 + 49 + 1);
     for (depth, level) in levels.iter().enumerate() {
         assert_eq!(heap.is_alive(level), depth >= 49);
@@ -150,7 +150,7 @@ type Nested = WeakKeyMap<Node, WeakKeyMap<Node, WeakKeyMap<Node, Gc<Node>>>>;
 
 #[test]
 fn a_value_behind_several_keys_needs_all_of_them() {
-    // Each of three keys lives in all eight ways, and is found before or after the map.
+    // All eight combinations of living and dead keys, found before or after the map.
     for living in 0..8_u32 {
         for map_first in [true, false] {
             let mut heap = Heap::new();
@@ -179,7 +179,7 @@ fn a_value_behind_several_keys_needs_all_of_them() {
 
 #[test]
 fn nested_keys_may_be_reached_through_each_others_values() {
-    // Keys 0 and 1 are rooted; each further key is the value behind the two before it, in either order of
+    // Keys 0 and 1 are rooted; each later key is the value behind the two before it, in either order of
     // nesting.
     for later_outside in [true, false] {
         for order in orders(48) {
@@ -194,10 +194,10 @@ fn nested_keys_may_be_reached_through_each_others_values() {
             let list = heap.alloc_root(Node::with([keys[0], keys[1]]));
             assert_eq!((heap.collect().freed, heap[&map].len()), (0, 48));
             heap[&list].edges.remove(1);
-            // With key 0 alone nothing beyond it is reached.
+            // With key 0 alone, nothing beyond it is reached.
             let stats = heap.collect();
             assert_eq!((stats.freed, heap[&map].len()), (49, usize::from(!later_outside)));
-            // The inner entry of key 0, where that is the outer one.
+            // If key 0 is the outer one, its inner entry is pruned too.
             assert_eq!(stats.pruned, 48);
             drop(list);
             assert_eq!((heap.collect().pruned, heap.len()), (usize::from(!later_outside), 1));
@@ -206,11 +206,11 @@ fn nested_keys_may_be_reached_through_each_others_values() {
 }
 
 #[test]
-fn many_entries_for_one_key_in_many_maps_are_let_go_together() {
+fn many_entries_for_one_key_in_many_maps_are_released_together() {
     on_small_stack(|| {
         let mut heap = Heap::new();
         let key = heap.alloc_root(Node::leaf(1));
-        // Found before the key: maps that a list leads to, the list in the slot before it.
+        // Found before the key: maps that a list leads to, with the list in the slot before the key's.
         let maps: Vec<_> = (0..20_000)
             .map(|n| {
                 let value = heap.alloc(Node::leaf(n));
@@ -243,7 +243,7 @@ fn a_ring_of_entries_lives_while_anybody_holds_one_of_its_keys() {
 }
 
 #[test]
-fn an_entry_whose_key_is_reachable_through_another_entry_only_stays() {
+fn an_entry_whose_key_is_reachable_only_through_another_entry_stays() {
     // weak-cases: mistakes
     let mut heap = Heap::new();
     let (one, two) = (heap.alloc_root(WeakKeyMap::new()), heap.alloc_root(WeakKeyMap::new()));

@@ -1,5 +1,5 @@
 //! `WeakKeyMap`: an ephemeron table. How ephemerons are marked is in `ephemerons.rs`; entries that lead from
-//! one to the next are in `key_chains.rs`; tests of what behaves as in std's maps are in
+//! one to the next are in `key_chains.rs`; tests of what works as in std's maps are in
 //! `key_maps/std_parity.rs`.
 
 mod std_parity;
@@ -84,7 +84,7 @@ fn a_value_that_reaches_its_own_key_keeps_nothing() {
     // weak-cases: mistakes
     let mut heap = Heap::new();
     let map = heap.alloc_root(WeakKeyMap::new());
-    // Directly, the key itself, and a long way round.
+    // Directly, through the key itself, and through a chain of objects.
     let keys: Vec<Gc<Node>> = (0..3).map(|n| heap.alloc(Node::leaf(n))).collect();
     let direct = heap.alloc(Node::with([keys[0]]));
     let mut far = heap.alloc(Node::with([keys[2]]));
@@ -114,7 +114,7 @@ fn a_map_whose_value_or_key_is_its_own_owner_is_freed() {
     let owner = heap.alloc(Owner(WeakKeyMap::new()));
     heap[owner].0.insert(owner, key.gc());
     assert_eq!((heap.collect().freed, heap.is_alive(owner), heap.is_alive(&key)), (1, false, true));
-    // Reached otherwise, both entries live.
+    // If they are reached in another way, both entries live.
     let owner = heap.alloc_root(Owner(WeakKeyMap::new()));
     heap[&owner].0.insert(&key, owner.gc());
     heap[&owner].0.insert(&owner, key.gc());
@@ -209,7 +209,7 @@ fn a_destroyed_key_takes_its_value_at_the_next_collection_though_its_slot_is_use
     let value = heap.alloc("value");
     heap[&map].insert(&key, value);
     heap.destroy(&key);
-    // More than can wait, so that the slot gets a new tenant.
+    // More than fit in limbo, so that the slot gets a new tenant.
     let tenants: Vec<_> = (0..5000)
         .map(|n| {
             let old = heap.alloc(n);
@@ -302,11 +302,12 @@ fn weak_collections_that_are_values_are_pruned_too() {
     assert_eq!((deep.set.len(), deep.map.len(), deep.inner.len()), (1, 1, 1));
     assert_eq!(deep.inner[&kept].iter().collect::<Vec<_>>(), [kept.downgrade()]);
     drop(key);
-    // A value that goes with its key is one entry.
+    // A value that is removed with its key counts as one entry.
     assert_eq!((heap.collect().pruned, heap[&map].len()), (1, 0));
 }
 
-/// What a model says lives: reached from roots, where an entry's value counts once its table and key do.
+/// What a model says lives: what roots reach, where an entry's value counts once its table and key are
+/// reached.
 fn reached(heap: &Heap, roots: &[Gc<Thing>]) -> std::collections::BTreeSet<Gc<Thing>> {
     let mut live: std::collections::BTreeSet<_> = roots.iter().copied().collect();
     loop {
@@ -375,7 +376,7 @@ fn random_tables_agree_with_a_model_that_repeats_until_nothing_changes() {
     }
 }
 
-/// A value that must not be looked at unless its key is reached.
+/// A value that must not be traced unless its key is reached.
 struct Unseen;
 
 impl Trace for Unseen {

@@ -1,4 +1,4 @@
-//! Objects made through `&Heap`, from many threads.
+//! Objects allocated through `&Heap`, from many threads.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +22,7 @@ fn a_handle_is_final_at_once_and_resolves_after_the_flush() {
 }
 
 #[test]
-fn what_collects_flushes_first() {
+fn collections_steps_and_shrinking_flush_first() {
     let calls: [fn(&mut Heap); 5] = [
         |heap| _ = heap.collect(),
         |heap| _ = heap.collect_minor(),
@@ -41,7 +41,7 @@ fn what_collects_flushes_first() {
 }
 
 #[test]
-fn many_threads_make_objects_and_none_is_lost_or_doubled() {
+fn many_threads_allocate_objects_and_none_is_lost_or_duplicated() {
     let mut heap = Heap::new();
     let mut alive: Vec<Root<Link>> = Vec::new();
     for round in 0..30 {
@@ -128,7 +128,7 @@ fn objects_made_at_once_and_later_never_share_a_slot() {
 }
 
 #[test]
-fn objects_made_later_in_every_phase_outlive_its_cycle_and_no_more() {
+fn objects_made_later_in_any_phase_outlive_only_the_current_cycle() {
     let mut heap = Heap::new();
     let kept: Vec<_> = (0..200).map(|value| heap.alloc_root(Node::leaf(value))).collect();
     let mut dice = Dice::new(4);
@@ -160,7 +160,7 @@ fn objects_made_later_in_every_phase_outlive_its_cycle_and_no_more() {
 }
 
 #[test]
-fn limits_hold_for_what_waits_and_the_value_comes_back() {
+fn limits_count_pending_objects_and_return_the_value() {
     let mut heap = Heap::with_config(HeapConfig::default().max_objects(100));
     (0..40).for_each(|n| _ = heap.alloc(n));
     (0..50).for_each(|n| _ = heap.alloc_later(n));
@@ -204,7 +204,7 @@ fn values_that_wait_are_dropped_once_with_the_heap() {
     assert!(dropped.into_iter().eq(0..100));
 }
 
-/// Its `owned_bytes` panics for the unlucky ones.
+/// Its `owned_bytes` panics for every seventh number.
 struct Unlucky(u32, Noisy);
 
 impl Trace for Unlucky {
@@ -218,7 +218,7 @@ impl Trace for Unlucky {
 }
 
 #[test]
-fn a_panic_of_owned_bytes_in_a_flush_loses_that_object_alone() {
+fn a_panic_of_owned_bytes_in_a_flush_loses_only_that_object() {
     let (log, mut heap) = (Log::default(), Heap::new());
     let gcs: Vec<Gc<Unlucky>> = (0..100).map(|n| heap.alloc_later(Unlucky(n, Noisy::new(n, &log)))).collect();
     let payload = catch_unwind(AssertUnwindSafe(|| heap.flush())).unwrap_err();
@@ -232,7 +232,7 @@ fn a_panic_of_owned_bytes_in_a_flush_loses_that_object_alone() {
     let mut dropped = log.take();
     dropped.sort_unstable();
     assert!(dropped.into_iter().eq((0..100).filter(|n| !lucky(*n as usize))));
-    // Nobody gets their handles.
+    // Their handles are never handed out again.
     for n in 0..2000 {
         let gc = heap.alloc(Unlucky(7 * n, Noisy::new(n, &log)));
         assert!(!gcs.contains(&gc));
@@ -249,7 +249,7 @@ impl Trace for Large {
 }
 
 #[test]
-fn types_that_the_heap_does_not_know_and_large_ones_find_a_place_too() {
+fn types_new_to_the_heap_and_large_ones_find_a_place_too() {
     let mut heap = Heap::new();
     let large: Vec<Gc<Large>> = (0..5).map(|n| heap.alloc_later(Large([n; 10_000]))).collect();
     let small = heap.alloc_later(7_u8);
@@ -264,7 +264,7 @@ fn types_that_the_heap_does_not_know_and_large_ones_find_a_place_too() {
 }
 
 #[test]
-fn frame_after_frame_the_same_pages_serve() {
+fn the_same_pages_serve_frame_after_frame() {
     let mut heap = Heap::new();
     let mut pages = Vec::new();
     for frame in 0..400 {
@@ -276,7 +276,7 @@ fn frame_after_frame_the_same_pages_serve() {
         }
         pages.push(heap.stats().pages);
     }
-    // Between two collections their number grows, and empty pages are given up now and then.
+    // Between two collections their number grows, and empty pages are released now and then.
     let most = |frames: std::ops::Range<usize>| pages[frames].iter().copied().max();
     assert!(most(350..400) <= most(50..100), "{:?} pages at first, then {:?}", most(50..100), most(350..400));
     heap.verify();
@@ -291,7 +291,7 @@ fn callbacks_may_make_objects_later() {
     heap.on_death(watched, move |heap, _| {
         let inner = heap.alloc_later(Node::leaf(5));
         let root = heap.alloc_root_later(Node::with([inner]));
-        // Opens the page that was promised.
+        // Opens the promised page.
         (0..10_000).for_each(|n| _ = heap.alloc(Node::leaf(n)));
         *keeper.lock().unwrap() = Some(root);
         heap.collect();
@@ -307,7 +307,7 @@ fn callbacks_may_make_objects_later() {
 }
 
 #[test]
-fn a_checkpoint_does_not_have_what_waits_and_going_back_undoes_it() {
+fn a_checkpoint_excludes_pending_objects_and_a_rollback_undoes_them() {
     let mut heap = Heap::new();
     let schema = slotgc::Schema::new().with::<Node>("node");
     let kept = heap.alloc_root(Node::leaf(1));
@@ -332,7 +332,7 @@ fn a_checkpoint_does_not_have_what_waits_and_going_back_undoes_it() {
 }
 
 #[test]
-fn pages_that_wait_while_others_are_opened_serve_again_after_going_back() {
+fn pages_with_pending_objects_are_reused_after_a_rollback() {
     let mut heap = Heap::new();
     let schema = slotgc::Schema::new().with::<Node>("node").with::<[u64; 8]>("eight");
     let waiting = heap.alloc_later(Node::leaf(3));
@@ -343,7 +343,7 @@ fn pages_that_wait_while_others_are_opened_serve_again_after_going_back() {
         assert_eq!(heap.is_alive(waiting), round == 0);
         heap.roll_back(&checkpoint);
         heap.verify();
-        // Other types get the pages that the checkpoint knows as being filled.
+        // Other types get the pages that were being filled when the checkpoint was taken.
         let made: Vec<_> = (0..3000).map(|n| heap.alloc([n; 8])).collect();
         assert!(made.iter().enumerate().all(|(n, gc)| heap[*gc] == [n as u64; 8]));
         assert!(!heap.is_alive(waiting) && heap[&kept] == [1; 8]);
@@ -407,7 +407,7 @@ fn what_is_made_in_every_frame_takes_no_new_page_in_every_frame() {
             heap.alloc_later([0_u8; 100]);
         }
         if dice.below(40) == 0 {
-            // All at once, seldom.
+            // A large burst, rarely.
             (0..500).for_each(|number| _ = heap.alloc_later([number; 2]));
         }
         kept.drain(..kept.len().saturating_sub(100));
@@ -422,7 +422,7 @@ fn what_is_made_in_every_frame_takes_no_new_page_in_every_frame() {
 }
 
 #[test]
-fn a_page_that_was_given_up_is_filled_again_and_no_handle_repeats() {
+fn a_released_page_is_filled_again_and_no_handle_repeats() {
     let mut heap = Heap::with_config(HeapConfig::default().max_bytes(4 << 20));
     let mut seen = HashSet::new();
     for round in 0..1000_u64 {
@@ -448,7 +448,7 @@ fn a_checkpoint_beside_a_page_that_is_being_filled_again_has_that_page_empty() {
     let garbage: Vec<_> = (0..10_000).map(|number| heap.alloc(number as u8)).collect();
     heap.clear();
     heap.shrink_to_fit();
-    // On pages that were given up.
+    // On pages that were released.
     let pending: Vec<_> = (0..3000_u64).map(|number| heap.alloc_later(number)).collect();
     let checkpoint = heap.checkpoint(&schema).unwrap();
     for _ in 0..2 {
@@ -464,16 +464,16 @@ fn a_checkpoint_beside_a_page_that_is_being_filled_again_has_that_page_empty() {
 }
 
 #[test]
-fn a_collection_for_a_death_by_hand_amid_a_cycle_finds_nothing_set_aside() {
+fn a_collection_by_a_callback_of_destroy_during_a_cycle_finds_nothing_set_aside() {
     for steps in 0..300 {
         let mut heap = Heap::with_config(HeapConfig::default().release_after(0));
-        // Several pages, of which the last one has what stays.
+        // Several pages; the last one has the object that stays.
         (0..10_000_u64).for_each(|number| _ = heap.alloc(number));
         let kept = heap.alloc_root(1_u64);
         (0..10).for_each(|number| _ = heap.alloc_later(number as u64));
         (0..steps).for_each(|_| _ = heap.step(Budget::Objects(50)));
         let later = heap.alloc_root_later(2_u64);
-        let dying = heap.alloc("dies by hand");
+        let dying = heap.alloc("destroyed");
         heap.on_death(dying, |heap, _| _ = heap.collect()).unwrap();
         heap.destroy(dying);
         heap.verify();

@@ -1,4 +1,5 @@
-//! The architecture, checked: imports go one way and in no circle, and `unsafe` stays where it is argued for.
+//! The architecture, checked: imports go one way and never in a circle, and `unsafe` stays where it is argued
+//! for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ const LAYERS: &str = "
     pool graph collector inspect heap iter docs
 ";
 
-/// Where `unsafe` may be, and how often the exception is made.
+/// Where `unsafe` may be, and how many exceptions each file has.
 const UNSAFE: &[(&str, usize)] = &[
     ("handle.rs", 1),
     ("heap/others.rs", 1),
@@ -29,7 +30,7 @@ const UNSAFE: &[(&str, usize)] = &[
     ("store/slot/tests.rs", 1),
 ];
 
-/// The folder of each crate, and the number of files that it has at least.
+/// The folder of each crate, and the minimum number of its files.
 const CRATES: &[(&str, usize)] = &[
     ("src", 20),
     ("benches", 5),
@@ -44,7 +45,7 @@ const CRATES: &[(&str, usize)] = &[
     ("examples/frame_loop", 5),
 ];
 
-/// The files of the oracle that know data only: nothing in them names the crate under test.
+/// The files of the oracle that contain only data: none of them names the crate under test.
 const NAIVE: &[&str] = &[
     "contents.rs",
     "kind.rs",
@@ -62,7 +63,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
 }
 
-/// The source files of a crate by their path in its folder.
+/// The source files of a crate, by their path in its folder.
 fn sources(folder: &str, least: usize) -> BTreeMap<String, String> {
     fn visit(folder: &Path, top: &Path, found: &mut BTreeMap<String, String>) {
         for entry in std::fs::read_dir(folder).expect("the source is beside the tests") {
@@ -114,7 +115,7 @@ fn code(text: &str) -> String {
         };
         rest = &rest[skip..];
     }
-    // In a macro for users the crate is theirs to name.
+    // `$crate` in a macro for users is not an import of the file.
     code.replace("$crate::", "$")
 }
 
@@ -122,8 +123,8 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The paths that a file names by `crate::`, each as its segments: `crate::a::{b, c::d}` is `a b` and `a c
-/// d`.
+/// The paths that a file names with `crate::`, each as its segments: `crate::a::{b, c::d}` is `a b` and
+/// `a c d`.
 fn paths(code: &str) -> Vec<Vec<&str>> {
     let mut paths = Vec::new();
     for after in code.split("crate::").skip(1) {
@@ -132,7 +133,7 @@ fn paths(code: &str) -> Vec<Vec<&str>> {
     paths
 }
 
-/// Reads a path or a tree of paths; returns what comes behind it.
+/// Reads a path or a tree of paths; returns the text after it.
 fn path<'c>(mut code: &'c str, before: &[&'c str], paths: &mut Vec<Vec<&'c str>>) -> &'c str {
     let mut segments = before.to_vec();
     loop {
@@ -165,7 +166,7 @@ fn path<'c>(mut code: &'c str, before: &[&'c str], paths: &mut Vec<Vec<&'c str>>
     }
 }
 
-/// The file that a path leads into: that of the longest beginning which is a module.
+/// The file that a path leads into: that of the longest prefix which is a module.
 fn file_of<'f>(path: &[&str], files: &'f BTreeMap<String, String>) -> Option<&'f str> {
     (1..=path.len()).rev().find_map(|len| {
         let name = path[..len].join("/") + ".rs";
@@ -183,8 +184,8 @@ fn imports(files: &BTreeMap<String, String>) -> BTreeMap<&str, BTreeSet<&str>> {
     files.iter().map(|(name, text)| (name.as_str(), of(name, text))).collect()
 }
 
-/// What remains when files without remaining imports are removed, again and again: the circles, and what
-/// imports from them.
+/// What remains when files whose imports are all removed are removed too, until nothing changes: the circles,
+/// and what imports from them.
 fn circles<'f>(mut imports: BTreeMap<&'f str, BTreeSet<&'f str>>) -> BTreeMap<&'f str, BTreeSet<&'f str>> {
     loop {
         let left: BTreeSet<&str> = imports.keys().copied().collect();
@@ -196,7 +197,7 @@ fn circles<'f>(mut imports: BTreeMap<&'f str, BTreeSet<&'f str>>) -> BTreeMap<&'
     }
 }
 
-/// The module to which a file belongs: that of the folder, or of the file.
+/// The module to which a file belongs: that of its folder, or of the file itself.
 fn module_of(name: &str) -> &str {
     name.split('/').next().unwrap_or(name).trim_end_matches(".rs")
 }
@@ -227,7 +228,7 @@ fn upward(name: &str, text: &str) -> Vec<String> {
 #[test]
 fn imports_go_one_way() {
     let mut wrong = Vec::new();
-    // Nor do the tests of a file that have one of their own count.
+    // The tests of a file do not count either if they have a file of their own.
     let counts = |name: &str| name != "lib.rs" && name != "docs.rs" && !name.ends_with("/tests.rs");
     for (name, text) in src().iter().filter(|(name, _)| counts(name)) {
         wrong.extend(upward(name, text).into_iter().map(|module| format!("{name} imports {module}")));
@@ -277,7 +278,7 @@ fn every_module_has_a_layer_and_every_layer_a_module() {
     let words: Vec<&str> = lib.split(|c: char| !is_word(c)).collect();
     let declared: BTreeSet<&str> =
         words.windows(2).filter(|pair| pair[0] == "mod").map(|pair| pair[1]).collect();
-    // What derived code uses is a list of names and no layer.
+    // What derived code uses is a list of names, not a layer.
     let declared = declared.into_iter().filter(|name| *name != "__derive").collect::<BTreeSet<_>>();
     assert_eq!(declared, LAYERS.split_whitespace().collect());
 }
@@ -325,7 +326,7 @@ fn unsafe_is_only_where_it_is_argued_for() {
         let code = code(text);
         let words: Vec<&str> = code.split(|c: char| !is_word(c)).collect();
         let count = words.iter().filter(|word| **word == "unsafe").count();
-        // Those of the tests inside a file are no part of the crate.
+        // Exceptions in the tests inside a file do not count.
         let own = &code[..code.find("#[cfg(test)]").unwrap_or(code.len())];
         let excepted = own.matches("expect(unsafe_code").count();
         assert!(count == 0 || excepted > 0, "{name} has `unsafe` and no exception");

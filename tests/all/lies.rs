@@ -1,5 +1,5 @@
-//! `Trace` is safe to implement: whatever it reports, no handle ever resolves to another object, nothing
-//! is dropped twice, and what is rooted stays. At worst objects are lost early, or kept.
+//! `Trace` is safe to implement: whatever it reports, no handle ever resolves to another object, nothing is
+//! dropped twice, and what is rooted stays. At worst objects are freed early, or kept.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,15 +12,15 @@ use crate::objects::{Dice, Link, Log, Node, Noisy};
 /// An object that reports what it likes.
 struct Liar {
     id: u32,
-    /// Reported as they are, those of a turn at a time.
+    /// Reported unchecked; `way` says which of them in a turn.
     claims: Vec<AnyGc>,
-    /// How to report: 0 everything, 1 nothing, 2 a different part each time, 3 itself besides, 4 as
+    /// How to report: 0 everything, 1 nothing, 2 a different part each time, 3 itself as well, 4 as
     /// ephemerons.
     way: usize,
     turn: AtomicUsize,
     me: AnyGc,
     weak: Vec<AnyGc>,
-    #[expect(dead_code, reason = "its destructor counts")]
+    #[expect(dead_code, reason = "its destructor is counted")]
     noisy: Noisy,
 }
 
@@ -49,14 +49,14 @@ impl Trace for Liar {
 
     fn prune(&mut self, live: &Liveness<'_>) {
         let is_live = |any: &AnyGc| live.is_live(Gc::<Liar>::from_bits(any.to_bits()));
-        // Removes the living and leaves the dead, now and then.
+        // Now and then removes the living and leaves the dead.
         let turn = *self.turn.get_mut();
         self.weak.retain(|any| is_live(any) == (turn % 5 != 0));
         live.set_aside(vec![turn]);
     }
 }
 
-/// Everything that was ever made in a heap.
+/// Everything that was ever allocated in a heap.
 struct World {
     heap: Heap,
     log: Log,
@@ -108,7 +108,7 @@ impl World {
             weak,
             noisy,
         });
-        assert_eq!(self.made.insert(gc.erase(), id), None, "a handle came twice");
+        assert_eq!(self.made.insert(gc.erase(), id), None, "a handle was handed out twice");
         self.order.push(gc.erase());
         if dice.one_in(20) {
             self.roots.push(self.heap.root(gc).unwrap());
@@ -178,7 +178,7 @@ fn run(seed: u64, config: HeapConfig) {
 }
 
 #[test]
-fn whatever_is_reported_handles_give_their_own_object_or_none() {
+fn whatever_is_reported_handles_resolve_to_their_own_object_or_none() {
     for seed in 0..30 {
         run(seed, HeapConfig::default());
     }
@@ -192,7 +192,7 @@ fn whatever_is_reported_retired_slots_stay_retired() {
 }
 
 #[test]
-fn an_edge_that_is_not_reported_loses_its_target_early_and_nothing_else() {
+fn an_unreported_edge_loses_its_target_early_and_nothing_else() {
     struct Forgets(Gc<Node>);
     impl Trace for Forgets {
         fn trace(&self, _: &mut Tracer<'_>) {}
@@ -216,7 +216,7 @@ fn an_object_that_reports_itself_is_garbage_all_the_same() {
 }
 
 #[test]
-fn an_edge_too_many_keeps_its_target_and_no_more() {
+fn an_extra_edge_keeps_what_it_reaches_and_no_more() {
     struct Boasts(Arc<Mutex<Vec<Gc<Node>>>>);
     impl Trace for Boasts {
         fn trace(&self, tracer: &mut Tracer<'_>) {

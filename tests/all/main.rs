@@ -1,10 +1,10 @@
-//! The integration tests: one binary, a module for each part of what the crate promises.
+//! The integration tests: one binary, one module for each part of what the crate promises.
 //!
 //! A test's name is the claim that it checks. `// weak-cases 13` marks a test of case 13 in
 //! `docs/weak-cases.md`, `// weak-cases: mistakes` one of the mistakes that are listed there.
 
-// Without std a panic cannot be caught: a second one while the first unwinds ends the process. What provokes
-// that is left out there.
+// Without std a panic cannot be caught: a second one during unwinding ends the process. Tests that provoke
+// that are left out.
 mod barriers;
 mod behind_traits;
 mod caches;

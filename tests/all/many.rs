@@ -5,7 +5,7 @@ use slotgc::{Budget, DeathQueue, Gc, Graveyard, Heap, HeapConfig, Phase, Root, T
 use crate::objects::{Link, Log, Node, Noisy, slot_bytes};
 
 #[test]
-fn alloc_many_gives_the_handles_that_as_many_allocs_give() {
+fn alloc_many_returns_the_handles_of_repeated_allocs() {
     let (mut heap, mut other) = (Heap::new(), Heap::new());
     for round in 0..4_u64 {
         let values = || (0..3000).map(|n| n * round);
@@ -25,7 +25,7 @@ fn alloc_many_gives_the_handles_that_as_many_allocs_give() {
     assert_eq!(heap.stats().allocated, 12_000);
 }
 
-/// Promises more than it has, or less.
+/// Promises more items than it has, or fewer.
 struct Liar {
     promised: usize,
     left: u32,
@@ -45,7 +45,7 @@ impl Iterator for Liar {
 }
 
 #[test]
-fn an_iterator_that_promises_nonsense_gets_what_it_has() {
+fn an_iterator_with_a_false_size_hint_allocates_what_it_has() {
     let mut heap = Heap::with_config(HeapConfig::default().max_bytes(1 << 20));
     for promised in [0, 1, 100_000, usize::MAX] {
         assert_eq!(heap.alloc_many(Liar { promised, left: 1000 }).len(), 1000);
@@ -55,7 +55,7 @@ fn an_iterator_that_promises_nonsense_gets_what_it_has() {
 }
 
 #[test]
-fn at_a_limit_nothing_is_lost_and_nothing_made_twice() {
+fn at_a_limit_nothing_is_lost_and_nothing_is_allocated_twice() {
     let log = Log::default();
     let bytes = 200 * slot_bytes::<Noisy>();
     for config in [HeapConfig::default().max_objects(150), HeapConfig::default().max_bytes(bytes)] {
@@ -81,7 +81,7 @@ fn at_a_limit_nothing_is_lost_and_nothing_made_twice() {
 }
 
 #[test]
-fn what_extend_makes_is_found_by_type() {
+fn what_extend_allocates_is_found_by_type() {
     let mut heap = Heap::new();
     heap.extend(["a", "b"].map(String::from));
     heap.extend((0..100).map(Node::leaf));
@@ -97,7 +97,7 @@ fn extend_panics_at_a_limit_as_alloc_does() {
 
 #[cfg(feature = "std")]
 #[test]
-fn a_panic_in_the_iterator_leaves_what_was_made() {
+fn a_panic_in_the_iterator_keeps_what_was_allocated() {
     let mut heap = Heap::new();
     let values = (0..200).map(|n| if n == 170 { panic!("no more") } else { n });
     assert_eq!(crate::objects::panic_text(|| heap.alloc_many(values)), "no more");
@@ -122,7 +122,7 @@ fn what_is_made_while_a_cycle_marks_outlives_it() {
 }
 
 #[test]
-fn retain_keeps_what_it_is_told_and_ends_the_rest_of_that_type_alone() {
+fn retain_keeps_what_it_is_told_and_destroys_only_the_rest_of_that_type() {
     let mut heap = Heap::new();
     let nodes = heap.alloc_many((0..5000).map(Node::leaf));
     let links = heap.alloc_many((0..10).map(|value| Link { value, next: None }));
@@ -132,9 +132,9 @@ fn retain_keeps_what_it_is_told_and_ends_the_rest_of_that_type_alone() {
         seen.push(gc);
         node.value % 2 == 0
     });
-    assert_eq!(seen, nodes, "each once, in slot order");
+    assert_eq!(seen, nodes, "each is visited once, in slot order");
     assert!(nodes.iter().enumerate().all(|(n, gc)| heap.is_alive(gc) == (n % 2 == 0)));
-    assert!(heap.get(&root).is_none(), "a root is no reason to keep it");
+    assert!(heap.get(&root).is_none(), "a root does not protect it");
     assert!(links.iter().all(|gc| heap.is_alive(gc)));
     assert_eq!((heap.len(), heap.len_of::<Node>()), (2510, 2500));
     heap.verify();
@@ -162,7 +162,7 @@ fn what_retain_changes_is_seen_by_a_minor_collection() {
 }
 
 #[test]
-fn what_retain_ends_is_told_as_a_collection_tells_it() {
+fn retain_notifies_as_a_collection_does() {
     let log = Log::default();
     let mut heap = Heap::new();
     let all = heap.alloc_many((0..6).map(|number| Noisy::new(number, &log)));
@@ -170,7 +170,7 @@ fn what_retain_ends_is_told_as_a_collection_tells_it() {
     for (number, gc) in all.iter().enumerate() {
         let (log, all) = (log.clone(), all.clone());
         heap.on_death(gc, move |heap, weak| {
-            // All are gone, and all destructors have run, before anybody is told.
+            // All are dead, and all destructors have run, before anybody is notified.
             assert!(!heap.is_alive(weak) && all[..5].iter().all(|gc| !heap.is_alive(gc)));
             log.write(100 + number as u32);
         })
@@ -233,7 +233,7 @@ fn a_callback_of_retain_may_use_the_heap_as_it_likes() {
     heap.verify();
 }
 
-/// Every phase in which a cycle in steps can be.
+/// A heap at every point of an incremental cycle.
 fn in_each_phase(check: impl Fn(Heap, Vec<Gc<Node>>)) {
     for steps in 0..60 {
         let mut heap = Heap::new();
@@ -250,7 +250,7 @@ fn in_each_phase(check: impl Fn(Heap, Vec<Gc<Node>>)) {
 }
 
 #[test]
-fn retain_and_clear_come_at_any_moment_of_a_cycle() {
+fn retain_and_clear_work_at_any_moment_of_a_cycle() {
     in_each_phase(|mut heap, _| {
         let mut left = 0;
         heap.retain::<Node>(|_, node| {
@@ -271,7 +271,7 @@ fn retain_and_clear_come_at_any_moment_of_a_cycle() {
     });
 }
 
-/// The number of the slot.
+/// The index of the slot.
 fn slot_of<T: Trace>(gc: Gc<T>) -> u32 {
     slotmap::Key::data(&gc).as_ffi() as u32
 }
@@ -293,7 +293,7 @@ fn after_clear_no_handle_resolves_and_none_is_handed_out_again() {
         assert!(old.iter().all(|gc| heap.get(gc).is_none() && !new.contains(gc)));
         assert!(links.iter().all(|gc| heap.get(gc).is_none()));
         assert!(roots.iter().all(|root| heap.get(root).is_none()));
-        // Their slots have no tenant as long as they are held, whom they would keep alive for a while.
+        // Rooted slots get no new tenant, which the old root would otherwise keep alive for a while.
         assert!(roots.iter().all(|root| new.iter().all(|gc| slot_of(root.gc()) != slot_of(*gc))));
         assert_eq!((heap.collect().kept, heap.len()), (0, 0));
         heap.verify();
@@ -308,7 +308,7 @@ fn after_clear_no_handle_resolves_and_none_is_handed_out_again() {
 }
 
 #[test]
-fn clear_tells_as_a_collection_does_and_what_callbacks_make_stays() {
+fn clear_notifies_as_a_collection_does_and_keeps_what_callbacks_allocate() {
     let log = Log::default();
     let mut heap = Heap::new();
     let bears = heap.alloc_many((0..4).map(|number| Noisy::new(number, &log)));
@@ -328,7 +328,7 @@ fn clear_tells_as_a_collection_does_and_what_callbacks_make_stays() {
     let finalizer = heap.finalizer(bears[2], move |_| told.write(102)).unwrap();
     finalizer.set_at_exit(&mut heap, false);
     heap.clear();
-    assert_eq!(log.take(), [0, 1, 2, 102, 101], "destructors, then callbacks, the latest first");
+    assert_eq!(log.take(), [0, 1, 2, 102, 101], "destructors first, then callbacks, latest first");
     assert_eq!((queue.poll(), graves.exhume().unwrap().1.number), (Some("tag"), 3));
     assert!(heap.get(&rooted).is_none());
     assert_eq!((heap.len(), heap.len_of::<Node>()), (1, 1));
@@ -379,7 +379,7 @@ fn what_alloc_cyclic_is_making_survives_a_clear_inside() {
 }
 
 #[test]
-fn a_weak_set_outside_forgets_what_clear_ended() {
+fn a_weak_set_outside_prunes_what_clear_destroyed() {
     let mut heap = Heap::new();
     let mut set: WeakSet<u32> = heap.alloc_many(0..10_u32).into_iter().collect();
     heap.clear();
@@ -388,7 +388,7 @@ fn a_weak_set_outside_forgets_what_clear_ended() {
 }
 
 #[test]
-fn a_heap_goes_back_to_before_a_clear() {
+fn a_heap_can_be_rolled_back_to_before_a_clear() {
     let mut heap = Heap::new();
     let kept = heap.alloc_root(Lonely(7));
     let weak: Weak<Lonely> = kept.downgrade();

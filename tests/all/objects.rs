@@ -1,6 +1,7 @@
-//! The objects that the tests allocate, and helpers that inspect the result.
+//! The objects that the tests allocate, and helpers that check the result.
 //!
-//! `Trace` is implemented by hand here, so that these tests say nothing about the derive; `derive.rs` does.
+//! `Trace` is implemented by hand here, so that these tests do not depend on the derive; `derive.rs` tests
+//! that.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,12 +38,12 @@ macro_rules! traced {
 }
 pub(crate) use traced;
 
-/// What an object takes in a heap, on any platform: a header of 8 bytes and the value, in granules of 8.
+/// The size of an object in a heap, on any platform: a header of 8 bytes and the value, in granules of 8.
 pub(crate) const fn slot_bytes<T>() -> usize {
     (8 + size_of::<T>()).next_multiple_of(8)
 }
 
-/// A value and any number of strong edges; with a destructor that leaves no trace.
+/// A value and any number of strong edges; has a destructor that nobody observes.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) value: u64,
@@ -61,7 +62,7 @@ impl Node {
     }
 }
 
-/// An edge and no destructor: pages of these close whole.
+/// An edge and no destructor: pages of these are closed as a whole.
 #[derive(Debug, Default)]
 pub(crate) struct Link {
     pub(crate) value: u64,
@@ -70,7 +71,7 @@ pub(crate) struct Link {
 
 traced!(Link { next });
 
-/// The numbers of destructors in the order in which they ran.
+/// The numbers that destructors wrote, in the order in which they ran.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u32>>>);
 
@@ -116,7 +117,7 @@ pub(crate) struct Bomb(pub(crate) Noisy);
 
 impl Drop for Bomb {
     fn drop(&mut self) {
-        // `Noisy` writes after this body, also when it panics.
+        // `Noisy` writes after this body, even if it panics.
         panic!("bomb {}", self.0.number);
     }
 }
@@ -127,14 +128,13 @@ impl Trace for Bomb {
     fn trace(&self, _: &mut Tracer<'_>) {}
 }
 
-/// Keeps a value to the end of the process: its destructor never runs, and yet no leak checker finds
-/// anything.
+/// Keeps a value until the process ends: its destructor never runs, and yet no leak checker complains.
 pub(crate) fn forget(value: impl Send + 'static) {
     static FORGOTTEN: Mutex<Vec<Box<dyn Any + Send>>> = Mutex::new(Vec::new());
     FORGOTTEN.lock().expect("nobody panics while forgetting").push(Box::new(value));
 }
 
-/// Calls `f`, which must panic, and returns the panic's text.
+/// Calls `f`, which must panic, and returns the panic's message.
 #[track_caller]
 pub(crate) fn panic_text<R>(f: impl FnOnce() -> R) -> String {
     match catch_unwind(AssertUnwindSafe(f)) {
@@ -145,10 +145,10 @@ pub(crate) fn panic_text<R>(f: impl FnOnce() -> R) -> String {
 
 pub(crate) fn text_of(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<String>().cloned();
-    text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string)).expect("a panic with a text")
+    text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string)).expect("a panic with a message")
 }
 
-/// Runs `f` on a stack of 256 KiB, where recursion on data does not get far.
+/// Runs `f` on a stack of 256 KiB, where recursion over data soon overflows.
 pub(crate) fn on_small_stack<R: Send>(f: impl FnOnce() -> R + Send) -> R {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(256 << 10).spawn_scoped(scope, f);

@@ -1,4 +1,4 @@
-//! `pace`: what is due and when, debt, ceilings, pauses, and that budgets in objects make a run reproducible.
+//! `pace`: what is due and when, debt, ceilings, pauses; and that budgets in objects make a run reproducible.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,11 +51,11 @@ fn pace_works_exactly_when_it_says_that_something_is_due() {
 }
 
 #[test]
-fn short_lives_end_in_minor_collections_and_long_ones_begin_full_cycles() {
+fn short_lived_objects_die_in_minor_collections_and_long_lived_ones_begin_full_cycles() {
     let mut heap = Heap::with_config(config());
     litter(&mut heap, 20 * KIB);
     let report = heap.pace(Budget::Objects(10_000));
-    let stats = report.finished.expect("a minor collection in one go");
+    let stats = report.finished.expect("a minor collection in one call");
     assert_eq!((report.rule, stats.is_minor, heap.len()), (Rule::Nursery, true, 0));
 
     let mut kept = Vec::new();
@@ -67,7 +67,7 @@ fn short_lives_end_in_minor_collections_and_long_ones_begin_full_cycles() {
         }
     };
     assert!(rule == Rule::Growth && kept.len() > 1000);
-    // A minor collection that does not fit is none.
+    // A minor collection that does not fit in the budget does not start.
     let mut heap = Heap::with_config(config());
     litter(&mut heap, 20 * KIB);
     let report = heap.pace(Budget::Objects(100));
@@ -90,8 +90,8 @@ fn the_ceiling_holds_whatever_the_budget() {
         assert!(heap.stats().bytes <= live + ceiling + step, "{:?}", heap.stats());
         let report = heap.pace(Budget::Objects(3));
         forced += usize::from(report.rule == Rule::Ceiling);
-        // Some 170 objects are made a frame: a cycle that cannot catch up does up to twice as much in one
-        // step.
+        // About 170 objects are allocated per frame: a cycle that cannot catch up does up to twice that in
+        // one step.
         assert!(report.rule == Rule::Ceiling || report.work < 400, "{report:?}");
     }
     assert!(forced > 10 && kept.iter().all(|root| heap.is_alive(root)));
@@ -168,7 +168,7 @@ fn a_cycle_that_would_not_end_in_time_at_half_the_budget_gets_the_whole() {
     let kept: Vec<_> = (0..60_000).map(|number| heap.alloc_root(Tree { left: None, number })).collect();
     heap.collect();
     for frame in 0..1500 {
-        // More than a minor collection may look at.
+        // More than a minor collection may trace.
         (0..1100).for_each(|_| _ = heap.alloc([frame; 4]));
         assert_ne!(heap.pace(Budget::Objects(1000)).rule, Rule::Ceiling, "in frame {frame}");
     }
@@ -186,7 +186,7 @@ fn a_paused_heap_is_left_alone_up_to_its_ceiling() {
     heap.resume();
     assert!(heap.is_due() && heap.pace(Budget::Unlimited).finished.is_some() && heap.is_empty());
 
-    // In the middle of a cycle, too.
+    // Also in the middle of a cycle.
     litter(&mut heap, 100 * KIB);
     heap.pace(Budget::Objects(8));
     assert!(heap.stats().phase != Phase::Idle);
@@ -196,7 +196,7 @@ fn a_paused_heap_is_left_alone_up_to_its_ceiling() {
     assert_eq!(heap.pace(Budget::Objects(1)).rule, Rule::Ceiling);
     assert!(heap.stats().bytes < ceiling && !heap.is_due());
     heap.resume();
-    // By hand it works as ever.
+    // Explicit collections work as ever.
     heap.pause();
     litter(&mut heap, KIB);
     heap.collect();
@@ -244,8 +244,8 @@ fn with_budgets_in_objects_the_same_program_runs_the_same_steps() {
 }
 
 #[test]
-fn one_slow_minor_collection_does_not_end_them_for_ever() {
-    // A clock that hardly moves, but for a jump when it is read for the third time.
+fn one_slow_minor_collection_does_not_disable_them_for_ever() {
+    // A clock that hardly advances, except for a jump at its third reading.
     let countdown = Arc::new(AtomicU64::new(0));
     let (now, reads_left) = (AtomicU64::new(0), Arc::clone(&countdown));
     let clock = move || {
@@ -269,7 +269,7 @@ fn one_slow_minor_collection_does_not_end_them_for_ever() {
 }
 
 #[test]
-fn statistics_tell_of_pauses_steps_and_sizes() {
+fn statistics_report_pauses_steps_and_sizes() {
     let mut heap = Heap::new();
     let kept: Vec<_> = (0..1000).map(|value| heap.alloc_root(Node::leaf(value))).collect();
     litter(&mut heap, 100 * KIB);

@@ -1,5 +1,5 @@
-//! User code that panics: in `trace`, in a root source, in `prune`, in destructors. The heap is whole
-//! afterwards, everything else still runs, and the first panic reaches the caller.
+//! User code that panics: in `trace`, in a root source, in `prune`, in destructors. Afterwards the heap is
+//! intact, everything else has run, and the first panic reaches the caller.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,7 +66,7 @@ impl Scene {
         Self { heap, log, fuse, kids, garbage }
     }
 
-    /// Nothing was freed.
+    /// Checks that nothing was freed.
     fn is_untouched(&self) {
         assert!(self.log.take().is_empty());
         assert_eq!(self.heap.len(), 2001 + GARBAGE as usize);
@@ -83,7 +83,7 @@ impl Scene {
         assert_eq!(self.heap.iter::<Node>().count(), 2000);
     }
 
-    /// The next collection works, and so does the heap.
+    /// Checks that the next collection works, and so does the heap.
     fn works(mut self) {
         let heap = &mut self.heap;
         let fresh = heap.alloc_root(Link { value: 5, next: None });
@@ -108,7 +108,7 @@ fn a_panic_in_trace_abandons_the_collection() {
         scene.is_untouched();
         scene.heap.shrink_to_fit();
     }
-    assert_eq!(scene.heap.stats().collections, 0, "it did not run to its end");
+    assert_eq!(scene.heap.stats().collections, 0, "none ran to its end");
     *scene.heap[&scene.fuse].in_trace.get_mut() = false;
     scene.works();
 }
@@ -154,7 +154,7 @@ fn a_panic_inside_an_ephemerons_value_abandons_the_collection() {
     struct Guarded(Weak<Node>, Gc<Node>, AtomicBool);
     impl Trace for Guarded {
         fn trace(&self, tracer: &mut Tracer<'_>) {
-            // Nested, and with edges before the panic.
+            // Nested, with edges before the panic.
             tracer.ephemeron(self.0, &Panics(self.0, self.1, self.2.load(Ordering::Relaxed)));
         }
     }
@@ -228,7 +228,7 @@ fn panics_of_destructors_stop_no_other_and_the_first_is_raised() {
     let log = Log::default();
     let mut scene = Scene::new();
     let heap = &mut scene.heap;
-    // Bombs come after the other garbage, since their type is the last one made.
+    // Bombs come after the other garbage, since their type was allocated last.
     for number in [1000, 1001, 1002] {
         heap.alloc(Bomb(Noisy::new(number, &scene.log)));
     }
@@ -236,7 +236,7 @@ fn panics_of_destructors_stop_no_other_and_the_first_is_raised() {
         heap.alloc((1_u8, Noisy::new(number, &log)));
     }
     assert_eq!(panic_text(|| heap.collect()), "bomb 1000");
-    assert!(scene.log.take().into_iter().eq((0..GARBAGE).chain(1000..1003)), "each once, in order");
+    assert!(scene.log.take().into_iter().eq((0..GARBAGE).chain(1000..1003)), "each runs once, in order");
     assert!(log.take().into_iter().eq(0..10));
     assert_eq!((heap.len(), heap.stats().freed, heap.stats().collections), (2001, 513, 1));
     scene.has_all_it_roots();
@@ -375,52 +375,49 @@ fn a_payload_that_panics_when_dropped_stops_no_destructor() {
 
 #[test]
 #[cfg_attr(miri, ignore = "starts a process")]
-fn a_heap_put_in_another_ones_place_inside_make_ends_in_a_panic_at_worst() {
-    subprocess::survives(
-        "panics::a_heap_put_in_another_ones_place_inside_make_ends_in_a_panic_at_worst",
-        || {
-            // Empty, of other types, and one whose next slot looks just like the reserved one.
-            let others: [fn() -> Heap; 3] = [
-                Heap::new,
-                || {
-                    let mut heap = Heap::new();
-                    heap.alloc([0_u64; 50]);
-                    heap
-                },
-                || {
-                    let mut heap = Heap::new();
-                    heap.alloc_cyclic(|heap, _: Gc<Link>| {
-                        heap.alloc(Node::leaf(1));
-                        Link::default()
-                    });
-                    let gc = heap.alloc(Node::leaf(1));
-                    heap.destroy(gc);
-                    heap
-                },
-            ];
-            for other in others {
+fn replacing_the_heap_inside_make_panics_at_worst() {
+    subprocess::survives("panics::replacing_the_heap_inside_make_panics_at_worst", || {
+        // Empty, with other types, and one whose next slot looks just like the reserved one.
+        let others: [fn() -> Heap; 3] = [
+            Heap::new,
+            || {
                 let mut heap = Heap::new();
-                heap.alloc(Node::leaf(1));
-                let mut handle = Gc::<Node>::default();
-                let made = catch_unwind(AssertUnwindSafe(|| {
-                    heap.alloc_cyclic(|heap, me: Gc<Node>| {
-                        handle = me;
-                        *heap = other();
-                        Node::leaf(7)
-                    })
-                }));
-                assert!(made.is_err(), "the place that was reserved is gone");
-                assert!(heap.get(handle).is_none());
-                let kept = heap.alloc_root(Node::leaf(9));
-                heap.collect();
-                assert_eq!((heap.len(), heap[&kept].value), (1, 9));
-            }
-        },
-    );
+                heap.alloc([0_u64; 50]);
+                heap
+            },
+            || {
+                let mut heap = Heap::new();
+                heap.alloc_cyclic(|heap, _: Gc<Link>| {
+                    heap.alloc(Node::leaf(1));
+                    Link::default()
+                });
+                let gc = heap.alloc(Node::leaf(1));
+                heap.destroy(gc);
+                heap
+            },
+        ];
+        for other in others {
+            let mut heap = Heap::new();
+            heap.alloc(Node::leaf(1));
+            let mut handle = Gc::<Node>::default();
+            let made = catch_unwind(AssertUnwindSafe(|| {
+                heap.alloc_cyclic(|heap, me: Gc<Node>| {
+                    handle = me;
+                    *heap = other();
+                    Node::leaf(7)
+                })
+            }));
+            assert!(made.is_err(), "the reserved slot is gone");
+            assert!(heap.get(handle).is_none());
+            let kept = heap.alloc_root(Node::leaf(9));
+            heap.collect();
+            assert_eq!((heap.len(), heap[&kept].value), (1, 9));
+        }
+    });
 }
 
 #[test]
-fn the_panic_of_a_callback_comes_before_that_of_the_collection_it_asked_for() {
+fn the_panic_of_a_callback_comes_before_that_of_the_collection_it_requested() {
     for by_hand in [false, true] {
         let mut scene = Scene::new();
         let target = scene.heap.alloc(1_u8);
@@ -435,7 +432,7 @@ fn the_panic_of_a_callback_comes_before_that_of_the_collection_it_asked_for() {
             *scene.heap[&scene.fuse].in_trace.get_mut() = true;
             panic_text(|| scene.heap.destroy(target))
         } else {
-            // The callback sets the fuse.
+            // The other object's callback arms the fuse.
             let fuse = scene.fuse.downgrade();
             let another = scene.heap.alloc(2_u8);
             scene.heap.on_death(another, move |heap, _| *heap[fuse].in_trace.get_mut() = true).unwrap();
@@ -462,18 +459,18 @@ fn after_an_abandoned_cycle_no_minor_collection_trusts_its_marks() {
         });
         assert_eq!(text, "trace");
         *scene.heap[&scene.fuse].in_trace.get_mut() = false;
-        // What is made now lies in the pages of what was not reached.
+        // What is allocated now is in the pages of unreached objects.
         let young: Vec<_> = (0..5000).map(|value| scene.heap.alloc(Node::leaf(value))).collect();
         scene.heap.verify();
         assert!(!scene.heap.collect_minor().is_minor);
         scene.has_all_it_roots();
         assert!(!young.iter().any(|gc| scene.heap.is_alive(gc)));
-        assert!(scene.heap.collect_minor().is_minor, "the next one may be");
+        assert!(scene.heap.collect_minor().is_minor, "the next collection may be minor");
     }
 }
 
 #[test]
-fn after_an_abandoned_cycle_the_books_are_those_of_a_heap_at_rest() {
+fn after_an_abandoned_cycle_the_state_is_that_of_an_idle_heap() {
     let mut scene = Scene::new();
     *scene.heap[&scene.fuse].in_trace.get_mut() = true;
     assert_eq!(panic_text(|| scene.heap.collect()), "trace");

@@ -1,7 +1,7 @@
 //! Defects that were found in other collectors and pools, and that cannot happen here.
 //!
-//! A test's name begins with the crate (or the language) whose defect it is, and goes on with the claim. Each
-//! of these was seen in a release of that crate; a fixed version is no reason to drop the test.
+//! A test's name begins with the crate (or the language) that had the defect, followed by the claim. Each
+//! defect was seen in a release of that crate; a fixed version is no reason to drop the test.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,21 +13,21 @@ use slotgc::{
 
 use crate::objects::{Dice, Link, Log, Node, Noisy, on_small_stack, panic_text, traced};
 
-/// How long the lists are that others overflow their stack on.
+/// The length of the lists on which others overflow their stack.
 const MILLION: u64 = if cfg!(miri) { 1000 } else { 1_000_000 };
 
 // ---- safe-gc
 
 #[test]
 fn safe_gc_a_collection_inside_alloc_frees_no_child_of_the_value_being_allocated() {
-    // There an allocation may collect before the value is in its place, and nothing else refers to its
-    // children.
+    // In `safe-gc` an allocation may collect before the value is in its slot, while nothing else refers to
+    // its children.
     let mut heap = Heap::with_config(HeapConfig::default().max_objects(30));
     let (mut collections, mut grown) = (0, 0);
     for value in 0..2000 {
         let mut edges = Vec::new();
         for kid in 0..3 {
-            // The children made so far are in nothing but this `Vec`.
+            // So far the children are only in this `Vec`.
             let made = heap.alloc_or_collect(Node::leaf(10 * value + kid), &edges).unwrap();
             edges.push(made);
         }
@@ -38,7 +38,7 @@ fn safe_gc_a_collection_inside_alloc_frees_no_child_of_the_value_being_allocated
         collections = heap.stats().collections;
     }
     assert!(collections > 100 && grown > 100, "some allocations collected and some did not");
-    // And no collection runs unless one is requested.
+    // No collection runs unless one is requested.
     let mut heap = Heap::with_config(HeapConfig::default().stress(true));
     let kids: Vec<_> = (0..50_000).map(|value| heap.alloc(Node::leaf(value))).collect();
     let parent = heap.alloc(Node::with(kids));
@@ -53,14 +53,14 @@ fn no_handle_sees_a_later_tenant(first_generation: u32, die: impl Fn(&mut Heap, 
         let made: Vec<_> = (0..2000).map(|number| heap.alloc(round * 2000 + number)).collect();
         assert!(past.keys().all(|gc| heap.get(*gc).is_none() && heap.root(*gc).is_none()));
         for (gc, value) in made.iter().zip(round * 2000..) {
-            assert_eq!(past.insert(*gc, value), None, "{gc} came twice");
+            assert_eq!(past.insert(*gc, value), None, "{gc} was handed out twice");
             assert_eq!(heap[*gc], value);
         }
         made.into_iter().for_each(|gc| die(&mut heap, gc));
         heap.collect();
     }
     let slots: HashSet<_> = past.keys().map(|gc| gc.to_bits() >> 32).collect();
-    assert!(slots.len() < past.len(), "slots were used again");
+    assert!(slots.len() < past.len(), "slots were reused");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn safe_gc_a_stale_handle_does_not_see_the_next_tenant() {
 
 #[test]
 fn thunderdome_a_stale_handle_does_not_see_the_next_tenant_after_the_generations_wrap() {
-    // Seven generations are left: there a slot then begins again at the first.
+    // Seven generations are left: in `thunderdome` a slot then starts again at the first.
     no_handle_sees_a_later_tenant(HeapConfig::MAX_GENERATION - 12, |_, _| {});
 }
 
@@ -134,7 +134,7 @@ fn boa_gc_a_panic_in_a_finalizer_costs_no_live_object_in_the_collections_after()
         });
         assert_eq!((text.as_str(), log.take()), ("finalizer", vec![1000]));
         for _ in 0..3 {
-            // The first may finish the cycle in steps that the panic came out of.
+            // The first may finish the incremental cycle in which the panic was raised.
             assert_eq!((heap.collect().kept, heap.collect_minor().kept, heap.stats().freed), (100, 100, 1));
             assert!(kept.iter().zip(0..).all(|(root, number)| heap[root].number == number));
         }
@@ -221,7 +221,7 @@ fn broom_a_stale_handle_cannot_be_rooted_again() {
     assert_eq!(rooted(&heap), 0);
     (0..1000).for_each(|value| _ = heap.alloc(Node::leaf(value)));
     assert_eq!((rooted(&heap), heap.stats().roots), (0, 0), "not with new tenants in their slots either");
-    // A root that outlives its object by `destroy` reads nothing.
+    // A root whose object was destroyed reads nothing.
     let root = heap.alloc_root(Node::leaf(7));
     heap.destroy(&root);
     let copy = root.clone();
@@ -232,9 +232,9 @@ fn broom_a_stale_handle_cannot_be_rooted_again() {
 }
 
 #[test]
-fn gc_what_a_destructor_lets_out_reads_no_freed_memory() {
-    // There a destructor stores the handle of a dying object somewhere, and reading through it is use after
-    // free.
+fn gc_a_handle_that_escapes_a_destructor_reads_no_freed_memory() {
+    // In `gc` a destructor stores the handle of a dying object somewhere, and reading through it is a use
+    // after free.
     type Escaped = Arc<Mutex<Vec<Gc<Doomed>>>>;
     struct Doomed {
         value: u64,
@@ -261,9 +261,9 @@ fn gc_what_a_destructor_lets_out_reads_no_freed_memory() {
     let holder = heap.alloc_root(stale.clone());
     assert!(stale.iter().all(|gc| heap.get(*gc).is_none() && heap.root(*gc).is_none()));
     heap.collect();
-    assert_eq!((heap.len(), heap[&holder].len()), (1, 200), "an edge to the dead keeps nothing");
+    assert_eq!((heap.len(), heap[&holder].len()), (1, 200), "an edge to a dead object keeps nothing");
 
-    // Whoever wants the value back gets it, and its handles stay dead.
+    // Whoever wants the value back buries it; its handles stay dead.
     let graveyard = Graveyard::new();
     let gc = heap.alloc_cyclic(|_, me| Doomed { value: 7, me, kid: me, escaped: Arc::clone(&escaped) });
     graveyard.bury(&mut heap, gc).unwrap();
@@ -292,12 +292,12 @@ fn fyrox_pool_emptying_a_heap_revives_no_stale_handle() {
         for round in 0..10 {
             let all: Vec<_> = (0..1500).map(|value| heap.alloc(value)).collect();
             assert!(past.iter().all(|gc| heap.get(*gc).is_none()), "in round {round}");
-            assert!(all.iter().all(|gc| past.insert(*gc)), "a handle came twice");
+            assert!(all.iter().all(|gc| past.insert(*gc)), "a handle was handed out twice");
             way(&mut heap, &all);
             assert!(heap.is_empty());
         }
     }
-    // The collections that can be cleared have no handles of their own to revive.
+    // The collections that can be cleared have no handles of their own that could revive.
     let mut heap = Heap::new();
     let stale = heap.alloc(1);
     heap.collect();
@@ -311,7 +311,7 @@ fn fyrox_pool_emptying_a_heap_revives_no_stale_handle() {
 
 // ---- Stack overflow
 
-/// Builds a structure of many objects, and has it marked and freed on a stack of 256 KiB.
+/// Builds a structure of many objects, and marks and frees it on a stack of 256 KiB.
 fn marked_and_freed<T: Trace>(build: impl FnOnce(&mut Heap) -> Gc<T> + Send) {
     on_small_stack(|| {
         let mut heap = Heap::new();
@@ -322,7 +322,7 @@ fn marked_and_freed<T: Trace>(build: impl FnOnce(&mut Heap) -> Gc<T> + Send) {
         assert!(heap.step(Budget::Unlimited).finished.is_some_and(|stats| stats.kept == len));
         drop(root);
         assert_eq!(heap.collect().freed, len);
-        // And a heap that is dropped with all of it.
+        // Also drops a heap with all of it.
         let mut heap = Heap::new();
         for value in 0..MILLION / 10 {
             heap.alloc(Link { value, next: None });

@@ -8,7 +8,7 @@ use slotgc::{DeathQueue, Gc, Heap, Root, WeakSet};
 use crate::objects::{Bomb, Dice, Log, Node, Noisy, panic_text};
 
 #[test]
-fn a_tag_comes_once_and_after_the_death() {
+fn a_tag_arrives_once_after_the_death() {
     // weak-cases 30
     let mut heap = Heap::new();
     let dead = DeathQueue::new();
@@ -70,7 +70,7 @@ fn cancelled_watches_deliver_nothing() {
 }
 
 #[test]
-fn tags_come_in_the_order_of_registration_whatever_slots_the_objects_have() {
+fn tags_arrive_in_the_order_of_registration_whatever_slots_the_objects_have() {
     let mut dice = Dice::new(8);
     for round in 0..20 {
         let mut heap = Heap::new();
@@ -86,7 +86,7 @@ fn tags_come_in_the_order_of_registration_whatever_slots_the_objects_have() {
 }
 
 #[test]
-fn all_tags_come_before_the_first_callback() {
+fn all_tags_arrive_before_the_first_callback() {
     let mut heap = Heap::new();
     let dead = DeathQueue::new();
     let objects: Vec<_> = (0..10).map(|n| heap.alloc(Node::leaf(n))).collect();
@@ -100,7 +100,7 @@ fn all_tags_come_before_the_first_callback() {
 }
 
 #[test]
-fn death_by_hand_is_told_before_it_returns() {
+fn destroy_sends_tags_before_it_returns() {
     let mut heap = Heap::new();
     let dead = DeathQueue::default();
     let (a, b) = (heap.alloc_root(Node::leaf(1)), heap.alloc_root(Node::leaf(2)));
@@ -115,7 +115,7 @@ fn death_by_hand_is_told_before_it_returns() {
 }
 
 #[test]
-fn a_destroyed_objects_tags_come_at_once_inside_a_callback_too() {
+fn a_destroyed_objects_tags_arrive_at_once_inside_a_callback_too() {
     let mut heap = Heap::new();
     let dead = DeathQueue::new();
     let (object, other) = (heap.alloc(Node::leaf(1)), heap.alloc_root(Node::leaf(2)));

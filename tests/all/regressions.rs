@@ -1,4 +1,4 @@
-//! Bugs that were found, each kept from coming back.
+//! Bugs that were found; each test keeps one from coming back.
 
 use slotgc::{Gc, Heap};
 
@@ -11,8 +11,8 @@ fn exact_marking_follows_what_the_roots_reach() {
     let mut heap = Heap::new();
     let kid = heap.alloc(Node::leaf(1));
     let other = heap.alloc(Node::leaf(2));
-    // Another generation of a slot that has a tenant: what a stale edge is. It comes before the real one, and
-    // nothing else reaches the tenant, so that marking meets it by the stale edge first.
+    // Another generation of a slot that has a tenant, as in a stale edge. It comes before the real edge, and
+    // nothing else reaches the tenant, so marking meets the tenant through the stale edge first.
     let stale: Gc<Node> = Gc::from_bits(other.to_bits() + 2);
     let root = heap.alloc_root(Node::with([kid, stale, other]));
     for _ in 0..3 {

@@ -38,7 +38,7 @@ fn make_that_swaps_heaps_fills_no_slot_of_the_other() {
     });
     assert_eq!(text, "slotgc: the heap was replaced by another one inside `make` of `alloc_cyclic`");
     for (heap, is_own) in [(&mut a, false), (&mut b, true)] {
-        assert!(!heap.is_alive(inner), "a handle that resolved to nothing never resolves");
+        assert!(!heap.is_alive(inner), "a handle whose construction failed never resolves");
         heap.verify();
         for number in 0..100 {
             let made = heap.alloc(Cell::Number(number));
@@ -68,7 +68,7 @@ fn a_make_that_swaps_and_panics_leaves_both_heaps_as_they_were() {
             })),
             "in make"
         );
-        // `a` is the other one now.
+        // `a` is now the other heap.
         assert!(a.is_alive(&kept) && !b.is_alive(&kept));
         for heap in [&mut a, &mut b] {
             (0..1000 * rounds).for_each(|number| {
@@ -83,7 +83,7 @@ fn a_make_that_swaps_and_panics_leaves_both_heaps_as_they_were() {
 
 #[test]
 #[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
-fn a_slot_that_a_swapping_make_gave_up_is_no_root_and_outlasts_no_shrinking() {
+fn a_slot_abandoned_by_a_swapping_make_is_no_root_and_does_not_outlast_shrinking() {
     let (mut a, mut b) = two_heaps();
     let kept = a.alloc_root(1_u64);
     panic_text(|| {
@@ -97,7 +97,7 @@ fn a_slot_that_a_swapping_make_gave_up_is_no_root_and_outlasts_no_shrinking() {
     drop(kept);
     assert_eq!(a.stats().roots, 0);
     a.shrink_to_fit();
-    // Nothing is reserved any more: it counts neither as a root nor as one under construction.
+    // Nothing is reserved any more: the slot counts neither as rooted nor as under construction.
     let root = a.alloc_root(2_u64);
     assert_eq!(a.stats().roots, 1);
     drop(root);
@@ -108,7 +108,7 @@ fn a_slot_that_a_swapping_make_gave_up_is_no_root_and_outlasts_no_shrinking() {
 
 #[test]
 #[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
-fn what_a_swapping_make_gave_up_amid_a_cycle_is_dead_to_that_cycle() {
+fn a_slot_abandoned_by_a_swapping_make_during_a_cycle_is_dead_to_that_cycle() {
     let (mut a, mut b) = two_heaps();
     let set = a.alloc_root(WeakSet::<Cell>::new());
     a.step(Budget::Objects(1));
@@ -185,7 +185,7 @@ fn every_value_of_swapped_heaps_is_dropped_once() {
                 Noisy::new(3, &log)
             })
         });
-        assert_eq!(log.take(), [3], "the value that found no place");
+        assert_eq!(log.take(), [3], "the value that got no slot");
         drop((first, second));
     }
     let mut dropped = log.take();
@@ -195,7 +195,7 @@ fn every_value_of_swapped_heaps_is_dropped_once() {
 
 #[test]
 #[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
-fn a_heap_that_ends_inside_its_own_make_ends() {
+fn a_heap_may_end_inside_its_own_make() {
     let mut heap = Heap::new();
     let text = panic_text(|| {
         heap.alloc_cyclic(|heap, own: Gc<Cell>| {
@@ -222,7 +222,7 @@ fn what_a_cache_makes_in_another_heap_is_cached_in_neither() {
         mem::swap(heap, &mut b);
         7
     });
-    assert_eq!(a.get(gc), Some(&7), "made in the heap that its caller has");
+    assert_eq!(a.get(gc), Some(&7), "allocated in the heap that the caller now has");
     assert!(a[&other].is_empty() && b[&cache].is_empty());
     let gc: Result<_, ()> = b.get_or_try_alloc(&cache, "key", |heap| {
         let made = heap.alloc(8);
@@ -232,7 +232,7 @@ fn what_a_cache_makes_in_another_heap_is_cached_in_neither() {
     assert!(gc.is_ok() && a[&cache].is_empty() && b[&other].is_empty());
 }
 
-/// Objects whose callbacks count, one of which takes the heap away.
+/// Objects with counting callbacks.
 fn mortals(heap: &mut Heap, count: usize, told: &Arc<AtomicUsize>) -> Vec<Gc<u64>> {
     let mortals: Vec<_> = (0..count as u64).map(|number| heap.alloc(number)).collect();
     for mortal in &mortals {
@@ -254,7 +254,7 @@ fn destroy_whose_callback_swaps_the_heap_loses_no_notification() {
         let (target, elsewhere) = (heap.alloc_root(9_u64), Arc::new(std::sync::Mutex::new(Heap::new())));
         let away = Arc::clone(&elsewhere);
         heap.on_death(&target, move |heap, _| mem::swap(heap, &mut away.lock().unwrap())).unwrap();
-        // Some of the dead are told of, others not yet.
+        // Some of the dead have been notified, others not yet.
         for _ in 0..steps {
             if heap.stats().phase == Phase::Notify {
                 break;
@@ -272,7 +272,7 @@ fn destroy_whose_callback_swaps_the_heap_loses_no_notification() {
 }
 
 #[test]
-fn a_callback_that_swaps_the_heap_ends_the_call_and_the_rest_is_told_by_the_next() {
+fn a_callback_that_swaps_the_heap_ends_the_call_and_the_next_call_notifies_the_rest() {
     let told = Arc::new(AtomicUsize::new(0));
     let (mut heap, elsewhere) = (Heap::new(), Arc::new(std::sync::Mutex::new(Heap::new())));
     let theirs = Arc::new(AtomicUsize::new(0));
@@ -292,7 +292,7 @@ fn a_callback_that_swaps_the_heap_ends_the_call_and_the_rest_is_told_by_the_next
 
 #[test]
 #[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
-fn a_callback_that_swaps_the_heap_and_panics_is_heard_and_nothing_else_runs() {
+fn the_panic_of_a_callback_that_swaps_the_heap_is_raised_and_nothing_else_runs() {
     let told = Arc::new(AtomicUsize::new(0));
     let (mut heap, elsewhere) = (Heap::new(), Arc::new(std::sync::Mutex::new(Heap::new())));
     mortals(&mut heap, 3, &told);
@@ -305,11 +305,11 @@ fn a_callback_that_swaps_the_heap_and_panics_is_heard_and_nothing_else_runs() {
     assert_eq!(panic_text(|| heap.collect()), "and away");
     assert_eq!(told.load(Ordering::Relaxed), 0);
     drop(mem::take(&mut *elsewhere.lock().unwrap_or_else(std::sync::PoisonError::into_inner)));
-    assert_eq!(told.load(Ordering::Relaxed), 3, "told at its end");
+    assert_eq!(told.load(Ordering::Relaxed), 3, "notified when that heap ends");
 }
 
 #[test]
-fn an_at_exit_finalizer_that_swaps_in_a_heap_in_its_sweep_loses_no_destructor() {
+fn an_at_exit_finalizer_that_swaps_in_a_sweeping_heap_loses_no_destructor() {
     let log = Log::default();
     let mut sweeping = Heap::new();
     (0..2000).for_each(|number| {
@@ -392,7 +392,7 @@ fn a_callback_knows_that_the_heap_is_ending() {
 }
 
 #[test]
-fn a_collection_goes_on_in_no_other_heap() {
+fn a_collection_never_continues_in_another_heap() {
     let (mut a, mut b) = (Heap::with_config(HeapConfig::default().max_objects(8)), Heap::new());
     let graves = Graveyard::new();
     let theirs = b.alloc(1_u64);
@@ -409,7 +409,7 @@ fn a_collection_goes_on_in_no_other_heap() {
     let stats = a.collect();
     assert_eq!((stats.freed, a.stats().collections, a.is_alive(theirs)), (0, 0, true), "the other heap");
     assert_eq!((a.collect().freed, graves.len()), (1, 1));
-    // What is left of the first heap's callbacks swaps it back and forth.
+    // The remaining callbacks of the first heap swap the heaps back and forth.
     for _ in 0..8 {
         b.lock().unwrap().verify();
         let mut own = mem::take(&mut *b.lock().unwrap());

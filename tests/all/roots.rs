@@ -38,7 +38,7 @@ fn every_clone_counts() {
 }
 
 #[test]
-fn places_in_the_table_of_roots_are_used_again() {
+fn entries_in_the_table_of_roots_are_reused() {
     let mut heap = Heap::new();
     let kept: Vec<_> = (0..10).map(|value| heap.alloc_root(Node::leaf(value))).collect();
     for round in 0..100 {
@@ -105,7 +105,7 @@ fn roots_come_and_go_while_collections_run() {
             let (dropped, running) = (&dropped, &running);
             scope.spawn(move || {
                 for (number, root) in mine {
-                    // At each moment at least one of these is there.
+                    // At every moment at least one of these exists.
                     let mut held = root.clone();
                     drop(root);
                     for _ in 0..200 {
@@ -142,7 +142,7 @@ fn the_root_of_a_destroyed_object_keeps_nothing() {
         let other = heap.alloc(Node::leaf(value));
         assert!(root != other && heap.get(&root).is_none());
     }
-    assert_eq!(heap.collect().freed, 5000, "nor what took its place");
+    assert_eq!(heap.collect().freed, 5000, "and it does not keep the next tenant");
     drop(root.clone());
     drop(root);
     assert_eq!(heap.stats().roots, 0);
@@ -159,7 +159,7 @@ fn a_forgotten_root_keeps_its_object_for_ever() {
     }
     assert_eq!((heap.stats().roots, heap.is_alive(gc)), (1, true));
     drop(heap);
-    assert_eq!(log.take(), [1], "as long as there is the heap");
+    assert_eq!(log.take(), [1], "until the heap ends");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_root_of_another_heap_keeps_nothing_here() {
     assert_eq!((a.collect().freed, a[&in_a].value), (0, 1));
 }
 
-/// Collects with this source and says which of the objects lived.
+/// Collects with this source and checks which of the objects live.
 #[track_caller]
 fn kept_by(make: impl FnOnce(&[Gc<Node>]) -> Box<dyn RootSource>, expected: &[u64]) {
     let mut heap = Heap::new();
@@ -198,7 +198,7 @@ fn kept_by(make: impl FnOnce(&[Gc<Node>]) -> Box<dyn RootSource>, expected: &[u6
     let source = make(&all);
     heap.collect_with(&*source);
     let kept: Vec<u64> = heap.iter::<Node>().map(|(_, node)| node.value).collect();
-    // The roots of the heap count too: the owner is of value 0 and comes last.
+    // The heap's own roots count too: the owner has value 0 and comes last.
     assert_eq!(kept, [expected, &[7, 0]].concat());
     assert!(heap.is_alive(&owned));
 }
@@ -216,7 +216,7 @@ impl RootSource for State {
 }
 
 #[test]
-fn sources_of_every_shape_are_asked() {
+fn sources_of_every_shape_are_traced() {
     kept_by(|_| Box::new(()), &[]);
     kept_by(|all| Box::new(State { stack: all[1..3].to_vec(), global: Some(all[5]) }), &[1, 2, 5]);
     kept_by(|all| Box::new(all[2..4].to_vec()), &[2, 3]);
@@ -236,7 +236,7 @@ fn sources_of_every_shape_are_asked() {
 }
 
 #[test]
-fn sources_by_reference_and_several_at_once_are_asked() {
+fn sources_by_reference_and_several_at_once_are_traced() {
     let mut heap = Heap::new();
     let make =
         |heap: &mut Heap| -> Vec<Gc<Node>> { (0..10).map(|value| heap.alloc(Node::leaf(value))).collect() };
@@ -306,7 +306,7 @@ fn a_source_may_clone_and_drop_roots() {
 
 #[test]
 fn roots_made_by_many_threads_on_an_empty_table_are_all_found() {
-    // The first roots of a table are those that grow it: each round begins with a table that has none.
+    // The first roots make the table grow: each round begins with an empty table.
     for _ in 0..300 {
         let mut heap = Heap::new();
         let all: Vec<_> = (0..400_u64).map(|value| heap.alloc(value)).collect();

@@ -1,4 +1,4 @@
-//! Marking through `&Heap`, beside readers and beside other markers.
+//! Marking through `&Heap`, alongside readers and other markers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use slotgc::{
 
 use crate::objects::{Dice, Log, Node, Noisy};
 
-/// Objects that lead to each other at random, and a root of the first.
+/// Objects that refer to each other at random, and a root of the first.
 fn random_graph(heap: &mut Heap, len: usize, dice: &mut Dice) -> (Vec<Gc<Node>>, Root<Node>) {
     let nodes: Vec<Gc<Node>> = (0..len).map(|value| heap.alloc(Node::leaf(value as u64))).collect();
     for node in &nodes {
@@ -22,7 +22,7 @@ fn random_graph(heap: &mut Heap, len: usize, dice: &mut Dice) -> (Vec<Gc<Node>>,
     (nodes, root)
 }
 
-/// Marks with this many threads at once until nothing is left to them.
+/// Marks with this many threads until they have no work left.
 fn mark_beside(heap: &Heap, threads: usize, budget: Budget) -> usize {
     thread::scope(|scope| {
         let mark = || {
@@ -54,7 +54,7 @@ fn without_a_cycle_that_marks_there_is_nothing_to_do() {
     let mut heap = Heap::new();
     assert_eq!(heap.step_shared(Budget::Unlimited).work, 0);
     let _root = random_graph(&mut heap, 100, &mut Dice::new(1));
-    assert_eq!(heap.step_shared(Budget::Unlimited).work, 0, "the cycle is begun by `&mut` calls");
+    assert_eq!(heap.step_shared(Budget::Unlimited).work, 0, "only `&mut` calls begin a cycle");
     heap.step(Budget::Objects(1));
     while heap.stats().phase == Phase::Mark {
         heap.step(Budget::Objects(1));
@@ -159,7 +159,7 @@ fn readers_read_root_and_iterate_while_others_mark() {
 }
 
 #[test]
-fn what_the_program_does_between_helps_is_seen_before_marking_ends() {
+fn what_the_program_changes_between_shared_steps_is_seen_before_marking_ends() {
     for seed in 0..30 {
         let (mut heap, mut dice) = (Heap::new(), Dice::new(seed));
         let (_, root) = random_graph(&mut heap, 500, &mut dice);
@@ -167,7 +167,7 @@ fn what_the_program_does_between_helps_is_seen_before_marking_ends() {
         heap.step(Budget::Objects(1));
         while heap.stats().phase == Phase::Mark {
             heap.step_shared(Budget::Objects(dice.below(60)));
-            // Into an object that was traced beside, perhaps.
+            // Possibly into an object that `step_shared` has traced.
             let new = heap.alloc(Node::leaf(7));
             let holder = reachable[dice.below(reachable.len())];
             heap[holder].edges.push(new);
@@ -214,7 +214,7 @@ fn a_lock_is_never_taken_beside_readers_and_what_is_behind_it_is_found_all_the_s
 }
 
 #[test]
-fn what_a_lock_owns_counts_though_nobody_looks_beside_readers() {
+fn what_a_lock_owns_counts_though_it_is_not_read_beside_readers() {
     let mut heap = Heap::new();
     let texts = (0..20).map(|_| heap.alloc(Mutex::new(String::with_capacity(1000)))).collect::<Vec<_>>();
     let _root = heap.alloc_root(texts);
@@ -234,7 +234,7 @@ struct Tables {
 }
 
 #[test]
-fn weak_collections_and_ephemerons_are_as_exact_as_without_help() {
+fn weak_collections_and_ephemerons_are_as_exact_as_with_one_marker() {
     for seed in 0..20 {
         let run = |help: bool| {
             let (mut heap, mut dice) = (Heap::new(), Dice::new(seed));
@@ -244,7 +244,7 @@ fn weak_collections_and_ephemerons_are_as_exact_as_without_help() {
             for _ in 0..10 {
                 let mut table = Tables { chain: tables.clone(), ..Tables::default() };
                 for _ in 0..60 {
-                    // Keys that only other entries reach, too.
+                    // Includes keys that only other entries reach.
                     let key = if dice.one_in(2) { nodes[dice.below(300)] } else { more[dice.below(300)] };
                     table.notes.insert(key, vec![more[dice.below(300)]]);
                     table.seen.insert(key);
@@ -294,9 +294,9 @@ fn a_trace_that_panics_beside_readers_abandons_the_cycle_and_loses_nothing() {
     heap[bombs[40]].armed = AtomicBool::new(true);
     let payload = catch_unwind(AssertUnwindSafe(|| heap.step_shared(Budget::Unlimited))).unwrap_err();
     assert_eq!(payload.downcast_ref(), Some(&"this trace panics"));
-    assert_eq!(heap.step_shared(Budget::Unlimited).work, 0, "the cycle is void");
+    assert_eq!(heap.step_shared(Budget::Unlimited).work, 0, "the cycle is abandoned");
     heap[bombs[40]].armed = AtomicBool::new(false);
-    assert!(heap.step(Budget::Objects(1)).finished.is_none(), "another cycle");
+    assert!(heap.step(Budget::Objects(1)).finished.is_none(), "a new cycle begins");
     mark_beside(&heap, 2, Budget::Unlimited);
     assert_eq!(finish(&mut heap).freed, 1);
     assert!(bombs.iter().all(|gc| heap.is_alive(gc)) && !heap.is_alive(garbage));
@@ -304,7 +304,7 @@ fn a_trace_that_panics_beside_readers_abandons_the_cycle_and_loses_nothing() {
 }
 
 #[test]
-fn every_call_that_collects_gives_up_a_cycle_that_a_panic_made_void() {
+fn every_call_that_collects_abandons_a_cycle_that_a_panic_made_void() {
     let calls: [fn(&mut Heap); 5] = [
         |heap| _ = heap.collect(),
         |heap| _ = heap.collect_minor(),
@@ -320,7 +320,7 @@ fn every_call_that_collects_gives_up_a_cycle_that_a_panic_made_void() {
         let (root, _nodes) = (heap.root(bomb).unwrap(), heap.alloc_root(Node::with(all)));
         heap.step(Budget::Objects(1));
         if catch_unwind(AssertUnwindSafe(|| heap.step_shared(Budget::Unlimited))).is_ok() {
-            // The root was not traced so far.
+            // The root had not been traced yet.
             _ = catch_unwind(AssertUnwindSafe(|| heap.step(Budget::Unlimited)));
         }
         heap[&root].armed = AtomicBool::new(false);
@@ -337,7 +337,7 @@ fn stale_edges_met_beside_readers_keep_no_later_tenant() {
     let old: Vec<Gc<Node>> = (0..3000).map(|value| heap.alloc(Node::leaf(value))).collect();
     let _holder = heap.alloc_root(Node::with(old.clone()));
     old.iter().for_each(|gc| _ = heap.destroy(gc));
-    // So many that slots are used again though the holder names them.
+    // So many that slots are reused although the holder names them.
     let new: Vec<Gc<Node>> = (0..3000).map(|value| heap.alloc(Node::leaf(value))).collect();
     heap.step(Budget::Objects(1));
     heap.step(Budget::Objects(10));
@@ -404,7 +404,7 @@ fn a_trace_that_panics_in_a_thread_of_a_collection_is_raised_by_the_collection()
 
 #[test]
 #[cfg_attr(gc_zeal, ignore = "zeal mode marks at each allocation")]
-fn threads_of_a_collection_are_no_help_that_pace_counts_on() {
+fn pace_does_not_count_on_help_from_the_threads_of_a_collection() {
     let mut heap = Heap::with_config(HeapConfig::default().mark_threads(2));
     let (nodes, _root) = random_graph(&mut heap, 50_000, &mut Dice::new(12));
     let _all = heap.alloc_root(Node::with(nodes));
@@ -420,10 +420,10 @@ fn threads_of_a_collection_are_no_help_that_pace_counts_on() {
             break;
         }
     }
-    assert!(work.len() == 8 && work.iter().all(|work| *work > 200), "steps of so many units: {work:?}");
+    assert!(work.len() == 8 && work.iter().all(|work| *work > 200), "steps of too few units: {work:?}");
 }
 
-/// Counts how often it is asked.
+/// Counts how often it is traced.
 struct Source(Vec<Gc<Node>>, std::sync::atomic::AtomicUsize);
 
 impl RootSource for Source {
@@ -435,7 +435,7 @@ impl RootSource for Source {
 
 #[test]
 #[cfg_attr(gc_zeal, ignore = "zeal mode marks at each allocation")]
-fn pace_leaves_the_edges_to_whoever_marks_beside_the_frame() {
+fn pace_leaves_the_edges_to_helpers_that_mark_beside_the_frame() {
     let mut heap = Heap::new();
     let (nodes, _root) = random_graph(&mut heap, 100_000, &mut Dice::new(11));
     let source = Source(nodes, Default::default());
@@ -444,7 +444,7 @@ fn pace_leaves_the_edges_to_whoever_marks_beside_the_frame() {
         (0..200).for_each(|value| _ = heap.alloc(Node::leaf(value)));
         let report = heap.pace_with(Budget::Objects(2000), &source);
         if report.phase == Phase::Mark {
-            // The first cycle does not know yet that somebody helps.
+            // The first cycle does not know yet that another thread helps.
             own += if cycles > 0 { report.work } else { 0 };
         }
         cycles += usize::from(report.finished.is_some_and(|stats| !stats.is_minor));

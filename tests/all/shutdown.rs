@@ -7,7 +7,7 @@ use slotgc::{DeathQueue, Gc, Graveyard, Heap, Root, Weak, WeakKeyMap};
 use crate::objects::{Bomb, Log, Node, Noisy, panic_text, text_of, traced};
 use crate::subprocess;
 
-/// Ends a heap both ways.
+/// Ends a heap in one of the two ways.
 fn end(heap: Heap, by_dropping: bool) {
     if by_dropping {
         drop(heap);
@@ -122,12 +122,13 @@ fn a_finalizer_may_destroy_and_collect_and_the_targets_of_the_others_stay_readab
     })
     .unwrap();
     heap.shutdown().unwrap();
-    // Nothing died but what was destroyed: its callback and its finalizer come first, joining in.
+    // Nothing died except the destroyed object: its callback and its finalizer run first, joining the batch
+    // in progress.
     assert_eq!(log.take(), [50, 100, 2, 0]);
 }
 
 #[test]
-fn everything_comes_in_the_order_promised() {
+fn everything_happens_in_the_promised_order() {
     for by_dropping in BOTH {
         let log = Log::default();
         let dead: DeathQueue<u32> = DeathQueue::new();
@@ -161,7 +162,7 @@ fn everything_comes_in_the_order_promised() {
 }
 
 #[test]
-fn it_goes_on_for_as_long_as_something_is_made() {
+fn a_shutdown_continues_while_callbacks_register_more() {
     let log = Log::default();
     let mut heap = Heap::new();
     fn again(heap: &mut Heap, number: u32, log: &Log) {
@@ -181,7 +182,7 @@ fn it_goes_on_for_as_long_as_something_is_made() {
 }
 
 #[test]
-fn a_callback_that_asks_for_a_collection_at_the_end_gets_none_and_does_no_harm() {
+fn a_callback_that_requests_a_collection_at_the_end_gets_none_and_does_no_harm() {
     let mut heap = Heap::new();
     let (object, ran) = (heap.alloc(1), Arc::new(Mutex::new(0)));
     let inner = Arc::clone(&ran);
@@ -243,9 +244,9 @@ fn the_payload_is_what_was_thrown() {
 
 #[test]
 #[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
-fn a_heap_dropped_while_panicking_tells_everything_and_does_not_abort() {
+fn a_heap_dropped_while_panicking_notifies_completely_and_does_not_abort() {
     subprocess::survives(
-        "shutdown::a_heap_dropped_while_panicking_tells_everything_and_does_not_abort",
+        "shutdown::a_heap_dropped_while_panicking_notifies_completely_and_does_not_abort",
         || {
             let log = Log::default();
             let inner = log.clone();
@@ -273,7 +274,7 @@ fn a_heap_dropped_while_panicking_tells_everything_and_does_not_abort() {
 }
 
 #[test]
-fn what_is_registered_and_never_told_is_dropped_once() {
+fn registrations_that_never_fire_are_dropped_once() {
     // weak-cases 34
     for by_dropping in BOTH {
         let log = Log::default();

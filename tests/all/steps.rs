@@ -1,4 +1,4 @@
-//! Collecting in steps: what the program may do between two of them, in every phase.
+//! Incremental cycles: what the program may do between two steps, in every phase.
 
 mod model;
 mod new_objects;
@@ -9,7 +9,7 @@ use slotgc::{Budget, CollectStats, DeathQueue, Gc, Heap, HeapConfig, Phase, Rule
 
 use crate::objects::{Log, Node, Noisy, slot_bytes};
 
-/// Steps of one unit until the cycle is in this phase, or finished.
+/// Steps of one unit until the cycle is in this phase or finished.
 fn step_to(heap: &mut Heap, phase: Phase) -> StepReport {
     loop {
         let report = heap.step(Budget::Objects(1));
@@ -19,7 +19,7 @@ fn step_to(heap: &mut Heap, phase: Phase) -> StepReport {
     }
 }
 
-/// The rest of the cycle, by steps of one unit.
+/// Runs the rest of the cycle in steps of one unit.
 fn finish(heap: &mut Heap) -> CollectStats {
     loop {
         if let Some(stats) = heap.step(Budget::Objects(1)).finished {
@@ -69,7 +69,7 @@ fn what_is_upgraded_and_stored_while_marking_is_half_done_survives_with_all_it_r
             done |= heap.step(Budget::Objects(1)).finished.is_some();
         }
         let Some(gc) = heap.upgrade(last) else {
-            assert!(hidden.iter().all(|gc| !heap.is_alive(gc)), "all die at one moment");
+            assert!(hidden.iter().all(|gc| !heap.is_alive(gc)), "they all die at once");
             continue;
         };
         assert!(!done && hidden.iter().all(|gc| heap.is_alive(gc)));
@@ -132,13 +132,13 @@ fn a_sweep_that_stops_in_the_first_word_of_a_page_goes_on_there() {
 }
 
 #[test]
-fn a_heap_that_shrinks_amid_a_minor_collection_runs_the_destructors_left() {
+fn a_heap_that_shrinks_during_a_minor_collection_runs_the_remaining_destructors() {
     let log = Log::default();
     let mut heap = Heap::with_config(HeapConfig::default().nursery_bytes(320));
     for number in 0..20 {
         heap.alloc(Noisy::new(number, &log));
     }
-    // The destructors are cut off by the budget.
+    // The budget ends before the destructors do.
     let report = heap.pace(Budget::Objects(25));
     assert_eq!((report.rule, report.finished.is_some(), report.phase), (Rule::Nursery, false, Phase::Drop));
     heap.shrink_to_fit();
@@ -154,7 +154,7 @@ fn a_heap_that_shrinks_amid_a_sweep_counts_as_before() {
         let kept: Vec<_> = (0..500).map(|value| heap.alloc_root(Node::leaf(value))).collect();
         for value in 0..1500 {
             let gc = heap.alloc(Node::leaf(value));
-            // Their slots wait for a collection to find that nothing names them.
+            // These slots wait until a collection finds that nothing names them.
             if value % 2 == 0 && value < 1000 {
                 heap.destroy(gc);
             }
@@ -176,9 +176,10 @@ fn a_heap_that_shrinks_amid_a_sweep_counts_as_before() {
 }
 
 #[test]
-fn a_page_whose_last_white_slots_were_freed_by_hand_before_its_sweep_is_as_open_as_any() {
+fn a_page_whose_last_white_slots_were_destroyed_before_its_sweep_is_like_any_other() {
     let mut heap = Heap::new();
-    // Of the first page some are destroyed, so that their slots are in limbo; the rest is kept by an object.
+    // Some objects of the first page are destroyed, so that their slots are in limbo; the rest is kept by an
+    // object.
     let first: Vec<_> = (0..1000).map(|value| heap.alloc(Node::leaf(value))).collect();
     let (destroyed, kept) = first.split_at(500);
     let holder = heap.alloc_root(Node::with(kept));
@@ -187,7 +188,7 @@ fn a_page_whose_last_white_slots_were_freed_by_hand_before_its_sweep_is_as_open_
         heap.destroy(gc);
     });
     step_to(&mut heap, Phase::Prune);
-    // So many that limbo lets its oldest go, those of the first page.
+    // So many that limbo frees its oldest slots, those of the first page.
     others[5000..15_000].iter().for_each(|root| {
         heap.destroy(root);
     });

@@ -1,5 +1,5 @@
-//! Roots of another heap. A `Root` knows its heap: whatever takes one takes it for a handle that resolves to
-//! nothing in any other, though its bits are those of an object that lives there.
+//! Roots of another heap. A `Root` knows its heap: in any other heap it is a handle that resolves to nothing,
+//! although its bits are those of an object that lives there.
 
 use std::cmp::Ordering;
 use std::collections::hash_map::DefaultHasher;
@@ -49,7 +49,7 @@ fn a_root_of_another_heap_reads_nothing() {
     is_refused(heap.try_get(&alien).copied());
     assert!(heap.root(&alien).is_none());
     assert_eq!(heap.get(&own), Some(&7));
-    // `Gc` and `Weak` carry no heap.
+    // `Gc` and `Weak` do not know their heap.
     assert_eq!(heap.get(alien.gc()), Some(&7));
     assert_eq!(heap.get_mut(alien.downgrade()), Some(&mut 7));
 }
@@ -77,14 +77,14 @@ fn a_root_of_another_heap_changes_nothing() {
     assert!(heap.split_mut(&alien).is_none());
     assert!(heap.get_pair_mut(&alien, text).is_none() && heap.get_pair_mut(text, &alien).is_none());
     assert!(heap.get_pair_mut(&alien, &second).is_none() && heap.get_pair_mut(&second, &alien).is_none());
-    assert!(heap.get_pair_mut(&alien, &own).is_none(), "not even as another object than the own one");
+    assert!(heap.get_pair_mut(&alien, &own).is_none(), "it does not count as another object either");
     assert!(heap.get_disjoint_mut([&alien]).is_none());
     assert!(heap.get_disjoint_mut([&own, &second, &alien]).is_none());
     assert!(heap.get_disjoint_mut([&alien, &own]).is_none());
     let (_, mut rest) = heap.split_mut(text).unwrap();
     assert!(rest.get(&alien).is_none() && rest.get_mut(&alien).is_none() && !rest.is_alive(&alien));
     assert!(rest.get(&own).is_some());
-    // Beside its own twin it is neither split off nor there.
+    // While its twin is split off, it still resolves to nothing.
     let (_, mut rest) = heap.split_mut(&own).unwrap();
     assert!(!rest.is_alive(&alien) && rest.get_mut(&alien).is_none());
     assert_eq!((heap[&own], heap[&second]), (7, 8));
@@ -124,9 +124,9 @@ fn nothing_is_registered_by_a_root_of_another_heap() {
     let (queue, graves) = (DeathQueue::new(), Graveyard::new());
     is_refused(queue.watch(&mut heap, &alien, Arc::clone(&kept)));
     is_refused(graves.bury(&mut heap, &alien));
-    assert_eq!(Arc::strong_count(&kept), 1, "a tag that is refused is dropped");
+    assert_eq!(Arc::strong_count(&kept), 1, "refused closures and tags are dropped");
     assert_eq!((heap.watch_count(&alien), heap.watch_count(&own)), (0, 0));
-    // What is registered on its twin is none of its own.
+    // A registration on its twin is not its own.
     heap.on_death(&own, |_, _| {}).unwrap();
     other.on_death(&alien, |_, _| {}).unwrap();
     assert_eq!((heap.watch_count(&alien), heap.watch_count(&own)), (0, 1));
@@ -164,10 +164,10 @@ fn an_interner_of_another_heap_makes_nothing() {
     assert!(heap[&own].is_empty() && heap.len() == 1);
 }
 
-/// Asks for the liveness of a root.
+/// Asks whether a root is live.
 struct Asks(Root<u64>, bool);
 
-/// A root in an object would keep what it holds for ever; of another heap, and on purpose, it is fine.
+/// A root in an object would keep its target for ever; a root of another heap, on purpose, is fine.
 impl Trace for Asks {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         tracer.weak_collection();
@@ -187,12 +187,12 @@ fn a_root_of_another_heap_counts_as_dead_when_pruning() {
 }
 
 #[test]
-fn collections_take_the_handle_of_a_root_and_no_heap() {
+fn sets_and_maps_store_the_handle_of_a_root_and_not_its_heap() {
     let Twins { mut heap, own, alien, .. } = numbers();
     let (set, map) = (heap.alloc_root(WeakSet::new()), heap.alloc_root(WeakKeyMap::new()));
     heap[&set].insert(&alien);
     heap[&map].insert(&alien, 1_u8);
-    // An entry is a `Weak`, which carries no heap: it is that of the object here.
+    // An entry is a `Weak`, which does not know its heap: it names the object of this heap.
     assert!(heap[&set].contains(&own) && heap[&map].contains_key(&own));
     heap.collect();
     assert_eq!((heap[&set].len(), heap[&map].len()), (1, 1));

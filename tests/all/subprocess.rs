@@ -1,15 +1,15 @@
-//! Tests that need a process of their own: those whose failure would be an abort, and those that compare two
+//! Tests that need a process of their own: those that would abort if they failed, and those that compare two
 //! processes.
 
 use std::process::{Command, Output};
 
 const VARIABLE: &str = "SLOTGC_TEST_IN_CHILD";
 
-/// What runs the programs of another platform, if anything must: an emulator. The system does not know.
+/// The program that runs binaries of another platform, if one is needed: an emulator.
 const RUNNER: &str = "SLOTGC_TEST_RUNNER";
 
-/// In the test process: starts a child that runs this one test, and gives what became of it. In the child:
-/// runs `body` and gives `None`.
+/// In the test process: starts a child that runs only this test, and returns its output. In the child: runs
+/// `body` and returns `None`.
 #[track_caller]
 pub(crate) fn run(test: &str, body: impl FnOnce()) -> Option<Output> {
     if std::env::var_os(VARIABLE).is_some_and(|name| name == test) {
@@ -26,7 +26,7 @@ pub(crate) fn run(test: &str, body: impl FnOnce()) -> Option<Output> {
         None => Command::new(test_binary),
     };
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(VARIABLE, test);
-    // Payloads that cannot be dropped without a panic are forgotten, here and in the crate: no finding.
+    // Payloads that panic when they are dropped are leaked on purpose, here and in the crate.
     command.env("ASAN_OPTIONS", "detect_leaks=0");
     let output = command.output().expect("a test binary can be started");
     let text = String::from_utf8_lossy(&output.stdout);

@@ -13,7 +13,7 @@ use crate::objects::{Dice, Log, Node, Noisy};
 
 const ROUNDS: usize = if cfg!(miri) { 20 } else { 2000 };
 
-/// One collection of a kind, or a part of one.
+/// A collection of some kind, or a part of one.
 fn collect_somehow(heap: &mut Heap, dice: &mut Dice) {
     match dice.below(10) {
         0 => _ = heap.collect(),
@@ -23,7 +23,7 @@ fn collect_somehow(heap: &mut Heap, dice: &mut Dice) {
     }
 }
 
-/// Says that it is over, when its thread panics too: others that wait for the end then see it.
+/// Signals the end when it is dropped, even if its thread panics, so that the others stop waiting.
 struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -34,7 +34,7 @@ impl Drop for Over<'_> {
 
 #[test]
 fn roots_passed_on_from_thread_to_thread_keep_their_objects_in_every_phase() {
-    // Each object is rooted at every moment, by another place in the table each time.
+    // Each object is rooted at every moment, each time by another entry in the table.
     let mut heap = Heap::new();
     let mut dice = Dice::new(1);
     let over = AtomicBool::new(false);
@@ -78,7 +78,7 @@ fn roots_passed_on_from_thread_to_thread_keep_their_objects_in_every_phase() {
 }
 
 #[test]
-fn roots_sent_away_are_dropped_there_and_their_objects_go() {
+fn roots_sent_to_another_thread_are_dropped_there_and_their_objects_die() {
     let mut heap = Heap::new();
     let mut dice = Dice::new(2);
     let log = Log::default();
@@ -107,7 +107,7 @@ fn roots_sent_away_are_dropped_there_and_their_objects_go() {
     heap.collect();
     let mut dropped = log.take();
     dropped.sort_unstable();
-    assert!(heap.is_empty() && dropped.into_iter().eq(0..ROUNDS as u32), "each once");
+    assert!(heap.is_empty() && dropped.into_iter().eq(0..ROUNDS as u32), "each is dropped once");
 }
 
 #[test]
@@ -126,7 +126,10 @@ fn readers_see_whole_objects_between_steps_and_may_root_what_they_see() {
                 while !over.load(Ordering::Relaxed) {
                     let heap = lock.read().unwrap();
                     if let Some((value, root)) = &held {
-                        assert_eq!(heap[root].value, *value, "rooted under a shared borrow, in mid-cycle");
+                        assert_eq!(
+                            heap[root].value, *value,
+                            "rooted through a shared borrow, during a cycle"
+                        );
                         assert_eq!(heap[heap[root].edges[0]].value, *value);
                     }
                     let edges = &heap[world].edges;
@@ -176,7 +179,7 @@ fn many_readers_of_one_heap_agree() {
     for gc in all.iter().skip(1).step_by(3) {
         heap.destroy(*gc);
     }
-    // Mid-cycle, so that readers meet objects of every color.
+    // During a cycle, so that readers meet objects of every color.
     (0..50).for_each(|_| assert!(heap.step(Budget::Objects(10)).work > 0));
     let seen = |heap: &Heap| -> Vec<Option<u64>> {
         all.iter().map(|gc| heap.get(*gc).map(|node| node.value)).collect()
@@ -201,7 +204,7 @@ fn many_readers_of_one_heap_agree() {
 }
 
 #[test]
-fn queues_graveyards_and_guards_on_other_threads_lose_nothing_and_double_nothing() {
+fn queues_graveyards_and_guards_on_other_threads_lose_and_duplicate_nothing() {
     let mut heap = Heap::new();
     let mut dice = Dice::new(3);
     let log = Log::default();
@@ -259,7 +262,8 @@ fn queues_graveyards_and_guards_on_other_threads_lose_nothing_and_double_nothing
     assert!(dropped.into_iter().eq(0..ROUNDS as u32), "each destructor once");
 }
 
-/// A race on purpose: a ThreadSanitizer that passes this test works not at all. See `tsan` in `ci/platforms`.
+/// An intentional race: if this test passes under ThreadSanitizer, the sanitizer does not work. See `tsan` in
+/// `ci/platforms`.
 #[cfg(slotgc_race)]
 #[test]
 #[ignore = "a race, for ThreadSanitizer to find"]
@@ -271,7 +275,7 @@ fn planted_race() {
     unsafe impl Sync for Raced {}
 
     let raced = Raced(std::cell::UnsafeCell::new(0));
-    // On a busy machine one thread would else be over before the other begins, and what the system and the
+    // Otherwise, on a busy machine one thread may end before the other begins, and what the system and the
     // library do in between may hide the race.
     let start = Barrier::new(2);
     thread::scope(|scope| {

@@ -1,5 +1,5 @@
 //! The integration tests that start threads, in a binary of their own: for ThreadSanitizer, under which the
-//! others take minutes to compile and have nothing to show. `ci/platforms tsan` builds it, nothing else does.
+//! others take minutes to compile and have nothing to show. Only `ci/platforms tsan` builds it.
 
 mod deaths;
 mod graveyards;
@@ -9,6 +9,6 @@ mod queues;
 mod roots;
 mod shared;
 mod shutdown;
-#[allow(dead_code, reason = "some of it serves other tests")]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod subprocess;
 mod threads;

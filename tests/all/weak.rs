@@ -1,12 +1,12 @@
-//! Weak handles over the life of their object. Case 8 of the list, a store during marking, is tested with
-//! incremental collections.
+//! Weak handles over the life of their object. Case 8 of the list, a store during marking, is tested in
+//! `steps.rs`.
 
 use slotgc::{Gc, Heap, Root, Weak};
 
 use crate::objects::{Log, Node, Noisy, traced};
 
 #[test]
-fn upgrading_gives_the_very_handle_of_the_root() {
+fn upgrading_returns_the_handle_of_the_root() {
     // weak-cases 1
     let mut heap = Heap::new();
     let root = heap.alloc_root(Node::leaf(1));
@@ -18,7 +18,7 @@ fn upgrading_gives_the_very_handle_of_the_root() {
 }
 
 #[test]
-fn a_cycle_held_by_weak_handles_only_is_gone_after_a_collection() {
+fn a_cycle_held_only_by_weak_handles_is_freed_by_a_collection() {
     // weak-cases 2
     struct Friend {
         other: Option<Gc<Friend>>,
@@ -83,7 +83,7 @@ fn a_weak_field_keeps_nothing_alive() {
 }
 
 #[test]
-fn a_weak_field_beside_a_strong_one_resolves_as_long_as_the_strong_one_is_there() {
+fn a_weak_field_beside_a_strong_one_resolves_as_long_as_the_strong_one_exists() {
     let mut heap = Heap::new();
     let target = heap.alloc(Node::leaf(1));
     let holder = heap.alloc_root(Holder { target: target.downgrade(), strong: Some(target) });
@@ -98,7 +98,7 @@ fn an_unreachable_object_that_still_resolves_may_be_stored_again() {
     let leaf = heap.alloc(Node::leaf(1));
     let lost = heap.alloc(Node::with([leaf])).downgrade();
     let holder = heap.alloc_root(Holder { target: lost, strong: None });
-    // Nobody keeps it, and no collection has looked yet.
+    // It is unreachable, but no collection has run yet.
     let found = heap.upgrade(heap[&holder].target).unwrap();
     heap[&holder].strong = Some(found);
     heap.collect();
@@ -106,7 +106,7 @@ fn an_unreachable_object_that_still_resolves_may_be_stored_again() {
 }
 
 #[test]
-fn an_object_reached_twice_dies_when_both_ways_are_gone() {
+fn an_object_reached_twice_dies_when_both_paths_are_gone() {
     let mut heap = Heap::new();
     let shared = heap.alloc(Node::leaf(1));
     let owners: Vec<Root<Node>> = (0..2).map(|_| heap.alloc_root(Node::with([shared]))).collect();
@@ -137,7 +137,7 @@ fn what_dies_together_stops_resolving_together() {
         weak.push(gc.downgrade());
         inner = Some(gc);
     }
-    // However deep, one collection is enough.
+    // However deep it is nested, one collection is enough.
     assert_eq!(heap.collect().freed, 1000);
     assert!(weak.iter().all(|weak| heap.get(weak).is_none()));
     assert_eq!(log.take().len(), 1000);

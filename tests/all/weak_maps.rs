@@ -1,5 +1,5 @@
-//! `WeakValueMap`: an entry lives as long as its value's object. Tests of what behaves as in std's maps are
-//! in `weak_maps/std_parity.rs`, caches are in `caches.rs`.
+//! `WeakValueMap`: an entry lives as long as its value's object. Tests of what works as in std's maps are in
+//! `weak_maps/std_parity.rs`, caches are in `caches.rs`.
 
 mod std_parity;
 
@@ -78,7 +78,7 @@ fn a_late_callback_for_an_old_value_leaves_the_new_ones_entry() {
     assert_eq!(heap[&map].iter().collect::<Vec<_>>(), [(&1, new.downgrade())]);
 }
 
-/// A key that owns a root: a `Trace` by hand can hide one.
+/// A key that owns a root, which a handwritten `Trace` can hide.
 struct Holding(u32, #[expect(dead_code, reason = "held, not used")] Root<Node>);
 
 impl Trace for Holding {
@@ -140,7 +140,7 @@ fn a_clone_is_a_map_of_its_own() {
 }
 
 #[test]
-fn a_map_that_lost_nearly_all_gives_its_memory_back_at_the_next_insertion() {
+fn a_map_that_lost_nearly_all_entries_releases_memory_at_the_next_insertion() {
     // weak-cases 46
     let mut heap = Heap::new();
     let map = heap.alloc_root(WeakValueMap::new());
@@ -161,14 +161,14 @@ fn a_map_that_lost_nearly_all_gives_its_memory_back_at_the_next_insertion() {
 }
 
 #[test]
-fn handles_in_keys_are_strong_edges_for_as_long_as_the_entry_is_there() {
+fn handles_in_keys_are_strong_edges_for_as_long_as_the_entry_exists() {
     let mut heap = Heap::new();
     let map = heap.alloc_root(WeakValueMap::new());
     let (in_key, value) = (heap.alloc(Node::leaf(1)), heap.alloc_root(2));
     heap[&map].insert(in_key, &value);
     assert_eq!(heap.collect().freed, 0);
     drop(value);
-    // The entry goes in this collection; its key was reached when it began.
+    // This collection removes the entry; its key was reached when the collection began.
     assert_eq!((heap.collect().freed, heap[&map].len()), (1, 0));
     assert_eq!((heap.collect().freed, heap.is_alive(in_key)), (1, false));
 }
@@ -184,7 +184,7 @@ fn a_key_that_is_its_own_value_stays() {
 
 static MAY_RUN: AtomicBool = AtomicBool::new(true);
 
-/// A key that panics where user code has no business.
+/// A key that panics where no user code should run.
 struct Touchy(u32, #[expect(dead_code, reason = "dropped with it")] Noisy);
 
 impl Touchy {
@@ -233,7 +233,7 @@ fn pruning_calls_no_eq_and_no_hash_and_destructors_of_keys_come_last() {
     assert_eq!(sorted(dropped), (0..2000).collect::<Vec<_>>());
 }
 
-/// A map beside other fields, in a container, twice in one object.
+/// Maps beside other fields and in a container, several in one object.
 struct Owner {
     strong: Option<Gc<Node>>,
     first: Names,
@@ -300,7 +300,7 @@ fn a_dead_handle_stays_until_the_next_collection_and_resolves_to_nothing() {
     let reborn = heap.alloc_root(7);
     assert_ne!(reborn.gc(), value.gc());
     assert_eq!((heap.collect().pruned, heap[&map].len()), (3, 0));
-    // From another heap: it resolves to nothing, or to what happens to live in its slot.
+    // A handle of another heap resolves to nothing, or to whatever lives in its slot.
     heap[&map].insert("stranger", stranger);
     heap.collect();
     assert_eq!(heap[&map].contains_key("stranger"), heap.is_alive(stranger));
@@ -320,7 +320,7 @@ fn a_map_outside_of_the_heap_is_pruned_by_hand() {
     let unreachable = heap.alloc(99);
     map.insert(Touchy(99, Noisy::new(99, &log)), unreachable);
     map.prune_dead(&heap);
-    // What no collection has freed yet is alive.
+    // What no collection has freed yet counts as alive.
     assert_eq!((map.len(), sorted(log.take())), (9, vec![4, 7]));
     assert_eq!(heap.collect().pruned, 0);
     map.prune_dead(&heap);
@@ -339,7 +339,7 @@ fn a_value_dies_in_one_collection_however_deep_it_lies_behind_maps() {
     // weak-cases: mistakes
     on_small_stack(|| {
         let mut heap = Heap::new();
-        // Each map is a value of the one before: weakly, so all go at once.
+        // Each map is a value of the one before: weakly, so all die at once.
         struct Level(WeakValueMap<u32, Level>);
         traced!(Level { 0 });
         let mut inner = heap.alloc(Level(WeakValueMap::new()));

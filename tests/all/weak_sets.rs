@@ -127,7 +127,7 @@ fn retain_sees_exactly_the_living_after_a_collection() {
 }
 
 #[test]
-fn retain_skips_nobody_beside_the_dead() {
+fn retain_skips_no_element_next_to_a_dead_one() {
     // weak-cases: mistakes
     let mut heap = Heap::new();
     let roots = nodes(&mut heap, 100);
@@ -135,7 +135,7 @@ fn retain_skips_nobody_beside_the_dead() {
     let mut set = weak.iter().collect::<Set>();
     let mut names = (0_u32..).zip(&weak).collect::<WeakValueMap<_, _>>();
     let mut notes = weak.iter().zip(0_u32..).collect::<WeakKeyMap<_, _>>();
-    // Every second one, and a row of them.
+    // Every second element, and a run of consecutive ones.
     for (number, root) in roots.iter().enumerate() {
         if number % 2 == 1 || (40..60).contains(&number) {
             heap.destroy(root);
@@ -182,7 +182,7 @@ fn a_half_consumed_drain_empties_the_set() {
 }
 
 #[test]
-fn elements_are_given_as_any_kind_of_handle() {
+fn elements_are_passed_as_any_kind_of_handle() {
     let mut heap = Heap::new();
     let root = heap.alloc_root(Node::leaf(1));
     let (gc, weak): (Gc<Node>, Weak<Node>) = (root.gc(), root.downgrade());
@@ -228,7 +228,7 @@ fn room_comes_and_goes() {
     let lost: Vec<_> = (0..50_000).map(|n| heap.alloc(Node::leaf(n))).collect();
     heap[&set].extend(lost);
     heap.collect();
-    // Pruning allocates nothing and so keeps the table; the next insertion gives memory back.
+    // Pruning allocates nothing and therefore keeps the table; the next insertion releases memory.
     assert!(heap[&set].is_empty() && heap[&set].capacity() > 10_000);
     let root = heap.alloc_root(Node::leaf(1));
     heap[&set].insert(&root);
@@ -304,8 +304,8 @@ fn a_set_outside_of_the_heap_is_pruned_by_hand() {
 }
 
 #[test]
-fn what_was_destroyed_by_hand_leaves_a_set_whatever_else_is_in_its_page() {
-    // In a page of which no object is gone so far, the bitmaps tell the living.
+fn a_destroyed_object_leaves_a_set_whatever_else_is_in_its_page() {
+    // In a page that has lost no object so far, only the bitmaps say who lives.
     let ways: [fn(&mut Heap, Gc<u64>); 2] =
         [|heap, gc| assert!(heap.destroy_any(gc.erase())), |heap, gc| assert!(heap.destroy(gc).is_some())];
     for destroy in ways {

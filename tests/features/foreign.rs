@@ -4,7 +4,7 @@
 
 use slotgc::{Gc, Heap, Trace};
 
-/// Whether a collection keeps what `hold` puts handles into, and nothing else.
+/// Checks that a collection keeps what `hold` puts handles into, and nothing else.
 #[allow(dead_code, reason = "not every feature is about handles")]
 fn keeps<T: Trace>(hold: impl FnOnce(Gc<u32>) -> T) -> bool {
     let mut heap = Heap::new();
@@ -15,7 +15,7 @@ fn keeps<T: Trace>(hold: impl FnOnce(Gc<u32>) -> T) -> bool {
     heap.is_alive(held) && !heap.is_alive(garbage)
 }
 
-/// Types that hold no handles, and what they own.
+/// Types that hold no handles, and the bytes that they own.
 #[allow(unused_macros, reason = "not every feature is about such types")]
 macro_rules! plain {
     ($($value:expr => $owned:expr),* $(,)?) => {{

@@ -1,8 +1,9 @@
-//! What optional features add, in a binary of its own: a build with all of them compiles no other tests.
+//! What optional features add, in a binary of its own, so that a build with all features compiles no other
+//! tests.
 #![cfg(not(slotgc_plain))]
 
 mod foreign;
-/// What is saved and loaded is walked and relinked by the same code as what is copied.
+/// Saving and loading walk and relink with the same code as copying.
 #[path = "../all/graphs.rs"]
 mod graphs;
 #[path = "../all/objects.rs"]

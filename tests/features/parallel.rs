@@ -17,7 +17,7 @@ fn pool() -> ThreadPool {
     ThreadPoolBuilder::new().num_threads(4).build().unwrap()
 }
 
-/// Objects of several pages with gaps, full pages, and one that is begun.
+/// Objects of several pages: with gaps, full, and one partly filled.
 fn heap_with_gaps<T: Trace>(value: impl Fn(u64) -> T) -> Heap {
     let mut heap = Heap::new();
     let made = heap.alloc_many((0..10_000).map(value));
@@ -35,14 +35,14 @@ fn same_as_one_by_one<T: Trace + PartialEq>(mut heap: Heap) {
         let seen: Vec<_> = objects.clone().map(|(gc, object)| (gc, own(&heap, gc, object))).collect();
         assert!(seen.iter().all(|(_, is_own)| *is_own));
         assert!(seen.iter().map(|(gc, _)| gc).eq(&expected), "in slot order");
-        // From both ends, and from any place on.
+        // From both ends, and from any position.
         let reversed: Vec<_> = objects.clone().rev().map(|(gc, _)| gc).collect();
         assert!(reversed.iter().rev().eq(&expected));
         for skip in [0, 1, 63, 64, 65, 1000, 4095, expected.len().saturating_sub(1), expected.len()] {
             let rest: Vec<_> = objects.clone().skip(skip).take(500).map(|(gc, _)| gc).collect();
             assert!(rest.iter().eq(expected.iter().skip(skip).take(500)));
         }
-        // In pieces as small as they can be.
+        // In the smallest possible pieces.
         let last = expected.len().saturating_sub(300);
         let ones = objects.skip(last).with_max_len(1).zip(&expected[last..]);
         assert!(ones.all(|((gc, _), expected)| gc == *expected));
@@ -62,7 +62,7 @@ fn many_threads_see_the_same_objects_in_the_same_order_as_one() {
 }
 
 #[test]
-fn dead_objects_that_wait_for_their_sweep_are_passed_over() {
+fn dead_objects_that_wait_for_their_sweep_are_skipped() {
     let mut heap = heap_with_gaps(|n| Link { value: n, next: None });
     let kept: Vec<_> = heap.iter::<Link>().map(|(gc, _)| gc).step_by(5).collect();
     let roots: Vec<_> = kept.iter().map(|gc| heap.root(gc).unwrap()).collect();
@@ -105,7 +105,7 @@ fn what_threads_write_is_there_and_a_minor_collection_sees_it() {
 struct Holder(Option<Gc<Link>>);
 
 #[test]
-fn a_panic_on_one_thread_leaves_the_write_barrier_whole() {
+fn a_panic_on_one_thread_leaves_the_write_barrier_intact() {
     let mut heap = Heap::new();
     let holders = heap.alloc_many((0..3000).map(|_| Holder(None)));
     let roots: Vec<_> = holders.iter().map(|gc| heap.root(gc).unwrap()).collect();

@@ -1,4 +1,4 @@
-//! Saving and loading graphs of objects: in any format, all or nothing, whatever the data.
+//! Saving and loading graphs of objects: in any format, all or nothing, with any data.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -119,7 +119,7 @@ fn a_world_comes_back_from_every_format_into_heaps_of_every_kind() {
         assert_eq!(loaded.get(wolf).map(Gc::erase), Some(loaded.roots()[0]));
         assert_eq!(loaded.get_any(chest), Some(loaded.roots()[1]));
 
-        // Beside what is there, and into the heap that it is from.
+        // Next to existing objects, and into the heap that was saved.
         let loaded = (format.load)(&mut heap, &data).unwrap();
         check_world(&heap, &loaded);
         assert_eq!(heap.len(), 10);
@@ -129,7 +129,7 @@ fn a_world_comes_back_from_every_format_into_heaps_of_every_kind() {
 }
 
 #[test]
-fn handles_are_a_text_for_people_and_a_number_for_machines() {
+fn handles_are_text_in_readable_formats_and_numbers_in_binary_ones() {
     let mut heap = Heap::new();
     let gold: Vec<_> = (0..3).map(|n| heap.alloc(Loot::Gold(n))).collect();
     let root = heap.root(gold[2]).unwrap();
@@ -245,7 +245,7 @@ fn weak_collections_keep_the_entries_whose_objects_are_saved() {
         Some(vec!["k".to_string()])
     );
     assert_eq!(saved["notes"].as_object().map(serde_json::Map::len), Some(1));
-    // Elsewhere they know nothing of what is saved.
+    // Outside of a save they know nothing about what is saved.
     assert_eq!(serde_json::to_value(&heap[&tables].set).unwrap().as_array().map(Vec::len), Some(3));
 
     let data = postcard::to_stdvec(&save).unwrap();
@@ -264,7 +264,7 @@ fn weak_collections_keep_the_entries_whose_objects_are_saved() {
 }
 
 #[test]
-fn what_names_nothing_becomes_null_and_the_first_of_equal_keys_stays() {
+fn handles_to_nothing_become_null_and_the_first_of_equal_keys_stays() {
     #[derive(Trace, Serialize, Deserialize, Debug)]
     struct Keys(BTreeMap<Weak<Mob>, u8>, Weak<Mob>, AnyGc);
 
@@ -281,7 +281,7 @@ fn what_names_nothing_becomes_null_and_the_first_of_equal_keys_stays() {
 }
 
 #[test]
-fn what_a_source_has_under_a_key_is_saved_with_the_key() {
+fn a_value_that_a_source_holds_under_a_key_is_saved_with_the_key() {
     let mut heap = Heap::new();
     let [key, other] = ["key", "other"].map(|name| heap.alloc(mob(name)));
     let [gold, lost] = [1, 2].map(|n| heap.alloc(Loot::Gold(n)));
@@ -409,7 +409,7 @@ fn what_the_schema_lacks_is_named_when_it_is_saved() {
 }
 
 #[test]
-fn saving_writes_nothing_into_the_heap_and_works_amid_a_cycle() {
+fn saving_writes_nothing_into_the_heap_and_works_during_a_cycle() {
     let mut heap = Heap::new();
     let (wolf, chest) = world(&mut heap);
     let roots = [wolf.erase(), chest.erase(), wolf.erase()];
@@ -424,7 +424,7 @@ fn saving_writes_nothing_into_the_heap_and_works_amid_a_cycle() {
 }
 
 #[test]
-fn saves_from_many_threads_are_the_same() {
+fn saves_from_many_threads_are_identical() {
     let mut heap = Heap::new();
     let (wolf, chest) = world(&mut heap);
     let roots = [wolf.erase(), chest.erase()];

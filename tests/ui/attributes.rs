@@ -1,4 +1,4 @@
-//! Attributes that are wrong, each in its own way.
+//! Wrong attributes, each in its own way.
 
 use slotgc::Trace;
 

@@ -1,4 +1,4 @@
-//! What has no `Trace` outside of a derive: in an impl by hand, as an object, in a generic type.
+//! Types without `Trace` outside of a derive: in a handwritten impl, as an object, in a generic type.
 
 use std::cell::{Cell, RefCell};
 

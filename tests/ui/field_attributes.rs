@@ -1,4 +1,4 @@
-//! Attributes of fields whose types are not fit for them.
+//! Attributes on fields whose types do not support them.
 
 use slotgc::{Gc, Trace};
 

@@ -1,5 +1,5 @@
-//! Handles are invariant: one of a type with `for<'a> fn(&'a str)` is none of the type with `fn(&'static str)`, which would
-//! be another type to the heap, and dead in it.
+//! Handles are invariant: one of a type with `for<'a> fn(&'a str)` is not one of the type with
+//! `fn(&'static str)`. The heap would take that for another type, so the handle would be dead.
 
 use slotgc::{Gc, Root, Trace, Weak};
 

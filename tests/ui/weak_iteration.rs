@@ -1,4 +1,4 @@
-//! While a weak collection is looked through, nothing is inserted and nothing is collected.
+//! During iteration over a weak collection, nothing is inserted and nothing is collected.
 
 use slotgc::{Heap, WeakKeyMap};
 

@@ -1,8 +1,8 @@
 //! Edges that lead to no object of their own: to destroyed objects, to slots that have a new tenant, to
 //! another heap, to another type. Such an edge keeps nothing alive.
 //!
-//! Usually a slot waits until no live object names it. To meet a new tenant, an edge is made up here (another
-//! generation of a living object's slot), or so many objects are destroyed that slots are reused early.
+//! Usually a slot waits until no live object names it. To meet a new tenant, a test makes up an edge (another
+//! generation of a living object's slot), or destroys so many objects that slots are reused early.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,12 +10,12 @@ use slotgc::{AnyGc, Gc, Heap, HeapConfig, Root, Trace, Tracer};
 
 use crate::objects::{Dice, Link, Node};
 
-/// A handle of this object's slot at another time: with a tenant, but not this one.
+/// A handle of this object's slot with another generation, as if of another tenant.
 fn stale<T>(gc: Gc<T>) -> Gc<T> {
     Gc::from_bits(gc.to_bits() + 2)
 }
 
-/// Edges of both kinds, and how often they were asked for.
+/// Edges of both kinds, and how often they were traced.
 #[derive(Default)]
 struct Asked {
     edges: Vec<Gc<Link>>,
@@ -43,7 +43,7 @@ fn an_edge_to_a_destroyed_object_keeps_nothing_alive() {
 }
 
 #[test]
-fn a_slot_is_not_used_again_while_somebody_names_it() {
+fn a_slot_is_not_reused_while_a_live_object_names_it() {
     let mut heap = Heap::new();
     let victim = heap.alloc(Link::default());
     let root = heap.alloc_root(Asked { edges: vec![victim], ..Asked::default() });
@@ -59,7 +59,7 @@ fn a_slot_is_not_used_again_while_somebody_names_it() {
     heap[&root].edges.clear();
     heap.collect();
     let again = heap.alloc(Link::default());
-    assert_eq!(again.to_bits() >> 32, victim.to_bits() >> 32, "nobody named it any more");
+    assert_eq!(again.to_bits() >> 32, victim.to_bits() >> 32, "no object named it any more");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn the_next_tenant_of_a_slot_is_not_kept_by_an_old_edge() {
     let slots: std::collections::HashSet<_> = victims.iter().map(|gc| gc.to_bits() >> 32).collect();
     let reused = tenants.iter().filter(|gc| slots.contains(&(gc.to_bits() >> 32))).count();
     assert!(reused > 1000, "only {reused} slots were reused");
-    // A third of the tenants is wanted, the others are not.
+    // A third of the tenants is rooted, the others are not.
     let kept: Vec<_> = tenants.iter().step_by(3).map(|gc| heap.root(gc).unwrap()).collect();
     for _ in 0..3 {
         let stats = heap.collect();
@@ -87,7 +87,7 @@ fn the_next_tenant_of_a_slot_is_not_kept_by_an_old_edge() {
     assert!(heap[&holder].iter().all(|gc| !heap.is_alive(gc)));
 }
 
-/// A graph in which a stale edge meets a tenant, and so marking is done again, exactly.
+/// A graph in which a stale edge meets a tenant, so marking starts again, exactly.
 fn check_with(edges: impl Fn(Gc<Link>, Gc<Link>) -> (Vec<Gc<Link>>, Vec<AnyGc>), is_kept: bool) {
     let mut heap = Heap::new();
     // The tenant holds a long list: all of it lives or dies.
@@ -96,7 +96,7 @@ fn check_with(edges: impl Fn(Gc<Link>, Gc<Link>) -> (Vec<Gc<Link>>, Vec<AnyGc>),
         list = Some(heap.alloc(Link { value, next: list }));
     }
     let tenant = heap.alloc(Link { value: 1000, next: list });
-    // Deep below another root: all of this lives in any case.
+    // Deep below another root: all of this lives in either case.
     let mut deep = None;
     for value in 0..1000 {
         deep = Some(heap.alloc(Link { value, next: deep }));
@@ -161,8 +161,8 @@ fn a_source_may_report_stale_handles() {
     }
 }
 
-/// An object is traced once where marking expects no stale edge that meets a tenant, or expects one; twice
-/// where one comes unexpected. So the number of these calls shows whether marking returned to its fast pass.
+/// An object is traced once if marking meets no stale edge to a tenant, or expects one; twice if it meets one
+/// unexpectedly. So the number of calls shows whether marking returned to its fast pass.
 #[test]
 fn marking_is_fast_again_when_the_stale_edges_are_gone() {
     let mut heap = Heap::new();
@@ -177,7 +177,7 @@ fn marking_is_fast_again_when_the_stale_edges_are_gone() {
     assert_eq!([times(&clean), times(&clean)], [1, 1]);
     assert_eq!([times(&dirty), times(&dirty), times(&dirty)], [2, 1, 1], "marked again, then expected");
     assert_eq!([times(&clean), times(&clean)], [1, 1]);
-    assert_eq!([times(&dirty), times(&dirty)], [2, 1], "unexpected once more");
+    assert_eq!([times(&dirty), times(&dirty)], [2, 1], "unexpected again");
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn an_edge_to_another_heap_keeps_nothing_alive() {
     }
     assert!(!local.iter().any(|gc| heap.is_alive(gc)) && heap.is_alive(&holder));
     assert!(foreign.iter().all(|gc| other.is_alive(gc)));
-    assert_eq!(other.collect().freed, 200, "nor there");
+    assert_eq!(other.collect().freed, 200, "nothing was kept in the other heap either");
 }
 
 #[test]

@@ -32,13 +32,13 @@ fn a_cancelled_callback_does_not_run_and_is_cancelled_once() {
     let mut heap = Heap::new();
     let object = heap.alloc(Node::leaf(1));
     let watches: Vec<Watch> = (0..5).map(|number| note(&mut heap, object, number, &log)).collect();
-    // The latest, the first, one in the middle.
+    // The latest, the first, and one in the middle.
     for index in [4, 0, 2] {
         assert!(heap.cancel(watches[index]));
         assert!(!heap.cancel(watches[index]));
     }
     assert_eq!((heap.watch_count(object), heap.collect().notified, log.take()), (2, 2, vec![3, 1]));
-    assert!(watches.iter().all(|watch| !heap.cancel(*watch)), "they ran");
+    assert!(watches.iter().all(|watch| !heap.cancel(*watch)), "they have run");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_watch_of_another_heap_is_unknown() {
 }
 
 #[test]
-fn a_cancelled_registrations_place_is_used_again_and_its_watch_stays_dead() {
+fn a_cancelled_registrations_entry_is_reused_and_its_watch_stays_dead() {
     let log = Log::default();
     let mut heap = Heap::new();
     let object = heap.alloc(Node::leaf(1));
@@ -115,14 +115,14 @@ fn a_dropped_guard_cancels() {
     drop(second);
     let kept = third.keep();
     assert_eq!(heap.watch_count(object), 2);
-    assert!(!heap.cancel(watch), "a guard has done so");
+    assert!(!heap.cancel(watch), "the guard has cancelled it");
     assert_eq!((heap.collect().notified, log.take()), (2, vec![3, 2]));
     assert!(!heap.cancel(kept));
     drop(fourth);
 }
 
 #[test]
-fn a_guards_closure_is_dropped_when_the_heap_next_registers_or_tells() {
+fn a_guards_closure_is_dropped_when_the_heap_next_registers_or_notifies() {
     let log = Log::default();
     let mut heap = Heap::new();
     let (object, other) = (heap.alloc(Node::leaf(1)), heap.alloc(Node::leaf(2)));
@@ -141,7 +141,7 @@ fn a_guards_closure_is_dropped_when_the_heap_next_registers_or_tells() {
 
 #[test]
 fn a_guard_dropped_by_a_destructor_of_the_same_collection_still_cancels() {
-    // The guard's owner and the target die together, in both orders of slots; by destroying the owner, too.
+    // The guard's owner and the target die together, in both slot orders; also when the owner is destroyed.
     for kind in 0..2 {
         for owner_first in [true, false] {
             let mut heap = Heap::new();
@@ -256,7 +256,7 @@ fn guards_of_copies_of_one_watch_are_guards_of_one_registration() {
     note(&mut heap, object, 2, &log);
     let [a, b, c] = guards;
     drop(a);
-    // Its place is used again; the other guards are of the old registration.
+    // Its entry is reused; the other guards belong to the old registration.
     note(&mut heap, object, 3, &log);
     drop(b);
     assert_eq!(heap.watch_count(object), 2);
@@ -269,7 +269,8 @@ fn guards_of_earlier_heaps_cancel_nothing_in_later_ones() {
     let ran = Arc::new(AtomicUsize::new(0));
     let mut stale = Vec::new();
     for round in 0..50 {
-        // One heap after the other, so that each has what the one before used to keep track of guards.
+        // One heap after the other, so that each reuses the storage in which the previous one tracked its
+        // guards.
         let mut heap = Heap::new();
         let objects: Vec<_> = (0..20_u64).map(|n| heap.alloc(n)).collect();
         let mut watches: Vec<Watch> = Vec::new();
@@ -278,7 +279,7 @@ fn guards_of_earlier_heaps_cancel_nothing_in_later_ones() {
             let watch = heap.on_death(object, move |_, _| count(&ran));
             watches.push(watch.unwrap());
         }
-        // Those of the rounds before, by hand and by guard.
+        // Those of earlier rounds, cancelled directly and by guard.
         let old: Vec<WatchGuard> = std::mem::take(&mut stale);
         assert!(old.iter().all(|guard| !heap.cancel(guard.watch())));
         drop(old);
@@ -302,7 +303,7 @@ fn a_guard_may_outlive_its_heap() {
 }
 
 #[test]
-fn closures_that_own_guards_of_each_other_go_one_after_the_other() {
+fn closures_that_own_guards_of_each_other_are_dropped_one_by_one() {
     crate::objects::on_small_stack(|| {
         let mut heap = Heap::new();
         let object = heap.alloc(1);
@@ -320,8 +321,8 @@ fn closures_that_own_guards_of_each_other_go_one_after_the_other() {
 }
 
 #[test]
-fn cancelling_costs_the_same_wherever_in_the_row_it_is() {
-    // Quadratic, this would take minutes.
+fn cancelling_costs_the_same_anywhere_in_the_list() {
+    // If this were quadratic, it would take minutes.
     let mut heap = Heap::new();
     let object = heap.alloc(1);
     let watches: Vec<Watch> = (0..100_000).map(|_| heap.on_death(object, |_, _| {}).unwrap()).collect();

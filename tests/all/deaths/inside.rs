@@ -123,7 +123,7 @@ fn a_callback_can_cancel_neither_itself_nor_one_that_ran() {
 }
 
 #[test]
-fn a_collection_asked_for_inside_runs_after_the_batch() {
+fn a_collection_requested_inside_runs_after_the_batch() {
     let log = Log::default();
     let mut heap = Heap::new();
     let object = heap.alloc(Node::leaf(1));
@@ -167,7 +167,7 @@ fn the_collection_after_the_batch_has_the_root_source_of_the_one_before() {
         tracer.edges(stack);
     }));
     assert_eq!((stats.freed, stats.kept, asked.load(Ordering::Relaxed)), (2, 2, 2));
-    // After `destroy` there is no source: the heap's roots alone count.
+    // After `destroy` there is no source: only the heap's roots count.
     let kept = heap.alloc_root(Node::leaf(5));
     heap.on_death(stack[0], |heap, _| {
         heap.collect();
@@ -178,7 +178,7 @@ fn the_collection_after_the_batch_has_the_root_source_of_the_one_before() {
 }
 
 #[test]
-fn what_the_callbacks_of_an_asked_for_collection_ask_for_waits_for_the_next_call() {
+fn a_collection_requested_while_a_requested_one_notifies_waits_for_the_next_call() {
     fn again(heap: &mut Heap, left: u32) {
         let next = heap.alloc(left);
         heap.on_death(next, move |heap, _| {
@@ -220,7 +220,7 @@ fn a_callback_at_the_limit_does_not_collect() {
 }
 
 #[test]
-fn the_first_panic_wins_over_that_of_a_collection_asked_for() {
+fn the_first_panic_wins_over_that_of_a_requested_collection() {
     struct Moody(bool);
     impl Trace for Moody {
         fn trace(&self, _: &mut Tracer<'_>) {
@@ -244,7 +244,7 @@ fn the_first_panic_wins_over_that_of_a_collection_asked_for() {
 
 #[test]
 #[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
-fn a_callback_may_panic_after_it_asked_for_a_collection() {
+fn a_callback_may_panic_after_it_requested_a_collection() {
     let mut heap = Heap::new();
     let object = heap.alloc(1);
     heap.on_death(object, |heap, _| {
@@ -258,7 +258,7 @@ fn a_callback_may_panic_after_it_asked_for_a_collection() {
 }
 
 #[test]
-fn a_callback_may_put_another_heap_in_the_place_of_this_one() {
+fn a_callback_may_replace_its_heap() {
     let log = Log::default();
     let mut heap = Heap::new();
     let (object, other) = (heap.alloc(Noisy::new(1, &log)), heap.alloc_root(Noisy::new(2, &log)));
@@ -278,7 +278,8 @@ fn a_callback_may_put_another_heap_in_the_place_of_this_one() {
     })
     .unwrap();
     heap.collect();
-    // The old heap ends where it is replaced, with the callbacks that were due. In the new one no batch runs.
+    // The old heap ends where it is replaced, with the callbacks that were due. The new heap has no batch in
+    // progress.
     assert_eq!(log.take(), [1, 11, 10, 2, 30, 3, 40, 50]);
     drop(other);
     assert!(heap.is_empty());
@@ -301,10 +302,10 @@ fn a_callback_may_swap_heaps_and_both_go_on() {
         let new = heap.alloc(Node::leaf(2));
         note(heap, new, 3, &log);
         let stats = heap.collect();
-        // What the collection had freed in which the heaps were swapped counts with this one.
+        // Objects freed by the collection that swapped the heaps count with this one.
         assert!((1..=2).contains(&stats.freed) && heap.is_empty());
     }
-    // What was due moved with its heap, which delivers it with its next notifications.
+    // Pending notifications moved with their heap, which delivers them with its next ones.
     let mut written = log.take();
     written.sort_unstable();
     assert_eq!(written, [1, 2, 3, 3]);

@@ -1,5 +1,5 @@
-//! Random programs of registrations and deaths, with callbacks that act on the heap, against a naive model of
-//! who is notified and in which order.
+//! Random programs of registrations and deaths, with callbacks that act on the heap, compared with a naive
+//! model of who is notified and in which order.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use slotgc::{DeathQueue, Finalizer, Gc, Heap, Root, Watch, WatchGuard};
 
 use crate::objects::Dice;
 
-/// What a program, or a callback, does. Numbers name objects and registrations, modulo how many there are.
+/// What a program or a callback does. Numbers name objects and registrations, modulo how many there are.
 #[derive(Clone, Debug)]
 enum Op {
     Alloc { rooted: bool },
@@ -44,7 +44,7 @@ enum Event {
         freed: usize,
         notified: usize,
     },
-    /// The counts of watchers of all objects, and how many objects are alive.
+    /// The number of watchers of each object, and how many objects are alive.
     Counts(Vec<usize>, usize),
 }
 
@@ -86,7 +86,7 @@ struct Model {
     tags: Vec<usize>,
     in_batch: bool,
     wants_collection: bool,
-    /// Callbacks run and tags sent, ever.
+    /// All callbacks run and tags sent so far.
     notified: usize,
     events: Vec<Event>,
 }
@@ -196,7 +196,7 @@ impl Model {
         true
     }
 
-    /// Runs what is due; whether a collection was asked for.
+    /// Runs what is due; returns whether a collection was requested.
     fn batch(&mut self) -> bool {
         self.in_batch = true;
         while self.run_due() {}
@@ -270,7 +270,7 @@ struct World {
     events: Vec<Event>,
 }
 
-/// What closures share. Unlocked whenever the heap may call one.
+/// What closures share. Unlocked whenever the heap may call a closure.
 #[derive(Clone, Default)]
 struct Program {
     world: Arc<Mutex<World>>,
@@ -377,7 +377,7 @@ impl Program {
 }
 
 #[test]
-fn random_programs_are_told_what_the_model_says_in_its_order() {
+fn random_programs_are_notified_as_the_model_says_in_its_order() {
     let rounds = if cfg!(debug_assertions) { 3000 } else { 20_000 };
     let mut dice = Dice::new(21);
     for round in 0..rounds {

@@ -62,7 +62,7 @@ fn a_panic_in_a_callback_reaches_whoever_destroyed_the_object() {
 
 #[test]
 #[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
-fn what_a_closure_owns_may_panic_when_it_goes() {
+fn what_a_closure_owns_may_panic_when_it_is_dropped() {
     let log = Log::default();
     let mut heap = Heap::new();
     let object = heap.alloc(Node::leaf(1));

@@ -1,5 +1,5 @@
-//! Programs with deaths that are hard to get right, written by hand. Their reports prove that they do what
-//! they are meant to do.
+//! Handwritten programs with deaths that are hard to get right. Their reports prove that they do what they
+//! are meant to do.
 
 use slotgc_oracle::prelude::*;
 
@@ -38,8 +38,8 @@ fn a_callback_that_collects_gets_its_collection_after_the_batch_with_the_same_ro
         CollectWith { heap: 0, roots: [Live(2), Live(2), Live(2)], ending: Returns },
         COLLECT,
     ]);
-    // Two dead; what the first callback made. What that one's asks for is the last collection, which frees
-    // what it made and the one that the source kept.
+    // Two dead, and what the first callback allocated. That object's callback requests the last collection,
+    // which frees what it allocated and the object that the source kept.
     assert_eq!((report.freed, report.told, report.collections), (5, 3, 3));
 }
 
@@ -50,7 +50,7 @@ fn a_callback_cancels_others_of_its_batch() {
         on_death(0, &[ALLOC]),
         on_death(1, &[ALLOC]),
         queue(1),
-        // The last registered runs first: the tag is sent by then.
+        // The last registered runs first: by then the tag is sent.
         on_death(2, &[Cancel { heap: 0, watch: 0 }, DropGuard { watch: 1 }, Cancel { heap: 0, watch: 2 }]),
         COLLECT,
         Poll { heap: 0, all: true },
@@ -59,7 +59,7 @@ fn a_callback_cancels_others_of_its_batch() {
 }
 
 #[test]
-fn a_guard_in_an_object_that_dies_cancels_what_is_told_of_the_same_collection() {
+fn a_guard_in_a_dying_object_cancels_a_notification_of_the_same_collection() {
     let report = run(&[
         nodes(2),
         on_death(0, &[]),
@@ -118,16 +118,17 @@ fn a_finalizer_is_called_inside_a_batch_in_which_it_is_due() {
         COLLECT,
         nodes(1),
         finalize(0, &[ALLOC, COLLECT]),
-        // By hand: no batch, so its collection runs at once, and frees the target and what it made.
+        // A direct call: no batch, so its collection runs at once, and frees the target and what it
+        // allocated.
         UseFinalizer { heap: 0, index: 1, by: Calling },
     ]);
     assert_eq!((report.freed, report.told, report.collections), (5, 3, 3));
 }
 
-/// Without std a second panic while the first unwinds ends the process.
+/// Without std a second panic during unwinding ends the process.
 #[test]
 #[cfg(feature = "std")]
-fn all_that_panics_stops_nothing_and_the_first_panic_is_raised() {
+fn no_panic_stops_the_rest_and_the_first_one_is_raised() {
     let report = run(&[
         nodes(3),
         Arm { heap: 0, target: Live(1), fuse: Fuse::Drop },
@@ -143,13 +144,13 @@ fn all_that_panics_stops_nothing_and_the_first_panic_is_raised() {
 }
 
 #[test]
-fn a_trace_that_panics_in_a_collection_that_a_callback_asked_for_ends_that_one_alone() {
+fn a_panicking_trace_in_a_collection_that_a_callback_requested_ends_only_that_one() {
     let report = run(&[
         rooted(Node),
         nodes(1),
         Arm { heap: 0, target: Live(1), fuse: Fuse::Trace },
         on_death(0, &[COLLECT, ALLOC]),
-        // Twice: the first ends before anything died.
+        // Twice: the first ends before anything has died.
         COLLECT,
         Arm { heap: 0, target: Live(1), fuse: Fuse::Trace },
         destroy(0),
@@ -159,7 +160,7 @@ fn a_trace_that_panics_in_a_collection_that_a_callback_asked_for_ends_that_one_a
 }
 
 #[test]
-fn a_shutdown_runs_until_nothing_is_made_any_more() {
+fn a_shutdown_runs_until_nothing_new_is_made() {
     // Without std a panic ends the shutdown before its next round.
     let last = if cfg!(feature = "std") { panicking(2, &[]) } else { on_death(2, &[]) };
     for end in [Shutdown { heap: 0, setup: Setup::default() }, Fresh { heap: 0, setup: Setup::default() }] {
@@ -183,7 +184,7 @@ fn inside_a_callback_an_allocation_at_the_limit_does_not_collect() {
     let report = run(&[
         Fresh { heap: 0, setup: Setup { max_objects: Some(0), ..Setup::default() } },
         ALLOC,
-        // The first fits where the dead one was, and the second does not, until the batch is over.
+        // The first fits where the dead one was; the second does not fit until the batch is over.
         on_death(0, &[last.clone(), last.clone()]),
         destroy(0),
         last,
@@ -192,7 +193,7 @@ fn inside_a_callback_an_allocation_at_the_limit_does_not_collect() {
 }
 
 #[test]
-fn the_other_heaps_watches_and_those_of_a_heap_that_is_gone_cancel_nothing() {
+fn watches_of_another_heap_and_of_an_ended_heap_cancel_nothing() {
     let report = run(&[
         nodes(1),
         on_death(0, &[]),
@@ -209,7 +210,7 @@ fn the_other_heaps_watches_and_those_of_a_heap_that_is_gone_cancel_nothing() {
 }
 
 #[test]
-fn a_tag_that_is_sent_while_the_other_heap_ends_goes_with_its_queue() {
+fn a_tag_sent_while_the_other_heap_ends_is_dropped_with_its_queue() {
     run(&[
         Alloc { heap: 1, make: Make { kind: Node, value: 0, edges: [Recent(0), Recent(0)] }, how: Unrooted },
         OnDeath {

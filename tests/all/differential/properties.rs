@@ -1,4 +1,4 @@
-//! Random programs from proptest, which makes those that fail short.
+//! Random programs from proptest, which shrinks those that fail.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use slotgc_oracle::{Failure, Report};
 
 use super::{check_on_large_stack, fit_to_be_caught, steps};
 
-/// Operations as proptest shrinks them: whole ones are left out first, then their numbers become small.
+/// Operations as proptest shrinks them: it first leaves out whole operations, then makes their numbers small.
 fn ops(len: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Op>> {
     let op = vec(any::<u8>(), 64).prop_map(|bytes| slotgc_oracle::op_from_bytes(&bytes));
     vec(op, len).prop_map(fit_to_be_caught)
@@ -30,11 +30,11 @@ fn agree(ops: &[Op]) -> Result<Report, TestCaseError> {
     Ok(report)
 }
 
-/// The same programs in every run, unless `PROPTEST_RNG_SEED` says otherwise: the search for others is the
-/// soak's and the fuzzer's.
+/// The same programs in every run, unless `PROPTEST_RNG_SEED` says otherwise: searching for others is left to
+/// the soak and the fuzzer.
 fn config(cases: u32, max_shrink_iters: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
-    // Zeal checks all books after each phase.
+    // Zeal verifies the heap after each phase.
     let cases = if cfg!(gc_zeal) { cases / 6 } else { cases };
     let rng_seed = match usual.rng_seed {
         RngSeed::Random => RngSeed::Fixed(1),

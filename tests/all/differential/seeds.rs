@@ -1,5 +1,5 @@
-//! Random programs where there is no proptest: from the oracle's own numbers, and not made short when they
-//! fail. `slotgc-oracle soak` makes the same ones.
+//! Random programs for builds without proptest: from the oracle's own generator, and not shrunk when they
+//! fail. `slotgc-oracle soak` generates the same ones.
 
 use slotgc_oracle::random_program;
 use slotgc_oracle::stepped::random_stepped;

@@ -2,13 +2,14 @@
 
 use slotgc_oracle::stepped::prelude::*;
 
-/// On a stack that has room for the largest objects, unoptimised.
+/// Runs it on a stack that has room for the largest objects, unoptimised.
 pub(super) fn check(program: Program) -> Result<Report, String> {
     let large = std::thread::Builder::new().stack_size(256 << 20);
     large.spawn(move || check_stepped(&program)).expect("a thread").join().expect("a checked program")
 }
 
-/// Live and dead objects of several kinds, all that weak collections can hold, deaths with notifications.
+/// Live and dead objects of several kinds, everything that weak collections can hold, deaths with
+/// notifications.
 fn world() -> Vec<Op> {
     let mut ops = vec![
         Make { kind: Shelf, edges: [0, 0], how: Rooted },
@@ -41,7 +42,7 @@ fn mutations() -> Vec<Vec<Op>> {
         mutations.extend([
             vec![Make { kind: Node, edges: [target, 0], how: Unrooted }],
             vec![Make { kind: Wide, edges: [target, 0], how: Rooted }],
-            // Of a live object, to one that may be dead soon.
+            // An edge of a live object to one that may die soon.
             vec![Change { target: 12, by: ByGet, edit: Link(target) }],
             vec![Change { target, by: ByGet, edit: Clear }],
             vec![Root(target)],
@@ -84,7 +85,7 @@ fn every_mutation_in_every_phase_keeps_within_bounds() {
     let mut total = Report::default();
     for phase in 0..=5 {
         for later in [0, 2] {
-            // Zeal checks all books after each phase: a third of the programs, each in other phases.
+            // Zeal verifies the heap after each phase: a third of the programs, each in different phases.
             let some = if cfg!(gc_zeal) { 3 } else { 1 };
             for mutation in mutations().into_iter().skip((phase + later) as usize % some).step_by(some) {
                 let mut ops = world();
@@ -104,7 +105,7 @@ fn every_mutation_in_every_phase_keeps_within_bounds() {
 }
 
 #[test]
-fn panics_of_user_code_in_every_phase_come_out_of_the_step_and_stop_nothing() {
+fn panics_of_user_code_in_every_phase_reach_the_caller_of_the_step_and_stop_nothing() {
     let mut total = Report::default();
     for phase in 0..=5 {
         for (target, fuse) in [(12, Fuse::Trace), (6, Fuse::Drop), (6, Fuse::Trace), (15, Fuse::Drop)] {

@@ -1,5 +1,5 @@
-//! Programs on weak collections that are hard to get right, written by hand. Their reports prove that they do
-//! what they are meant to do.
+//! Handwritten programs on weak collections that are hard to get right. Their reports prove that they do what
+//! they are meant to do.
 
 use slotgc_oracle::prelude::*;
 
@@ -11,7 +11,7 @@ pub(super) fn rooted(kind: Kind) -> Op {
     Alloc { heap: 0, make: make(kind), how: AtRoot }
 }
 
-/// So many nodes without roots: `Live(0)` is the last of them.
+/// This many nodes without roots: `Live(0)` is the last of them.
 pub(super) fn nodes(len: u8) -> Op {
     Burst { heap: 0, kind: Node, size: (len - 1) * 8, shape: Loose, rooted: false }
 }
@@ -40,11 +40,11 @@ fn a_chain_of_ephemerons_lives_by_its_first_key_whatever_the_order_of_insertion(
 #[test]
 fn a_chain_that_leads_through_maps_which_only_it_reaches_is_followed() {
     let mut ops = vec![rooted(KeyMap)];
-    // Maps 1 to 4 hang each in a value of the map before; then five nodes, the last of them rooted.
+    // Maps 1 to 4 are each in a value of the map before; then five nodes, the last of them rooted.
     ops.extend((0..4).map(|_| Alloc { heap: 0, make: make(KeyMap), how: Unrooted }));
     ops.extend([nodes(5), Root { heap: 0, target: Live(4) }]);
     for map in (0..4).rev() {
-        // The next map, made four minus `map` before the nodes; and the next key.
+        // The next map, allocated four minus `map` before the nodes; and the next key.
         ops.push(put(map, 4 - map, To(Live(5 + 3 - map)), None));
         let edit = AddToKey { key: Live(4 - map), to: To(Live(3 - map)), inner: None };
         ops.push(EditKeys { heap: 0, table: map, edit });
@@ -52,7 +52,7 @@ fn a_chain_that_leads_through_maps_which_only_it_reaches_is_followed() {
     ops.push(COLLECT);
     assert_eq!((run(&ops).freed, run(&ops).pruned), (0, 0));
     ops.extend([DropRoots { index: 1, len: 0 }, COLLECT]);
-    // The first map is rooted, and loses its entry; the others are gone with theirs.
+    // The first map is rooted, and loses its entry; the others are freed with theirs.
     assert_eq!((run(&ops).freed, run(&ops).pruned), (9, 1));
 }
 
@@ -92,7 +92,7 @@ fn a_nested_value_needs_both_keys_and_is_pruned_by_the_inner_one() {
 
 #[test]
 fn nested_ephemerons_wait_for_keys_that_are_reached_late() {
-    // A chain of three from a root: the keys are its middle and its end, the value is beside it.
+    // A chain of three from a root: the keys are its middle and its end, the value is outside of it.
     for keys in [[1, 2], [2, 1]] {
         let report = run(&[
             nodes(1),
@@ -123,7 +123,7 @@ fn a_key_under_construction_counts_as_alive_in_a_map_of_its_own() {
         },
         COLLECT,
     ]);
-    // Nothing at first; then the object, which nothing holds any more, and what only it led to.
+    // Nothing at first; then the object, which nothing refers to any more, and what only it led to.
     assert_eq!((report.freed, report.pruned, report.collections), (2, 1, 2));
 }
 
@@ -134,7 +134,7 @@ fn weak_collections_in_fields_are_pruned_and_keys_with_handles_are_edges() {
         rooted(Shelf),
         nodes(1),
         Burst { heap: 0, kind: Plain, size: 8, shape: Loose, rooted: false },
-        // The node is kept by the key, as long as the plain object is.
+        // The key keeps the node alive as long as the plain object lives.
         plain(Some(Live(2))),
         EditSet { heap: 0, table: 0, edit: PutElement(Live(1)) },
         EditKeys { heap: 0, table: 0, edit: EntryKey { key: Live(0), to: ToKey, inner: None } },
@@ -160,7 +160,7 @@ fn an_object_is_returned_uncached_when_its_map_dies_while_it_is_made() {
         Alloc { heap: 0, make: make(ValueMap), how: Unrooted },
         get(0, &[COLLECT]),
         rooted(ValueMap),
-        // What the factory puts there itself is replaced; a hit makes nothing; a map that is gone says so.
+        // What the factory inserts there itself is replaced; a hit allocates nothing; a dead map is reported.
         get(0, &[get(0, &[])]),
         get(0, &[]),
         get(1, &[]),
@@ -188,7 +188,7 @@ fn equal_names_share_an_object_until_it_dies() {
 }
 
 #[test]
-fn what_is_outside_of_the_heap_is_pruned_by_hand() {
+fn weak_collections_outside_of_the_heap_are_pruned_by_hand() {
     let report = run(&[
         nodes(2),
         EditValues { heap: 0, table: 0, edit: PutValue { key: 1, edge: Some(Live(1)), to: Live(0) } },

@@ -13,7 +13,7 @@ use crate::objects::{Log, Node, Noisy};
 struct Watched {
     targets: Vec<Weak<Node>>,
     strong: Vec<Gc<Node>>,
-    /// How often `trace` asks for `prune`.
+    /// How often `trace` requests `prune`.
     asks: usize,
     traced: AtomicUsize,
     pruned: usize,
@@ -40,7 +40,7 @@ impl Trace for Watched {
 }
 
 #[test]
-fn prune_is_called_once_on_those_that_ask_however_often_they_ask() {
+fn prune_is_called_once_however_often_it_is_requested() {
     let mut heap = Heap::new();
     let lists = [0, 1, 5].map(|asks| heap.alloc_root(Watched { asks, ..Watched::default() }));
     for round in 1..4 {
@@ -71,7 +71,7 @@ fn prune_is_not_called_on_the_dead() {
 }
 
 #[test]
-fn prune_sees_who_lives_on_and_who_dies_in_this_very_collection() {
+fn prune_sees_what_lives_on_and_what_dies_in_the_same_collection() {
     let mut heap = Heap::new();
     let kept = heap.alloc_root(Node::leaf(1));
     let [below, lost, gone] = [2, 3, 4].map(|value| heap.alloc(Node::leaf(value)));
@@ -118,7 +118,7 @@ fn a_collection_may_name_itself_and_others_of_its_kind() {
     );
 }
 
-/// Sets a few things of different types aside when it is pruned, once.
+/// Sets a few things of different types aside when it is first pruned.
 type OnPrune = Box<dyn FnOnce(&Liveness<'_>) + Send + Sync>;
 
 struct Discards(Option<OnPrune>);
@@ -160,13 +160,16 @@ fn what_is_set_aside_counts_as_pruned_and_is_dropped_oldest_first_after_all_obje
 
 #[test]
 fn an_entry_set_aside_may_own_a_root() {
-    // weak-cases 43, with a table of one's own
+    // weak-cases 43, with a user-defined table
     let mut heap = Heap::new();
     let rooted = heap.alloc_root(Node::leaf(1));
     let weak = rooted.downgrade();
     let list = heap.alloc_root(Discards(Some(Box::new(move |live| live.set_aside(rooted)))));
     heap.collect();
-    assert!(heap.is_alive(weak) && heap.stats().roots == 1, "the root was dropped at the end of that one");
+    assert!(
+        heap.is_alive(weak) && heap.stats().roots == 1,
+        "the root was dropped at the end of that collection"
+    );
     assert_eq!((heap.collect().freed, heap.is_alive(weak)), (1, false));
     assert!(heap.is_alive(&list));
 }
@@ -215,8 +218,8 @@ fn prune_reaches_values_inside_containers() {
 }
 
 #[test]
-fn no_destructor_runs_before_every_collection_is_pruned_and_everything_dead_is_dead() {
-    /// Checks on its drop that all lists were pruned.
+fn no_destructor_runs_before_all_collections_are_pruned_and_all_dead_handles_stop_resolving() {
+    /// Checks when it is dropped that all lists were pruned.
     struct Witness(Arc<AtomicUsize>, Arc<AtomicUsize>);
     impl Drop for Witness {
         fn drop(&mut self) {
@@ -244,7 +247,7 @@ fn no_destructor_runs_before_every_collection_is_pruned_and_everything_dead_is_d
 
 #[test]
 fn many_short_lived_keys_leave_nothing_behind() {
-    // weak-cases 58, with a list of one's own
+    // weak-cases 58, with a user-defined list
     let mut heap = Heap::new();
     let list = heap.alloc_root(Watched { asks: 1, ..Watched::default() });
     let mut pages = 0;

@@ -1,4 +1,5 @@
-//! Two ways to one copy: of derived types, which tell their edges while they are relinked, and of others.
+//! Two ways to the same copy: of derived types, which report their edges while they are relinked, and of
+//! other types.
 
 use std::collections::HashSet;
 
@@ -6,7 +7,7 @@ use slotgc::{AnyGc, Gc, Heap, Links, Trace, Tracer, WeakKeyMap};
 
 use super::{Node, node, schema};
 
-/// Traced and relinked by hand: nothing is assumed of it.
+/// Traced and relinked by handwritten code: the copy assumes nothing of it.
 #[derive(Clone, Default)]
 struct ByHand {
     next: Vec<Gc<Node>>,
@@ -27,7 +28,7 @@ impl Trace for ByHand {
     }
 }
 
-/// Derived; holds values under keys, which are edges once the key is reached.
+/// Derived; holds values under keys, which become edges once the key is reached.
 #[derive(Trace, Clone, Default)]
 struct Notes {
     of: WeakKeyMap<Node, Gc<Node>>,
@@ -36,7 +37,7 @@ struct Notes {
 }
 
 #[test]
-fn derived_types_and_those_by_hand_are_copied_alike_and_as_a_naive_walk_finds_them() {
+fn derived_and_handwritten_types_are_copied_alike_and_match_a_naive_walk() {
     for seed in 0..24 {
         let mut random = slotgc_graphs::Random::new(seed);
         let mut heap = Heap::new();
@@ -54,7 +55,7 @@ fn derived_types_and_those_by_hand_are_copied_alike_and_as_a_naive_walk_finds_th
             (node.next, node.any, node.parent) = (next, any, nodes[random.below(nodes.len())].into());
         }
         for gc in &hands {
-            // More edges at once than there are slots set aside.
+            // More new edges at once than slots are set aside.
             let len = if random.below(20) == 0 { 200 } else { random.below(2) };
             heap[*gc].next = (0..len).map(|_| nodes[random.below(nodes.len())]).collect();
             heap[*gc].more = (0..random.below(2)).map(|_| hands[random.below(100)]).collect();
@@ -113,7 +114,7 @@ fn derived_types_and_those_by_hand_are_copied_alike_and_as_a_naive_walk_finds_th
             assert_eq!(
                 new.untraced,
                 of(old.untraced),
-                "a handle that is no edge leads to a copy if there is one"
+                "a handle that is not an edge refers to a copy if there is one"
             );
         }
         for gc in notes.iter().filter(|gc| reached.contains(&gc.erase())) {

@@ -23,7 +23,7 @@ fn make<const N: usize>(heap: &mut Heap) -> Gc<Known<N>> {
     heap.alloc_cyclic(|_, gc: Gc<Known<N>>| Known { bits: gc.to_bits(), filler: [gc.to_bits(); N] })
 }
 
-/// What the handles of one type with these bits resolve to: an object that has these bits, or nothing.
+/// Checks what the handle of one type with these bits resolves to: an object with the same bits, or nothing.
 /// Returns whether there is one.
 fn check_typed<const N: usize>(heap: &Heap, bits: u64) -> bool {
     let gc = Gc::<Known<N>>::from_bits(bits);
@@ -32,14 +32,14 @@ fn check_typed<const N: usize>(heap: &Heap, bits: u64) -> bool {
         assert!(heap.downcast::<Known<N>>(AnyGc::from_bits(bits)).is_none());
         return false;
     };
-    assert_eq!(known.bits, bits, "the bits of another object");
+    assert_eq!(known.bits, bits, "it resolves to another object");
     assert!(known.filler.iter().all(|word| *word == bits));
     assert_eq!((gc.to_bits(), Weak::<Known<N>>::from_bits(bits)), (bits, gc.downgrade()));
     assert_eq!(heap.downcast::<Known<N>>(AnyGc::from_bits(bits)), Some(gc));
     true
 }
 
-/// Checks bits as a handle of every type. Exactly one of them may resolve.
+/// Checks these bits as a handle of every type. At most one of the handles may resolve.
 fn check(heap: &Heap, bits: u64, living: &HashSet<u64>) {
     let found = [
         check_typed::<0>(heap, bits),
@@ -50,13 +50,14 @@ fn check(heap: &Heap, bits: u64, living: &HashSet<u64>) {
     ];
     let found = found.into_iter().filter(|found| *found).count();
     let any = AnyGc::from_bits(bits);
-    // Bits that no handle has are normalised, so they may not come back; they then name nothing.
+    // Bits that no handle has are normalised, so `to_bits` may return others; such handles resolve to
+    // nothing.
     let expected = usize::from(living.contains(&bits));
     assert_eq!(found, expected, "{bits:#x}");
     assert_eq!(heap.is_alive_any(any), expected == 1, "{bits:#x}");
 }
 
-/// Objects of five types, some dead, and the bits of the living.
+/// Objects of five types, some dead, and the bits of the living ones.
 fn populated(first_generation: u32) -> (Heap, HashSet<u64>) {
     let mut heap = Heap::with_config(HeapConfig::default().first_generation(first_generation));
     let mut living = HashSet::new();
@@ -97,7 +98,7 @@ fn every_place_and_generation_resolves_to_its_own_object_or_to_nothing() {
         for granule in 0..pages * 8192 {
             for generation in [first, first + 2, first.wrapping_sub(2)] {
                 let bits = granule << 32 | generation & 0xffff_ffff;
-                // A full check at every granule where there is or may be an object, a cheap one elsewhere.
+                // A full check at every granule where an object is or may be, a cheap one elsewhere.
                 if living.contains(&bits) || granule % 64 < 20 {
                     check(&heap, bits, &living);
                     seen += usize::from(living.contains(&bits));
@@ -106,7 +107,7 @@ fn every_place_and_generation_resolves_to_its_own_object_or_to_nothing() {
                 }
             }
         }
-        assert_eq!(seen, living.len(), "the sweep went past every object");
+        assert_eq!(seen, living.len(), "every object was visited");
     }
 }
 
@@ -116,7 +117,7 @@ fn bits_of_every_pattern_resolve_to_nothing_or_to_their_own_object() {
     let mut patterns = vec![0, 1, 2, 3, u64::MAX, u64::MAX - 1, 1 << 63, 1 << 32, 0xffff_ffff, !1 << 32];
     for bit in 0..64 {
         patterns.extend([1 << bit, !(1 << bit), (1 << bit) - 1, 1 << bit | 1, u64::MAX << bit | 1]);
-        // The neighbours of the living, one bit away.
+        // Bits that differ from a living handle by one bit.
         patterns.extend(living.iter().take(50).map(|bits| bits ^ 1 << bit));
     }
     let mut dice = Dice::new(5);
@@ -140,7 +141,7 @@ fn made_up_keys_resolve_to_an_object_of_that_type_or_to_nothing() {
             found += 1;
         }
         assert!(heap.get(large).is_none_or(|known| known.bits == large.to_bits()));
-        // What became of the key is a key again.
+        // The handle that the key became converts back to the same handle.
         assert_eq!(Gc::<Known<1>>::from(slotmap::Key::data(&small)), small);
     }
     assert!(found > 200, "only {found} of the keys name an object");
@@ -172,7 +173,7 @@ fn made_up_handles_destroy_only_what_they_name() {
 }
 
 #[test]
-fn a_handle_that_strayed_from_another_heap_gives_an_object_of_its_type_or_nothing() {
+fn a_stray_handle_of_another_heap_resolves_to_its_own_type_or_to_nothing() {
     let (a, in_a) = populated(1);
     let (b, in_b) = populated(1);
     let (c, in_c) = populated(1001);
@@ -181,7 +182,7 @@ fn a_handle_that_strayed_from_another_heap_gives_an_object_of_its_type_or_nothin
         check(&b, *bits, &in_b);
         check(&c, *bits, &in_c);
     }
-    assert!(in_c.iter().all(|bits| !a.is_alive_any(AnyGc::from_bits(*bits))), "generations apart");
+    assert!(in_c.iter().all(|bits| !a.is_alive_any(AnyGc::from_bits(*bits))), "the generations differ");
     let mut c = c;
     assert!(in_a.iter().all(|bits| !c.destroy_any(AnyGc::from_bits(*bits))));
 }
@@ -197,7 +198,7 @@ fn a_handle_read_as_one_of_another_type_resolves_to_nothing() {
     }
 }
 
-/// An object of this type takes two pages, so that a number past a heap's last one is soon reached.
+/// An object of this type takes two pages, so that a number beyond the end of a heap is soon reached.
 type Large = [u8; 100_000];
 
 #[test]
@@ -207,8 +208,8 @@ fn a_dense_map_keyed_by_handles_of_large_objects_works_beyond_what_a_heap_can_ho
     let keys: Vec<_> = (0..600_100).map(|number| map.insert(number)).collect();
     for (number, key) in keys.iter().enumerate() {
         let data = slotmap::Key::data(key);
-        assert_eq!(Gc::<Large>::from(data), *key, "a key goes there and back");
-        assert_eq!(slotmap::Key::data(&Gc::<Large>::from_bits(key.to_bits())), data, "by way of bits too");
+        assert_eq!(Gc::<Large>::from(data), *key, "a key survives the round trip");
+        assert_eq!(slotmap::Key::data(&Gc::<Large>::from_bits(key.to_bits())), data, "also through its bits");
         assert_eq!(map.get(*key), Some(&(number as u32)));
     }
     let distinct: HashSet<_> = keys.iter().copied().collect();
@@ -228,7 +229,7 @@ fn a_dense_map_keyed_by_handles_of_large_objects_works_beyond_what_a_heap_can_ho
 
 #[test]
 fn a_place_beyond_the_heap_that_is_used_again_and_again_keeps_its_keys_apart() {
-    // The last numbers there are, at every version that fits.
+    // The last numbers, at every version that fits.
     for index in [524_287_u64, 600_000, 1 << 31, u64::from(u32::MAX)] {
         let mut seen = HashSet::new();
         for uses in 0..4095_u64 {

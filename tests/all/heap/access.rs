@@ -1,4 +1,4 @@
-//! Reading and changing objects, one, two or all of them.
+//! Reading and changing objects: one, two or all of them.
 
 use slotgc::{AnyGc, Dead, Gc, Heap, HeapConfig, Weak};
 
@@ -47,7 +47,7 @@ fn a_change_through_any_handle_is_seen_through_every_other() {
 }
 
 #[test]
-fn asking_for_the_dead_gives_an_error_that_passes_through_a_question_mark() {
+fn looking_up_a_dead_object_returns_an_error_that_a_question_mark_propagates() {
     // weak-cases 16
     fn name_len(heap: &Heap, name: Weak<String>) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
         Ok(heap.try_get(name)?.len())
@@ -72,7 +72,7 @@ fn indexing_by_a_dead_handle_panics_and_harms_nothing() {
     let weak = gc.downgrade();
     heap.destroy(gc);
     let expected = format!("weakly-referenced object no longer exists: String({gc})");
-    // A strong handle promised more, so its text says how that happens.
+    // A strong handle promised more, so its message says how this can happen.
     let strong = panic_text(|| heap[gc].len());
     assert!(
         strong.starts_with(&format!("{expected} (it was destroyed, or nothing kept it alive")),
@@ -182,7 +182,7 @@ fn an_erased_handle_becomes_one_of_its_own_type_and_of_no_other() {
 }
 
 #[test]
-fn iteration_gives_every_living_object_of_one_type_in_slot_order() {
+fn iteration_yields_every_living_object_of_one_type_in_slot_order() {
     let mut heap = Heap::new();
     let made: Vec<_> = (0..10_000)
         .map(|value| {

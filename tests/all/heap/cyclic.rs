@@ -1,4 +1,4 @@
-//! `alloc_cyclic`: an object that knows its own handle while it is made.
+//! `alloc_cyclic`: an object that knows its own handle while it is constructed.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ fn the_handle_resolves_to_nothing_until_make_has_returned() {
 }
 
 #[test]
-fn objects_made_on_the_way_share_the_handle() {
+fn objects_made_inside_make_share_the_handle() {
     let mut heap = Heap::new();
     let own = heap.alloc_cyclic(|heap, me: Gc<Own>| {
         let kid = heap.alloc(Kid { parent: me });
@@ -62,7 +62,7 @@ fn a_collection_inside_make_counts_the_object_as_live() {
     let root = heap.alloc_root(Node::leaf(1));
     let node = heap.alloc_cyclic(|heap, me: Gc<Node>| {
         let garbage = heap.alloc(Node::with([me]));
-        // Something that lives names the object that is not there yet.
+        // A living object refers to the one that does not exist yet.
         heap[&root].edges.push(me);
         for _ in 0..3 {
             heap.collect();
@@ -79,7 +79,7 @@ fn a_collection_inside_make_counts_the_object_as_live() {
 }
 
 #[test]
-fn what_make_has_in_hand_is_garbage_to_a_collection_inside() {
+fn what_make_holds_unrooted_is_garbage_to_a_collection_inside() {
     let mut heap = Heap::new();
     let node = heap.alloc_cyclic(|heap, _: Gc<Node>| {
         let lost = heap.alloc(Node::leaf(1));
@@ -190,7 +190,7 @@ fn a_limit_holds_while_an_object_is_being_made() {
     let mut heap = Heap::with_config(HeapConfig::default().max_objects(2));
     heap.alloc_cyclic(|heap, me: Gc<Node>| {
         heap.alloc(1_u8);
-        assert!(heap.try_alloc(2_u8).is_err(), "the last place is that of the object being made");
+        assert!(heap.try_alloc(2_u8).is_err(), "the last place is reserved for the object being made");
         Node::with([me])
     });
     assert_eq!(heap.len(), 2);

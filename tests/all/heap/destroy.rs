@@ -1,11 +1,11 @@
-//! `destroy` and `destroy_any`: death by hand.
+//! `destroy` and `destroy_any`: explicit destruction.
 
 use slotgc::{AnyGc, Gc, Heap};
 
 use crate::objects::{Bomb, Link, Log, Node, Noisy, panic_text};
 
 #[test]
-fn destroy_gives_the_value_and_kills_every_handle_at_once() {
+fn destroy_returns_the_value_and_kills_every_handle_at_once() {
     // weak-cases 10
     let log = Log::default();
     let mut heap = Heap::new();
@@ -25,7 +25,7 @@ fn destroy_gives_the_value_and_kills_every_handle_at_once() {
     for _ in 0..3 {
         heap.collect();
         let other = heap.alloc_root(Noisy::new(2, &log));
-        assert!(heap.get(&root).is_none(), "never another object");
+        assert!(heap.get(&root).is_none(), "a root never resolves to another object");
         drop(other);
     }
     drop((root, clone));
@@ -77,8 +77,8 @@ fn strong_fields_hold_dead_handles_after_a_destroy() {
     assert!(heap.get(heap[&parent].edges[0]).is_none());
 }
 
-/// Destroys so many objects that slots leave limbo before a collection checked which live objects still name
-/// them.
+/// Destroys so many objects that slots leave limbo before a collection has checked which live objects still
+/// name them.
 #[test]
 fn stale_handle_never_sees_the_next_tenant() {
     // weak-cases 13
@@ -100,7 +100,7 @@ fn stale_handle_never_sees_the_next_tenant() {
     }
     assert!(reused > 3000, "only {reused} slots were reused");
     let different: std::collections::HashSet<_> = past.iter().collect();
-    assert_eq!(different.len(), past.len(), "a handle was given out twice");
+    assert_eq!(different.len(), past.len(), "a handle was handed out twice");
 }
 
 #[test]

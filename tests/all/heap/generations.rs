@@ -1,4 +1,4 @@
-//! Generations: how often a slot is used, and that no handle is ever made twice.
+//! Generations: how often a slot is used, and that no handle is ever handed out twice.
 
 use std::collections::HashSet;
 
@@ -25,7 +25,7 @@ fn a_fresh_slot_starts_at_the_first_generation() {
     for (asked, expected) in [(0, 1), (1, 1), (2, 3), (7, 7), (1000, 1001), (LAST - 1, LAST), (LAST, LAST)] {
         let mut heap = starting_at(asked);
         let gc = heap.alloc(Link::default());
-        assert_eq!(generation_of(gc), expected, "asked for {asked}");
+        assert_eq!(generation_of(gc), expected, "requested {asked}");
         let gc = heap.alloc_cyclic(|_, gc: Gc<Link>| {
             assert_eq!(generation_of(gc), expected);
             Link { value: 1, next: Some(gc) }
@@ -57,7 +57,7 @@ fn heaps_that_start_apart_notice_each_others_handles() {
     assert!(in_b.iter().all(|gc| b.is_alive(gc) && !a.is_alive(gc)));
 }
 
-/// Uses slots up in every way in which an object can die, and checks that nothing comes twice.
+/// Uses slots up in every way in which an object can die, and checks that no handle repeats.
 fn use_up<T: Trace>(first: u32, make: impl Fn(usize) -> T, die: impl Fn(&mut Heap, &[Gc<T>])) {
     let mut heap = starting_at(first);
     let per_slot = ((LAST - (first | 1)) / 2 + 1) as usize;
@@ -115,7 +115,7 @@ fn a_slot_whose_generations_are_used_up_is_never_used_again() {
     // weak-cases: mistakes
     let log = Log::default();
     for first in [LAST, LAST - 1, LAST - 2, LAST - 6] {
-        // Pages that die as a whole are closed; with a destructor they are swept slot by slot.
+        // Pages that die as a whole are closed; pages of a type with a destructor are swept slot by slot.
         for die in [collect, destroy, destroy_any, shrink, destroy_half_and_shrink] {
             use_up(first, |number| number as u64, die);
         }
@@ -129,7 +129,7 @@ fn a_slot_whose_generations_are_used_up_is_never_used_again() {
 }
 
 #[test]
-fn a_slot_given_up_by_a_panicking_make_is_retired_too() {
+fn a_slot_abandoned_by_a_panicking_make_is_retired_too() {
     let mut heap = starting_at(LAST);
     let mut given_out = HashSet::new();
     for _ in 0..3 {
@@ -141,7 +141,7 @@ fn a_slot_given_up_by_a_panicking_make_is_retired_too() {
                     panic!()
                 })
             });
-            assert!(given_out.insert(handle), "{handle} came twice");
+            assert!(given_out.insert(handle), "{handle} was handed out twice");
         }
         heap.collect();
         heap.shrink_to_fit();
@@ -165,7 +165,7 @@ fn an_object_of_the_last_generation_lives_as_any_other() {
 }
 
 #[test]
-fn memory_given_back_comes_again_without_a_repeated_handle() {
+fn released_memory_is_reused_without_repeating_a_handle() {
     // weak-cases: mistakes
     let mut heap = Heap::new();
     let log = Log::default();
@@ -177,7 +177,7 @@ fn memory_given_back_comes_again_without_a_repeated_handle() {
         let all = numbers.iter().map(|gc| gc.erase()).chain(noisy.iter().map(|gc| gc.erase()));
         for any in all.chain(large.iter().map(|gc| gc.erase())) {
             assert!(heap.is_alive_any(any));
-            assert!(given_out.insert(any), "{any} came twice");
+            assert!(given_out.insert(any), "{any} was handed out twice");
         }
         assert!(numbers.iter().enumerate().all(|(value, gc)| heap[gc] == value as u64 + round));
         assert!(large.iter().all(|gc| heap[gc][9999] == round));
@@ -217,7 +217,7 @@ fn shrinking_keeps_pages_that_are_in_use_and_what_is_in_them() {
 }
 
 #[test]
-fn slots_of_destroyed_objects_are_given_back_after_a_collection() {
+fn slots_of_destroyed_objects_are_released_after_a_collection() {
     let mut heap = Heap::new();
     let all: Vec<_> = (0..10_000_u64).map(|value| heap.alloc(value)).collect();
     for gc in &all {

@@ -9,7 +9,7 @@ fn at_most(objects: usize) -> Heap {
 }
 
 #[test]
-fn a_refused_value_comes_back_unharmed() {
+fn a_refused_value_is_returned_unharmed() {
     let log = Log::default();
     let mut heap = at_most(2);
     assert!(heap.try_alloc(Noisy::new(1, &log)).is_ok());
@@ -107,7 +107,7 @@ fn below_the_limit_nothing_is_collected() {
 }
 
 #[test]
-fn at_the_limit_the_source_is_asked() {
+fn at_the_limit_the_source_is_traced() {
     let mut heap = at_most(2);
     let stack = vec![heap.alloc(Node::leaf(1))];
     let weak = heap.alloc(Node::leaf(2)).downgrade();
@@ -116,7 +116,7 @@ fn at_the_limit_the_source_is_asked() {
 }
 
 #[test]
-fn when_everything_lives_the_value_comes_back_after_one_collection() {
+fn when_everything_lives_the_value_is_returned_after_one_collection() {
     let log = Log::default();
     let mut heap = at_most(2);
     let held = [1, 2].map(|number| heap.alloc_root(Noisy::new(number, &log)));

@@ -7,7 +7,7 @@ use slotgc::{Gc, Heap, HeapStats, Weak};
 use crate::objects::{Dice, Link, Log, Node, Noisy, panic_text};
 use crate::subprocess;
 
-/// What can be seen of a run: every handle, every destructor, and the counts (not the times).
+/// What can be observed of a run: every handle, every destructor, and the counts (not the times).
 #[derive(Clone, Debug, PartialEq)]
 struct Trail {
     handles: Vec<u64>,
@@ -15,7 +15,7 @@ struct Trail {
     numbers: [u64; 8],
 }
 
-/// A program that does a bit of everything. With `junk` the allocator returns other addresses.
+/// A program that does a bit of everything. `junk` makes the allocator return other addresses.
 fn program(seed: u64, junk: bool) -> Trail {
     let log = Log::default();
     let mut dice = Dice::new(seed);

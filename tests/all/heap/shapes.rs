@@ -69,7 +69,7 @@ impl<const N: usize> Trace for Block<N> {
     }
 }
 
-/// Makes, reads, collects and destroys objects of this size among smaller ones.
+/// Allocates, reads, collects and destroys objects of this size among smaller ones.
 fn live_and_die<const N: usize>() {
     let log = Log::default();
     let mut heap = Heap::new();
@@ -95,7 +95,7 @@ fn live_and_die<const N: usize>() {
     for (number, (gc, block)) in heap.iter::<Block<N>>().enumerate() {
         assert!(gc == made[number] && block.me == gc);
     }
-    // 0 holds 3, which holds 6, which holds 9, through handles without a type.
+    // 0 holds 3, which holds 6, which holds 9, through erased handles.
     for number in [0, 3, 6] {
         let next = made[number + 3].erase();
         heap[made[number]].edges.push(next);

@@ -1,4 +1,4 @@
-//! `split_mut`: one object in hand, all the others beside it.
+//! `split_mut`: mutable access to one object, beside access to all the others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -87,13 +87,13 @@ fn a_dead_handle_splits_nothing() {
 }
 
 #[test]
-fn objects_can_be_made_while_one_is_in_hand() {
+fn objects_can_be_allocated_while_one_is_in_hand() {
     let mut heap = Heap::new();
     let parent = heap.alloc_root(Node::leaf(0));
     {
         let (node, mut rest) = heap.split_mut(&parent).unwrap();
         for value in 0..10_000 {
-            // Pages are opened meanwhile, of this type and of another.
+            // Meanwhile pages are opened, of this type and of another.
             let made = rest.alloc(Node::leaf(value));
             rest.alloc([value; 64]);
             node.edges.push(made);
@@ -143,7 +143,7 @@ impl Trace for Counted {
 }
 
 #[test]
-fn an_object_made_beside_the_one_in_hand_has_nobody_look_at_that() {
+fn allocating_beside_the_object_in_hand_does_not_trace_it() {
     // Zeal mode marks a bit in each `alloc` of a heap whose cycle is marking.
     let traced = Arc::new(AtomicUsize::new(0));
     let mut heap = Heap::new();
@@ -156,7 +156,7 @@ fn an_object_made_beside_the_one_in_hand_has_nobody_look_at_that() {
         for value in 0..20 {
             counted.edges.push(rest.alloc(Node::leaf(value)));
         }
-        assert_eq!(traced.load(Ordering::Relaxed), before, "nobody traces what is in somebody's hand");
+        assert_eq!(traced.load(Ordering::Relaxed), before, "an object that is split off is not traced");
     }
     heap.collect();
     assert_eq!(heap.len(), 100 * 21);

@@ -1,4 +1,4 @@
-//! V8's format, looked at as text. What other programs read from it is tested in `crates/inspect`.
+//! V8's format, read as text. What other programs make of the files is tested in `crates/inspect`.
 
 use std::collections::BTreeMap;
 
@@ -36,14 +36,14 @@ impl Sections {
         self.numbers("edges", 3)
     }
 
-    /// Without escapes in them.
+    /// Assumes that no string contains escapes.
     fn strings(&self) -> Vec<String> {
         let start = self.text.find("\n\"strings\":[\"").unwrap() + 13;
         let body = self.text[start..].strip_suffix("\"]}").unwrap();
         body.split("\",\n\"").map(str::to_string).collect()
     }
 
-    /// Ids of objects by name.
+    /// The ids of objects by name.
     fn ids(&self) -> BTreeMap<String, Vec<u64>> {
         let strings = self.strings();
         let mut ids: BTreeMap<String, Vec<u64>> = BTreeMap::new();
@@ -70,7 +70,7 @@ impl Sections {
             }
             start = end;
         }
-        assert_eq!(start, edges.len(), "all edges are some node's");
+        assert_eq!(start, edges.len(), "every edge belongs to a node");
         found
     }
 }
@@ -213,7 +213,7 @@ fn garbage_hangs_on_a_node_of_its_own_and_keeps_nothing() {
 }
 
 #[test]
-fn an_id_is_the_same_in_every_file_and_never_given_again() {
+fn an_id_is_the_same_in_every_file_and_never_reused() {
     for first_generation in [1, 77, HeapConfig::MAX_GENERATION - 1000] {
         let config = HeapConfig::default().root_origins(false).first_generation(first_generation);
         let mut heap = Heap::with_config(config);
@@ -222,13 +222,13 @@ fn an_id_is_the_same_in_every_file_and_never_given_again() {
         let mut seen: Vec<u64> = first["Loot"].clone();
         let mut before = first["Loot"].clone();
         before.sort_unstable();
-        // One slot is used again and again; the others stay.
+        // One slot is reused again and again; the others stay.
         for n in 0..200 {
             let new = heap.alloc_root(Loot(n));
             let ids = Sections::of(&heap.snapshot()).ids().remove("Loot").unwrap();
             let new_ids: Vec<u64> =
                 ids.iter().copied().filter(|id| before.binary_search(id).is_err()).collect();
-            assert_eq!((ids.len(), new_ids.len()), (101, 1), "the others have the ids they had");
+            assert_eq!((ids.len(), new_ids.len()), (101, 1), "the others keep their ids");
             assert!(!seen.contains(&new_ids[0]) && new_ids[0] <= u32::MAX.into());
             seen.push(new_ids[0]);
             drop(new);
@@ -244,7 +244,7 @@ fn texts_are_escaped_and_ascii() {
     let _root = heap.alloc_root(mob("Bär \"x\"\\\n🐻\u{7f}")).named("tab\tquote\"");
     let file = Sections::of(&heap.snapshot());
     assert!(file.text.is_ascii());
-    // The name is shown as `Debug` does, then escaped for JSON.
+    // `Debug` formats the name, which is then escaped for JSON.
     assert!(
         file.text.contains(r#""<Mob \"B\u00e4r \\\"x\\\"\\\\\\n\ud83d\udc3b\\u{7f}\">""#),
         "{}",
@@ -254,7 +254,7 @@ fn texts_are_escaped_and_ascii() {
 }
 
 #[test]
-fn an_error_of_the_writer_comes_out() {
+fn an_error_of_the_writer_is_returned() {
     struct Full(usize);
     impl std::io::Write for Full {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

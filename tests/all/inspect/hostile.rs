@@ -1,4 +1,4 @@
-//! `Trace` impls that lie, panic or report nonsense: what is seen is never wrong about what is alive.
+//! `Trace` implementations that lie, panic or report nonsense: inspection is never wrong about what is alive.
 
 use slotgc::{AnyGc, Gc, Heap, HeapConfig, Inspector, Trace, Tracer, Weak};
 
@@ -8,7 +8,7 @@ fn heap() -> Heap {
     Heap::with_config(HeapConfig::default().root_origins(false))
 }
 
-/// Whose `trace` and `inspect` report what they are told.
+/// Its `trace` and `inspect` report what they are told to.
 struct Liar {
     traced: Vec<AnyGc>,
     inspected: Vec<AnyGc>,
@@ -25,11 +25,11 @@ impl Trace for Liar {
 }
 
 #[test]
-fn an_edge_that_only_trace_tells_is_found_without_a_name_or_not_at_all() {
+fn an_edge_that_only_trace_reports_is_found_without_a_name_or_not_at_all() {
     let mut heap = heap();
     let hidden = heap.alloc(mob("hidden"));
     let liar = heap.alloc_root(Liar { traced: vec![hidden.erase()], inspected: vec![] });
-    // The two disagree: what `inspect` says counts for people.
+    // The two disagree: `inspect` decides what people are shown.
     assert!(heap.why_alive(hidden).is_none());
     assert!(heap.snapshot().get(liar.gc()).unwrap().edges().next().is_none());
     let shown = heap.alloc(mob("shown"));
@@ -53,7 +53,7 @@ fn made_up_handles_are_no_edges() {
 }
 
 #[test]
-fn a_handle_of_another_type_is_no_edge_where_only_trace_tells_of_it() {
+fn a_handle_of_another_type_that_only_trace_reports_is_no_edge() {
     struct ByHand(Gc<Mob>, Weak<Loot>, Gc<Mob>);
     impl Trace for ByHand {
         fn trace(&self, tracer: &mut Tracer<'_>) {
@@ -64,7 +64,7 @@ fn a_handle_of_another_type_is_no_edge_where_only_trace_tells_of_it() {
     let mut heap = heap();
     let (loot, mob_gc) = (heap.alloc(Loot(1)), heap.alloc(mob("real")));
     let value = heap.alloc(mob("value"));
-    // The same bits, where the two types' slots have boundaries in common.
+    // The same bits: slots of the two types can begin at the same address.
     let wrong = Gc::<Mob>::from_bits(loot.to_bits());
     assert_eq!(wrong.to_bits(), loot.to_bits());
     let holder = heap.alloc_root(ByHand(wrong, Weak::from_bits(mob_gc.to_bits()), value));
@@ -81,7 +81,7 @@ fn a_stale_handle_does_not_lead_to_the_next_tenant() {
     let old = heap.alloc(mob("old"));
     let holder = heap.alloc_root(Mob { friends: vec![old], ..mob("holder") });
     heap.destroy(old);
-    // Until a slot is handed out again although somebody names it.
+    // Repeats until a slot is reused although an object names it.
     let mut tenant = heap.alloc(mob("tenant"));
     for _ in 0..10_000 {
         if tenant.to_bits() >> 32 == old.to_bits() >> 32 {
@@ -92,7 +92,7 @@ fn a_stale_handle_does_not_lead_to_the_next_tenant() {
     }
     assert!(heap.why_alive(tenant).is_none());
     assert!(heap.why_alive(&holder).is_some());
-    // It is found all the same where somebody does refer to it.
+    // It is still found through an object that does refer to it.
     heap[&holder].friends.push(tenant);
     assert_eq!(heap.why_alive(tenant).unwrap().len(), 2);
 }

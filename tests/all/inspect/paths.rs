@@ -59,7 +59,7 @@ fn a_root_shows_where_it_was_made() {
 }
 
 #[test]
-fn the_shortest_way_counts() {
+fn the_path_is_a_shortest_one() {
     let mut heap = heap();
     let end = heap.alloc(mob("end"));
     let near = heap.alloc(Mob { friends: vec![end], ..mob("near") });
@@ -89,7 +89,7 @@ fn what_is_dead_or_unreachable_has_no_path() {
 }
 
 #[test]
-fn a_source_shows_its_name_and_the_names_that_it_gives() {
+fn a_source_shows_its_name_and_the_names_that_it_reports() {
     #[derive(Trace)]
     struct World {
         player: Gc<Mob>,
@@ -104,7 +104,7 @@ fn a_source_shows_its_name_and_the_names_that_it_gives() {
         (path.source(), path.root_name(), path.is_from_source()),
         (Some("world"), Some("[0].mobs[1]"), true)
     );
-    // A closure tells no names.
+    // A closure reports no names.
     let path = heap.why_alive_with(other, &roots(|t: &mut Tracer<'_>| t.edge(other))).unwrap();
     assert_eq!(path.to_string(), format!("source -> Mob {other} \"other\""));
     // Several sources, one of them named.
@@ -113,7 +113,7 @@ fn a_source_shows_its_name_and_the_names_that_it_gives() {
     let path = heap.why_alive_with(other, &(&closure, &named_roots("stack", &stack))).unwrap();
     assert_eq!(path.to_string(), format!("source \"stack\" [0] -> Mob {other} \"other\""));
     assert!(heap.why_alive(player).is_none());
-    // As a source it keeps alive what the source itself does.
+    // As a root source it keeps alive exactly what the wrapped source does.
     heap.collect_with(&named_roots("world", &world));
     assert_eq!(heap.len(), 2);
 }
@@ -153,7 +153,7 @@ fn maps_name_their_entries_by_key() {
 }
 
 #[test]
-fn a_trace_by_hand_gives_edges_without_names() {
+fn a_handwritten_trace_reports_edges_without_names() {
     struct ByHand(Gc<Mob>);
     impl Trace for ByHand {
         fn trace(&self, tracer: &mut Tracer<'_>) {
@@ -177,7 +177,7 @@ fn an_ephemeron_names_map_and_key() {
     assert!(text.contains(&format!("WeakKeyMap<Mob, Gc<Loot>> {table}")), "{text}");
     assert!(text.contains(&format!("Mob {key}")), "{text}");
     assert_eq!(heap.why_alive(loot).unwrap().len(), 2);
-    // Without the key, or without the table, nothing keeps it.
+    // Without the key, or without the table, nothing keeps the value.
     let (gc, weak_key) = (key.gc(), key.downgrade());
     drop(key);
     assert!(heap.why_alive(loot).is_none() && heap.why_alive(gc).is_none());
@@ -198,7 +198,7 @@ fn an_ephemeron_whose_key_is_reached_only_by_its_value_keeps_nothing() {
 }
 
 #[test]
-fn it_works_amid_a_cycle_and_changes_nothing() {
+fn why_alive_works_during_a_cycle_and_changes_nothing() {
     let build = || {
         let mut heap = heap();
         let mut all = vec![heap.alloc(mob("first"))];
@@ -228,7 +228,7 @@ fn it_works_amid_a_cycle_and_changes_nothing() {
 }
 
 #[test]
-fn it_works_inside_of_callbacks() {
+fn why_alive_works_inside_of_callbacks() {
     let mut heap = heap();
     let root = heap.alloc_root(mob("root"));
     let text = heap.alloc_root(Vec::<String>::new());
@@ -247,7 +247,7 @@ fn it_works_inside_of_callbacks() {
 
 #[cfg(feature = "std")]
 #[test]
-fn a_lock_that_is_held_is_no_wait() {
+fn a_held_lock_is_a_gap_and_does_not_block() {
     let mut heap = heap();
     let inner = heap.alloc(mob("inner"));
     let lock = heap.alloc_root(Mutex::new(vec![inner]));
@@ -270,8 +270,8 @@ fn a_long_list_takes_no_stack() {
             self.0.trace(tracer);
         }
     }
-    // The example of ten million takes too long without optimisation: `crates/inspect/examples/costs.rs` has
-    // it.
+    // Ten million objects take too long without optimisation; `crates/inspect/examples/costs.rs` has that
+    // size.
     const LEN: usize = 300_000;
     let mut heap = heap();
     let first = heap.alloc(Link(None));

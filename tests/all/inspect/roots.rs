@@ -1,4 +1,4 @@
-//! Roots by name and origin, and who they belong to.
+//! Roots by name and origin, and the objects that they keep.
 
 use slotgc::inspect::RootInfo;
 use slotgc::{Heap, HeapConfig, Root};
@@ -44,7 +44,7 @@ fn clones_counts_all_roots_of_the_object() {
 }
 
 #[test]
-fn a_name_goes_with_the_last_clone() {
+fn a_name_is_dropped_with_the_last_clone() {
     let mut heap = Heap::with_config(HeapConfig::default().root_origins(false));
     let root = heap.alloc_root(mob("a")).named("old");
     let clone = root.clone();
@@ -52,7 +52,7 @@ fn a_name_goes_with_the_last_clone() {
     assert_eq!(infos(&heap)[0].name.as_deref(), Some("old"));
     let gc = clone.gc();
     drop(clone);
-    // Its entry in the table is used again.
+    // Its entry in the table is reused.
     let again = heap.root(gc).unwrap();
     assert_eq!(infos(&heap)[0].name, None);
     let again = again.named("new").named("newer");
@@ -65,7 +65,7 @@ fn a_name_goes_with_the_last_clone() {
 }
 
 #[test]
-fn origins_are_remembered_only_where_that_is_asked_for() {
+fn origins_are_recorded_only_where_that_is_requested() {
     let mut heap = Heap::with_config(HeapConfig::default().root_origins(false));
     let _root = heap.alloc_root(1_u8);
     assert!(infos(&heap)[0].origin.is_none());

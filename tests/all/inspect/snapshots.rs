@@ -1,4 +1,4 @@
-//! Snapshots: the graph as data, and what is asked of it.
+//! Snapshots: the graph as data, and queries on it.
 
 use std::collections::BTreeSet;
 
@@ -70,7 +70,7 @@ fn edges_are_named_weak_or_of_an_ephemeron() {
     assert!(of_key.is_ephemeron() && of_key.target().handle() == loot.erase());
     let of_set: Vec<_> = snapshot.get(set.gc()).unwrap().edges().collect();
     assert!(of_set.len() == 1 && of_set[0].is_weak());
-    // Map and key are both held by roots, so nothing dominates the value.
+    // Both the map and the key are held by roots, so nothing dominates the value.
     let node = snapshot.get(loot).unwrap();
     assert!(node.dominator().is_none());
     assert_eq!(node.distance(), Some(1));
@@ -109,7 +109,7 @@ fn several_paths_are_several_reasons() {
     let far = heap.alloc(Mob { friends: vec![target], ..mob("far") });
     let near = heap.alloc_root(Mob { friends: vec![target, far, target], ..mob("near") }).named("near");
     let direct = heap.root(target).unwrap().named("direct");
-    // What leads through the target itself is no reason.
+    // A path through the target itself is no reason.
     heap[target].friends.push(far);
     let snapshot = heap.snapshot();
     let paths: Vec<_> = snapshot.paths_to(target, 10).iter().map(ToString::to_string).collect();
@@ -181,14 +181,14 @@ fn a_census_counts_by_type_and_sorts_by_each_column() {
 }
 
 #[test]
-fn growth_tells_new_gone_and_survived() {
+fn growth_counts_new_gone_and_surviving_objects() {
     let mut heap = heap();
     let kept = heap.alloc_root(mob("kept"));
     let going = heap.alloc_root(mob("going"));
     let before = heap.snapshot();
     drop(going);
     heap.collect();
-    // Perhaps in the slot of the one that is gone, and another object all the same.
+    // Perhaps in the slot of the dead object, but a different object.
     let new = [heap.alloc_root(mob("new")), heap.alloc_root(mob("new"))];
     let loot = heap.alloc_root(Loot(1));
     let growth = heap.snapshot().since(&before);
@@ -206,7 +206,7 @@ fn growth_tells_new_gone_and_survived() {
 }
 
 #[test]
-fn a_swept_heap_and_one_in_mid_sweep_look_the_same() {
+fn a_swept_heap_and_one_being_swept_look_the_same() {
     let mut heap = heap();
     let kept = heap.alloc_root(mob("kept"));
     let garbage: Vec<_> = (0..5000).map(|_| heap.alloc(mob("garbage"))).collect();
@@ -301,7 +301,7 @@ fn a_snapshot_takes_at_most_100_bytes_an_object() {
     let node = snapshot.get(nodes[LEN / 2]).unwrap();
     assert!(node.retained_bytes() > 0 && node.referrers().count() == 4 && node.distance().is_some());
     let all = snapshot.memory_bytes() / LEN;
-    assert!(bare <= 60 && all <= 100, "{bare} bytes an object, {all} with all that is computed from it");
+    assert!(bare <= 60 && all <= 100, "{bare} bytes an object, {all} with all that is computed on demand");
 }
 
 #[test]
@@ -315,5 +315,5 @@ fn a_handle_of_another_heap_or_an_old_one_is_not_in_it() {
     assert!(snapshot.get(new.gc()).is_some());
     let stale: Weak<Mob> = old.downgrade();
     let holder = heap.alloc_root(Mob { target: stale, ..mob("holder") });
-    assert_eq!(heap.snapshot().get(holder.gc()).unwrap().edges().count(), 0, "to nothing there is no edge");
+    assert_eq!(heap.snapshot().get(holder.gc()).unwrap().edges().count(), 0, "a stale handle is no edge");
 }

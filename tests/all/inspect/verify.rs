@@ -7,7 +7,7 @@ use slotgc::{Budget, Gc, Heap, Inspector, Phase, Trace, Tracer};
 
 use super::mob;
 
-/// Stores a handle behind `&`, and says so or does not.
+/// Stores a handle behind `&`, and declares that or not.
 struct Sly {
     mate: AtomicU64,
     is_honest: bool,
@@ -57,7 +57,7 @@ fn verify_names_object_and_field_of_a_store_that_no_barrier_saw() {
     );
     assert_eq!(*text, expected);
     heap.collect_minor();
-    assert!(!heap.is_alive(young), "so it was");
+    assert!(!heap.is_alive(young), "the minor collection freed it");
     heap.verify();
 }
 
@@ -77,7 +77,7 @@ fn verify_accepts_what_is_declared_changed_or_dead() {
     heap.collect_minor();
     assert!(heap.is_alive(young));
     heap.verify();
-    // Amid a cycle there is nothing to say of old and young.
+    // During a cycle `verify` says nothing about old and young.
     while heap.stats().phase != Phase::Sweep {
         heap.step(Budget::Objects(1));
     }

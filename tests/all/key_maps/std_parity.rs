@@ -33,7 +33,7 @@ fn the_methods_of_a_std_map() {
 }
 
 #[test]
-fn keys_are_given_as_any_kind_of_handle() {
+fn keys_are_passed_as_any_kind_of_handle() {
     let mut heap = Heap::new();
     let root = heap.alloc_root(1);
     let (gc, weak) = (root.gc(), root.downgrade());
@@ -48,7 +48,7 @@ fn keys_are_given_as_any_kind_of_handle() {
 }
 
 #[test]
-fn an_entry_is_looked_at_and_filled() {
+fn an_entry_is_inspected_and_filled() {
     let mut heap = Heap::new();
     let (a, b) = (heap.alloc_root(1), heap.alloc_root(2));
     let mut map = WeakKeyMap::<i32, u32>::new();
@@ -86,7 +86,7 @@ fn a_half_consumed_drain_empties_the_map_and_drops_the_rest_once() {
 }
 
 #[test]
-fn room_asked_for_is_there() {
+fn reserved_room_is_there() {
     let mut map = WeakKeyMap::<u32, u32>::with_capacity(100);
     let room = map.capacity();
     assert!(room >= 100);

@@ -1,4 +1,4 @@
-//! Random programs with steps of a few units between any two operations, against naive reachability.
+//! Random programs, with steps of a few units between any two operations, compared with naive reachability.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -19,7 +19,7 @@ struct Thing {
 
 traced!(Thing { edges, plain, locked, notes, friends });
 
-/// Changes past the write barrier.
+/// Changes bypass the write barrier.
 #[derive(Default)]
 struct Locked(Mutex<Vec<Gc<Thing>>>);
 
@@ -32,7 +32,7 @@ impl Trace for Locked {
     }
 }
 
-/// Without a destructor: pages of these close whole.
+/// Without a destructor: pages of these are closed as a whole.
 struct Plain {
     id: usize,
     next: Option<Gc<Thing>>,
@@ -40,7 +40,7 @@ struct Plain {
 
 traced!(Plain { next });
 
-/// What the model knows of an object.
+/// What the model knows about an object.
 #[derive(Default)]
 struct Known {
     edges: Vec<usize>,
@@ -48,7 +48,7 @@ struct Known {
     notes: BTreeMap<usize, usize>,
     friends: BTreeSet<usize>,
     is_dead: bool,
-    /// Full cycles begun when the object was last seen reachable.
+    /// The number of full cycles begun when the object was last seen reachable.
     reachable_at: usize,
 }
 
@@ -95,7 +95,7 @@ impl World {
 
     /// A thing that resolves, reachable or not.
     fn pick(&mut self) -> Option<(usize, Gc<Thing>)> {
-        // The latest are the likeliest to be alive.
+        // The latest are the most likely to be alive.
         let len = self.handles.len();
         let back = self.dice.below(len.clamp(1, 60));
         let id =
@@ -244,7 +244,7 @@ impl World {
         }
     }
 
-    /// What is reachable, ephemerons by repetition until nothing changes.
+    /// What is reachable, with ephemerons repeated until nothing changes.
     fn reachable(&self) -> BTreeSet<usize> {
         let mut reached = BTreeSet::new();
         let mut next: Vec<usize> =
@@ -345,7 +345,7 @@ impl World {
     }
 }
 
-/// Runs a program; returns how many cycles it finished by steps.
+/// Runs a program; returns how many cycles it finished in steps.
 fn run(seed: u64, len: usize) -> usize {
     let mut world = World::new(seed);
     for _ in 0..len {

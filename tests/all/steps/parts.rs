@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use slotgc::{Budget, Gc, Heap, RootLog, RootSource, Tracer};
 
-/// A column of components, by its rows.
+/// A column of components, as rows.
 #[derive(Default)]
 struct Column {
     rows: Vec<Gc<u64>>,
     changed: Vec<Gc<u64>>,
     log: RootLog,
-    /// The most rows that one answer had, and those of all.
+    /// The largest number of rows in one report, and the sum over all reports.
     most: Cell<usize>,
     sum: Cell<usize>,
 }
@@ -96,21 +96,21 @@ fn what_is_reported_in_parts_stays_whatever_the_program_does_to_the_rows_in_betw
 }
 
 #[test]
-fn an_answer_in_a_step_is_one_part_and_each_row_is_reported_once_in_a_cycle() {
+fn a_report_in_a_step_is_one_part_and_each_row_is_reported_once_in_a_cycle() {
     let mut heap = Heap::new();
     let column = Column::new(&mut heap, LEN);
     heap.collect_with(&column);
     column.counted();
     while heap.step_with(Budget::Objects(1000), &column).finished.is_none() {
         let (most, _) = (column.most.get(), column.sum.get());
-        assert!(most <= 16 * 1024, "{most} rows in an answer");
+        assert!(most <= 16 * 1024, "{most} rows in a report");
     }
     assert_eq!(column.counted().1, LEN as usize);
     assert_eq!(heap.len(), LEN as usize);
 }
 
 #[test]
-fn what_has_no_budget_gets_everything_at_once() {
+fn calls_without_a_budget_get_everything_at_once() {
     let mut heap = Heap::new();
     let column = Column::new(&mut heap, LEN);
     let all = LEN as usize;
@@ -124,9 +124,9 @@ fn what_has_no_budget_gets_everything_at_once() {
     #[cfg(feature = "inspect")]
     {
         assert!(heap.why_alive_with(column.rows[1], &column).is_some());
-        assert_eq!(column.counted().0, all, "a walk that only looks");
+        assert_eq!(column.counted().0, all, "a walk that changes nothing");
     }
-    // The rest of a cycle in steps, of which most rows were not asked for.
+    // The rest of an incremental cycle that has not requested most rows yet.
     heap.step_with(Budget::Objects(1), &column);
     assert!(column.counted().0 < all);
     heap.collect_with(&column);
@@ -134,12 +134,12 @@ fn what_has_no_budget_gets_everything_at_once() {
 }
 
 #[test]
-fn rows_that_were_sorted_are_reported_once_more_if_the_log_starts_again() {
+fn rows_that_were_sorted_are_reported_again_if_the_log_starts_again() {
     let mut heap = Heap::new();
     let mut column = Column::new(&mut heap, LEN);
     column.rows.reverse();
     heap.step_with(Budget::Objects(1), &column);
-    // Those that were reported are now where the others are looked for, and the other way round.
+    // The rows reported so far are now where the others are expected, and the other way round.
     column.rows.reverse();
     column.log.start_again();
     while heap.step_with(Budget::Objects(1000), &column).finished.is_none() {}
@@ -147,22 +147,22 @@ fn rows_that_were_sorted_are_reported_once_more_if_the_log_starts_again() {
 }
 
 #[test]
-fn a_log_that_starts_again_in_every_frame_comes_to_an_end() {
+fn a_cycle_ends_although_its_log_starts_again_in_every_frame() {
     let mut heap = Heap::new();
     let column = Column::new(&mut heap, 4 * LEN);
-    // All that there is to trace, and a few steps more.
+    // Everything that can be traced, and a few more steps.
     let most = 4 * LEN / 100 + 100;
     let steps = (0..most).take_while(|_| {
         column.log.start_again();
         heap.step_with(Budget::Objects(100), &column).finished.is_none()
     });
     let steps = steps.count() as u64;
-    assert!(steps < most, "no end after {steps} steps");
+    assert!(steps < most, "the cycle has not ended after {steps} steps");
     assert_eq!(heap.len() as u64, 4 * LEN);
 }
 
 #[test]
-fn a_report_that_panicked_is_none_even_if_the_source_caught_that() {
+fn a_report_that_panicked_does_not_count_even_if_the_source_caught_the_panic() {
     /// Catches the panics of its rows.
     struct Careless(Column, Cell<bool>);
 
@@ -183,7 +183,7 @@ fn a_report_that_panicked_is_none_even_if_the_source_caught_that() {
     }
 
     let mut heap = Heap::new();
-    // So much else that the cycle takes several steps, and asks again.
+    // So much else that the cycle takes several steps, and traces the source again.
     let other: Vec<_> = (0..1000).map(|number| heap.alloc_root(number)).collect();
     let source = Careless(Column::new(&mut heap, 100), Cell::new(false));
     heap.collect_with(&source);
@@ -194,8 +194,8 @@ fn a_report_that_panicked_is_none_even_if_the_source_caught_that() {
 }
 
 #[test]
-fn a_rest_is_asked_for_even_if_the_part_before_it_had_nothing_new() {
-    /// The first answer has one handle, twice, and a rest.
+fn a_rest_is_requested_even_if_the_part_before_it_had_nothing_new() {
+    /// The first reports have one handle each, the same one, and leave a rest.
     struct Twice(Gc<u64>, Gc<u64>, Cell<u32>);
 
     impl RootSource for Twice {
@@ -209,7 +209,7 @@ fn a_rest_is_asked_for_even_if_the_part_before_it_had_nothing_new() {
                 }
                 _ => {
                     tracer.edge(self.1);
-                    // Twice in the last answer: there is no rest.
+                    // The last report leaves no rest.
                 }
             }
         }
@@ -226,7 +226,7 @@ fn a_rest_is_asked_for_even_if_the_part_before_it_had_nothing_new() {
 }
 
 #[test]
-fn what_is_no_root_source_and_what_has_no_budget_may_leave_no_rest() {
+fn only_a_root_source_with_a_budget_may_leave_a_rest() {
     struct Asks;
 
     impl slotgc::Trace for Asks {

@@ -1,5 +1,5 @@
 //! Weak collections that are larger than a step: traced and pruned in slices, while the program changes them
-//! between two slices.
+//! between slices.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use crate::objects::{Dice, Node, traced};
 
 mod reshaped;
 
-/// One of each, and what refers to nothing.
+/// One of each kind, and one whose values hold no handles.
 #[derive(Default)]
 struct Tables {
     notes: WeakKeyMap<Node, Gc<Node>>,
@@ -26,7 +26,7 @@ struct Tables {
 
 traced!(Tables { notes, nested, names, tags, set, plain });
 
-/// What an object should have in the tables.
+/// What the tables should hold for an object.
 #[derive(Clone, Copy)]
 struct Known {
     weak: Weak<Node>,
@@ -38,9 +38,9 @@ struct World {
     heap: Heap,
     dice: Dice,
     tables: Root<Tables>,
-    /// By number, all that are rooted.
+    /// The rooted objects, by number.
     kept: BTreeMap<u32, (Root<Node>, Known)>,
-    /// Those that are not, no more.
+    /// The objects that are no longer rooted.
     lost: Vec<Known>,
     made: u32,
 }
@@ -55,7 +55,7 @@ impl World {
         world
     }
 
-    /// Makes an object that is in every table, with a value that only the table leads to.
+    /// Allocates an object that is in every table, with a value that only the table leads to.
     fn make(&mut self) {
         let number = self.made;
         self.made += 1;
@@ -94,19 +94,22 @@ impl World {
                 self.lost.push(known);
             }
             7 => {
-                // Another value, which only the table leads to from now on.
+                // Another value, which from now on only the table leads to.
                 let note = self.heap.alloc(Node::with([self.heap.upgrade(weak).expect("rooted")]));
                 match self.dice.below(3) {
                     0 => drop(self.heap[&self.tables].notes.insert(weak, note)),
-                    1 => *self.heap[&self.tables].notes.get_mut(weak).expect("of a living object") = note,
+                    1 => {
+                        *self.heap[&self.tables].notes.get_mut(weak).expect("an entry of a living object") =
+                            note
+                    }
                     _ => *self.heap[&self.tables].notes.entry(weak).or_insert(note) = note,
                 }
                 self.kept.get_mut(&number).expect("picked").1.note = Some(note);
             }
             8 => {
-                // In a new bucket perhaps.
+                // Perhaps in a new bucket.
                 let tables = &mut self.heap[&self.tables];
-                let note = tables.notes.remove(weak).expect("of a living object");
+                let note = tables.notes.remove(weak).expect("an entry of a living object");
                 tables.notes.insert(weak, note);
                 tables.set.remove(weak);
                 tables.set.insert(weak);
@@ -127,7 +130,7 @@ impl World {
                 tables.names.shrink_to_fit();
             }
             11 => {
-                // The whole object in another one's place.
+                // The whole object moves to another slot.
                 let tables = std::mem::take(&mut self.heap[&self.tables]);
                 self.tables = self.heap.alloc_root(tables);
             }
@@ -151,7 +154,7 @@ impl World {
         }
     }
 
-    /// What the rooted have is there, and alive.
+    /// Checks that the entries of the rooted objects exist and are alive.
     fn check(&self) {
         let tables = &self.heap[&self.tables];
         for (number, (root, known)) in &self.kept {
@@ -169,7 +172,7 @@ impl World {
         }
     }
 
-    /// Nothing dead is in any table: what is left are those alive.
+    /// Checks that nothing dead is in any table.
     fn check_exact(&self, what: &str) {
         let tables = &self.heap[&self.tables];
         let lens = [
@@ -190,7 +193,7 @@ impl World {
     }
 }
 
-/// Churn that makes the table move its entries without any that stays.
+/// Insertions and removals that make the table move its entries and leave nothing behind.
 trait Churn {
     fn reserve_by_churn(&mut self, key: Weak<Node>);
 }
@@ -237,7 +240,7 @@ fn tables_larger_than_a_step_keep_what_they_should_whatever_comes_between() {
                     for _ in 0..10 {
                         world.mutate();
                     }
-                    // Touched, so that they are pruned.
+                    // Written to, so that they are pruned.
                     world.heap.get_mut(&world.tables);
                     world.heap.collect_minor();
                     world.check();
@@ -270,22 +273,22 @@ fn no_phase_takes_a_large_table_in_one_step() {
             break;
         }
     }
-    // Six tables and the interner, each asked for every bucket.
+    // Six tables and the interner, each read bucket by bucket.
     assert!(steps[&(Phase::Prune as u8)] > 7 * LEN / 50 / 2, "{steps:?}");
     let half = LEN as usize / 2;
     assert_eq!((world.heap[&interner].len(), texts.iter().flatten().count()), (half, half));
     world.check();
-    world.check_exact("after a cycle that nobody disturbed");
+    world.check_exact("after an undisturbed cycle");
 }
 
 #[test]
-fn a_table_that_is_changed_as_a_whole_between_any_two_steps_holds_no_cycle_up() {
+fn a_table_that_is_changed_as_a_whole_between_any_two_steps_does_not_hold_up_a_cycle() {
     let mut world = World::new(2, 1000);
     for step in 0.. {
         if world.step(50) {
             break;
         }
-        assert!(step < 4000, "the cycle does not come to its end");
+        assert!(step < 4000, "the cycle does not end");
         world.heap[&world.tables].notes.iter_mut().for_each(drop);
     }
     world.check();
@@ -308,7 +311,7 @@ fn what_the_program_destroys_leaves_tables_in_the_next_minor_collection() {
     }
 }
 
-/// A large table, beside what counts how often the object is traced.
+/// A large table, and a count of how often the object is traced.
 struct Counted {
     table: WeakKeyMap<Node, Gc<Node>>,
     traces: AtomicUsize,
@@ -326,7 +329,7 @@ impl Trace for Counted {
 }
 
 #[test]
-fn an_object_that_changes_between_any_two_steps_is_not_traced_for_each_change_once_more() {
+fn an_object_that_changes_between_any_two_steps_is_not_traced_again_for_each_change() {
     let mut heap = Heap::new();
     let counted = heap.alloc_root(Counted { table: WeakKeyMap::new(), traces: AtomicUsize::new(0) });
     let keys: Vec<_> = (0..3000).map(|n| heap.alloc_root(Node::leaf(n))).collect();

@@ -8,7 +8,7 @@ use super::{Names, sorted, ten};
 use crate::objects::{Node, traced};
 
 #[test]
-fn room_asked_for_is_there() {
+fn reserved_room_is_there() {
     let mut map = WeakValueMap::<u32, Node>::with_capacity(1000);
     let room = map.capacity();
     assert!(room >= 1000);
@@ -39,7 +39,7 @@ fn the_methods_of_a_std_map() {
 }
 
 #[test]
-fn a_key_may_be_asked_for_by_what_it_borrows_as() {
+fn a_key_can_be_looked_up_by_its_borrowed_form() {
     let mut map = WeakValueMap::<String, Node>::default();
     map.insert("Teddy".to_string(), Weak::dangling());
     assert!(map.contains_key("Teddy") && map.get("Mike").is_none());
@@ -47,7 +47,7 @@ fn a_key_may_be_asked_for_by_what_it_borrows_as() {
 }
 
 #[test]
-fn an_entry_is_looked_at_and_filled() {
+fn an_entry_is_inspected_and_filled() {
     let mut heap = Heap::new();
     let (a, b) = (heap.alloc_root(1), heap.alloc_root(2));
     let mut map = WeakValueMap::new();
@@ -87,7 +87,7 @@ fn a_half_consumed_drain_empties_the_map() {
 }
 
 #[test]
-fn values_are_given_as_any_kind_of_handle() {
+fn values_are_passed_as_any_kind_of_handle() {
     let mut heap = Heap::new();
     let root = heap.alloc_root(Node::leaf(1));
     let (gc, weak) = (root.gc(), root.downgrade());
@@ -113,7 +113,7 @@ fn debug_shows_keys_and_handles_without_asking_anything_of_the_values() {
     assert_eq!(format!("{map:?}"), format!("{{\"key\": Weak<Plain>({value})}}"));
 }
 
-/// A hasher that sends everything to one place.
+/// A hasher that gives every key the same hash.
 #[derive(Clone, Default)]
 struct Worst(u32);
 

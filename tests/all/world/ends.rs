@@ -1,4 +1,4 @@
-//! What a cycle in steps does last, so that the next minor collection has little to do.
+//! What an incremental cycle does last, so that the next minor collection has little to do.
 #![cfg(feature = "std")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,11 +26,11 @@ impl Trace for Counted {
 }
 
 #[test]
-fn a_minor_collection_after_a_cycle_in_steps_does_not_trace_all_that_was_made_in_it() {
+fn a_minor_collection_after_an_incremental_cycle_does_not_trace_all_that_was_allocated_in_it() {
     let mut heap = Heap::new();
     let objects: Vec<_> = (0..20_000).map(|_| node(&mut heap, None)).collect();
     let _level = heap.alloc_root(objects);
-    // Each has a destructor, which is a unit of work.
+    // Each has a destructor, which is one unit of work.
     (0..20_000).for_each(|number| _ = heap.alloc(number.to_string()));
     while heap.step(Budget::Objects(500)).phase <= Phase::Mark {}
     let traced = Arc::new(AtomicUsize::new(0));
@@ -47,13 +47,13 @@ fn a_minor_collection_after_a_cycle_in_steps_does_not_trace_all_that_was_made_in
     traced.store(0, Ordering::Relaxed);
     let stats = heap.collect_minor();
     let traced = traced.load(Ordering::Relaxed);
-    assert!(traced < 3000, "{traced} of {} that were made during the cycle were traced", made.len());
+    assert!(traced < 3000, "{traced} of {} objects allocated during the cycle were traced", made.len());
     assert!(heap.is_alive(young) && stats.freed == 0 && heap.len() == 20_003 + made.len());
     heap.verify();
 }
 
 #[test]
-fn a_trace_that_panics_where_a_cycle_ends_is_raised_and_its_object_stays() {
+fn a_panic_in_trace_at_the_end_of_a_cycle_is_raised_and_the_object_stays() {
     struct Touchy(Arc<AtomicBool>, Gc<Node>);
     impl Trace for Touchy {
         fn trace(&self, tracer: &mut Tracer<'_>) {
@@ -66,7 +66,7 @@ fn a_trace_that_panics_where_a_cycle_ends_is_raised_and_its_object_stays() {
     while heap.step(Budget::Objects(500)).phase <= Phase::Mark {}
     let is_touchy = Arc::new(AtomicBool::new(true));
     let kept = node(&mut heap, None);
-    // More than are left to the next minor collection.
+    // More than the cycle leaves to the next minor collection.
     let touchy: Vec<_> = (0..3000).map(|_| heap.alloc_root(Touchy(is_touchy.clone(), kept))).collect();
     assert!(heap.stats().phase >= Phase::Sweep);
     let mut panics = 0;
@@ -91,7 +91,7 @@ fn a_trace_that_panics_where_a_cycle_ends_is_raised_and_its_object_stays() {
 }
 
 #[test]
-fn a_large_weak_map_that_changes_where_a_cycle_ends_is_not_traced_in_one_piece() {
+fn a_large_weak_map_that_changes_at_the_end_of_a_cycle_is_not_traced_in_one_piece() {
     let mut heap = Heap::new();
     let traced = Arc::new(AtomicUsize::new(0));
     let keys: Vec<_> = (0..20_000).map(|_| node(&mut heap, None)).collect();
@@ -107,7 +107,7 @@ fn a_large_weak_map_that_changes_where_a_cycle_ends_is_not_traced_in_one_piece()
         traced.store(0, Ordering::Relaxed);
         let report = heap.step(Budget::Objects(2000));
         let traced = traced.load(Ordering::Relaxed);
-        assert!(traced < 4000, "{traced} values were traced in a step that came to {:?}", report.phase);
+        assert!(traced < 4000, "{traced} values were traced in a step that reached {:?}", report.phase);
         steps += 1;
         if report.finished.is_some() {
             break;

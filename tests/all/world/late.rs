@@ -1,4 +1,4 @@
-//! Collections come in time, end, and keep to their budget.
+//! Collections begin in time, end, and keep to their budget.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn level(heap: &mut Heap, len: usize) -> Gc<Node> {
 }
 
 #[test]
-fn objects_destroyed_by_hand_leave_no_entries_for_ever() {
+fn destroyed_objects_do_not_leave_their_entries_for_ever() {
     let mut heap = Heap::new();
     let set = heap.alloc_root(WeakSet::new());
     heap.collect();
@@ -39,7 +39,7 @@ fn objects_destroyed_by_hand_leave_no_entries_for_ever() {
 }
 
 #[test]
-fn the_last_root_of_a_level_goes_in_a_quiet_menu() {
+fn a_level_is_freed_in_a_quiet_menu_after_its_last_root_is_dropped() {
     for others in [0, 10, 5000] {
         let mut heap = Heap::new();
         let kept: Vec<_> = (0..others).map(|number| heap.alloc_root(number)).collect();
@@ -56,7 +56,7 @@ fn the_last_root_of_a_level_goes_in_a_quiet_menu() {
         });
         assert!(frames.is_some(), "beside {others} roots");
         assert_eq!(heap.len(), kept.len());
-        // And then nothing more is done.
+        // After that nothing more is done.
         while heap.is_due() {
             heap.pace(Budget::Objects(2000));
         }
@@ -110,7 +110,7 @@ fn what_objects_own_is_exact_after_a_full_cycle() {
     assert_eq!(heap.stats().owned_bytes, 10_000);
     drop(strings);
     heap.collect_minor();
-    assert_eq!(heap.stats().owned_bytes, 0, "a death takes along what is owned");
+    assert_eq!(heap.stats().owned_bytes, 0, "a dead object owns nothing");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn pace_collects_before_a_limit_refuses_what_that_frees() {
     for config in configs {
         for budget in [Budget::Objects(50), Budget::Objects(5000), Budget::Time(Duration::from_micros(100))] {
             let mut heap = Heap::with_config(config.clone());
-            // Three quarters of what fits stay.
+            // Three quarters of the limit stay alive.
             let mut kept = Vec::new();
             while heap.stats().bytes < 12 << 20 && heap.len() < 3750 {
                 kept.push(heap.alloc_root([0_u64; 32]));
@@ -169,7 +169,7 @@ impl RootSource for World {
 }
 
 #[test]
-fn a_cycle_with_a_large_root_source_asks_it_a_few_times_and_ends() {
+fn a_cycle_with_a_large_root_source_traces_it_a_few_times_and_ends() {
     let mut heap = Heap::new();
     let handles: Vec<_> = (0..50_000).map(|_| node(&mut heap, None)).collect();
     let mut world = World { handles, asked: Cell::new(0) };
@@ -178,18 +178,18 @@ fn a_cycle_with_a_large_root_source_asks_it_a_few_times_and_ends() {
         let mut steps = 0;
         while heap.step_with(Budget::Objects(500), &world).finished.is_none() {
             steps += 1;
-            // Handles move, come and go.
+            // Handles move, are added and are removed.
             let last = world.handles.len() - 1;
             world.handles.swap(steps % last, last);
             world.handles[steps % last] = node(&mut heap, None);
         }
-        assert!(steps < 400 && world.asked.get() <= 4, "{steps} steps, asked {} times", world.asked.get());
+        assert!(steps < 400 && world.asked.get() <= 4, "{steps} steps, {} reports", world.asked.get());
         assert!(world.handles.iter().all(|gc| heap.is_alive(gc)), "in cycle {cycle}");
     }
 }
 
 #[test]
-fn a_handle_that_moves_from_an_object_to_a_source_amid_a_cycle_is_not_lost() {
+fn a_handle_that_moves_from_an_object_to_a_source_during_a_cycle_is_not_lost() {
     for moved_at in 0..60 {
         let mut heap = Heap::new();
         let target = node(&mut heap, None);
@@ -210,7 +210,7 @@ fn a_handle_that_moves_from_an_object_to_a_source_amid_a_cycle_is_not_lost() {
     }
 }
 
-/// A source that reports changes alone.
+/// A source that reports only changes.
 #[derive(Default)]
 struct Changes {
     all: Vec<Gc<Node>>,
@@ -253,7 +253,7 @@ fn a_source_that_reports_changes_pays_for_changes() {
     }
     let full = heap.stats().collections;
     assert!(full > 2 && heap.len() < 40_000, "{full} collections, {} objects", heap.len());
-    // The same log in another heap begins again with everything.
+    // In another heap, the same log starts again with everything.
     let mut other = Heap::new();
     other.collect_with(&world);
     world.reported.set(0);
@@ -262,7 +262,7 @@ fn a_source_that_reports_changes_pays_for_changes() {
 }
 
 #[test]
-fn what_a_source_reports_as_a_whole_is_followed_in_slices_whatever_comes_between() {
+fn what_a_source_reports_as_a_whole_is_traced_in_slices_whatever_happens_in_between() {
     let mut heap = Heap::new();
     let len = if cfg!(gc_zeal) { 2000 } else { 40_000 };
     let all: Vec<_> = (0..len).map(|_| node(&mut heap, None)).collect();
@@ -283,7 +283,7 @@ fn what_a_source_reports_as_a_whole_is_followed_in_slices_whatever_comes_between
                         heap.step_with(Budget::Objects(1000), &world);
                         heap.roll_back(&checkpoint);
                     }
-                    // The cycle begins again.
+                    // The cycle starts again.
                     2 => _ = heap.collect_with(&world),
                     _ => _ = heap.destroy(world.all.swap_remove(7)),
                 }
@@ -296,7 +296,7 @@ fn what_a_source_reports_as_a_whole_is_followed_in_slices_whatever_comes_between
     assert_eq!(heap.collect_with(&world).kept, world.all.len());
 }
 
-/// Reports its edges all at once.
+/// Reports all its edges at once.
 struct Many(Vec<Gc<u64>>);
 
 impl Trace for Many {
@@ -306,7 +306,7 @@ impl Trace for Many {
 }
 
 #[test]
-fn what_an_ephemeron_of_a_source_holds_lives_by_its_key_in_steps_too() {
+fn an_ephemeron_of_a_source_lives_by_its_key_in_incremental_cycles_too() {
     let mut heap = Heap::new();
     let (dead, alive) = (heap.alloc(1_u64).downgrade(), heap.alloc_root(2_u64));
     let (lost, kept) = (Many(vec![heap.alloc(3)]), Many(vec![heap.alloc(4)]));
@@ -322,10 +322,10 @@ fn what_an_ephemeron_of_a_source_holds_lives_by_its_key_in_steps_too() {
 }
 
 #[test]
-fn changes_that_no_report_knew_of_are_not_forgotten() {
+fn changes_that_no_report_included_are_not_forgotten() {
     let mut heap = Heap::new();
     let mut world = Changes { all: vec![node(&mut heap, None)], ..Changes::default() };
-    // The level is loaded; nobody asks the log.
+    // The level is loaded; nobody reads the log.
     heap.collect_with(&world);
     assert!(world.log.take_reported());
     let first = node(&mut heap, None);
@@ -333,14 +333,14 @@ fn changes_that_no_report_knew_of_are_not_forgotten() {
     world.changed.push(first);
     heap.pace_with(Budget::Objects(100), &world);
     world.log.forget_reported(&mut world.changed);
-    assert_eq!(world.changed, [first], "nothing was due, so nobody asked for it");
+    assert_eq!(world.changed, [first], "nothing was due, so nothing was reported");
     heap.collect_minor_with(&world);
     let second = node(&mut heap, None);
     world.all.push(second);
     world.changed.push(second);
     world.log.forget_reported(&mut world.changed);
     assert_eq!(world.changed, [second]);
-    // A walk that only looks is no report.
+    // A walk that changes nothing is no report.
     assert_eq!(heap.why_alive_with(second, &world).map(|path| path.len()), Some(1));
     world.log.forget_reported(&mut world.changed);
     assert_eq!(world.changed, [second]);
@@ -370,7 +370,7 @@ fn an_epoch_is_of_one_heap_and_one_full_cycle() {
 }
 
 #[test]
-fn many_new_roots_are_looked_at_in_slices() {
+fn many_new_roots_are_traced_in_slices() {
     let mut heap = Heap::new();
     let _old: Vec<_> = (0..100).map(|number: u64| heap.alloc_root(number)).collect();
     heap.step(Budget::Objects(10));
@@ -383,10 +383,10 @@ fn many_new_roots_are_looked_at_in_slices() {
 }
 
 #[test]
-fn a_cycle_ends_though_the_program_changes_more_than_a_step_looks_at() {
+fn a_cycle_ends_though_the_program_changes_more_than_a_step_traces() {
     for (changes, allocations, budget) in [(250, 100, 300), (5000, 1000, 1), (64, 64, 64), (0, 3000, 10)] {
         let mut heap = Heap::new();
-        // Zeal checks all books in every step.
+        // Zeal verifies the heap in every step.
         let (len, changes, allocations) =
             if cfg!(gc_zeal) { (400, changes / 25, allocations / 25) } else { (3000, changes, allocations) };
         let objects: Vec<_> = (0..len).map(|_| node(&mut heap, None)).collect();
@@ -445,12 +445,12 @@ fn objects_with_locks_count_in_what_a_minor_collection_costs() {
             node(&mut heap, None);
         });
         let report = heap.pace(Budget::Objects(2000));
-        assert_ne!(report.rule, Rule::Nursery, "a minor collection would look at 20,000 locks");
+        assert_ne!(report.rule, Rule::Nursery, "a minor collection would trace 20,000 locks");
     }
 }
 
 #[test]
-fn a_clock_that_stands_still_ends_a_step_all_the_same() {
+fn a_step_over_a_long_list_ends_though_the_clock_stands_still() {
     let config = HeapConfig::default().clock(|| Duration::from_secs(1));
     let mut heap = Heap::with_config(config);
     let first = level(&mut heap, 200_000);

@@ -111,7 +111,7 @@ fn a_young_object_behind_a_lock_survives_whatever_phase_it_was_put_there() {
 }
 
 #[test]
-fn a_weak_set_made_amid_a_cycle_is_exact_after_the_next_minor_collection() {
+fn a_weak_set_made_during_a_cycle_is_exact_after_the_next_minor_collection() {
     for made_in in PHASES {
         let (mut heap, _set) = busy();
         step_to(&mut heap, made_in);
@@ -143,7 +143,7 @@ fn a_store_through_a_lock_inside_a_weak_maps_value_is_seen() {
         heap.collect_minor();
         assert!(heap.is_alive(young), "a minor collection, {entries} entries");
         heap.collect();
-        // Stored at any moment of a cycle in steps.
+        // Stored at any moment of an incremental cycle.
         for steps in (0..200).step_by(7) {
             let old = heap.alloc_root("moved".to_string());
             heap.collect();

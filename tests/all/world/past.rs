@@ -1,9 +1,9 @@
-//! Nothing costs by what once was.
+//! Nothing has a cost that depends on the past.
 
 use slotgc::{Budget, Gc, Heap, HeapConfig};
 
 #[test]
-fn roots_that_are_gone_cost_no_steps() {
+fn dropped_roots_cost_no_steps() {
     let mut heap = Heap::new();
     let roots: Vec<_> = (0..300_000_u64).map(|number| heap.alloc_root(number)).collect();
     drop(roots);
@@ -19,7 +19,7 @@ fn roots_that_are_gone_cost_no_steps() {
     drop(kept);
     heap.shrink_to_fit();
     assert_eq!(heap.stats().roots, 0);
-    // A new table, the same heap.
+    // A new table in the same heap.
     let again = heap.alloc_root(2_u64);
     heap.collect();
     assert!(heap.is_alive(&again) && heap.stats().roots == 1);
@@ -40,7 +40,7 @@ fn clones_are_counted_and_rooted() {
 }
 
 #[test]
-fn memory_of_a_level_that_is_gone_goes_back_while_the_game_goes_on() {
+fn memory_of_a_dropped_level_is_released_while_the_game_runs() {
     let mut heap = Heap::new();
     let level: Vec<_> = (0..100_000_u64).map(|number| heap.alloc_root([number; 8])).collect();
     let menu = heap.alloc_root([0_u64; 8]);
@@ -80,7 +80,7 @@ fn a_sawtooth_keeps_the_pages_that_every_tooth_uses() {
         assert_eq!(heap.stats().pages, pages, "round {round}");
     }
     (0..8).for_each(|_| _ = heap.collect());
-    assert!(heap.stats().pages < pages / 2, "pages that nobody uses any more go back");
+    assert!(heap.stats().pages < pages / 2, "pages that are no longer used are released");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_released_page_never_repeats_a_handle() {
 }
 
 #[test]
-fn watches_that_are_gone_leave_no_tables_behind() {
+fn finished_watches_leave_no_tables_behind() {
     let mut heap = Heap::new();
     let queue = slotgc::DeathQueue::new();
     for number in 0..50_000_u64 {
@@ -114,21 +114,21 @@ fn watches_that_are_gone_leave_no_tables_behind() {
     assert!(queue.is_empty());
 }
 
-/// A page's number in the heap: handles count granules of 8 bytes, pages have 64 KiB.
+/// A page's index in the heap: handles count granules of 8 bytes, pages are 64 KiB.
 fn page(bits: u64) -> u64 {
     bits >> (32 + 13)
 }
 
-/// Makes a level of one type, checks that no handle of an earlier one resolves, and lets it go.
+/// Allocates a level of one type, checks that no handle of an earlier level resolves, and drops it.
 fn play_level<T: slotgc::Trace + PartialEq>(heap: &mut Heap, make: fn(u64) -> T, old: &mut Vec<u64>) -> u64 {
     let things: Vec<_> = (0..20_000).map(|number| heap.alloc_root(make(number))).collect();
     for (number, thing) in things.iter().enumerate() {
-        assert!(heap[thing] == make(number as u64), "nobody else has the slot");
+        assert!(heap[thing] == make(number as u64), "no other object has the slot");
     }
     assert!(old.iter().all(|bits| heap.get(Gc::<T>::from_bits(*bits)).is_none()), "an old handle resolves");
     assert!(
         heap.iter::<T>().map(|(gc, _)| gc.to_bits()).is_sorted_by_key(|bits| bits >> 32),
-        "in slot order"
+        "iteration is in slot order"
     );
     heap.verify();
     let handles = things.iter().map(|thing| thing.gc().to_bits());
@@ -159,17 +159,17 @@ fn levels_of_five_types_in_turn_live_in_the_same_pages() {
             _ => assert!(last.iter().all(|page| *page <= most), "{last:?} lie beyond {most}"),
         }
     }
-    // The largest type needs 40 pages or so.
+    // The largest type needs about 40 pages.
     assert!(most < 60, "{most} pages for the largest level alone");
 }
 
 #[test]
-fn pages_given_up_make_room_for_objects_of_several_pages_and_the_other_way_around() {
+fn released_pages_make_room_for_objects_of_several_pages_and_the_other_way_around() {
     let mut heap = Heap::with_config(HeapConfig::default().release_after(0));
     let mut old = Vec::new();
     let small = play_level(&mut heap, |number| [number; 8], &mut old);
     let large = heap.alloc_root([7_u8; 200_000]);
-    assert!(page(large.gc().to_bits()) < small, "a run of four pages fits where the small ones were");
+    assert!(page(large.gc().to_bits()) < small, "a run of four pages fits where the small objects were");
     let again = play_level(&mut heap, |number| [number; 8], &mut old);
     assert!(again <= small + 4, "page {again}, where {small} were enough beside the large one");
     assert_eq!(heap[&large], [7; 200_000]);
@@ -180,7 +180,7 @@ fn pages_given_up_make_room_for_objects_of_several_pages_and_the_other_way_aroun
 }
 
 #[test]
-fn memory_given_back_in_the_midst_of_a_cycle_serves_others_once_it_ends() {
+fn memory_released_during_a_cycle_serves_other_types_once_it_ends() {
     for steps in 0..40 {
         let mut heap = Heap::new();
         let level: Vec<_> = (0..20_000_u64).map(|number| heap.alloc_root([number; 8])).collect();

@@ -1,4 +1,4 @@
-//! Address space: many heaps in one process, and processes that may have little of it.
+//! Address space: many heaps in one process, and processes with little address space.
 #![cfg(all(
     any(unix, all(windows, target_arch = "x86_64")),
     feature = "std",
@@ -16,7 +16,7 @@ fn run_alone(test: &str) {
     run(&mut Command::new(current_exe().expect("a test has a path")), test);
 }
 
-/// The same with limits, which a shell sets.
+/// The same under limits, which a shell sets.
 #[cfg(unix)]
 fn run_under(limit: &str, test: &str) {
     let this = current_exe().expect("a test has a path");
@@ -50,7 +50,7 @@ fn many_heaps() {
         assert_eq!(heap[root], number);
     }
     assert_eq!(memory[memory.len() - 1], 1);
-    // Each has room for more than a few.
+    // Each heap has room for more than a few objects.
     let last = heaps.last_mut().expect("there are many");
     (0..200_000_u64).for_each(|number| _ = last.alloc([number; 8]));
 }
@@ -71,7 +71,7 @@ fn six_heaps() {
         heap.collect();
         assert!(objects.iter().enumerate().all(|(number, object)| heap[object] == number as u64));
     }
-    assert_eq!(vec![1_u8; 100 << 20].len(), 100 << 20, "and something for others");
+    assert_eq!(vec![1_u8; 100 << 20].len(), 100 << 20, "memory is left for others");
 }
 
 #[cfg(unix)]
@@ -98,7 +98,7 @@ fn nearly_all_of_the_memory() {
     drop(spare);
     heap.collect();
     assert!(heap.is_empty());
-    // What one type had is there for others.
+    // Memory that one type used is available to others.
     (0..100_000_u64).for_each(|number| _ = heap.alloc([number; 60]));
     heap.verify();
 }
@@ -106,7 +106,7 @@ fn nearly_all_of_the_memory() {
 #[test]
 fn an_address_range_that_is_used_up_says_how_large_it_was() {
     let mut heap = Heap::with_config(HeapConfig::default().max_bytes(1 << 20));
-    // Large objects: a page each for a few bytes more than one.
+    // Large objects: each is a few bytes larger than one page.
     let refused = (0..).find_map(|_| heap.try_alloc([0_u8; 65_600]).err()).expect("there is a limit");
     assert!(refused.to_string().contains("max_bytes of 1048576 bytes"), "{refused}");
 }
@@ -128,7 +128,7 @@ fn a_type_with_one_object_takes_the_memory_that_it_touches() {
 fn a_hundred_types() {
     /// KiB of memory, without the program's code.
     fn resident() -> usize {
-        let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux tells");
+        let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux has this file");
         let line = rollup.lines().find(|line| line.starts_with("Anonymous:")).expect("a line for it");
         line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number of KiB")
     }
@@ -147,7 +147,7 @@ fn a_hundred_types() {
     heap.alloc(Sparse::<99>([1; 6]));
     let before = resident();
     alloc_types!(heap: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25);
-    // A page of the system for the slot, one for its bitmaps, and what the heap's tables take.
+    // One system page for the slot, one for its bitmaps, and what the heap's tables take.
     let each = (resident() - before) / 100;
     assert!(each < 16, "{each} KiB for a type with one object");
     assert_eq!((heap.len(), heap.census().count()), (101, 101));

@@ -1,4 +1,4 @@
-//! Types of one's own with the names of those that are refused.
+//! User-defined types with the names of refused ones.
 
 use slotgc::{Gc, Heap, Trace};
 

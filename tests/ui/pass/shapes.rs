@@ -4,7 +4,7 @@
 #![deny(let_underscore, missing_copy_implementations, missing_debug_implementations, single_use_lifetimes)]
 #![deny(trivial_casts, trivial_numeric_casts, unreachable_pub, unused_import_braces, unused_lifetimes)]
 #![deny(unused_qualifications, unused_results, variant_size_differences, meta_variable_misuse)]
-#![allow(dead_code, reason = "it is about the types")]
+#![allow(dead_code, reason = "only the types matter")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::marker::PhantomData;

@@ -1,10 +1,11 @@
-//! Tables that the program changes as a whole between two slices: they grow, shrink, or all values change.
+//! Tables that the program changes as a whole between two slices: they grow, they shrink, or all values
+//! change.
 
 use slotgc::{Budget, Gc, Heap, Phase, Root, Weak, WeakKeyMap};
 
 use crate::objects::Node;
 
-/// A table so large that a step of few units goes over a part of it, its keys, and its values.
+/// A table so large that a step of a few units covers only a part of it; its keys and its values.
 struct Sliced {
     heap: Heap,
     map: Root<WeakKeyMap<Node, Gc<Node>>>,
@@ -29,7 +30,7 @@ impl Sliced {
         self.values.push(value);
     }
 
-    /// Steps of a few units until the table is traced, or pruned, in part.
+    /// Steps of a few units until the table is partly traced, or partly pruned.
     fn begin(&mut self, phase: Phase, steps: usize) -> bool {
         while self.heap.stats().phase < phase {
             self.heap.step(Budget::Objects(8));
@@ -75,7 +76,7 @@ fn a_table_that_shrinks_while_it_is_traced_in_slices_loses_no_value() {
         for steps in (1..400).step_by(7) {
             let mut sliced = Sliced::new(1000, 8000);
             if by_itself {
-                // It notices at an insertion after entries were pruned.
+                // It shrinks at the next insertion after entries were pruned.
                 let key = sliced.heap.alloc(Node::leaf(0));
                 sliced.heap[&sliced.map].insert(key, key);
                 sliced.heap.collect();
@@ -125,7 +126,7 @@ fn a_table_that_moves_its_entries_while_it_is_pruned_in_slices_loses_all_its_dea
 }
 
 #[test]
-fn values_changed_by_retain_and_its_kin_are_found_by_minor_collections_and_amid_slices() {
+fn values_changed_by_retain_and_similar_methods_are_found_by_minor_collections_and_between_slices() {
     type Change = fn(&mut WeakKeyMap<Node, Gc<Node>>, &[Weak<Node>], Gc<Node>);
     let ways: [(&str, Change); 6] = [
         ("retain", |map, _, fresh| {
@@ -147,7 +148,7 @@ fn values_changed_by_retain_and_its_kin_are_found_by_minor_collections_and_amid_
         }),
     ];
     for (way, change) in ways {
-        // None: a minor collection of a table that a full one went over.
+        // None: a minor collection, after a full one has traced the table.
         for steps in [None, Some(3), Some(20), Some(60), Some(120)] {
             let mut sliced = Sliced::new(1000, 0);
             sliced.heap.collect();
