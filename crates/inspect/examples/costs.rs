@@ -8,9 +8,9 @@
 //! A random graph of objects of 64 bytes, four edges each, everything reached from one root. Times are this
 //! thread's own processor time, so that a busy machine does not count; medians over the rounds, of ratios too:
 //! each is that of two times of one round. Each work checks its result. `petgraph` is
-//! `dominators::simple_fast` on the same graph, which gives no retained sizes.
+//! `dominators::simple_fast` on the same graph, which computes no retained sizes.
 //!
-//! Do not conclude: that a heap of a game takes as long. It has more structure than a random graph, and a
+//! Do not conclude that the heap of a game takes as long. It has more structure than a random graph, and a
 //! full collection of it takes less.
 
 use std::time::Duration;
@@ -84,7 +84,7 @@ fn median(numbers: impl Iterator<Item = f64>) -> f64 {
     sorted[sorted.len() / 2]
 }
 
-/// Objects, the object with the longest shortest path, and the same graph for petgraph.
+/// The objects, the one farthest from the root, and the same graph for petgraph.
 struct World {
     heap: Heap,
     root: Root<Object>,
@@ -139,7 +139,7 @@ impl World {
         assert_eq!(costs.time("distances", || far.distance()), Some(*distance));
         let second = snapshot.get(nodes[1]).expect("it is alive");
         assert!(costs.time("referrers", || second.referrers().count()) > 0);
-        // Long enough to be written to without more memory.
+        // Large enough that writing allocates nothing.
         let mut file = Vec::with_capacity(100 * nodes.len() + (64 << 10));
         costs.time(WRITE, || snapshot.write_heapsnapshot(&mut file)).expect("memory takes all");
         let census = costs.time("census", || snapshot.census());

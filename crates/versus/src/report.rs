@@ -25,13 +25,13 @@ pub(crate) fn heading(options: &Options, pinned: Option<usize>) {
     );
 }
 
-/// How much of what was run, and where.
+/// What was run, how often, and where.
 pub(crate) fn method(options: &Options, pinned: Option<usize>) -> String {
     let core = pinned.map_or("not pinned".to_owned(), |core| format!("pinned to core {core}"));
     format!("{} objects of 64 bytes with 4 edges, {} rounds, {core}", options.objects, options.rounds)
 }
 
-/// A table, column by column aligned: the first to the left, the others to the right.
+/// A table: the first column is aligned left, the others right.
 struct Table {
     rows: Vec<Vec<String>>,
 }
@@ -78,7 +78,7 @@ fn title(name: &str, about: &str, markdown: bool) {
     if markdown { println!("**{name}**: {about}\n") } else { println!("{name}: {about}") }
 }
 
-/// Digits that mean something.
+/// Formats a time with its significant digits.
 fn ns(value: f64) -> String {
     match value {
         value if value < 10.0 => format!("{value:.2}"),

@@ -21,7 +21,7 @@ pub(super) const MOST: u8 = 2;
 /// What a call is to do from here on.
 #[derive(Debug)]
 pub(super) enum Course {
-    /// It runs no callbacks: it has none, or they wait for a batch that runs already.
+    /// It runs no callbacks: it has none, or they wait for a batch that is already running.
     Quiet,
     /// It runs this one finalizer.
     ByHand(Option<u64>),
@@ -31,12 +31,12 @@ pub(super) enum Course {
         /// A panic of the root source.
         source: Option<ObjectId>,
         pending: bool,
-        /// So many collections at most.
+        /// This many collections at most.
         left: u8,
     },
     /// The end of a heap: runs what is due and at-exit finalizers, then all objects die.
     Exit,
-    /// They did: runs what is due.
+    /// All objects have died: runs what is due.
     Ended,
 }
 

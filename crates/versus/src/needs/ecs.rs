@@ -76,6 +76,6 @@ impl<P: Free> Column for Held<P> {
         None
     }
 
-    /// The last frame did.
+    /// The last frame did that.
     fn free_all(&mut self) {}
 }

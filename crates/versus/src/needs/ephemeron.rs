@@ -10,7 +10,7 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    /// How many objects there are; entries are one less.
+    /// The number of objects; there is one entry fewer.
     pub(crate) fn len(&self) -> usize {
         self.chain.len()
     }

@@ -2,7 +2,7 @@
 //!
 //! An `Option` of its pointers takes 16 bytes, so that edges are an enum of arrays instead: 64 bytes hold
 //! four.
-#![expect(unsafe_code, reason = "its trait is unsafe, and its derive macro gives types a destructor")]
+#![expect(unsafe_code, reason = "its trait is unsafe, and its derive macro adds a destructor to types")]
 
 use gc::{Finalize, Gc, GcCell, Trace, configure, custom_trace, force_collect, unsafe_empty_trace};
 use slotgc_graphs::DEGREE;

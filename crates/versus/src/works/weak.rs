@@ -4,7 +4,7 @@
 //! to numbers (`key-map`). Entries are inserted in random order and looked up in another; before a pruning
 //! half of the objects die, chosen at random. What dies, and what it takes to find out, is not timed: only
 //! the removal of the entries is. The floor is the same table of the same keys with nothing weak about it,
-//! pruned by a bit an object; see `crate::peers::weak`.
+//! pruned by a bit per object; see `crate::peers::weak`.
 
 use std::rc::Rc;
 
@@ -117,7 +117,7 @@ fn with_value_map(inputs: &Rc<Inputs>, action: Action) -> Work {
             .target("hashbrown", 1.1)
             .target("hashbrown-foldhash", 1.2)
             .note(&["weak-table"], "upgrades what it finds, and reads the object for that")
-            .note(&["slotgc", "gc-arena"], "give a weak handle; resolving it is another work"),
+            .note(&["slotgc", "gc-arena"], "return a weak handle; resolving it is another work"),
     }
 }
 
@@ -143,7 +143,7 @@ fn with_key_map(inputs: &Rc<Inputs>, action: Action) -> Work {
         .note(&["slotmap"], "a `SecondaryMap` is a vector: no hashing, but room for every slot there is")
         .note(
             &["boa_gc"],
-            "`WeakMap`, whose entries are allocations; collects when it likes while inserting",
+            "`WeakMap`, whose entries are allocations; decides itself to collect while inserting",
         );
     match action {
         Action::Insert => work.target("hashbrown", 1.3),
