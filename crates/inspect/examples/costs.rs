@@ -177,7 +177,7 @@ fn run(objects: usize, rounds: usize) {
         println!("{name:22} {:>10.1} {:>12.2}", costs.seconds(name) * 1e3, costs.ratio(name, COLLECTION));
     }
     let each = |bytes: usize| bytes as f64 / objects as f64;
-    println!("with all that is computed a snapshot takes {:.1} bytes an object\n", each(bytes.all));
+    println!("a snapshot with everything computed takes {:.1} bytes per object\n", each(bytes.all));
     println!("{:38} {:>10} {:>10}", "", "is", "goal");
     let goals = [
         ("why_alive, farthest / full collection", costs.ratio("why_alive, farthest", COLLECTION), "<= 4"),
@@ -185,7 +185,7 @@ fn run(objects: usize, rounds: usize) {
         ("dominators, retained: s", costs.seconds(DOMINATORS), "<= 1.5"),
         ("dominators, retained / petgraph", costs.ratio(DOMINATORS, PETGRAPH), "<= 3"),
         ("write_heapsnapshot: MB/s", bytes.file as f64 / costs.seconds(WRITE) / 1e6, ">= 100"),
-        ("snapshot: bytes an object", each(bytes.bare), "<= 100"),
+        ("snapshot: bytes per object", each(bytes.bare), "<= 100"),
     ];
     for (name, is, goal) in goals {
         println!("{name:38} {is:>10.2} {goal:>10}");

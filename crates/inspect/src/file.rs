@@ -99,7 +99,7 @@ impl File {
     /// The node at this place.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If the index is out of range.
     pub fn node(&self, index: usize) -> FileNode<'_> {
         assert!(index < self.len(), "no node {index} in a file of {}", self.len());
         FileNode { file: self, index }
@@ -108,7 +108,7 @@ impl File {
     /// The edge at this place.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If the index is out of range.
     pub fn edge(&self, index: usize) -> FileEdge<'_> {
         assert!(index < self.edges_len(), "no edge {index} in a file of {}", self.edges_len());
         FileEdge { file: self, index }

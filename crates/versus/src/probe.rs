@@ -79,7 +79,7 @@ pub(crate) fn check_stacks(works: &mut [Work], options: &Options) {
     }
 }
 
-/// The smallest power of ten with this outcome, or `objects` if that is less.
+/// The smallest power of ten below `objects` with this outcome; `objects` if there is none.
 fn same_outcome_from(work: &str, peer: &str, outcome: Outcome, objects: usize) -> usize {
     let powers = (3..).map(|power| 10_usize.pow(power)).take_while(|count| *count < objects);
     powers.into_iter().find(|count| try_out(work, peer, *count) == outcome).unwrap_or(objects)

@@ -19,7 +19,7 @@ pub(crate) fn heading(options: &Options, pinned: Option<usize>) {
     println!("{}{end}", machine::versions());
     println!("{}: slotgc-versus {}{end}", machine::date(), machine::arguments());
     println!(
-        "{}; nanoseconds an object; the ratio is the median over the rounds of {OURS}'s time divided by the \
+        "{}; nanoseconds per object; the ratio is the median over the rounds of {OURS}'s time divided by the \
          peer's (below 1: {OURS} is faster)\n",
         method(options, pinned)
     );
@@ -196,11 +196,11 @@ pub(crate) fn pauses(pauses: &[Pauses], options: &Options) {
         let bullet = if options.markdown { "-" } else { "  *" };
         work.remarks.iter().for_each(|remark| println!("{bullet} {remark}"));
         println!(
-            "{bullet} long: more than 1200 on the wall; ours: of which the thread ran more than 1200, and longer than \
+            "{bullet} long: more than 1200 by wall clock; ours: of which the thread ran more than 1200, and longer than \
              every spin"
         );
         println!(
-            "{bullet} target: p99.9 within 200 of the spin's, and none ours; (thread): it is only in time of the thread\n"
+            "{bullet} target: p99.9 within 200 of the spin's, and none ours; (thread): met only in thread time\n"
         );
     }
 }
@@ -278,7 +278,7 @@ pub(crate) fn targets(works: &[Measured], overheads: &[Overhead], options: &Opti
     }
     for overhead in overheads {
         let Some((bytes, bound)) = target(overhead, options) else { continue };
-        add(&format!("memory/{}", overhead.contents.name()), "bytes an object", bound, bytes);
+        add(&format!("memory/{}", overhead.contents.name()), "bytes per object", bound, bytes);
     }
     if table.rows.len() > 1 {
         title("targets", "what slotgc is to reach", options.markdown);

@@ -40,10 +40,10 @@ impl Contents {
     /// What is measured.
     pub(crate) fn about(self) -> &'static str {
         match self {
-            Self::Small => "bytes in memory an object, above its own 16",
-            Self::Large | Self::Few => "bytes in memory an object, above its own 64",
+            Self::Small => "bytes in memory per object, above its own 16",
+            Self::Large | Self::Few => "bytes in memory per object, above its own 64",
             Self::Graph => {
-                "bytes in memory an object, above its own 64, in a random graph before and after collections"
+                "bytes in memory per object, above its own 64, in a random graph before and after collections"
             }
         }
     }

@@ -62,7 +62,7 @@ fn with_two_cores(mut work: Work) -> Work {
 
 // ---- Making objects
 
-/// Makes `each` objects on each of two threads, and returns the sum of the bits of their handles.
+/// Makes `each` objects on each of two threads.
 fn make_later(heap: &Heap, each: usize) {
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -109,7 +109,7 @@ const UNCOUNTED: usize = 20;
 /// Objects of each thread in a frame.
 const IN_FRAME: usize = 5000;
 
-/// Nanoseconds a frame in which objects are made, and then all of them die.
+/// Nanoseconds per frame, in which objects are made and then all of them die.
 fn frame(make: impl Fn(&mut Heap)) -> f64 {
     let mut heap = Heap::new();
     let mut start = Instant::now();

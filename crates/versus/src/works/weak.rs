@@ -163,7 +163,7 @@ macro_rules! prune {
 }
 
 const BY_HAND: &str = "`prune_dead` of a map outside of the heap, after the collection";
-const BY_COLLECTION: &str = "`prune_time` of the collection, for a map in the heap; of the clock on the wall";
+const BY_COLLECTION: &str = "`prune_time` of the collection, for a map in the heap; wall-clock time";
 const ONE_BIT: &str = "the floor: `retain` by a bit for each object";
 
 fn prune_values(inputs: &Rc<Inputs>) -> Work {

@@ -45,7 +45,7 @@ pub(crate) struct ArenaGame {
     arena: Arena<Rootable![Roots<'_>]>,
 }
 
-/// A world in the course of a frame.
+/// A world during a frame.
 struct Open<'a, 'gc> {
     mc: &'a Mutation<'gc>,
     roots: &'a mut Roots<'gc>,
