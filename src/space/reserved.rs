@@ -6,7 +6,7 @@
 //! `space/system_windows.rs`; the size of a range is decided in `space/share.rs`.
 //!
 //! The tags lie before the pages, one for every page that a granule can name whatever the range's size, so a
-//! look-up needs no bounds check. The bitmaps lie before the tags, one for each class, for the pages of the
+//! lookup needs no bounds check. The bitmaps lie before the tags, one for each class, for the pages of the
 //! range. Tags are at a constant offset from the base; bits at an offset that also depends on the size of the
 //! range.
 //!
