@@ -136,7 +136,7 @@ impl Heap {
         panics: &mut Panics,
     ) -> CollectStats {
         let own = self.number();
-        // In a death by hand nobody did yet.
+        // After a death by hand, what is pending has not been taken up yet.
         self.take_up_later(panics);
         let before = self.finish_committed(roots, clock, panics);
         if self.number() != own {

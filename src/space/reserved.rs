@@ -309,7 +309,7 @@ impl Space {
                 for bits in [Bits::Occupied, Bits::White] {
                     // SAFETY: so far the words of the class are accessible.
                     let words = unsafe { self.view().words(bits, class, page) };
-                    // Relaxed: the heap is nobody else's.
+                    // Relaxed: nothing else uses the heap.
                     words.iter().for_each(|word| word.store(0, Ordering::Relaxed));
                 }
             }

@@ -73,7 +73,7 @@ pub(crate) struct Deaths {
     pub(crate) graves: BTreeMap<(Kind, bool), VecDeque<Buried>>,
     /// Tags sent, and callbacks and finalizers run by the heap, ever.
     pub(crate) notified: usize,
-    /// Whether callbacks are being run, so that what they ask for waits.
+    /// Whether callbacks are being run, so that what they request waits.
     pub(crate) is_telling: bool,
     pub(crate) wants_collection: bool,
 }

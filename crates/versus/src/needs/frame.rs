@@ -42,7 +42,7 @@ pub(crate) const fn number_of(id: u64) -> u64 {
 
 /// What a frame needs of a peer. Old objects are named by their numbers.
 pub(crate) trait World {
-    /// A new object, as long as the frame has it in hand.
+    /// A new object, for as long as the frame holds it.
     type Young;
 
     /// The id of an old object, read from it.
@@ -100,7 +100,7 @@ pub(crate) trait Game {
     fn frame(&mut self, plan: &Plan) -> u64;
     /// What hangs on each of some old objects.
     fn hung_on(&self, old: &[u32]) -> Vec<Option<u64>>;
-    /// Frees what is dead, and says how many objects live, if the peer can say.
+    /// Frees what is dead, and returns how many objects live, if the peer can report it.
     fn living(&mut self) -> Option<usize>;
 }
 

@@ -72,7 +72,7 @@ pub(crate) trait Table: Sized {
     fn expected(id: u64, handle: &Self::Handle) -> u64;
     /// Entries.
     fn len(&self) -> usize;
-    /// Lets objects die, removes their entries from the map, and says how long the removal took.
+    /// Lets objects die, removes their entries from the map, and returns how long the removal took.
     fn prune(&mut self, dead: Vec<Entry<Self::Handle>>, kept: &[Entry<Self::Handle>]) -> Duration;
 }
 

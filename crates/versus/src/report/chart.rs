@@ -34,7 +34,7 @@ enum Line<'a> {
     Space,
 }
 
-/// Draws all works in which slotgc has something to be compared with.
+/// Draws all works in which slotgc is compared with something.
 pub(crate) fn draw(path: &Path, works: &[Measured], method: &str) -> Result<(), Box<dyn Error>> {
     let lines: Vec<_> = works.iter().flat_map(lines).collect();
     if lines.is_empty() {

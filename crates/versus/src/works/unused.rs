@@ -51,7 +51,7 @@ impl Past for WithWeak {
         for id in 0..FORMER {
             let node = heap.alloc(Node::new(id));
             heap[&values].insert(id, node);
-            // Reached by way of an ephemeron only, and its own key.
+            // Reachable only through an ephemeron, and its own key.
             heap[&keys].insert(node, node);
             heap[&set].insert(node);
             heap.intern(&names, id.to_string());

@@ -38,7 +38,7 @@ impl Handles for WeakHandles {
 
 /// Where a map is when it is pruned.
 pub(crate) trait Place {
-    /// Removes the entries of everything but `kept`, and says how long the removal took.
+    /// Removes the entries of everything but `kept`, and returns how long the removal took.
     fn prune<M: Map>(heap: &mut Heap, map: &Root<M>, kept: &dyn RootSource) -> Duration;
 }
 
