@@ -159,8 +159,8 @@ impl<'a> FileNode<'a> {
         &self.file.texts[self.file.nodes.names[self.index] as usize]
     }
 
-    /// The class that it is counted in: the name of its class, or its type in parentheses. The class of `<div
-    /// id="x">` is `<div>`, as in DevTools.
+    /// The class that it is counted in, or its type in parentheses. The class of `<div id="x">` is `<div>`,
+    /// as in DevTools.
     pub fn class_name(self) -> String {
         match self.type_name() {
             "object" | "native" => match self.name().split_once(' ') {

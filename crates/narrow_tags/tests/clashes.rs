@@ -1,5 +1,5 @@
-//! Tags of seven bits, too few for three hundred types: what happens when tags clash. In a build with `--cfg
-//! slotgc_narrow_tags` only; the tags of other builds have 62 bits.
+//! Tags of seven bits, too few for three hundred types: what happens when tags clash. Only in a build with
+//! `--cfg slotgc_narrow_tags`; the tags of other builds have 62 bits.
 //!
 //! A clash is a clear panic, at the first use of the second type in any way: never a value of another type.
 #![cfg(slotgc_narrow_tags)]

@@ -1,9 +1,9 @@
 //! A chain of ephemerons: each value is the next one's key, and only the first key is rooted.
 //!
 //! The chain visits the objects in allocation order. Its entries are inserted from the first to the last, in
-//! reverse, or in random order. A collector that scans its entries again and again until nothing changes then
-//! finds, with the reverse order, one key in each round. (`scattered`: the chain itself leads through memory
-//! at random, where each link is a cache miss that waits for the one before.)
+//! reverse, or in random order. In reverse order, a collector that scans its entries again and again until
+//! nothing changes finds one key per round. (`scattered`: the chain itself leads through memory at random,
+//! where each link is a cache miss that waits for the one before.)
 
 use std::rc::Rc;
 

@@ -214,7 +214,10 @@ fn work(runs: &Rc<Runs>, figure: usize, old: usize) -> Work {
             "`collect_debt` at the end of each frame; maps of `GcWeak`, pruned every 64 frames",
         )
         .note(&["boa_gc"], "collects by itself; `WeakMap`, and a map of `WeakGc`, pruned every 64 frames")
-        .note(&["safe-gc", "dumpster"], "collect by themselves; no weak maps: removed from a map by hand")
+        .note(
+            &["safe-gc", "dumpster"],
+            "collect by themselves; no weak maps: a plain map, cleaned up by hand",
+        )
         .note(&["dumpster"], "its nodes are of 88 bytes, since an `Option` of its pointers takes 16");
     match name {
         "median" => work.target("slotmap", 1.15),

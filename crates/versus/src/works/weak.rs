@@ -141,10 +141,7 @@ fn with_key_map(inputs: &Rc<Inputs>, action: Action) -> Work {
             "a hashbrown map from addresses to `GcWeak` and number, with slotgc's hash function",
         )
         .note(&["slotmap"], "a `SecondaryMap` is a vector: no hashing, but room for every slot there is")
-        .note(
-            &["boa_gc"],
-            "`WeakMap`, whose entries are allocations; decides itself to collect while inserting",
-        );
+        .note(&["boa_gc"], "`WeakMap`, whose entries are allocations; may collect while inserting");
     match action {
         Action::Insert => work.target("hashbrown", 1.3),
         Action::Get => work.target("hashbrown", 1.1).target("hashbrown-foldhash", 1.2),
