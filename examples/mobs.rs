@@ -165,7 +165,7 @@ fn main() {
     println!("  {:<34}{:>10}{:>14}", "the player's weak target is", shown(arc_target), shown(slotgc_target));
 
     assert_eq!(arc, [MOBS, 2 * MOBS, MOBS, MOBS, MOBS], "with Arc all of it leaks");
-    assert!(arc_target, "and a weak pointer to what leaked still gives it");
+    assert!(arc_target, "and a weak pointer to a leaked mob still resolves");
     assert_eq!(slotgc, [0; 5], "with slotgc nothing does");
-    assert!(!slotgc_target, "and the weak handle gives None");
+    assert!(!slotgc_target, "and the weak handle resolves to None");
 }

@@ -122,7 +122,7 @@ fn a_callback() {
     let bear1 = heap.alloc_root(Bear::new("Teddy"));
     let bear2 = bear1.downgrade();
     let callback = |heap: &mut Heap, reference: Weak<Bear>| {
-        assert!(!heap.is_alive(reference), "whoever hears of a death cannot undo it");
+        assert!(!heap.is_alive(reference), "a callback cannot undo the death");
         print("The object has been deleted", "The object has been deleted");
     };
     heap.on_death(bear2, callback).expect("`bear1` keeps it alive");

@@ -219,7 +219,7 @@ impl Collector {
         !self.needs_major
     }
 
-    /// Begins a cycle, and abandons one that is marking.
+    /// Begins a cycle; abandons one that is marking.
     pub(crate) fn begin<H>(&mut self, parts: &mut Parts<'_, H>, kind: CycleKind) {
         assert!(!self.is_committed(), "a cycle that is past marking is finished before the next one begins");
         self.marker.set_threads(parts.mark_threads);
@@ -272,7 +272,7 @@ impl Collector {
         }
     }
 
-    /// An object that is not known to be young died by hand.
+    /// An object that is not known to be young was destroyed by hand.
     pub(crate) fn note_destroyed(&mut self, raw: RawHandle) {
         const MOST: usize = 4096;
         let era = self.marker.era_mut();

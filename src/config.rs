@@ -351,8 +351,8 @@ impl HeapConfig {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Budget {
     /// This much time. Kept to within some microseconds, unless one indivisible piece takes longer: a
-    /// destructor, a callback, a root source, the `trace` of one object with very many edges that is no weak
-    /// collection.
+    /// destructor, a callback, a root source, the `trace` of one object with very many edges that is not a
+    /// weak collection.
     Time(Duration),
     /// This many units of work: an object traced, freed or dropped, an entry of a weak collection visited, a
     /// callback run. At least one is done, and of a weak collection the next few entries. When marking is

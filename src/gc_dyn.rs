@@ -221,7 +221,7 @@ const _: () = {
 };
 
 impl<D: ?Sized> GcDyn<D> {
-    /// The object of this handle, behind the trait.
+    /// The handle of the same object, behind the trait.
     #[inline]
     pub fn new<T: Trace>(gc: Gc<T>) -> Self
     where
@@ -249,7 +249,7 @@ impl<D: ?Sized> GcDyn<D> {
 }
 
 impl<D: ?Sized> WeakDyn<D> {
-    /// The object of this handle, behind the trait.
+    /// The handle of the same object, behind the trait.
     #[inline]
     pub fn new<T: Trace>(weak: Weak<T>) -> Self
     where
@@ -391,7 +391,7 @@ pub trait DynHandle: Copy + sealed::Sealed {
         true
     }
 
-    /// Whether it is known to belong to another heap than that with this number.
+    /// Whether it is known to belong to a heap with another number.
     #[doc(hidden)]
     fn is_foreign(self, _heap: u64) -> bool {
         false

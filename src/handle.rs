@@ -301,10 +301,10 @@ macro_rules! typed_handle {
             }
         }
 
-        // SAFETY: slotmap asks that `data` give the same key as long as the handle is unchanged, which holds
-        // since it is computed from the handle's bits alone, and that `From<KeyData>` undo it: `from_key` and
-        // `to_key` are inverse to each other on every handle that the invariant above admits, and on every
-        // key that a map can make: see `of_foreign_key`.
+        // SAFETY: slotmap requires that `data` return the same key as long as the handle is unchanged, which
+        // holds since it is computed from the handle's bits alone, and that `From<KeyData>` undo it:
+        // `from_key` and `to_key` are inverse to each other on every handle that the invariant above admits,
+        // and on every key that a map can make: see `of_foreign_key`.
         #[expect(unsafe_code, reason = "`slotmap::Key` is an unsafe trait; this is its only implementation")]
         unsafe impl<T> slotmap::Key for $handle<T> {
             fn data(&self) -> KeyData {

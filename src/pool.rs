@@ -288,7 +288,7 @@ impl Pool {
         }
     }
 
-    /// Notes that objects are made in a page, if they are young.
+    /// Records that objects are made in a page, if they are young.
     fn note_young(&mut self, position: usize) {
         if self.making == Age::Young && !self.states[position].is_young {
             self.states[position].is_young = true;
@@ -296,7 +296,7 @@ impl Pool {
         }
     }
 
-    /// Notes where the claim's objects are, if they must be traced.
+    /// Records where the claim's objects are, if they must be traced.
     pub(crate) fn note_made(&mut self) {
         let made = self.claim.take_handed_out();
         self.note_made_at(made);

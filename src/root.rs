@@ -21,8 +21,8 @@ const UNDONE: u64 = u64::MAX;
 
 /// A strong root: keeps its object, and all that it reaches, alive until dropped.
 ///
-/// `Clone`, `Send` and `Sync`; may be dropped on any thread, even while a collection runs: the next one takes
-/// notice. Made by [`Heap::alloc_root`](crate::Heap::alloc_root) and [`Heap::root`](crate::Heap::root).
+/// `Clone`, `Send` and `Sync`; may be dropped on any thread, even while a collection runs: the next one
+/// notices. Made by [`Heap::alloc_root`](crate::Heap::alloc_root) and [`Heap::root`](crate::Heap::root).
 /// Cloning and dropping are O(1), without a lock.
 ///
 /// A `Root` inside an object of the same heap would keep what it holds alive for ever, so it does not

@@ -64,13 +64,13 @@ mod backend;
 
 pub(crate) use backend::{Space, View};
 
-/// Asks the processor to bring the line at `ptr` into its second-level cache. Any address will do.
+/// Prefetches the line at `ptr` into the second-level cache. Any address is allowed.
 #[inline(always)]
 pub(crate) fn prefetch_far(ptr: *const u8) {
     prefetch::far(ptr);
 }
 
-/// Asks the processor to bring the line at `ptr` into its first-level cache. Any address will do.
+/// Prefetches the line at `ptr` into the first-level cache. Any address is allowed.
 #[inline(always)]
 pub(crate) fn prefetch_near(ptr: *const u8) {
     prefetch::near(ptr);

@@ -37,7 +37,7 @@ pub(crate) type BitsWord = bits64::AtomicU64;
 /// The flags of a slot. Not modelled: changing them requires the heap, or the object's white bit.
 pub(crate) type FlagsWord = core::sync::atomic::AtomicU32;
 
-/// What a root source notes while it is asked. Not modelled: it belongs to the owner of the source.
+/// What a root source records while it is asked. Not modelled: it belongs to the owner of the source.
 pub(crate) type LogFlag = core::sync::atomic::AtomicBool;
 
 /// Whether something ever happened. Not modelled: it is read with exclusive access to the heap.

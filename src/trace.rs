@@ -229,7 +229,7 @@ pub trait Trace: Send + Sync + 'static {
 
     /// Whether `relink` hands out by [`Links::gc`] and [`Links::any`] exactly the edges that `trace` reports.
     /// A copy of such a value tells what it reaches while its handles are replaced. Derived and library code
-    /// knows; of what is written by hand nothing is assumed.
+    /// knows; nothing is assumed about hand-written code.
     #[doc(hidden)]
     fn relinks_edges(components: &mut Components) -> bool {
         let _ = components;

@@ -182,7 +182,7 @@ fn installed(stanza: &Stanza<'_>) -> Result<Option<Installed>, (usize, String)> 
     let &[wanted, _, state] = &status.value.split(' ').collect::<Vec<_>>()[..] else {
         return Err((status.line, format!("expected three words of status, found {:?}", status.value)));
     };
-    // All other states have at least some of the package's files in place, and apt counts them in.
+    // In all other states at least some of the package's files are in place, and apt counts the package.
     if matches!(state, "not-installed" | "config-files") {
         return Ok(None);
     }

@@ -8,9 +8,9 @@
 //! cargo run --release --example autoremove -- --check       # and what does apt-get say?
 //! ```
 //!
-//! Real dependencies have cycles, so counting references would not do. How the packages become objects is in
-//! `graph.rs`; `database.rs` reads the files, and `rules.rs` and `resolve.rs` know what apt counts as a need.
-//! Nothing is ever removed or changed.
+//! Real dependencies have cycles, so reference counting would not suffice. How the packages become objects is
+//! in `graph.rs`; `database.rs` reads the files, and `rules.rs` and `resolve.rs` know what apt counts as a
+//! need. Nothing is ever removed or changed.
 
 mod apt;
 mod arguments;

@@ -1,6 +1,6 @@
 //! Walks over the graph in ordinary user code: cycles, and the shortest path from a root to a package.
 //!
-//! Both keep their notes beside the heap, in tables keyed by handles, and neither recurses, since a
+//! Both keep their data outside the heap, in tables keyed by handles, and neither recurses, since a
 //! dependency graph may be deep.
 
 use std::collections::VecDeque;

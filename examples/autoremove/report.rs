@@ -127,7 +127,7 @@ fn packages(count: usize) -> String {
     format!("{count} package{}", if count == 1 { "" } else { "s" })
 }
 
-/// `holders`: a package, and how many would go if it had not been installed by hand.
+/// `holders`: a package, and how many packages would go if it had not been installed by hand.
 pub(crate) fn print_holders(database: &Database, holders: &[(usize, usize)]) {
     println!("Every package has a reason to be here.");
     if !holders.is_empty() {

@@ -138,7 +138,7 @@ impl Rules {
 }
 
 /// Which packages belong to a kernel, and which of those to a kernel that is still of use: the running one,
-/// the latest, and the one before it when that makes only one.
+/// the latest, and the one before it when those are the same one.
 #[derive(Default)]
 pub(crate) struct Kernels {
     pub(crate) versioned: Vec<Pattern>,

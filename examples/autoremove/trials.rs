@@ -44,7 +44,7 @@ pub(crate) fn run(
     }
     fs::write(&altered.extended_states, database.extended_states())?;
 
-    // Read back, so that it is these files which are compared.
+    // Read back, so that these very files are compared.
     let database = Database::read(&altered)?;
     let automatic = database.packages.iter().filter(|p| p.automatic).count();
     let answer = apt::compare(&altered, &database, rules);
@@ -72,7 +72,7 @@ fn with_holds(status: &str, mut chosen: impl FnMut() -> bool) -> (String, usize)
     (text, held)
 }
 
-/// A directory that is gone when the value is.
+/// A directory that is removed when the value is dropped.
 pub(crate) struct Directory {
     path: PathBuf,
 }

@@ -40,7 +40,7 @@ fn compare_text(a: &str, b: &str) -> Ordering {
         }
         let (number_a, rest_a) = split_number(a);
         let (number_b, rest_b) = split_number(b);
-        // Without leading zeros the longer number is the larger one: no number is too long for that.
+        // Without leading zeros the longer number is the larger one. This works for numbers of any length.
         match number_a.len().cmp(&number_b.len()).then_with(|| number_a.cmp(number_b)) {
             Ordering::Equal => (a, b) = (rest_a, rest_b),
             unequal => return unequal,
@@ -74,7 +74,7 @@ fn split_number(text: &[u8]) -> (&[u8], &[u8]) {
 mod tests {
     use super::*;
 
-    /// Each line was put to `dpkg --compare-versions`.
+    /// Each line was checked with `dpkg --compare-versions`.
     #[test]
     fn versions_compare_as_dpkg_compares_them() {
         for (a, expected, b) in [

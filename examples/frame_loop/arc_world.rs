@@ -117,7 +117,7 @@ struct Event {
 type Shared<T> = Arc<Mutex<T>>;
 
 fn lock<T>(shared: &Shared<T>) -> MutexGuard<'_, T> {
-    shared.lock().expect("nobody panicked with the lock")
+    shared.lock().expect("nobody panicked while holding it")
 }
 
 #[derive(Default)]
@@ -250,7 +250,7 @@ impl World for ArcWorld {
             Self::listen(&previous, &entity, serial + 6);
         }
         if let Some(next) = next {
-            let serial = lock(&next).hearing.as_ref().expect("who is not the first hears").serial;
+            let serial = lock(&next).hearing.as_ref().expect("all but the first hear").serial;
             Self::listen(&entity, &next, serial);
         }
     }
@@ -264,7 +264,7 @@ impl World for ArcWorld {
     fn set_goal(&mut self, of: Place, which: usize, serial: u64) {
         let entity = self.entity(of);
         let goal = Arc::new(Goal { serial, _of: entity.clone(), _life: Life::of::<Goal>() });
-        // The replaced goal knows the entity, but not vice versa any more: no cycle.
+        // The replaced goal knows the entity, which no longer knows the goal: no cycle.
         let old = lock(entity).goals[which].replace(goal);
         drop(old);
     }

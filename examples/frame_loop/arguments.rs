@@ -8,7 +8,7 @@ A game world at 60 Hz, with slotgc in four ways and with Arc: how long are the p
 
 usage: frame_loop [options]
 
-  --world WORLD    game: what is described above
+  --world WORLD    game: the one described above
                    ecs: handles in 300000 components of an ECS, which is a root source; no other modes
   --mode MODE      step: a bounded piece of work each frame
                    shared: the same, while another thread marks when a frame is drawn
@@ -19,7 +19,7 @@ usage: frame_loop [options]
   --frames N       frames to play (1200: twenty seconds of a game)
   --objects N      long-lived objects, or components, at least 1000 (200000, of ecs 300000)
   --budget MICROS  what step may take in a frame (1000)
-  --seed N         of the game's random decisions (1)
+  --seed N         seed of the game's random decisions (1)
   --out PATH       where to draw the chart (target/frame_loop.svg)
   --keep-new       objects survive the cycle during which they are allocated, reachable or not
   --check          compare what is reachable with what is there every 10 frames, not every 150

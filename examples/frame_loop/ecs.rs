@@ -252,6 +252,6 @@ fn print(played: &[Played]) {
     row("forced collections", &|played| played.forced.to_string());
     row("full cycles", &|played| played.cycles.to_string());
     row("minor collections", &|played| played.minors.to_string());
-    row("longest answer of it", &|played| millis(nanos(played.scan)));
+    row("longest report", &|played| millis(nanos(played.scan)));
     row("memory max", &|played| format!("{:.1} MiB", played.most as f64 / f64::from(1 << 20)));
 }

@@ -89,7 +89,7 @@ pub(crate) trait World {
     fn run_script(&mut self, of: Place, serial: u64);
     /// Makes an event of each and handles it. The last `kept` of them can be replayed for some more frames.
     fn events(&mut self, happenings: &[Happening], kept: usize);
-    /// Draws what is on the screen: reads entities and what they have. Returns a number for what it saw.
+    /// Draws what is on the screen: reads entities and their parts. Returns a number for what it saw.
     fn render(&self, views: &[Place]) -> u64;
     /// The end of a frame, which frees the memory of what is gone. Not part of the frame's other work.
     fn tidy(&mut self) -> Tidied;

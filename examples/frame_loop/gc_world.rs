@@ -249,7 +249,7 @@ impl World for GcWorld {
             self.listen(previous, entity, serial + 6);
         }
         if let Some(next) = next {
-            let serial = self.heap[self.heap[next].hearing.expect("who is not the first hears")].serial;
+            let serial = self.heap[self.heap[next].hearing.expect("all but the first hear")].serial;
             self.listen(entity, next, serial);
         }
     }
@@ -384,13 +384,13 @@ impl GcWorld {
         digest.number(heap[entity.texture].id.number);
         for goal in entity.goals {
             digest.object(heap[goal].serial);
-            assert_eq!(heap[goal].of, of, "a goal is of the entity that has it");
+            assert_eq!(heap[goal].of, of, "a goal belongs to the entity that has it");
         }
         digest.object(heap[entity.inventory].serial);
         for item in heap[entity.inventory].items {
             digest.object(heap[item].serial);
             digest.number(heap[heap[item].texture].id.number);
-            assert_eq!(heap[item].holder, entity.inventory, "an item is held by the inventory that it is in");
+            assert_eq!(heap[item].holder, entity.inventory, "an item belongs to the inventory that it is in");
         }
         for listener in &entity.listeners {
             digest.object(heap[listener].serial);

@@ -147,7 +147,7 @@ pub(crate) fn nanos(time: Duration) -> u64 {
 
 pub(crate) fn histogram() -> Histogram<u64> {
     // To a minute, with three digits.
-    Histogram::new_with_max(60_000_000_000, 3).expect("bounds and digits that it takes")
+    Histogram::new_with_max(60_000_000_000, 3).expect("valid bounds and digits")
 }
 
 fn frames<W: World>(

@@ -9,13 +9,13 @@ use std::io::{Read, Seek};
 use std::time::{Duration, Instant};
 
 pub(crate) struct Stopwatch {
-    /// Times on the core, waits for it, both in nanoseconds, and how often.
+    /// Nanoseconds on a core, nanoseconds of waiting for one, and the number of time slices.
     schedstat: Option<File>,
     start: Instant,
     waits_at_start: Duration,
 }
 
-/// Some time that passed.
+/// A measured stretch of time.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Lap {
     /// Time in which this thread ran.
@@ -25,7 +25,7 @@ pub(crate) struct Lap {
 }
 
 impl Lap {
-    /// Both, one after the other.
+    /// The sum of both.
     pub(crate) fn and(self, other: Self) -> Self {
         Self { own: self.own + other.own, waited: self.waited + other.waited }
     }

@@ -1,4 +1,4 @@
-//! An allocator that counts: what saving takes at its peak.
+//! An allocator that counts: the peak memory of saving.
 #![expect(unsafe_code, reason = "implements an allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -19,7 +19,7 @@ impl Counting {
     }
 }
 
-// SAFETY: does as `System`, and counts.
+// SAFETY: forwards to `System`, and counts.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::count(layout.size() as isize);

@@ -1,5 +1,5 @@
-//! What do copying, saving and loading a graph, keeping a heap and going back cost, as multiples of the same
-//! work on the same values in a `Vec`?
+//! What do copying, saving and loading a graph, checkpoints and rollbacks cost, as multiples of the same work
+//! on the same values in a `Vec`?
 //!
 //! ```text
 //! taskset -c 1 cargo run --release --example graph_costs --features graph_costs -- [ROUNDS [GROUP [PART]]]
@@ -33,7 +33,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use slotgc::{CloneTypes, Gc, Heap, Root, Save, Schema, Trace};
 
-/// One of a list.
+/// A node of a list.
 #[derive(Trace, Clone, Serialize, Deserialize)]
 struct Link {
     id: u64,
@@ -41,7 +41,7 @@ struct Link {
     fill: [u64; 6],
 }
 
-/// One of a tree or a random graph.
+/// A node of a tree or a random graph.
 #[derive(Trace, Clone, Serialize)]
 struct Node {
     id: u64,
@@ -49,7 +49,7 @@ struct Node {
     fill: [u64; 3],
 }
 
-/// One of a list, with a name.
+/// A node of a list, with a name.
 #[derive(Trace, Clone)]
 struct Named {
     id: u64,
@@ -164,7 +164,7 @@ impl<T: Value> Graph<T> {
         Self { heap, first, values }
     }
 
-    /// With free slots for as many objects again.
+    /// A graph in a heap with free slots for as many objects again.
     fn with_room(objects: usize, shape: Shape) -> Self {
         let mut graph = Self::new(objects, shape);
         graph.heap.extend((0..objects as u64).map(T::new));
@@ -198,7 +198,7 @@ fn copy_to_fresh<T: Clone>(values: &[T]) -> Duration {
     time
 }
 
-/// One line of the table: two works, and how many times the cost of `plain` that of `ours` may be.
+/// One line of the table: two works, and the limit of the ratio of `ours` to `plain`.
 struct Work {
     name: String,
     goal: f64,
@@ -387,8 +387,8 @@ fn peak_of_saving(name: &str, objects: usize, shape: Shape) {
     assert!(objects < 100_000 || bytes <= 16.0, "saving takes more memory than it says");
 }
 
-/// A copy as one writes it for a graph of one type in a `Vec`, whose handles are its indices: about the least
-/// that a walk over this shape costs.
+/// A hand-written copy of a graph of one type in a `Vec`, with indices as handles: about the least that a
+/// walk over this shape costs.
 fn by_hand(works: &mut Vec<Work>, name: &str, objects: usize, shape: Shape) {
     #[derive(Clone)]
     struct Indexed {

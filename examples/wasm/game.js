@@ -19,7 +19,7 @@ export function numbers(world) {
   };
 }
 
-// What is left of a world that was played: its numbers, and what is wrong with it, which is nothing.
+// The verdict on a world that was played: its numbers, and what is wrong with it, if anything.
 export function verdict(world, frames) {
   const played = numbers(world);
   const complaints = [];

@@ -1,8 +1,8 @@
 // Plays the world and checks it.
 //
 //   node test.mjs WASM             in node
-//   node test.mjs WASM CHROMIUM    in a page, by a browser without a window
-//   node test.mjs WASM --serve     for a look: at http://localhost:8000
+//   node test.mjs WASM CHROMIUM    in a page, by a headless browser
+//   node test.mjs WASM --serve     to look at it: http://localhost:8000
 
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";

@@ -1,4 +1,4 @@
-//! The end of a cycle: what the program made meanwhile is looked at, and the heap is in its final state.
+//! The end of a cycle: what the program made meanwhile is looked at, and the heap reaches its final state.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -12,12 +12,12 @@ use crate::stats::{CollectStats, Phase};
 use crate::store::{Age, Color, Made, Store};
 use crate::trace::Watcher;
 
-/// How far it is with what the program made and changed since marking ended.
+/// How far the cycle has come with what the program made and changed since marking ended.
 ///
 /// Those objects are old, and whatever they refer to is old too, since nothing else is made before the cycle
-/// ends. But no `trace` has told so far which of them change past the write barrier or have weak collections,
-/// so the next minor collection would have to trace them all, in one piece. A cycle in steps does that in its
-/// last ones, and leaves over those that said so.
+/// ends. But no `trace` has reported yet which of them change past the write barrier or have weak
+/// collections, so the next minor collection would have to trace them all, in one piece. An incremental cycle
+/// does that in its last steps, and leaves over only those that reported it.
 #[derive(Clone, Default)]
 pub(super) struct Settling {
     /// Objects left to look at, of those that there were at the last count: made, and changed.
@@ -29,10 +29,10 @@ pub(super) struct Settling {
     changed: Vec<RawHandle>,
 }
 
-/// So many steps at most: a program may make more in each than one looks at, and the cycle is to end.
+/// The most steps: a program may make more objects in each than a step looks at, and the cycle must end.
 const STEPS: usize = 8;
 
-/// So few are left to the next minor collection.
+/// No more than this are left to the next minor collection.
 const FEW: usize = 2048;
 
 impl Collector {
@@ -118,7 +118,7 @@ impl Collector {
         true
     }
 
-    /// The heap is in its final state.
+    /// Brings the heap into its final state.
     pub(super) fn end<H>(&mut self, parts: &mut Parts<'_, H>) {
         let Settling { made, changed, .. } = mem::take(&mut self.settling);
         made.into_iter().for_each(|(pool, made)| parts.pools[pool].put_made_back(made));
@@ -139,7 +139,7 @@ impl Collector {
         }
     }
 
-    /// Ends the cycle, all notifications told; gives what it did.
+    /// Ends the cycle after all notifications; returns what it did.
     pub(crate) fn finish(&mut self) -> (CycleKind, CollectStats) {
         self.phase = Phase::Idle;
         (self.kind, self.stats)

@@ -171,7 +171,7 @@ impl Marker {
         &mut self.side.building
     }
 
-    /// The current cycle, or the last one: not the one that it began as if marking had to start over.
+    /// The current cycle, or the last one. If marking starts over, this changes.
     pub(crate) fn era(&self) -> Era {
         self.side.era
     }

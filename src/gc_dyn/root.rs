@@ -37,7 +37,7 @@ pub struct RootDyn<D: ?Sized + 'static> {
 }
 
 impl<D: ?Sized> RootDyn<D> {
-    /// The object of this root, behind the trait.
+    /// A root of the same object, behind the trait.
     pub fn new<T: Trace>(root: Root<T>) -> Self
     where
         D: CastFrom<T>,

@@ -136,7 +136,7 @@ impl Column {
 const BLOCK: usize = 64;
 
 impl Map {
-    /// Sets which handles name nothing, in a copy and in later look-ups.
+    /// Sets which handles name nothing, in a copy and in later lookups.
     pub(crate) fn set_dead(&mut self, dead: HashSet<RawHandle, Fixed>) {
         match self {
             Self::Copies(copies) => copies.dead = dead,

@@ -183,7 +183,7 @@ impl Walk {
         if is_plain { page.index } else { None }
     }
 
-    /// Notes that the object is reached; `false` if that was known.
+    /// Records that the object is reached; `false` if that was known.
     #[inline(always)]
     fn enter(&mut self, raw: RawHandle, leave_out: &mut LeaveOut<'_>, ahead: &mut impl Ahead) -> bool {
         if raw.is_null() || (self.care == Care::Each && !ahead.store().is_alive_any(raw)) {

@@ -351,7 +351,7 @@ impl Heap {
         self.count_died(raw, slot_bytes, was_young);
     }
 
-    /// An object was destroyed by hand; its pool knows already.
+    /// An object was destroyed by hand; its pool already knows.
     pub(super) fn count_died(&mut self, raw: RawHandle, slot_bytes: usize, was_young: bool) {
         self.counts.died(1, slot_bytes);
         #[cfg(gc_zeal)]

@@ -15,7 +15,7 @@ use crate::trace::{RootSource, Trace, Tracer};
 
 /// # Making objects
 impl Heap {
-    /// Makes an object. O(1): the next free slot, usually next to the last one.
+    /// Allocates an object. O(1): the next free slot, usually next to the last one.
     ///
     /// Never collects: between two calls of `collect` a bare [`Gc`] in a local variable is as good as a root.
     /// A handle that must outlive the next collection goes into an object, a [`Root`] or a root source.
@@ -58,7 +58,7 @@ impl Heap {
         }
     }
 
-    /// Makes an object, or returns the value when a limit is reached.
+    /// Allocates an object, or returns the value when a limit is reached.
     ///
     /// # Errors
     /// [`AllocError`] with the value in it. Its text names the limit.
@@ -82,8 +82,8 @@ impl Heap {
         }
     }
 
-    /// Makes an object; at a limit, collects and tries again. A minor collection is tried first where it is
-    /// cheap, so that a heap that is nearly full of living objects does not pay for all of them each time.
+    /// Allocates an object; at a limit, collects and tries again. A minor collection is tried first where it
+    /// is cheap, so that a heap that is nearly full of living objects does not pay for all of them each time.
     /// What the value refers to is kept alive (its weak collections are first pruned by the next collection).
     ///
     /// Inside a callback it does not collect. If the collection panics, the value is dropped.
@@ -111,8 +111,8 @@ impl Heap {
             Err(refused) if self.is_telling() => return Err(refused),
             Err(refused) => refused,
         };
-        // Near a limit this happens again and again. What was made since the last collection is likely to be
-        // garbage, and a minor collection looks at nothing else.
+        // Near a limit this happens again and again. What was allocated since the last collection is likely
+        // to be garbage, and a minor collection looks at nothing else.
         let young = self.pacer.young(self.allocated());
         let refused = if young > 0 && young < self.counts.objects / 4 && self.can_do_minor() {
             let value = refused.into_inner();
@@ -131,7 +131,7 @@ impl Heap {
         self.try_alloc(value)
     }
 
-    /// Makes an object and a root for it.
+    /// Allocates an object, and makes a root for it.
     ///
     /// # Panics
     /// As [`alloc`](Self::alloc).
@@ -152,7 +152,7 @@ impl Heap {
         Root::new(&self.roots, gc)
     }
 
-    /// Makes an object that holds its own handle, or shares it with objects that `make` allocates.
+    /// Allocates an object that holds its own handle, or shares it with objects that `make` allocates.
     ///
     /// The handle passed to `make` resolves to nothing until `make` has returned. A collection inside `make`
     /// is allowed and counts the object under construction as live (as an ephemeron's key, too).

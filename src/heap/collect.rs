@@ -64,7 +64,7 @@ impl Heap {
         self.in_one_go(|heap, clock, panics| heap.collect_whole(roots, clock, panics))
     }
 
-    /// Runs a collection, notes how long it took, and raises the first panic of user code.
+    /// Runs a collection, records how long it took, and raises the first panic of user code.
     pub(super) fn in_one_go(
         &mut self,
         collect: impl FnOnce(&mut Heap, &Timer, &mut Panics) -> CollectStats,
@@ -135,7 +135,7 @@ impl Heap {
         panics: &mut Panics,
     ) -> CollectStats {
         let own = self.number();
-        // In a death by hand nobody did yet.
+        // After a death by hand, what is pending has not been taken up yet.
         self.take_up_later(panics);
         let before = self.finish_committed(roots, clock, panics);
         if self.number() != own {
@@ -199,7 +199,7 @@ impl Heap {
         self.advance(roots, true, &mut meter, panics)
     }
 
-    /// Begins a cycle, and abandons one that is marking.
+    /// Begins a cycle; abandons one that is marking.
     pub(super) fn begin(&mut self, kind: CycleKind, clock: &Timer, panics: &mut Panics) {
         panics.run_once(|_| self.drop_cancelled());
         self.take_up_later(panics);

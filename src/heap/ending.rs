@@ -181,7 +181,7 @@ impl ShutdownError {
     }
 }
 
-/// What a shutdown reports that had to be cut short without a panic.
+/// What a shutdown reports if it was cut short without a panic.
 const ARMING: &str = "callbacks kept arming others while the heap was shut down";
 
 impl fmt::Debug for ShutdownError {

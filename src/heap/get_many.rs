@@ -15,7 +15,7 @@ use crate::trace::Handle;
 const FAR: usize = 64;
 const NEAR: usize = 8;
 
-/// # Many look-ups at once
+/// # Many lookups at once
 impl Heap {
     /// The objects of these handles, in order: what [`get`](Self::get) returns for each. Several times as
     /// fast where the objects lie apart, since the next ones are prefetched. O(handles).

@@ -11,7 +11,7 @@ use crate::trace::{Handle, Trace};
 pub(super) struct Load {
     /// What living objects own outside their slots: exact after a full cycle, an estimate in between.
     owned: usize,
-    /// What the program said objects own: exact, though each may be said to own the whole address space.
+    /// What the program said objects own: exact, even if each claims the whole address space.
     hints: u128,
     /// What all objects owned that were ever allocated, or destroyed by hand.
     allocated: u64,
@@ -159,7 +159,7 @@ impl Heap {
         }
     }
 
-    /// One registration less on the object.
+    /// The object has one registration fewer.
     pub(super) fn unwatch(&mut self, raw: RawHandle) {
         if !self.deaths.is_kept(raw) && self.store.set_watched(raw, false) {
             self.pools[self.store.pool_of(raw.granule()) as usize].count_watched(false);

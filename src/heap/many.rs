@@ -16,8 +16,8 @@ use crate::trace::Trace;
 
 /// # Many objects at once
 impl Heap {
-    /// Makes an object of each value, in order, with one reservation for as many as the iterator promises
-    /// (the lower bound of its `size_hint`). The objects are adjacent, as far as there is room.
+    /// Allocates an object for each value, in order, with one reservation for as many as the iterator
+    /// promises (the lower bound of its `size_hint`). The objects are adjacent, as far as there is room.
     ///
     /// # Panics
     /// As [`alloc`](Self::alloc), when a limit is reached; what was made until then stays, and is garbage.
@@ -71,7 +71,7 @@ impl Heap {
         }
     }
 
-    /// Makes an object of each value, as far as there is room for one.
+    /// Allocates an object for each value, as long as there is room.
     fn fill_many<T: Trace>(
         &mut self,
         values: &mut impl Iterator<Item = T>,
@@ -271,8 +271,8 @@ impl Heap {
 }
 
 impl<T: Trace> Extend<T> for Heap {
-    /// Makes an object of each value, as [`alloc_many`](Heap::alloc_many), without returning handles:
-    /// [`iter`](Heap::iter) finds the objects, and so does the next collection.
+    /// Allocates an object for each value, as [`alloc_many`](Heap::alloc_many) does, without returning
+    /// handles: [`iter`](Heap::iter) finds the objects, and so does the next collection.
     ///
     /// # Panics
     /// As [`alloc`](Heap::alloc), when a limit is reached.

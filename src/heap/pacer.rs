@@ -246,7 +246,7 @@ impl Pacer {
     pub(super) fn learn(&mut self, work: usize, time: Duration) {
         if work >= 64 {
             let ns = time.as_nanos() as f32 / work as f32;
-            // Adapts quickly upwards, but not at once: the system may have taken the processor away.
+            // Adapts quickly upwards, but not at once: the thread may have been preempted.
             let weight = if ns > self.minor_ns { 0.5 } else { 0.1 };
             self.minor_ns += (ns.min(self.minor_ns * 2.0) - self.minor_ns) * weight;
         }

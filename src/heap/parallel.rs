@@ -161,7 +161,7 @@ impl<T: Trace> IndexedParallelIterator for ParIterMut<'_, T> {
     }
 }
 
-/// Objects that one thread goes over, or that are split further.
+/// Objects that one thread visits, or that are split further.
 struct Piece<'a, 's, T> {
     objects: Objects<'a, T>,
     /// The number of each page's first object.
@@ -179,7 +179,7 @@ struct PieceMut<'a, 's, T> {
     len: usize,
 }
 
-/// How both are split, and gone over.
+/// How both are split and iterated.
 macro_rules! producer {
     ($piece:ident, $object:ty, $objects:ty) => {
         impl<'a, T: Trace> Producer for $piece<'a, '_, T> {

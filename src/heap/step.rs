@@ -293,7 +293,7 @@ impl Heap {
         Some(stats.then(&self.collect_whole(roots, clock, panics)))
     }
 
-    /// Runs a step, notes how long it took, and raises the first panic of user code.
+    /// Runs a step, records how long it took, and raises the first panic of user code.
     fn one_step(
         &mut self,
         part: Budget,

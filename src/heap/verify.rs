@@ -79,7 +79,7 @@ impl Heap {
         let mut watcher = Watcher::listing();
         for holder in unchanged {
             let young = self.first_young(*holder, &mut watcher, |_| true);
-            // A `trace` that reports something else each time tells nothing about this heap.
+            // A `trace` that reports different edges each time says nothing about this heap.
             let again = |young: &RawHandle| {
                 (0..2).all(|_| self.first_young(*holder, &mut watcher, |raw| raw == *young).is_some())
             };

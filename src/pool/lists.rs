@@ -91,7 +91,7 @@ impl Lists {
     }
 }
 
-/// Appends, without asking for memory where there was nothing.
+/// Appends, without an allocation if the own list is empty.
 fn take_over(own: &mut Vec<usize>, found: &mut Vec<usize>) {
     if own.is_empty() { core::mem::swap(own, found) } else { own.append(found) }
 }

@@ -126,8 +126,8 @@ impl Pool {
     /// Begins the sweep.
     pub(crate) fn begin_sweep(&mut self, scope: Scope) {
         let limbo = if scope == Scope::Major { self.limbo.len() } else { 0 };
-        // Room for the lists before any destructor runs: glibc goes over all the small blocks that were freed
-        // when a larger one is asked for.
+        // Room for the lists before any destructor runs: glibc walks all small freed blocks when a larger one
+        // is requested.
         let mut lists = core::mem::take(&mut self.progress.lists);
         lists.clear();
         lists.vacant.reserve(if scope == Scope::Major { self.pages.len() } else { 0 });

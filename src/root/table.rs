@@ -1,8 +1,8 @@
 //! The table of roots: entries, each an object's handle and a count, shared between the heap and its `Root`s.
 //!
-//! Cloning a `Root` adds one to a count, dropping it takes one off, on any thread; neither takes a lock, so a
-//! collection that reads the table never waits and blocks no other thread. The last drop puts the entry on a
-//! free list; making a root takes it from there.
+//! Cloning a `Root` increments a count, dropping it decrements the count, on any thread; neither takes a
+//! lock, so a collection that reads the table never waits and blocks no other thread. The last drop puts the
+//! entry on a free list; making a root takes it from there.
 //!
 //! Invariant: an entry with a count above zero belongs to that many `Root`s and its handle does not change;
 //! an entry with count zero is on the free list, or on its way there.
@@ -244,7 +244,7 @@ impl RootTable {
         is_rooted.then(|| RawHandle::from_bits(entry.handle.load(Ordering::Relaxed)))
     }
 
-    /// One more `Root` of an entry that has one.
+    /// Adds a `Root` to an entry that has one.
     pub(crate) fn retain(&self, index: u32) {
         let count = &self.entries[index as usize].count;
         // Relaxed: the caller has a `Root` of this entry, so the count is above zero before and after, and
@@ -257,7 +257,7 @@ impl RootTable {
         }
     }
 
-    /// One `Root` less of an entry.
+    /// Removes a `Root` from an entry.
     pub(crate) fn release(&self, index: u32) {
         let entry = &self.entries[index as usize];
         // Release: what this thread did with the entry comes before its next use.

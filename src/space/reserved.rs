@@ -6,7 +6,7 @@
 //! `space/system_windows.rs`; the size of a range is decided in `space/share.rs`.
 //!
 //! The tags lie before the pages, one for every page that a granule can name whatever the range's size, so a
-//! look-up needs no bounds check. The bitmaps lie before the tags, one for each class, for the pages of the
+//! lookup needs no bounds check. The bitmaps lie before the tags, one for each class, for the pages of the
 //! range. Tags are at a constant offset from the base; bits at an offset that also depends on the size of the
 //! range.
 //!
@@ -309,7 +309,7 @@ impl Space {
                 for bits in [Bits::Occupied, Bits::White] {
                     // SAFETY: so far the words of the class are accessible.
                     let words = unsafe { self.view().words(bits, class, page) };
-                    // Relaxed: the heap is nobody else's.
+                    // Relaxed: nothing else uses the heap.
                     words.iter().for_each(|word| word.store(0, Ordering::Relaxed));
                 }
             }

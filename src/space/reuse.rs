@@ -1,7 +1,7 @@
 //! The range of the last small heap that was dropped, for the next heap.
 //!
-//! To reserve a range and to return it takes the system some 50 us: several calls, and tables for addresses
-//! that are far apart. A script or a test that makes a heap for a moment would do little else. So one range
+//! Reserving a range and returning it takes the system some 50 us: several calls, and tables for addresses
+//! that are far apart. A script or a test that needs a heap for a moment would do little else. So one range
 //! is kept, as empty as a new one, if it has the usual size and little of it was accessible: it holds at most
 //! some 200 KiB of tags and bitmaps. A process with a limit on its address space keeps none.
 

@@ -1,6 +1,6 @@
 //! A table of separately allocated pages: for targets where no address range can be reserved.
 //!
-//! A slot's address is one table look-up and an addition. A run of pages is one allocation; the table's
+//! A slot's address is one table lookup and an addition. A run of pages is one allocation; the table's
 //! entries of its later pages are empty, since no slot begins there.
 #![expect(unsafe_code, reason = "allocates pages and computes addresses in them")]
 

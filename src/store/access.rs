@@ -319,7 +319,7 @@ impl<'a, T: 'static> Iterator for ObjectsMut<'a, T> {
     #[inline(always)]
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut visit: F) -> B {
         let Self { living, dirty, barrier, objects } = self;
-        // What is not `living` of it.
+        // Everything but `living`.
         let mut rest = ObjectsMut { living: living.clone(), dirty, barrier, objects };
         living.fold(init, |all, raw, slot| match rest.change(raw, slot) {
             Some(item) => visit(all, item),

@@ -1,4 +1,4 @@
-//! What a lookup tells of an object: how far the collection has come with it, and whether it is there.
+//! What a lookup tells about an object: how far the collection has come with it, and whether it is there.
 
 /// How far the current collection has come with an object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

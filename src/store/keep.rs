@@ -1,8 +1,8 @@
 //! Keeping the state of all slots, and going back to it.
 //!
-//! Kept of a page are each slot's header, its bits and its tag, and copies of the values. Going back is a
-//! transition of each slot ([`SlotMut::restore`](crate::store::slot::SlotMut::restore)), which returns the
-//! value that was there. So nothing is dropped twice or forgotten, whatever happened in between.
+//! For each page, its tag, the header and the bits of each slot, and copies of the values are kept. Going
+//! back is a transition of each slot ([`SlotMut::restore`](crate::store::slot::SlotMut::restore)), which
+//! returns the value that was there. So nothing is dropped twice or forgotten, whatever happened in between.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a slot is found behind the tag of its type (or, untyped, behind any tag and at a slot boundary
 //! of its page), and a word of bits by the class for which its page was opened.
-#![expect(unsafe_code, reason = "turns tags seen into leave to access; see `space.rs`")]
+#![expect(unsafe_code, reason = "turns an observed tag into permission to access; see `space.rs`")]
 
 use crate::bitmap::{Bits, Class, read_word, take_bits, write_word};
 use crate::geometry::{Granule, PAGE_GRANULES};
@@ -400,7 +400,7 @@ impl Store {
 
     // ---- Notes of the collector
 
-    /// Notes that a living object requested its `prune`, or that it was done; `true` if that is new.
+    /// Records that a living object requested its `prune`, or that it was done; `true` if that is new.
     pub(crate) fn set_weak_owner(&self, raw: RawHandle, asked: bool) -> bool {
         self.tenant(raw).is_some_and(|slot| slot.set_weak_owner(asked))
     }
@@ -415,7 +415,7 @@ impl Store {
         self.tenant(raw).is_some_and(Slot::is_watched)
     }
 
-    /// Notes whether something is registered on a living object. `true` if that is new.
+    /// Records whether something is registered on a living object. `true` if that is new.
     pub(crate) fn set_watched(&mut self, raw: RawHandle, watched: bool) -> bool {
         self.tenant(raw).is_some_and(|slot| slot.set_watched(watched))
     }

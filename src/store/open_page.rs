@@ -1,7 +1,7 @@
 //! The slots of a page whose tag was looked at once.
 //!
 //! Invariant: the page has the tag of `T` for as long as the space is borrowed.
-#![expect(unsafe_code, reason = "turns a tag seen into leave to access; see `space.rs`")]
+#![expect(unsafe_code, reason = "turns an observed tag into permission to access; see `space.rs`")]
 
 use core::marker::PhantomData;
 

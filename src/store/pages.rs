@@ -92,7 +92,7 @@ impl GivenUp {
         Some(first)
     }
 
-    /// The draft of `len` pages is no more; returns whether they were given up before.
+    /// The draft of `len` pages no longer exists; returns whether they were given up before.
     pub(super) fn end_draft(&mut self, first: u32, len: u32) -> bool {
         let before = self.drafts.len();
         (first..first + len).for_each(|page| _ = self.drafts.remove(&page));

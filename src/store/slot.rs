@@ -263,12 +263,12 @@ impl<'a, T> Slot<'a, T> {
         flags >> WAITER_SHIFT != 0
     }
 
-    /// Notes that the object requested its `prune`, or that it was done; returns whether that is new.
+    /// Records that the object requested its `prune`, or that it was done; returns whether that is new.
     pub(super) fn set_weak_owner(self, asked: bool) -> bool {
         self.set(WEAK_OWNER, asked)
     }
 
-    /// Notes whether something is registered on the object; returns whether that is new.
+    /// Records whether something is registered on the object; returns whether that is new.
     pub(super) fn set_watched(self, watched: bool) -> bool {
         self.set(WATCHED, watched)
     }

@@ -167,7 +167,7 @@ impl EdgeStack {
 #[cold]
 #[inline(never)]
 pub(super) fn edge_apart<T: Trace>(mode: Mode, look: Look<'_>, raw: RawHandle, found: &mut Vec<RawHandle>) {
-    // A branch: few edges lead to what is white, and to take a bit costs more than a wrong guess.
+    // A branch: few edges lead to white objects, and taking a bit costs more than a misprediction.
     let is_found = match mode {
         Mode::Gather => look.is_white::<T>(raw),
         Mode::Beside | Mode::Follow => look.take_white_beside::<T>(raw),

@@ -16,7 +16,7 @@ use crate::trace::{Trace, Tracer};
 
 /// One step from a value to a part of it.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code, reason = "read by who shows it, which a build without that feature has not")]
+#[allow(dead_code, reason = "read by what shows it, which takes that feature")]
 pub(crate) enum Place<'a> {
     /// A field: `loot`, `0`, `Variant.field`. No leading dot.
     Field(&'static str),
@@ -29,7 +29,7 @@ pub(crate) enum Place<'a> {
 /// Receives what an inspector reports.
 ///
 /// A target comes with the type that its handle claims, or [`Tag::NONE`] if it claims none: if the object is
-/// of another type, the handle resolves to nothing and is no edge.
+/// of another type, the handle resolves to nothing and is not an edge.
 #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "for the feature `inspect`"))]
 pub(crate) trait Sink {
     /// What is reported until the matching `leave` is one step down.
@@ -292,7 +292,7 @@ impl fmt::Debug for Inspector<'_> {
 /// Takes the label of a key, and ignores edges.
 struct KeyText(String);
 
-/// A longer text of a key is cut: it is for people.
+/// A longer text of a key is truncated: it is for people.
 const MOST_TEXT: usize = 64;
 
 impl Sink for KeyText {

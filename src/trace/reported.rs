@@ -1,7 +1,7 @@
-//! Handles that a root source reported and that are followed by and by.
+//! Handles that a root source reported, to be followed in slices.
 //!
-//! A source's answer is one piece of work. So what it reports as a whole at the beginning of a cycle in steps
-//! is only written down here, which takes about a nanosecond a handle; the rest is done in slices.
+//! A source's answer is one piece of work. So what it reports as a whole at the beginning of an incremental
+//! cycle is only recorded here, which takes about a nanosecond per handle; the rest is done in slices.
 
 use alloc::vec::Vec;
 use core::any::TypeId;
@@ -12,18 +12,18 @@ use crate::trace::{Trace, Tracer};
 /// Lists of handles, each of one type.
 #[derive(Default)]
 pub(crate) struct Reported {
-    /// Full ones.
+    /// Full lists.
     lists: Vec<List>,
-    /// Those with room, one of each type.
+    /// Lists with room, one for each type.
     open: Vec<List>,
-    /// The one of them that was used last.
+    /// The open list that was used last.
     last: usize,
-    /// Empty lists of this cycle and of the one before: for memory that is new the system takes longer than
-    /// the source does to fill it.
+    /// Empty lists for reuse, from this cycle and the one before: the system takes longer to provide new
+    /// memory than a root source to fill it.
     spare: Vec<Vec<RawHandle>>,
-    /// The most full lists that there were in this cycle.
+    /// The most lists that were full in this cycle.
     peak: usize,
-    /// Whether what is reported now is written down here.
+    /// Whether what is reported now is recorded here.
     pub(crate) defers: bool,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct List {
     record: fn(&mut Tracer<'_>, &[RawHandle]),
 }
 
-/// Without what is at hand.
+/// Without the spare lists.
 impl Clone for Reported {
     fn clone(&self) -> Self {
         let Self { lists, open, last, peak, defers, .. } = self;
@@ -53,14 +53,14 @@ impl Reported {
         self.lists.is_empty() && self.open.is_empty()
     }
 
-    /// Writes handles down.
+    /// Records handles.
     pub(crate) fn add<T: Trace>(&mut self, gcs: impl Iterator<Item = Gc<T>>) {
         let of = TypeId::of::<T>();
         if self.open.get(self.last).is_none_or(|list| list.of != of) {
             self.last = self.open.iter().position(|list| list.of == of).unwrap_or(self.open.len());
         }
         if self.last == self.open.len() {
-            // Small at first: of this type there may be few.
+            // Small at first: there may be few of this type.
             self.open.push(List::of::<T>(Vec::new()));
         }
         let mut list = &mut self.open[self.last];
@@ -91,7 +91,7 @@ impl Reported {
         }
     }
 
-    /// Forgets what was written down, for another cycle. A full one keeps as much memory as the one before
+    /// Forgets what was recorded, for another cycle. A full one keeps as much memory as the one before
     /// needed.
     pub(crate) fn reset(&mut self, is_minor: bool) {
         self.defers = false;
@@ -106,7 +106,7 @@ impl Reported {
         self.spare.truncate(core::mem::take(&mut self.peak));
     }
 
-    /// Gives back what is at hand.
+    /// Releases the spare lists.
     pub(crate) fn shrink(&mut self) {
         (self.spare, self.peak) = (Vec::new(), 0);
     }
@@ -120,7 +120,7 @@ impl List {
         Self { of: TypeId::of::<T>(), handles, record }
     }
 
-    /// Takes the last handles off, so many at most, and records an edge to each; returns how many they were.
+    /// Removes the last handles, at most `most`, and records an edge to each; returns how many they were.
     pub(crate) fn record_last(&mut self, most: usize, tracer: &mut Tracer<'_>) -> usize {
         let rest = self.handles.len().saturating_sub(most);
         let last = &self.handles[rest..];

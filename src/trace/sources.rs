@@ -261,16 +261,16 @@ impl RootLog {
 
 /// # Reporting in parts
 impl Tracer<'_> {
-    /// Asks whether a root source may report the rest of its handles later: for one with so many that all of
-    /// them take long. If this returns `true`, return: marking does not end before the source has been asked
-    /// again, by [`trace_changed_roots`](crate::RootSource::trace_changed_roots), where it must go on. So it
-    /// is in [`step_with`](crate::Heap::step_with) and [`pace_with`](crate::Heap::pace_with), whose budgets
-    /// should hold. If it returns `false`, report the rest now.
+    /// Asks whether a root source may report the rest of its handles later: for a source with so many that
+    /// reporting all of them takes long. If this returns `true`, return: marking does not end before the
+    /// source has been asked again, by [`trace_changed_roots`](crate::RootSource::trace_changed_roots), where
+    /// it must continue. [`step_with`](crate::Heap::step_with) and [`pace_with`](crate::Heap::pace_with)
+    /// allow this, so that their budgets hold. If it returns `false`, report the rest now.
     ///
     /// The program runs between two answers. What it changes in the part that was reported must be reported
     /// once more, and so must a handle that moves there from the part that was not. It may also look, by
     /// [`snapshot_with`](crate::Heap::snapshot_with) for example: that reports everything, in no
-    /// [`epoch`](Self::epoch), and must not change where the next answer goes on.
+    /// [`epoch`](Self::epoch), and must not change where the next answer continues.
     /// [`RootLog::report_rows`](crate::RootLog::report_rows) does this for rows that are numbered.
     ///
     /// # Examples

@@ -88,7 +88,7 @@ pub struct Tracer<'a> {
     /// The object being traced; null for a root source.
     pub(crate) current: RawHandle,
     pub(crate) side: &'a mut Side,
-    /// A constant wherever the loop that follows edges is in one piece.
+    /// A constant for the optimiser, as long as the loop that follows edges is one function.
     pub(crate) mode: Mode,
 }
 
@@ -338,7 +338,7 @@ impl<'a> Tracer<'a> {
         is_cycle.then(|| Epoch { heap: self.store.heap_number(), cycle: self.side.era.full })
     }
 
-    /// The cycle under way.
+    /// The current cycle.
     pub(crate) fn era(&self) -> Era {
         self.side.era
     }

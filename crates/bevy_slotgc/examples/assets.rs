@@ -34,7 +34,7 @@ struct Texture {
 #[derive(Trace)]
 enum State {
     Loading,
-    /// On the GPU, under this number.
+    /// On the GPU, with this number.
     Uploaded(u32),
 }
 
@@ -70,14 +70,14 @@ fn texture(heap: &mut GcHeap, cache: &Cache, loader: &Loader, path: &str) -> Gc<
     })
 }
 
-/// Passes what was loaded on to the renderer, if it is still wanted.
+/// Passes loaded textures to the renderer if they are still wanted.
 fn take_loaded(
     mut heap: ResMut<GcHeap>,
     cache: Res<Cache>,
     loader: Res<Loader>,
     mut renderer: ResMut<Renderer>,
 ) {
-    for Loaded { path, pixels } in loader.loaded.lock().expect("nobody panics with it").try_iter() {
+    for Loaded { path, pixels } in loader.loaded.lock().expect("nobody panics while holding it").try_iter() {
         let Some(texture) = heap[&cache.0].get(&path).and_then(|weak| heap.upgrade(weak)) else { continue };
         renderer.next += 1;
         let number = renderer.next;
@@ -162,7 +162,7 @@ fn main() {
     paths.sort_unstable();
     println!("{} are felled; left: {paths:?}, on the GPU {}", 800, gpu.lock().unwrap().len());
     assert_eq!(paths, ["tree_3.png", "tree_7.png"]);
-    assert_eq!(cached(&app), 2, "the cache let go too");
+    assert_eq!(cached(&app), 2, "they have left the cache too");
 
     drop(app); // the channels close, and what the heap held is released
     assert_eq!(loads.join().unwrap(), 10, "each file was loaded once");

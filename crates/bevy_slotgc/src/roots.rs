@@ -8,10 +8,10 @@
 //! Invariant: whatever changed up to `Reported::at` was reported in that epoch, or is part of the rest. The
 //! world's tick moves on with each report, so that a change made right after it is newer.
 //!
-//! When a cycle in steps begins, long columns are reported in parts, table by table. Commands move rows from
-//! table to table meanwhile, without a new tick. So a column keeps a bit for each entity that it has reported,
-//! and looks for those without one when it has come to the end. Columns in sparse sets, which have no order to
-//! go by, are reported at once.
+//! When an incremental cycle begins, long columns are reported in parts, table by table. Commands move rows
+//! from table to table meanwhile, without a new tick. So a column keeps a bit for each entity that it has
+//! reported, and at the end looks for those without one. Columns in sparse sets, which have no order to go
+//! by, are reported at once.
 
 use std::any::{TypeId, type_name};
 use std::cell::RefCell;
@@ -27,7 +27,7 @@ use slotgc::{AnyGc, Epoch, RootSource, Trace, Tracer};
 
 use crate::GcInFlight;
 
-/// How a component's handles are roots, for
+/// How a component's handles become roots, for
 /// [`register_gc_component_with`](crate::GcWorldExt::register_gc_component_with).
 ///
 /// # Examples
@@ -112,10 +112,10 @@ pub(crate) struct Roots {
     calls: u32,
 }
 
-/// Rows of a part. A column of no more is reported at once.
+/// Rows in a part. A column with no more rows is reported at once.
 const PART: usize = 8192;
-/// Between parts, what changed is looked for in one of so many calls of the heap: it takes a look at all ticks,
-/// and at the end no more should be left than fits into a step.
+/// Between parts, one in this many calls of the heap looks for changes. Looking reads all ticks; not looking
+/// would leave more for the end than fits into a step.
 const CALLS: u32 = 4;
 
 /// The last report of all columns.
@@ -132,7 +132,7 @@ impl Roots {
         if self.columns.iter().any(|column| column.component() == TypeId::of::<C>()) {
             return;
         }
-        // An entity that is disabled still holds its handles. Without the resource a query leaves nobody out.
+        // A disabled entity still holds its handles. Without this resource a query skips no entity.
         let rows =
             world.try_resource_scope(|world, _: Mut<DefaultQueryFilters>| world.query::<(Entity, Ref<C>)>());
         let rows = rows.unwrap_or_else(|| world.query::<(Entity, Ref<C>)>());
@@ -148,7 +148,7 @@ impl Roots {
 
     /// The tick of the last report, if there was one that is comparable with this tick.
     pub(crate) fn last_report(&mut self, now: Tick) -> Option<Tick> {
-        /// Long before ticks are too old to be told apart.
+        /// Well before ticks are too old to be compared.
         const OLDEST: u32 = 1 << 30;
         self.reported.take_if(|last| now.get().wrapping_sub(last.at.get()) > OLDEST);
         self.reported.map(|last| last.at)
@@ -184,7 +184,7 @@ pub(crate) struct WorldRoots<'a> {
 }
 
 impl WorldRoots<'_> {
-    /// Reports everything, or so much of it as is not left for later.
+    /// Reports everything, except what is left for later.
     fn begin(&self, tracer: &mut Tracer<'_>) {
         let mut roots = self.roots.borrow_mut();
         let Roots { columns, has_rest, reported, .. } = &mut **roots;
@@ -275,10 +275,10 @@ trait Column: Send + Sync {
     /// Whether it has more rows than a part.
     fn is_long(&self, world: &World) -> bool;
 
-    /// Reports the handles of all rows, and takes no note of it.
+    /// Reports the handles of all rows, and does not record that.
     fn report_all(&mut self, world: &World, tracer: &mut Tracer<'_>);
 
-    /// A report of everything begins: now, or in parts if it may be and the column is long.
+    /// Begins a report of everything: at once, or in parts if that is allowed and the column is long.
     fn begin(&mut self, world: &World, tracer: &mut Tracer<'_>, may_be_in_parts: bool);
 
     /// Reports a part; `false` if all were reported before.
@@ -291,7 +291,7 @@ trait Column: Send + Sync {
     fn report_changes(&mut self, world: &World, tracer: &mut Tracer<'_>, since: Tick, now: Tick);
 }
 
-/// How a component holds its handles: a type, not a function, so that the loops over rows have it inlined.
+/// How a component holds its handles: a type, not a function, so that it is inlined into the loops over rows.
 pub(crate) trait Holder<C>: Send + Sync + 'static {
     fn trace(component: &C, tracer: &mut Tracer<'_>);
 }
@@ -456,7 +456,8 @@ impl Parts {
     }
 }
 
-/// The entities that were reported, by their index: who has the index of a despawned one is newer than that.
+/// The entities that were reported, by index. One that reuses the index of a despawned entity is newer, so it
+/// is reported as a change.
 #[derive(Default)]
 struct Seen(Vec<u64>);
 
@@ -497,7 +498,7 @@ struct Changed(Vec<u32>);
 
 impl Changed {
     /// Finds the rows that changed between two ticks, in ascending order. Ticks lie side by side, so a block of
-    /// them without a change is passed by in a few instructions.
+    /// them without a change is skipped in a few instructions.
     fn find(&mut self, ticks: &ContiguousComponentTicksRef<'_>, since: Tick, now: Tick) {
         const BLOCK: usize = 16;
         self.0.clear();
@@ -507,8 +508,8 @@ impl Changed {
         let age = now.get().wrapping_sub(since.get());
         let is_changed = |tick: &Tick| now.get().wrapping_sub(tick.get()) < age;
         for (start, ticks) in (0..).step_by(BLOCK).zip(ticks.changed().chunks(BLOCK)) {
-            // Without a branch on any: several are compared at once. Both are younger than half of what a tick
-            // counts.
+            // Without a branch per tick, so that several are compared at once. Both ages are below half of a
+            // tick's range.
             if ticks.iter().fold(false, |any, tick| any | is_changed(tick)) {
                 let rows = (start..).zip(ticks).filter(|(_, tick)| is_changed(tick));
                 self.0.extend(rows.map(|(row, _)| row));

@@ -51,7 +51,7 @@ pub trait GcWorldExt {
     /// nothing when entities come and go; a collection visits what changed.
     ///
     /// # Panics
-    /// Without a [`GcHeap`], as all of these.
+    /// Without a [`GcHeap`], as do all of these methods.
     fn register_gc_component<C: Component + Trace>(&mut self);
 
     /// As [`register_gc_component`](Self::register_gc_component), with settings.

@@ -3,7 +3,7 @@
 use std::env;
 use std::process::Command;
 
-/// The instructions of the one function in this program whose name without its hash ends like that.
+/// The instructions of the only function in this program whose name, without its hash, ends like that.
 pub(crate) fn of(function: &str) -> Result<Vec<String>, String> {
     let program = env::current_exe().map_err(|error| format!("this program's path: {error}"))?;
     let output = Command::new("objdump")

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Times are noisy where others use the machine; instructions are not: valgrind counts the same number twice.
-//! They say nothing of cache misses, which `slotgc-versus` is for. `crates/counts/counts.txt` has those on
-//! record, for the compiler of `rust-toolchain.toml` on x86-64.
+//! They say nothing of cache misses, which `slotgc-versus` is for. The counts on record are in
+//! `crates/counts/counts.txt`, for the compiler of `rust-toolchain.toml` on x86-64.
 //!
 //! Also checked: the machine code of `get` has no call and no division.
 
@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use works::{GET, WORKS, Work};
 
-/// So much more than on record is a failure.
+/// An increase over the record by more than this is a failure.
 const TOLERANCE: f64 = 0.02;
 
 fn main() -> ExitCode {

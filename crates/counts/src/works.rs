@@ -19,12 +19,12 @@ pub(crate) struct Work {
     pub(crate) name: &'static str,
     /// What one count is for.
     pub(crate) unit: &'static str,
-    /// Whether it is no operation on an object, but a whole collection, whose fixed part is large and differs
-    /// with whatever the compiler inlines.
+    /// Whether it is a whole collection instead of an operation on one object. Its fixed part is large and
+    /// varies with what the compiler inlines.
     pub(crate) is_whole: bool,
     /// Counts in one round.
     pub(crate) units: usize,
-    /// Prepares, then does so many rounds.
+    /// Prepares, then does this many rounds.
     pub(crate) run: fn(usize),
 }
 

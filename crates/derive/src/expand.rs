@@ -319,7 +319,7 @@ fn each_field(variants: &[Variant<'_>], call: impl Fn(&Field<'_>, &Ident) -> Tok
     }
 }
 
-/// `<Object as HasField<F>>`, which the core provides instead of a field's `Trace` for the sake of its
+/// `<Object as HasField<F>>`, which the core provides in place of a field's `Trace`, for better error
 /// messages. It has the spans of the field's type, so that an error points there. The compiler does not
 /// repeat a message, so a type without `Trace` is one error, though several places require it.
 fn has_field(krate: &Path, field: &Field<'_>) -> TokenStream {

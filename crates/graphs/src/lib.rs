@@ -32,7 +32,7 @@ impl Random {
         ((u128::from(self.next()) * limit as u128) >> 64) as usize
     }
 
-    /// Fisher and Yates.
+    /// Shuffles (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
@@ -52,7 +52,7 @@ impl Random {
 pub struct Graph {
     /// The targets of each node, [`NONE`] for a null edge.
     pub edges: Vec<[u32; DEGREE]>,
-    /// Nodes that are rooted. All nodes are reached from these, each from one of them only.
+    /// The rooted nodes. Every node is reachable from exactly one of them.
     pub roots: Vec<u32>,
     /// Nodes reached from the first root.
     pub first: Vec<bool>,

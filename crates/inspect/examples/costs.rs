@@ -8,9 +8,9 @@
 //! A random graph of objects of 64 bytes, four edges each, everything reached from one root. Times are this
 //! thread's own processor time, so that a busy machine does not count; medians over the rounds, of ratios too:
 //! each is that of two times of one round. Each work checks its result. `petgraph` is
-//! `dominators::simple_fast` on the same graph, which gives no retained sizes.
+//! `dominators::simple_fast` on the same graph, which computes no retained sizes.
 //!
-//! Do not conclude: that a heap of a game takes as long. It has more structure than a random graph, and a
+//! Do not conclude that the heap of a game takes as long. It has more structure than a random graph, and a
 //! full collection of it takes less.
 
 use std::time::Duration;
@@ -84,7 +84,7 @@ fn median(numbers: impl Iterator<Item = f64>) -> f64 {
     sorted[sorted.len() / 2]
 }
 
-/// Objects, the object with the longest shortest path, and the same graph for petgraph.
+/// The objects, the one farthest from the root, and the same graph for petgraph.
 struct World {
     heap: Heap,
     root: Root<Object>,
@@ -139,7 +139,7 @@ impl World {
         assert_eq!(costs.time("distances", || far.distance()), Some(*distance));
         let second = snapshot.get(nodes[1]).expect("it is alive");
         assert!(costs.time("referrers", || second.referrers().count()) > 0);
-        // Long enough to be written to without more memory.
+        // Large enough that writing allocates nothing.
         let mut file = Vec::with_capacity(100 * nodes.len() + (64 << 10));
         costs.time(WRITE, || snapshot.write_heapsnapshot(&mut file)).expect("memory takes all");
         let census = costs.time("census", || snapshot.census());
@@ -177,7 +177,7 @@ fn run(objects: usize, rounds: usize) {
         println!("{name:22} {:>10.1} {:>12.2}", costs.seconds(name) * 1e3, costs.ratio(name, COLLECTION));
     }
     let each = |bytes: usize| bytes as f64 / objects as f64;
-    println!("with all that is computed a snapshot takes {:.1} bytes an object\n", each(bytes.all));
+    println!("a snapshot with everything computed takes {:.1} bytes per object\n", each(bytes.all));
     println!("{:38} {:>10} {:>10}", "", "is", "goal");
     let goals = [
         ("why_alive, farthest / full collection", costs.ratio("why_alive, farthest", COLLECTION), "<= 4"),
@@ -185,7 +185,7 @@ fn run(objects: usize, rounds: usize) {
         ("dominators, retained: s", costs.seconds(DOMINATORS), "<= 1.5"),
         ("dominators, retained / petgraph", costs.ratio(DOMINATORS, PETGRAPH), "<= 3"),
         ("write_heapsnapshot: MB/s", bytes.file as f64 / costs.seconds(WRITE) / 1e6, ">= 100"),
-        ("snapshot: bytes an object", each(bytes.bare), "<= 100"),
+        ("snapshot: bytes per object", each(bytes.bare), "<= 100"),
     ];
     for (name, is, goal) in goals {
         println!("{name:38} {is:>10.2} {goal:>10}");

@@ -1,8 +1,8 @@
-//! V8's format: a JSON object with long arrays of numbers, whose meaning its first part tells.
+//! V8's format: a JSON object with long arrays of numbers, whose layout its first part describes.
 //!
-//! Read as a stream, into columns. Nothing that the file says of sizes is taken on trust: memory grows with
-//! what was read. Invariant of a [`File`]: every target is a node, every name is a text, the edges are as
-//! many as the nodes say.
+//! Read as a stream, into columns. No size that the file states is trusted: memory grows with what was read.
+//! Invariant of a [`File`]: every target is a node, every name is a text, and there are as many edges as the
+//! nodes say.
 
 mod columns;
 
@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 
 use columns::{EdgeColumns, Meta, NodeColumns};
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Debug, Default)]
 pub struct File {
     types: Vec<String>,
@@ -50,7 +50,7 @@ pub struct FileEdge<'a> {
     index: usize,
 }
 
-/// What an edge of a file is.
+/// The type of an edge in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EdgeType {
     /// `element`, `hidden`: its name is a number.
@@ -69,7 +69,7 @@ impl File {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it is no JSON or not of this format, cut off, or contradicts itself.
+    /// If it is not JSON, not in this format, truncated or inconsistent.
     pub fn read(from: impl Read) -> Result<Self, ReadError> {
         let mut json = serde_json::Deserializer::from_reader(from);
         let file = json.deserialize_map(FileVisitor).and_then(|file| json.end().map(|()| file));
@@ -99,7 +99,7 @@ impl File {
     /// The node at this place.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If the index is out of range.
     pub fn node(&self, index: usize) -> FileNode<'_> {
         assert!(index < self.len(), "no node {index} in a file of {}", self.len());
         FileNode { file: self, index }
@@ -108,13 +108,13 @@ impl File {
     /// The edge at this place.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If the index is out of range.
     pub fn edge(&self, index: usize) -> FileEdge<'_> {
         assert!(index < self.edges_len(), "no edge {index} in a file of {}", self.edges_len());
         FileEdge { file: self, index }
     }
 
-    /// Checks what the parts say of each other.
+    /// Checks that the parts agree with each other.
     fn complete(mut self) -> Result<Self, String> {
         let mut end = 0_usize;
         self.edge_starts.push(0);
@@ -159,8 +159,8 @@ impl<'a> FileNode<'a> {
         &self.file.texts[self.file.nodes.names[self.index] as usize]
     }
 
-    /// What it is counted as: the name of its class, or its type in parentheses. The class of `<div id="x">`
-    /// is `<div>`, as in DevTools.
+    /// The class that it is counted in, or its type in parentheses. The class of `<div id="x">` is `<div>`,
+    /// as in DevTools.
     pub fn class_name(self) -> String {
         match self.type_name() {
             "object" | "native" => match self.name().split_once(' ') {
@@ -171,7 +171,7 @@ impl<'a> FileNode<'a> {
         }
     }
 
-    /// The bytes that it takes itself.
+    /// Its own size in bytes.
     pub fn bytes(self) -> u64 {
         self.file.nodes.sizes[self.index]
     }
@@ -210,7 +210,7 @@ impl<'a> FileEdge<'a> {
 }
 
 impl fmt::Display for FileNode<'_> {
-    /// `Window @17`; long names are cut.
+    /// `Window @17`; long names are truncated.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MOST: usize = 60;
         match (self.type_name(), self.name()) {
@@ -300,6 +300,6 @@ impl<'de> Visitor<'de> for FileVisitor {
     }
 }
 
-/// Reads a part into what it is a seed for.
+/// A seed that reads one part of the file.
 trait Part<'de>: DeserializeSeed<'de, Value = ()> {}
 impl<'de, S: DeserializeSeed<'de, Value = ()>> Part<'de> for S {}

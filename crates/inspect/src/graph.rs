@@ -1,8 +1,8 @@
 //! The graph of a file as objects of a slotgc heap.
 //!
 //! Each node becomes an object, each edge a strong or a weak handle; what V8 writes about the entries of a
-//! `WeakMap` becomes ephemerons. The file's root becomes a `Root`. So everything that the heap's snapshots
-//! know is known of the file: what `slotgc::inspect` is tested with on the graphs of real programs.
+//! `WeakMap` becomes ephemerons. The file's root becomes a `Root`. So a snapshot of the heap answers
+//! questions about the file, and `slotgc::inspect` is tested on the graphs of real programs.
 
 use slotgc::inspect::{Node, Path, Snapshot};
 use slotgc::{AnyGc, Gc, GcMap, Heap, Inspector, Root, Trace, Tracer, Weak};
@@ -21,7 +21,7 @@ enum Link {
     Strong(Gc<Object>),
     Weak(Weak<Object>),
     Ephemeron(Weak<Object>, Gc<Object>),
-    /// Told by another edge.
+    /// Covered by another edge.
     None,
 }
 
@@ -50,13 +50,13 @@ impl Trace for Object {
         }
     }
 
-    /// What the node takes in its own program.
+    /// The node's size in its own program.
     fn owned_bytes(&self) -> usize {
         self.bytes
     }
 }
 
-/// A file and the heap that was made of it.
+/// A file and the snapshot of a heap made from it.
 #[derive(Debug)]
 pub struct FileGraph {
     file: File,
@@ -65,14 +65,14 @@ pub struct FileGraph {
     objects: Vec<AnyGc>,
     /// The nodes' places, by handle.
     places: GcMap<AnyGc, u32>,
-    /// Bytes of the slots of one object, which are none of the file's.
+    /// Bytes of an object's slot, which the file knows nothing of.
     slot_bytes: usize,
     /// How many objects a collection of the heap kept.
     pub kept: usize,
 }
 
 impl FileGraph {
-    /// Makes a heap of the file, and takes its snapshot. `advance` is called for every so many nodes with
+    /// Builds a heap from the file and takes a snapshot of it. `advance` is called every so many nodes with
     /// their number.
     pub fn of(file: File, mut advance: impl FnMut(u64)) -> Self {
         const UNIT: usize = 16 * 1024;
@@ -103,7 +103,7 @@ impl FileGraph {
         &self.file
     }
 
-    /// The snapshot of the heap that was made of it.
+    /// The snapshot of the heap made from it.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
@@ -113,7 +113,7 @@ impl FileGraph {
         self.file.nodes().find(|node| node.id() == id)
     }
 
-    /// What is known of a node in the heap's snapshot.
+    /// A node as the heap's snapshot knows it.
     pub fn node(&self, node: FileNode<'_>) -> Node<'_> {
         self.snapshot.get(self.objects[node.index()]).expect("nothing was freed before the snapshot")
     }
@@ -129,7 +129,7 @@ impl FileGraph {
         (object.retained_bytes() - object.retained_len() * self.slot_bytes) as u64
     }
 
-    /// A shortest way from the root to the node.
+    /// A shortest path from the root to the node.
     pub fn path(&self, node: FileNode<'_>) -> Option<Path> {
         self.snapshot.path_to(self.objects[node.index()])
     }
@@ -175,7 +175,7 @@ fn link(node: FileNode<'_>, edge: FileEdge<'_>, objects: &[Gc<Object>], by_id: &
                 Some(key) => Link::Ephemeron(objects[*key].downgrade(), target),
                 None => Link::Strong(target),
             },
-            // The same entry, told by its key.
+            // The same entry, reported by its key.
             Some((key, table)) if key == node.id() && by_id.contains_key(&table) => Link::None,
             _ => Link::Strong(target),
         },

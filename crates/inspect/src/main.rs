@@ -16,9 +16,9 @@ Reads a heap snapshot of V8's format, written by slotgc, Node or Chrome.
 
   --census [N]     classes by bytes (default 20)
   --biggest [N]    nodes by retained bytes (default 20)
-  --path ID        the way from the root to a node
+  --path ID        the path from the root to a node
   --node ID        what is known of a node
-  --diff EARLIER   what this file has that an earlier one of the same program had not
+  --diff EARLIER   what is new and what is gone since an earlier file of the same program
   --prompt         ask at a prompt: the same words without dashes
 
 Without questions: the prompt at a terminal, else the census and the biggest.";

@@ -44,7 +44,7 @@ pub fn biggest(graph: &FileGraph, most: usize) -> String {
     text
 }
 
-/// The way from the root to a node, a line a step.
+/// The path from the root to a node, one step per line.
 pub fn path(graph: &FileGraph, id: u64) -> String {
     let Some(node) = graph.find(id) else { return format!("no node has the id {id}\n") };
     let Some(path) = graph.path(node) else { return format!("nothing reaches {node}\n") };
@@ -89,7 +89,7 @@ pub fn node(graph: &FileGraph, id: u64) -> String {
     text
 }
 
-/// What the later file has that the earlier one had not, and the other way round, by class.
+/// What is new in the later file and what is gone, by class.
 pub fn diff(earlier: &File, later: &File, most: usize) -> String {
     #[derive(Default)]
     struct Row {

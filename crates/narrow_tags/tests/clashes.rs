@@ -1,5 +1,5 @@
-//! Tags of seven bits, of which three hundred types cannot all have their own: what happens when tags clash.
-//! In a build with `--cfg slotgc_narrow_tags` only; the tags of other builds have 62 bits.
+//! Tags of seven bits, too few for three hundred types: what happens when tags clash. Only in a build with
+//! `--cfg slotgc_narrow_tags`; the tags of other builds have 62 bits.
 //!
 //! A clash is a clear panic, at the first use of the second type in any way: never a value of another type.
 #![cfg(slotgc_narrow_tags)]
@@ -30,7 +30,7 @@ trait Acts {
     /// resolved.
     fn read(&self, heap: &mut Heap, bits: u64) -> Option<usize>;
 
-    /// Whatever is found without a handle of the heap's is of this type.
+    /// Checks that whatever is found without a handle from the heap is of this type.
     fn search(&self, heap: &Heap);
 }
 
@@ -68,7 +68,7 @@ impl<const N: usize> Acts for Own<N> {
 
 const CLASH: &str = "has the same 64-bit tag as another type";
 
-/// A hundred thousand messages of panics that are expected tell nobody anything.
+/// Silences the hundred thousand messages of expected panics.
 fn keep_quiet() {
     static QUIET: std::sync::Once = std::sync::Once::new();
     QUIET.call_once(|| {
@@ -81,7 +81,7 @@ fn keep_quiet() {
     });
 }
 
-/// Calls `f`. `None` if it panics, which it may only with the words for a clash.
+/// Calls `f`. Returns `None` if it panics; the panic must be the one about a clash.
 fn clear_panic<R>(f: impl FnOnce() -> R) -> Option<R> {
     keep_quiet();
     match catch_unwind(AssertUnwindSafe(f)) {
@@ -130,7 +130,7 @@ fn every_clash_of_tags_is_a_clear_panic_and_never_a_value_of_another_type() {
         }
     }
     assert!((10..=128).contains(&living.len()), "{} types of 150 have a tag of their own", living.len());
-    // And now all of them are asked about everything.
+    // Now every type reads every handle.
     for (number, own) in types.iter().enumerate() {
         for (of, any) in &living {
             let expected = (*of == number).then_some(number);
@@ -178,7 +178,7 @@ fn threads_that_meet_the_same_types_at_once_let_no_two_in_that_clash() {
                 for (number, own) in &types {
                     for (of, any) in &living {
                         let seen = own.read(&mut heap, any.to_bits());
-                        // Of two that clash and come at once both may be refused, from then on in every
+                        // If two types clash at the same moment, both may be refused, from then on in every
                         // thread.
                         assert!(seen.is_none() || (of == number && seen == Some(500 + number)));
                     }

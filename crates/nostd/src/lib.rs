@@ -1,5 +1,5 @@
-//! A static library without std: with its own allocator and panic handler, of which std would be a second.
-//! Uses a little of everything so that it must all link.
+//! A static library without std: its own allocator and panic handler would clash with std's. It uses a little
+//! of everything, so that all of it must link.
 #![no_std]
 
 extern crate alloc;
@@ -13,7 +13,7 @@ use slotgc::{DeathQueue, Gc, Heap, Trace, WeakKeyMap, WeakValueMap};
 /// Hands out nothing: the library is linked, not run.
 struct NoMemory;
 
-// SAFETY: no memory is ever given out, which an allocator may always do.
+// SAFETY: no memory is ever handed out, which an allocator may always do.
 unsafe impl GlobalAlloc for NoMemory {
     unsafe fn alloc(&self, _: Layout) -> *mut u8 {
         core::ptr::null_mut()

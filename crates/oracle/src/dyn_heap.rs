@@ -18,7 +18,7 @@ use crate::ops::{Access, How, Pick};
 use crate::types::view::{Object, View};
 use crate::types::{Large, Leaf, Node, Plain, of_kind};
 
-/// Why a call gave no object: the text that came with it, if any.
+/// Why a call returned no object: the text that came with it, if any.
 pub(crate) type Gone = Option<String>;
 
 /// A `Root` of any type.
@@ -46,7 +46,7 @@ impl<T: Object> Held for Root<T> {
     }
 }
 
-/// What became of an allocation.
+/// The outcome of an allocation.
 pub(crate) enum Made {
     Handle(u64),
     Rooted(Box<dyn Held>),
@@ -116,7 +116,7 @@ fn later<T: Object>(heap: &mut Heap, value: T) -> Result<Gc<T>, AllocError<T>> {
     Ok(gc)
 }
 
-/// What holds of every handle that is given out, whatever becomes of its object.
+/// Checks what holds for every handle that is handed out, whatever becomes of its object.
 pub(crate) fn check_handle<T: Object>(gc: Gc<T>) {
     let weak = gc.downgrade();
     assert_eq!(Gc::from_bits(gc.to_bits()), gc, "bits and back");
@@ -243,7 +243,7 @@ pub(crate) fn write_beside<'o>(rest: &'o mut Others<'_>, kind: Kind, link: Link)
     of_kind!(kind, T => rest.get_mut(link.gc::<T>()).map(|object| object as &mut dyn View))
 }
 
-/// Says how much an object owns.
+/// Sets how many bytes an object owns.
 pub(crate) fn set_owned_bytes(heap: &mut Heap, kind: Kind, link: Link, bytes: usize) -> bool {
     of_kind!(kind, T => heap.set_owned_bytes(link.gc::<T>(), bytes))
 }
@@ -262,7 +262,7 @@ fn alloc_beside_as<T: Object>(
     catch(|| rest.alloc(T::make(id, contents)).to_bits())
 }
 
-/// Makes an object with its handle in hand: `make` gets the heap and the handle's bits.
+/// Makes an object that knows its own handle: `make` gets the heap and the handle's bits.
 pub(crate) fn alloc_cyclic(
     heap: &mut Heap,
     kind: Kind,
@@ -299,7 +299,7 @@ pub(crate) fn for_each(heap: &Heap, kind: Kind, f: &mut dyn FnMut(u64, &dyn View
     })
 }
 
-/// What a heap says of a handle.
+/// A heap's answers about a handle.
 pub(crate) struct Asked<'h> {
     pub(crate) view: Option<&'h dyn View>,
     pub(crate) is_alive: bool,
@@ -365,7 +365,7 @@ pub(crate) fn are_equal(kind: Kind, a: Link, b: Link) -> [bool; 5] {
     })
 }
 
-/// How an op says to make an object when it is not one of a source's.
+/// The handle that this way to make an object keeps outside, if any.
 pub(crate) fn kept_by(how: How) -> Option<Pick> {
     match how {
         How::OrCollect(pick) => Some(pick),

@@ -1,7 +1,7 @@
 //! Links as handles of the heap under test, and as edges of its objects.
 //!
-//! An object of any type may have an edge to one of any other, so this is above all of the types, and they
-//! know it by `Trace` and methods only.
+//! An object of any type may have an edge to one of any other, so this module is above all the types, and
+//! they know it by `Trace` and methods only.
 
 use slotgc::{AnyGc, Gc, Liveness, Trace, Tracer, Weak};
 
@@ -11,12 +11,12 @@ use crate::link::Link;
 use crate::types::of_kind;
 
 impl Link {
-    /// The handle of this kind that `bits` make: null where they are none.
+    /// The handle of this kind with these bits; null if they are not a handle.
     pub(crate) fn typed(kind: Kind, bits: u64) -> Self {
         Self { bits: of_kind!(kind, T => Gc::<T>::from_bits(bits).to_bits()), kind: Some(kind) }
     }
 
-    /// The handle without a type that `bits` make.
+    /// The untyped handle with these bits.
     pub(crate) fn erased(bits: u64) -> Self {
         Self { bits: AnyGc::from_bits(bits).to_bits(), kind: None }
     }

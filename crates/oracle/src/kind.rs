@@ -89,8 +89,8 @@ impl Kind {
         matches!(self, Kind::Node | Kind::Block | Kind::Large | Kind::Wide)
     }
 
-    /// How many objects a burst of this size makes: mostly a few, one time in four hundreds, so that pages
-    /// fill and limbo overflows.
+    /// How many objects a burst of this size makes: mostly a few, in one of four cases hundreds, so that
+    /// pages fill and limbo overflows.
     pub(crate) fn burst_len(self, size: u8) -> usize {
         let size = usize::from(size);
         match self {

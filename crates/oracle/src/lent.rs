@@ -29,7 +29,7 @@ pub(crate) trait CalledBack: Default + 'static {
     fn is_over(&self) -> bool;
     /// The place of the heap that runs the registration.
     fn place(&mut self, watch: Self::Watch) -> &mut Heap;
-    /// The heap runs a registration, with the handle's bits. Returns what it is to panic with.
+    /// The heap runs a registration, with the handle's bits. Returns the value to panic with, if any.
     fn notified(&mut self, watch: Self::Watch, bits: Option<u64>) -> Option<ObjectId>;
     /// A callback is about to return, or to panic: it may do something to the heap that it was given.
     fn leave(&mut self, given: &mut Heap) {

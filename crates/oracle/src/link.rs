@@ -1,7 +1,7 @@
 //! How programs and the model name objects: by a handle as plain data, or by a number.
 //!
 //! A [`Link`] is what a field stores and what the model compares: bits and the type they are read as. Nothing
-//! here knows whether a link resolves, nor the types of handles: `handles` makes one of the other.
+//! here knows whether a link resolves, nor the types of handles: `handles` converts between the two.
 
 use crate::kind::Kind;
 

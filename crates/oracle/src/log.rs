@@ -18,7 +18,7 @@ use crate::link::ObjectId;
 pub(crate) enum Event {
     /// The destructor of this object ran.
     Dropped(ObjectId),
-    /// The destructor of an entry ran that this object's weak collection had set aside.
+    /// The destructor ran of an entry that this object's weak collection had set aside.
     EntryDropped(ObjectId),
     /// An armed `trace`, or a root source, is about to panic.
     TracePanicked(ObjectId),
@@ -40,7 +40,7 @@ thread_local! {
 pub(crate) struct Injected(pub(crate) ObjectId);
 
 impl Event {
-    /// Whose it is.
+    /// The object that it is about.
     pub(crate) fn id(self) -> ObjectId {
         match self {
             Event::Dropped(id)
@@ -59,7 +59,7 @@ impl Injected {
     }
 }
 
-/// What a clock panics with that is armed.
+/// What an armed clock panics with.
 pub(crate) const CLOCK_ID: ObjectId = ObjectId(u32::MAX - 1);
 
 /// A clock for a heap, which panics if this thread armed its clocks.
@@ -79,7 +79,7 @@ pub(crate) fn clock(now: fn() -> Duration) -> impl Fn() -> Duration + Send + Syn
     }
 }
 
-/// Clocks panic at this reading from now on, once; `None`: not at all.
+/// Makes clocks panic once, at this reading from now; `None`: never.
 pub(crate) fn arm_clock(reading: Option<u8>) {
     CLOCK.set(reading);
 }
@@ -119,7 +119,7 @@ impl Drop for Token {
     }
 }
 
-/// An entry that a weak collection set aside.
+/// Part of an entry that a weak collection set aside.
 #[derive(Debug)]
 pub(crate) struct AsideToken(pub(crate) ObjectId);
 
@@ -129,7 +129,7 @@ impl Drop for AsideToken {
     }
 }
 
-/// Dropped with the closure, or is the tag, of a registration.
+/// Part of a registration's closure, or its tag, and dropped with it.
 #[derive(Debug)]
 pub(crate) struct NoticeToken(pub(crate) ObjectId);
 
@@ -139,8 +139,8 @@ impl Drop for NoticeToken {
     }
 }
 
-/// Part of every key and value of a weak map: how many there are is counted, so that none is leaked, and none
-/// dropped twice.
+/// Part of every key and value of a weak map: they are counted, so that none is leaked or dropped twice
+/// unnoticed.
 #[derive(Debug)]
 pub(crate) struct Mark(());
 
@@ -155,7 +155,7 @@ impl Mark {
         MARKS.get()
     }
 
-    /// Forgets those that an earlier run, which failed, has not dropped.
+    /// Forgets those that an earlier, failed run has not dropped.
     pub(crate) fn reset() {
         MARKS.set(0);
     }
@@ -173,7 +173,7 @@ impl Drop for Mark {
     }
 }
 
-/// How a call ended that did not return.
+/// How a call ended that panicked.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Thrown {
     /// An armed object panicked.
@@ -198,7 +198,7 @@ pub(crate) fn text_of(payload: &(dyn Any + Send)) -> String {
     text.unwrap_or_else(|| "a panic without a text".to_string())
 }
 
-/// Calls `f`, whose panic is an outcome like others: it is given back, and not printed.
+/// Calls `f`. A panic in it is an outcome like others: it is returned, not printed.
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Thrown> {
     caught(f).map_err(Thrown::of)
 }
@@ -212,7 +212,7 @@ pub(crate) fn caught<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>>
     result
 }
 
-/// Puts a panic hook before the present one (a fuzzer's aborts) that lets panics pass which are expected.
+/// Puts a panic hook before the present one (a fuzzer's aborts), which lets expected panics pass.
 fn silence_expected() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

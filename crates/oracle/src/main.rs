@@ -1,5 +1,4 @@
-//! Runs programs without a fuzzer: random ones for some time, or those in files. A failing program is
-//! shortened.
+//! Runs programs without a fuzzer: random ones for some time, or those in files. A failing program is shrunk.
 //!
 //! ```text
 //! slotgc-oracle soak SECONDS [BYTES] [SEED]   random programs of BYTES bytes (2000), from SEED on (0)
@@ -65,12 +64,12 @@ fn soak(time: Duration, bytes: usize, first_seed: u64) -> bool {
     let seconds = start.elapsed().as_secs_f64();
     let Report { ops, objects, collections, freed, pruned, told, .. } = total;
     println!("{programs} programs of {bytes} bytes, {ops} ops, {objects} objects, {collections} collections");
-    println!("{freed} freed, {pruned} entries pruned, {told} deaths told of");
+    println!("{freed} freed, {pruned} entries pruned, {told} deaths reported");
     println!("{:.0} ops/s", ops as f64 / seconds);
     true
 }
 
-/// How bytes are a program.
+/// How bytes become a program.
 type Program = fn(&[u8]) -> Vec<Op>;
 
 fn replay(path: &str, program: Program) -> bool {
@@ -83,8 +82,8 @@ fn replay(path: &str, program: Program) -> bool {
     }
 }
 
-/// Programs that free, prune and notify much, as seeds for fuzzers: of many random ones those that made the
-/// most collections run to their end.
+/// Programs that free, prune and notify much, as seeds for fuzzers: of many random ones, those with the most
+/// completed collections.
 fn seeds(directory: &Path) -> bool {
     const TRIED: u64 = 400;
     const KEPT: usize = 6;
@@ -169,7 +168,7 @@ fn replay_steps(path: &str) -> bool {
     }
 }
 
-/// Runs a stepped program. A failing one is made short and printed.
+/// Runs a stepped program. A failing one is shrunk and printed.
 fn try_stepped(name: &str, program: &Stepped) -> Option<stepped::Report> {
     let failure = match check_stepped(program) {
         Ok(report) => return Some(report),

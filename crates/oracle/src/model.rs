@@ -23,13 +23,13 @@ pub(crate) type Index = usize;
 /// How far an object's life has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
-    /// `alloc_cyclic` gave its handle out and has not finished.
+    /// `alloc_cyclic` has handed its handle out and has not finished.
     Building,
     Alive,
     Dead,
 }
 
-/// An object that was made.
+/// An object, alive or dead.
 #[derive(Debug)]
 pub(crate) struct Object {
     pub(crate) id: ObjectId,
@@ -57,13 +57,13 @@ impl Object {
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     limits: Limits,
-    /// The bytes that an object of each kind counts: the one thing that the heap is taken at its word for.
+    /// The bytes that an object of each kind counts: the only thing that is taken from the heap unchecked.
     slot_bytes: [usize; Kind::ALL.len()],
     pub(crate) objects: Vec<Object>,
     by_bits: HashMap<u64, Index>,
     pub(crate) alive: BTreeSet<Index>,
     building: Vec<Index>,
-    /// The object of every `Root`, as often as it has one.
+    /// The object of every `Root`, once for each.
     pub(crate) roots: Vec<Index>,
     pub(crate) bytes: usize,
     pub(crate) collections: u64,
@@ -100,7 +100,7 @@ pub(crate) struct Plan {
     pub(crate) armed: Vec<ObjectId>,
 }
 
-/// What a collection did, or several that one call set off.
+/// What one collection did, or several that one call set off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Collected {
     pub(crate) marked: usize,
@@ -112,7 +112,7 @@ pub(crate) struct Collected {
 }
 
 impl Collected {
-    /// This and the one after it, as one.
+    /// This one and the next, combined.
     pub(crate) fn then(self, next: Self) -> Self {
         Self {
             marked: next.marked,
@@ -147,7 +147,7 @@ impl Model {
         self.by_bits.get(&bits).copied()
     }
 
-    /// The object made this many before the last, modulo their number.
+    /// The object this many before the last one made, modulo their number.
     pub(crate) fn nth_last(&self, back: usize) -> Option<&Object> {
         self.objects.iter().rev().nth(back % self.objects.len().max(1))
     }
@@ -173,11 +173,11 @@ impl Model {
         too_large.then(|| format!("max_bytes of {bytes} bytes reached"))
     }
 
-    /// A handle was given out. Returns the object's place.
+    /// A handle was handed out. Returns the object's place.
     pub(crate) fn give_out(&mut self, id: ObjectId, kind: Kind, bits: u64, life: Life) -> Index {
         let index = self.objects.len();
         let before = self.by_bits.insert(bits, index);
-        assert_eq!(before, None, "the handle {bits:#x} was given out before");
+        assert_eq!(before, None, "the handle {bits:#x} was handed out before");
         let (contents, fuses, guards) = (Contents::default(), [false; 2], Vec::new());
         self.objects.push(Object { id, kind, bits, life, contents, fuses, guards });
         if life == Life::Building {
@@ -186,7 +186,7 @@ impl Model {
         index
     }
 
-    /// The object is there, with these contents.
+    /// The object exists from now on, with these contents.
     pub(crate) fn born(&mut self, index: Index, contents: Contents) {
         self.building.retain(|other| *other != index);
         let object = &mut self.objects[index];
@@ -197,7 +197,7 @@ impl Model {
         self.bytes += self.slot_bytes[object.kind as usize];
     }
 
-    /// The object under construction will never be there.
+    /// The object under construction will never exist.
     pub(crate) fn abandoned(&mut self, index: Index) {
         self.building.retain(|other| *other != index);
         self.objects[index].life = Life::Dead;
@@ -255,7 +255,7 @@ impl Model {
         Plan { reached: reached.into_iter().collect(), armed }
     }
 
-    /// As `plan`, once all weak collections have dropped what names the dead, and these.
+    /// As `plan`, once all weak collections have dropped what names the dead or these.
     pub(crate) fn plan_when_pruned(&mut self, extra: &Contents, died: &[Index]) -> Plan {
         let before: Vec<Contents> = self.objects.iter().map(|object| object.contents.clone()).collect();
         for (index, contents) in before.iter().enumerate() {
@@ -273,7 +273,7 @@ impl Model {
         self.objects[index].life == Life::Building || reached.contains(&index)
     }
 
-    /// Prunes what the plan reaches; returns how many entries went, and who is to die.
+    /// Prunes what the plan reaches; returns how many entries were removed, and what is to die.
     pub(crate) fn prune(&mut self, plan: &Plan) -> (Pruned, Vec<Index>) {
         let is_live = |model: &Self, link| {
             let key = model.resolve_key(link);
@@ -291,7 +291,7 @@ impl Model {
     }
 }
 
-/// How many entries of weak collections went.
+/// How many entries of weak collections were removed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pruned {
     pub(crate) all: usize,

@@ -1,8 +1,8 @@
 //! The op language: what a mutator may do.
 //!
 //! Every sequence of ops is a valid program, and so is every string of bytes ([`from_bytes`]): objects and
-//! handles are named by small numbers, taken modulo their count. The numbers are small, so that a program
-//! names the same few objects again and again: to link, destroy and collect them.
+//! handles are named by numbers, taken modulo their count. The numbers are small, so that a program names the
+//! same few objects again and again: to link, destroy and collect them.
 //!
 //! A new op needs a variant here and a method of the runner. The names of all variants differ, so that a
 //! printed program needs no paths.
@@ -34,7 +34,7 @@ pub enum Op {
         make: Make,
         how: How,
     },
-    /// Makes an object with its own handle in hand; `inside` runs before there is the object.
+    /// Makes an object that knows its own handle; `inside` runs before the object exists.
     Cyclic {
         #[arbitrary(with = mostly_first)]
         heap: u8,
@@ -80,7 +80,7 @@ pub enum Op {
         kind: Kind,
         value: u8,
     },
-    /// Splits an object off, looks at another and makes one beside it, and changes the one in hand.
+    /// Splits an object off, reads another and makes one beside it, and changes the one split off.
     Split {
         #[arbitrary(with = mostly_first)]
         heap: u8,
@@ -197,7 +197,7 @@ pub enum Op {
         name: u8,
         by: Interning,
     },
-    /// Asks a `WeakValueMap` for an object, made if there is none; `inside` runs before it is made.
+    /// Gets an object from a `WeakValueMap`, or makes it if there is none; `inside` runs before it is made.
     GetOrAlloc {
         #[arbitrary(with = mostly_first)]
         heap: u8,
@@ -232,7 +232,7 @@ pub enum Op {
         table: u8,
         sort: Sort,
     },
-    /// Makes an object of a clone of the weak collection outside of the heap.
+    /// Makes an object from a clone of the weak collection outside of the heap.
     CopyIn {
         #[arbitrary(with = mostly_first)]
         heap: u8,
@@ -334,7 +334,7 @@ impl Nested for Op {
     }
 }
 
-/// Which object to make: the links it holds are strong edges.
+/// Which object to make; the links that it holds are strong edges.
 #[derive(Arbitrary, Clone, Debug, PartialEq, Eq)]
 pub struct Make {
     pub kind: Kind,
@@ -374,16 +374,16 @@ pub enum Shape {
     Fan(Pick),
 }
 
-/// Which object, or which handle that may name none.
+/// Which object, or which handle, which may name no object.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pick {
-    /// Of the handles that the heap gave out, counted from the last.
+    /// Of the handles that the heap handed out, counted from the last.
     Recent(u8),
     /// Of the living objects, counted from the last made.
     Live(u8),
     /// Of the rooted ones.
     Rooted(u8),
-    /// Any handle that the heap gave out, counted from the first.
+    /// Any handle that the heap handed out, counted from the first.
     Ever(u16),
     /// A handle of the other heap, counted from the last.
     Stray(u8),
@@ -411,23 +411,23 @@ pub enum Access {
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edit {
     Value(u8),
-    /// A strong edge more, as an `AnyGc` if `erased`.
+    /// One more strong edge, as an `AnyGc` if `erased`.
     Link {
         to: Pick,
         erased: bool,
     },
-    /// A strong edge to each of the last handles given out.
+    /// A strong edge to each of the last handles handed out.
     LinkMany(u8),
-    /// The edge at this place instead of the one there.
+    /// Replaces the edge at this place.
     Relink {
         at: u8,
         to: Pick,
     },
-    /// An edge less.
+    /// One edge fewer.
     Unlink(u8),
-    /// An element more in the weak list.
+    /// One more element in the weak list.
     Listen(Pick),
-    /// An entry more in the ephemeron table.
+    /// One more entry in the ephemeron table.
     Entry {
         key: Pick,
         value: Pick,
@@ -437,7 +437,7 @@ pub enum Edit {
         keys: [Pick; 2],
         value: Pick,
     },
-    /// Nothing left.
+    /// Removes everything.
     Clear,
 }
 
@@ -445,7 +445,7 @@ pub enum Edit {
 #[derive(Arbitrary, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Setup {
     pub first: First,
-    /// Sixteenfold, plus one. `None`: no limit.
+    /// In units of sixteen, plus one. `None`: no limit.
     pub max_objects: Option<u8>,
     /// In KiB, plus one. `None`: no limit.
     pub max_bytes: Option<u8>,
@@ -456,9 +456,9 @@ pub struct Setup {
 pub enum First {
     #[default]
     One,
-    /// The heap's number times this: apart from the other heap's.
+    /// At a distance that depends on the heap's number, so that it differs from the other heap's.
     Apart,
-    /// So many before the last, so that slots are soon used up.
+    /// This many before the last, so that slots are soon used up.
     BeforeLast(u8),
 }
 

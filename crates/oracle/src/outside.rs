@@ -31,7 +31,7 @@ impl Outside {
             && has_names(&self.names, tables)
     }
 
-    /// Combines the set with another one into this one, in both ways there are.
+    /// Combines another set into this one, in both ways there are.
     pub(crate) fn combine(&mut self, by: Combine, other: &Set) {
         let mut assigned = self.set.clone();
         let combined = match by {

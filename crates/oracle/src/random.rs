@@ -2,14 +2,14 @@
 
 use crate::ops::{Op, from_bytes, weak_from_bytes};
 
-/// A random program of about that many bytes. The same seed produces the same program; those of odd seeds are
+/// A random program of about this many bytes. The same seed produces the same program; those of odd seeds are
 /// mostly about weak collections and deaths.
 pub fn random_program(seed: u64, bytes: usize) -> Vec<Op> {
     let bytes = random_bytes(seed, bytes);
     if seed % 2 == 1 { weak_from_bytes(&bytes) } else { from_bytes(&bytes) }
 }
 
-/// That many random bytes, or a few more. The same seed produces the same ones.
+/// This many random bytes, or a few more. The same seed produces the same bytes.
 pub fn random_bytes(seed: u64, bytes: usize) -> Vec<u8> {
     let mut state = seed;
     // SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).

@@ -1,6 +1,6 @@
 //! Runs a program on two real heaps and on their models, and compares after every op.
 //!
-//! Invariant between two ops: heap and model agree on every handle ever given out, and every destructor that
+//! Invariant between two ops: heap and model agree on every handle ever handed out, and every destructor that
 //! should have run has run once. An op first asks the model what must happen, then calls the heap, and panics
 //! with a sentence if the heap did something else.
 

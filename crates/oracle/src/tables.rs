@@ -1,14 +1,13 @@
 //! What weak collections hold, naively: the model of them.
 //!
-//! Ordered tables of links. Nothing here knows which links resolve, and nothing is removed unless it is asked
-//! for.
+//! Ordered tables of links. Nothing here knows which links resolve, and nothing is removed unasked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::link::Link;
 use crate::ops::{Combine, KeysEdit, SetEdit, ValuesEdit};
 
-/// What a call gave, in numbers that can be compared: handles as bits, in order where the order is not
+/// What a call returned, in numbers that can be compared: handles as bits, sorted where the order is not
 /// promised.
 pub(crate) type Answer = Vec<u64>;
 
@@ -21,7 +20,7 @@ pub(crate) struct Tables {
     pub(crate) keys: BTreeMap<Link, Kept>,
     /// A `WeakSet`.
     pub(crate) set: BTreeSet<Link>,
-    /// An `Interner`: no two of them alive are equal.
+    /// An `Interner`: no two living names are equal.
     pub(crate) names: Vec<Link>,
 }
 
@@ -90,7 +89,7 @@ impl Tables {
         before - self.len()
     }
 
-    /// As `prune`, of those entries that `has` has no more.
+    /// As `prune`, of the entries that `has` no longer finds.
     pub(crate) fn prune_partly(
         &mut self,
         is_live: impl Fn(Link) -> bool,
@@ -114,12 +113,12 @@ impl Tables {
         self.values.len() + self.keys.len() + self.set.len() + self.names.len()
     }
 
-    /// How many keys and values with a `Mark` there are.
+    /// The number of keys and values with a `Mark`.
     pub(crate) fn marks(&self) -> usize {
         self.values.len() + self.keys.len()
     }
 
-    /// A `WeakValueMap` that has the key keeps it, and forgets the one it is given.
+    /// A `WeakValueMap` that has the key keeps it, and drops the one it is given.
     pub(crate) fn map_value(&mut self, key: u8, edge: Option<Link>, to: Link) -> Option<Link> {
         let before = self.values.get(&key).copied();
         let edge = before.map_or(edge, |mapped| mapped.edge);

@@ -99,7 +99,7 @@ pub(crate) fn slot_bytes() -> &'static [usize; Kind::ALL.len()] {
     static BYTES: OnceLock<[usize; Kind::ALL.len()]> = OnceLock::new();
     BYTES.get_or_init(|| {
         let bytes = Kind::ALL.map(|kind| of_kind!(kind, T => measure::<T>()));
-        // What the scratch heaps dropped is no part of a run.
+        // What the scratch heaps dropped is not part of a run.
         log::take();
         bytes
     })

@@ -1,7 +1,6 @@
-//! Time that this thread was running: what other processes do on the same core, while they have it, does not
-//! count.
+//! Time during which this thread was running: time in which other processes had the core does not count.
 //!
-//! What they leave in the caches does, and so does what a hypervisor takes.
+//! The state in which they leave the caches does count, and so does what a hypervisor takes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,7 +10,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 /// Whether stopwatches stand still.
 static STANDS_STILL: AtomicBool = AtomicBool::new(false);
 
-/// From here on no clock is read: valgrind 3.19 ends when rustix looks for it.
+/// From here on no clock is read: valgrind 3.19 exits when rustix looks for it.
 pub(crate) fn stand_still() {
     // One thread.
     STANDS_STILL.store(true, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     /// For each part of the program, in order.

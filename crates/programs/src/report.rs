@@ -7,7 +7,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use crate::program::Substrate;
 use crate::rounds::Measured;
 
-/// Binds this process to one core and says to which: the one asked for, or else the last allowed.
+/// Binds this process to one core and returns which: the one asked for, or else the last allowed.
 pub(crate) fn pin(core: Option<usize>) -> Option<usize> {
     let allowed = sched_getaffinity(None).ok()?;
     let core = core.or_else(|| (0..CpuSet::MAX_CPU).rev().find(|core| allowed.is_set(*core)))?;

@@ -1,7 +1,7 @@
 //! Rounds: each runs every program on every substrate, the substrates of a program one right after the other
 //! in a new random order, each run in a process of its own.
 //!
-//! A ratio is taken between neighbours in time, one a round; the median of those is reported.
+//! A ratio is taken between neighbours in time, one per round; the median is reported.
 
 use std::io::{IsTerminal, Write};
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::program::{Program, Substrate};
 /// A part of a program with its times.
 pub(crate) struct Measured {
     pub(crate) name: String,
-    /// By substrate, in milliseconds, one a round.
+    /// By substrate, in milliseconds, one per round.
     pub(crate) ms: [Vec<f64>; Substrate::ALL.len()],
 }
 
@@ -39,7 +39,7 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 /// Runs all rounds.
 ///
 /// # Panics
-/// When a run fails or answers otherwise than the others.
+/// When a run fails or its answer differs from the others'.
 pub(crate) fn run(programs: &[&Program], rounds: usize) -> Vec<Measured> {
     let mut random = Random::new(4);
     let mut measured: Vec<Vec<Measured>> = programs.iter().map(|program| of_parts(program)).collect();
@@ -79,7 +79,7 @@ fn in_a_process(program: &Program, substrate: Substrate) -> (Vec<f64>, String) {
     (times.split_whitespace().map(|ms| ms.parse().expect("a number")).collect(), answer.to_owned())
 }
 
-/// A line on a terminal that the next one replaces.
+/// Prints a line on a terminal that the next one replaces.
 fn progress(text: &str) {
     let mut stderr = std::io::stderr();
     if stderr.is_terminal() {

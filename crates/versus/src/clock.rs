@@ -1,7 +1,7 @@
-//! Time that this thread was running: what other processes do on the same core, while they have it, does not
-//! count.
+//! Time during which this thread was running: time in which other processes had the core does not count.
 //!
-//! What they leave in the caches does, and so does what a hypervisor takes. The works run on one thread.
+//! The state in which they leave the caches does count, and so does what a hypervisor takes. The works run on
+//! one thread.
 
 use std::time::Duration;
 

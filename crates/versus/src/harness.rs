@@ -1,7 +1,7 @@
 //! Rounds: each runs every case once, the peers of a work one right after the other in a new random order.
 //!
-//! The ratio of two peers is that of two neighbours in time, one ratio a round; the median of those is
-//! reported. A machine that slows down for a while changes both sides of most ratios.
+//! The ratio of two peers is that of two neighbours in time, one per round; the median is reported. A machine
+//! that slows down for a while changes both sides of most ratios.
 
 use std::io::{IsTerminal, Write};
 
@@ -28,7 +28,7 @@ pub(crate) struct Measured {
     pub(crate) notes: Vec<Note>,
 }
 
-/// A peer's nanoseconds an object, one for each round.
+/// A peer's nanoseconds per object, one for each round.
 #[derive(Clone, Debug)]
 pub(crate) struct Times {
     /// The peer.
@@ -42,7 +42,7 @@ impl Times {
         if self.ns.len() == 1 { self.ns[0] } else { self.ns[round] }
     }
 
-    /// The least, the median and the most.
+    /// The minimum, the median and the maximum.
     pub(crate) fn spread(&self) -> [f64; 3] {
         let sorted = sorted(self.ns.clone());
         [sorted[0], median(self.ns.clone()), sorted[sorted.len() - 1]]
@@ -109,7 +109,7 @@ fn measured(work: Work, times: Vec<Vec<f64>>) -> Measured {
     Measured { name, about, peers, absent, targets, notes }
 }
 
-/// A line on a terminal that the next one replaces.
+/// Prints a line on a terminal that the next one replaces.
 fn progress(text: &str) {
     let mut stderr = std::io::stderr();
     if stderr.is_terminal() {

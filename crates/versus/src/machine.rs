@@ -9,14 +9,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// Tells the program that its stack has been grown.
+/// Tells the restarted program that its stack has been grown.
 const STACK_IS_GROWN: &str = "SLOTGC_VERSUS_STACK_IS_GROWN";
 
-/// What the stack may grow to: some peers recurse a million objects deep.
+/// How large the stack may grow: some peers recurse a million objects deep.
 const STACK_BYTES: u64 = 4 << 30;
 
 /// Starts this program again with a limit of 4 GiB on its stack: the kernel lays out memory by the limit at
-/// the start. Returns if that has been done or cannot be.
+/// the program's start. Returns if that has been done or cannot be.
 pub(crate) fn grow_stack() {
     if std::env::var_os(STACK_IS_GROWN).is_some() {
         return;
@@ -69,7 +69,7 @@ impl Drop for AllCores {
     }
 }
 
-/// Binds this process to one core and says to which: the one asked for, or else the last allowed.
+/// Binds this process to one core and returns which: the one asked for, or else the last allowed.
 pub(crate) fn pin(core: Option<usize>) -> Option<usize> {
     let allowed = allowed()?;
     let core = core.or_else(|| (0..CpuSet::MAX_CPU).rev().find(|core| allowed.is_set(*core)))?;
@@ -91,7 +91,7 @@ pub(crate) fn describe() -> String {
     let kernel = first_line("/proc/sys/kernel/osrelease");
     let huge = first_line("/sys/kernel/mm/transparent_hugepage/enabled");
     let huge = huge.split(['[', ']']).nth(1).unwrap_or("none");
-    // Decides whether the C allocator's memory is on huge pages.
+    // These decide whether the C allocator's memory is on huge pages.
     let tunables = std::env::var("GLIBC_TUNABLES").map(|text| format!(", GLIBC_TUNABLES={text}"));
     let tunables = tunables.unwrap_or_default();
     let [family, number] = numbers;
@@ -132,7 +132,7 @@ pub(crate) fn versions() -> String {
     versions.join(", ")
 }
 
-/// The day, in words of numbers: `2026-11-25`, by universal time.
+/// Today's date, such as `2026-11-25`, in UTC.
 pub(crate) fn date() -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     date_of(seconds / 86_400)
@@ -167,7 +167,7 @@ pub(crate) fn available_bytes() -> usize {
 
 /// Bytes of this process that are in memory.
 pub(crate) fn resident_bytes() -> usize {
-    let rollup = fs::read_to_string("/proc/self/smaps_rollup").expect("the kernel tells what is in memory");
+    let rollup = fs::read_to_string("/proc/self/smaps_rollup").expect("the kernel reports what is in memory");
     let line = rollup.lines().find(|line| line.starts_with("Rss:")).expect("a line for resident memory");
     let kib: usize = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number");
     kib * 1024

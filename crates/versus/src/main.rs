@@ -1,8 +1,8 @@
 //! slotgc and its peers on the same work, in one interleaved run on one core. See README.md.
 //!
 //! Reading order: [`shape`] makes the inputs, [`work`] says what a question is, [`needs`] what it takes to
-//! answer one; [`peers`] and [`limits`] do, [`works`] measures them and checks the answers, [`harness`] runs
-//! rounds, [`report`] prints.
+//! answer one; [`peers`] and [`limits`] answer, [`works`] measures them and checks the answers, [`harness`]
+//! runs rounds, [`report`] prints.
 
 mod clock;
 mod distribution;
@@ -90,7 +90,7 @@ fn list(works: &[Work]) {
     }
 }
 
-/// Makes the process one that can be measured, and says to which core it is bound.
+/// Prepares the process for measurements, and returns the core to which it is bound.
 fn set_up(options: &Options) -> Option<usize> {
     machine::grow_stack();
     malloc::one_arena();

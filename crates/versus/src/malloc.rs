@@ -1,9 +1,9 @@
-//! The C allocator, which half of the peers use: it is put into the same state before each case, and asked
+//! The C allocator, which half of the peers use: it is put into the same state before each case, and reports
 //! how much memory is in use where a peer cannot report how many of its objects live.
 #![expect(unsafe_code, reason = "glibc's functions for this have no safe wrapper")]
 
-/// Gives free memory back to the system, so that every case starts as in a fresh process: it pays for the
-/// pages it touches, and finds no free lists that an earlier case left in disorder.
+/// Returns free memory to the system, so that every case starts as in a fresh process: it pays for the pages
+/// it touches, and finds no free lists that an earlier case left in disorder.
 pub(crate) fn trim() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: has no preconditions.
@@ -12,7 +12,7 @@ pub(crate) fn trim() {
     }
 }
 
-/// Bytes allocated and not freed, `None` where the allocator does not say.
+/// Bytes allocated and not freed; `None` where the allocator does not report it.
 pub(crate) fn in_use() -> Option<usize> {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
@@ -24,7 +24,7 @@ pub(crate) fn in_use() -> Option<usize> {
     None
 }
 
-/// Keeps all memory in the arena of the main thread, whose free memory [`trim`] gives back entirely.
+/// Keeps all memory in the arena of the main thread, whose free memory [`trim`] returns entirely.
 pub(crate) fn one_arena() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: has no preconditions.

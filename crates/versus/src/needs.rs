@@ -26,11 +26,11 @@ pub(crate) trait Handles {
     /// What names an object.
     type Handle;
 
-    /// An empty heap. How many objects it is going to hold is for those who want to reserve.
+    /// An empty heap. The number of objects that it will hold is for peers that reserve.
     fn new(objects: usize) -> Self;
     /// Makes an object without edges.
     fn alloc(&mut self, id: u64) -> Self::Handle;
-    /// Reads of a living object what `F` asks for.
+    /// Reads the words of a living object that `F` selects.
     fn read<F: Field>(&self, handle: &Self::Handle) -> u64;
 }
 

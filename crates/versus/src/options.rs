@@ -43,7 +43,7 @@ pub(crate) struct Options {
     pub(crate) scale: bool,
     /// The core to run on.
     pub(crate) core: Option<usize>,
-    /// Measure on a huge stack what overflows a usual one.
+    /// Measure on a huge stack what overflows one of the usual size.
     pub(crate) deep: bool,
     /// Look for stack overflows first.
     pub(crate) probe: bool,

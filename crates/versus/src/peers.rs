@@ -1,4 +1,4 @@
-//! The peers, one a file.
+//! The peers, one per file.
 //!
 //! Every peer has a node type of exactly 64 bytes: its `id`, four edges as that peer stores them (with the
 //! cell that it needs to change them), words to fill up, and a `tail`, which equals the id plus one.

@@ -14,21 +14,21 @@ use crate::works;
 /// What a main thread has, usually.
 const STACK_MIB: usize = 8;
 
-/// What the child says when only taking down is left to do.
+/// What the child prints when only the teardown is left.
 const WORK_IS_DONE: &str = "the work is done";
 
 static IN_CHILD: AtomicBool = AtomicBool::new(false);
 
-/// How a case went on a usual stack.
+/// The outcome of a case on a stack of the usual size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Outcome {
     Runs,
-    /// The work was done; dropping what it was done on was too much.
+    /// The work was done; dropping its objects overflowed the stack.
     OverflowsInDrop,
     Overflows,
 }
 
-/// Cases that may recurse call this between the work and the end of what it was done on.
+/// Cases that may recurse call this between the work and dropping its objects.
 pub(crate) fn work_is_done() {
     // Relaxed: set before the thread that runs the case was started.
     if IN_CHILD.load(Ordering::Relaxed) {
@@ -36,7 +36,7 @@ pub(crate) fn work_is_done() {
     }
 }
 
-/// The child: runs one case on a thread with that stack.
+/// The child: runs one case on a thread with such a stack.
 pub(crate) fn child(work: &str, peer: &str, objects: usize) -> ExitCode {
     let (work, peer) = (work.to_owned(), peer.to_owned());
     // Relaxed: starting a thread orders what came before.
@@ -79,7 +79,7 @@ pub(crate) fn check_stacks(works: &mut [Work], options: &Options) {
     }
 }
 
-/// The smallest power of ten that is too many, if less than `objects`.
+/// The smallest power of ten below `objects` with this outcome; `objects` if there is none.
 fn same_outcome_from(work: &str, peer: &str, outcome: Outcome, objects: usize) -> usize {
     let powers = (3..).map(|power| 10_usize.pow(power)).take_while(|count| *count < objects);
     powers.into_iter().find(|count| try_out(work, peer, *count) == outcome).unwrap_or(objects)

@@ -19,19 +19,19 @@ pub(crate) fn heading(options: &Options, pinned: Option<usize>) {
     println!("{}{end}", machine::versions());
     println!("{}: slotgc-versus {}{end}", machine::date(), machine::arguments());
     println!(
-        "{}; nanoseconds an object; the ratio is the median over the rounds of {OURS}'s time divided by the \
+        "{}; nanoseconds per object; the ratio is the median over the rounds of {OURS}'s time divided by the \
          peer's (below 1: {OURS} is faster)\n",
         method(options, pinned)
     );
 }
 
-/// How much of what was run, and where.
+/// What was run, how often, and where.
 pub(crate) fn method(options: &Options, pinned: Option<usize>) -> String {
     let core = pinned.map_or("not pinned".to_owned(), |core| format!("pinned to core {core}"));
     format!("{} objects of 64 bytes with 4 edges, {} rounds, {core}", options.objects, options.rounds)
 }
 
-/// A table, column by column aligned: the first to the left, the others to the right.
+/// A table: the first column is aligned left, the others right.
 struct Table {
     rows: Vec<Vec<String>>,
 }
@@ -78,7 +78,7 @@ fn title(name: &str, about: &str, markdown: bool) {
     if markdown { println!("**{name}**: {about}\n") } else { println!("{name}: {about}") }
 }
 
-/// Digits that mean something.
+/// Formats a time with its significant digits.
 fn ns(value: f64) -> String {
     match value {
         value if value < 10.0 => format!("{value:.2}"),
@@ -196,11 +196,11 @@ pub(crate) fn pauses(pauses: &[Pauses], options: &Options) {
         let bullet = if options.markdown { "-" } else { "  *" };
         work.remarks.iter().for_each(|remark| println!("{bullet} {remark}"));
         println!(
-            "{bullet} long: more than 1200 on the wall; ours: of which the thread ran more than 1200, and longer than \
+            "{bullet} long: more than 1200 by wall clock; ours: of which the thread ran more than 1200, and longer than \
              every spin"
         );
         println!(
-            "{bullet} target: p99.9 within 200 of the spin's, and none ours; (thread): it is only in time of the thread\n"
+            "{bullet} target: p99.9 within 200 of the spin's, and none ours; (thread): met only in thread time\n"
         );
     }
 }
@@ -278,7 +278,7 @@ pub(crate) fn targets(works: &[Measured], overheads: &[Overhead], options: &Opti
     }
     for overhead in overheads {
         let Some((bytes, bound)) = target(overhead, options) else { continue };
-        add(&format!("memory/{}", overhead.contents.name()), "bytes an object", bound, bytes);
+        add(&format!("memory/{}", overhead.contents.name()), "bytes per object", bound, bytes);
     }
     if table.rows.len() > 1 {
         title("targets", "what slotgc is to reach", options.markdown);

@@ -1,4 +1,4 @@
-//! Inputs that all peers share: the orders and graphs of one number of objects.
+//! Inputs that all peers share: the orders and graphs for a given number of objects.
 
 use std::cell::OnceCell;
 

@@ -33,7 +33,7 @@ pub(crate) struct Work {
 pub(crate) struct Case {
     /// Its name.
     pub(crate) peer: &'static str,
-    /// Runs it once and returns nanoseconds an object.
+    /// Runs it once and returns nanoseconds per object.
     pub(crate) run: Box<dyn Fn() -> f64>,
     /// In which rounds it is run.
     pub(crate) rounds: Rounds,
@@ -66,28 +66,28 @@ pub(crate) struct Note {
     pub(crate) text: String,
 }
 
-/// How a time of slotgc's is to compare with another.
+/// How one of slotgc's times is to compare with another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {
-    /// Whose time is divided: slotgc's, or that of one of its further cases.
+    /// The dividend: slotgc's time, or that of one of its further cases.
     pub(crate) ours: &'static str,
-    /// By whose time it is divided: a peer's, or that of another case of slotgc's.
+    /// The divisor: a peer's time, or that of another case of slotgc's.
     pub(crate) peer: &'static str,
-    /// What the quotient may be.
+    /// The bound on the quotient.
     pub(crate) bound: Bound,
 }
 
 /// What a ratio may be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bound {
-    /// This much.
+    /// At most this.
     AtMost(f64),
-    /// This much, and its reciprocal this much: two times that are to be alike.
+    /// The ratio and its reciprocal are at most this: two times that are to be alike.
     Within(f64),
 }
 
 impl Bound {
-    /// Whether the ratio is as it should be.
+    /// Whether the ratio is within the bound.
     pub(crate) fn holds(self, ratio: f64) -> bool {
         match self {
             Self::AtMost(most) => ratio <= most,
@@ -166,7 +166,7 @@ pub(crate) fn size_name(n: usize) -> String {
     }
 }
 
-/// Nanoseconds an object.
+/// Nanoseconds per object.
 pub(crate) fn per_object(time: Duration, objects: usize) -> f64 {
     time.as_secs_f64() * 1e9 / objects as f64
 }

@@ -1,4 +1,4 @@
-//! The works, one a file.
+//! The works, one per file.
 //!
 //! A new work is a file here, a file in `needs` with a trait for what it needs of a peer, an implementation
 //! of that trait for each peer that has it, and a line in [`all`].
@@ -29,8 +29,8 @@ use std::rc::Rc;
 use crate::shape::Inputs;
 use crate::work::Work;
 
-/// All works but [`scale`], which takes long, memory, which is measured in processes of its own, and pauses,
-/// which are distributions.
+/// All works except [`scale`], which takes long, memory, which is measured in processes of its own, and
+/// pauses, which are distributions.
 pub(crate) fn all(inputs: &Rc<Inputs>) -> Vec<Work> {
     let mut works = get::works(inputs);
     works.extend(iterate::works(inputs));

@@ -1,9 +1,8 @@
 //! Roots: those of the heap, in slices, and when the root source is asked.
 //!
-//! The source's answer is one piece of work, however long it takes: about 2 ns for a handle. One that left a
-//! rest is asked for it as soon as nothing is left to follow. At the end of marking the source is asked
-//! again, and if what is left of a step's time is less than it took the last time, the next step begins with
-//! that instead.
+//! The source's answer is one piece of work, however long it takes: about 2 ns per handle. A source that left
+//! a rest is asked for it as soon as nothing is left to follow. At the end of marking the source is asked
+//! again; if the step has less time left than the last answer took, the next step begins by asking instead.
 
 use core::mem;
 use core::time::Duration;
@@ -15,7 +14,7 @@ use crate::root::RootTable;
 use crate::store::Store;
 use crate::trace::RootSource;
 
-/// An answer that goes on with a rest counts as so many objects traced.
+/// An answer that continues with a rest counts as this many objects traced.
 const REST_UNITS: usize = 16;
 
 /// What is known of the root source.
@@ -50,7 +49,7 @@ impl Asking {
 }
 
 impl Marker {
-    /// Some of the roots that there were when marking began.
+    /// Traces some of the roots that existed when marking began.
     pub(super) fn trace_roots(&mut self, store: &Store, roots: &RootTable, meter: &mut Meter<'_>) {
         /// Words without a root that count as one object traced.
         const WORDS: usize = 64;
@@ -70,7 +69,7 @@ impl Marker {
         self.roots = words;
     }
 
-    /// Some of what it reported at the beginning.
+    /// Traces some of what the source reported at the beginning.
     pub(super) fn trace_reported(&mut self, store: &Store, meter: &mut Meter<'_>) {
         let Some(mut list) = self.side.reported.pop() else { return };
         let (most, mut len) = (meter.quota().saturating_mul(ROOT_UNIT).min(MOST_ROOTS), 0);

@@ -104,7 +104,7 @@ impl Marker {
         self.traced += traced;
         self.side.owned = self.side.owned.saturating_add(owned);
         self.side.tenants.append(&mut tenants);
-        // Counted here, since tracing them once more takes them off the count first.
+        // Counted here, since tracing them once more first subtracts them.
         self.traced += left.len();
         let owned = |raw: &RawHandle| (ops[store.pool_of(raw.granule()) as usize].owned)(store, *raw);
         self.side.owned = left.iter().map(owned).fold(self.side.owned, usize::saturating_add);
@@ -351,7 +351,7 @@ mod threads {
     }
 }
 
-/// Without std there are no threads to be had.
+/// Without std there are no threads.
 #[cfg(not(feature = "std"))]
 impl Marker {
     pub(in crate::collector::mark) fn follow_together(

@@ -40,18 +40,18 @@ impl Marker {
         }
     }
 
-    /// Allows what is left: the program's changes since the last step, in which everything else was done. For
-    /// a step that began with the answer of a source which takes a step's time, and would take the next one's
-    /// again.
+    /// Grants what is left: the program's changes since the last step, in which everything else was done. For
+    /// a step that began by asking a slow source, whose answer takes a step's time and would take the next
+    /// step's again.
     pub(super) fn end_in_this_step(store: &Store, pools: &[Pool], roots: &RootTable, meter: &mut Meter<'_>) {
         /// Units for a change: what it led to is traced too.
         const UNITS: usize = 4;
         meter.grant(Self::changes_len(store, pools, roots).saturating_mul(UNITS).saturating_add(ENOUGH));
     }
 
-    /// Some of what the program did since: roots that it made, objects that it made or changed. Traces those,
-    /// or leaves them to whoever follows edges. Returns how much, at most `SOME`; zero if there is nothing
-    /// more.
+    /// Catches up with some of what the program did: roots that it made, objects that it made or changed.
+    /// Traces those, or leaves them to whoever follows edges. Returns how many, at most `SOME`; zero if
+    /// nothing is left.
     pub(super) fn catch_up(
         &mut self,
         ops: &[TraceOps],

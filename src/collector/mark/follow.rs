@@ -111,8 +111,8 @@ impl Marker {
         false
     }
 
-    /// Traces objects that were traced before, or were made in this cycle. Not by way of the edges: they are
-    /// many of one type in turn, and are found only once.
+    /// Traces objects that were traced before, or were made in this cycle. They do not become edges first:
+    /// they come in runs of one type, and each is found only once.
     pub(super) fn trace_again(
         &mut self,
         ops: &[TraceOps],
@@ -141,7 +141,7 @@ impl Marker {
         self.trace_some(store, meter, |tracer| (ops.made)(store, made, tracer))
     }
 
-    /// Traces some objects, and counts them and what they want to be counted for.
+    /// Traces some objects, and counts them and the work that they granted themselves.
     fn trace_some(
         &mut self,
         store: &Store,
@@ -219,7 +219,7 @@ impl Marker {
         if entries > 0 && time > ENTRY * u32::try_from(entries).unwrap_or(u32::MAX) {
             self.widening = (2 * self.widening + 1).min(MOST);
         } else {
-            // The system may have taken the processor away.
+            // The thread may have been preempted.
             self.widening /= 2;
         }
     }

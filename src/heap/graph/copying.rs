@@ -279,7 +279,7 @@ impl<'a> Copying<'a> {
 }
 
 impl Line<'_> {
-    /// All copies are made. Relinks those once more that need it, and files tables again.
+    /// All copies are made. Relinks once more those that need it, and rehashes tables.
     fn finish(&mut self, walk: &Walk) -> Result<Relinked, GraphError> {
         self.settle();
         let ops: Vec<_> = self.kinds.iter().map(|kind| kind.copier.relink).collect();

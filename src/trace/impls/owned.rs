@@ -27,7 +27,7 @@ fn extrapolated(bytes: usize, asked: usize, len: usize) -> usize {
     usize::try_from(bytes as u128 * len as u128 / asked as u128).unwrap_or(usize::MAX)
 }
 
-/// How many buckets a hash table looks at in one go: its control bytes are so many more than its buckets.
+/// How many buckets a hash table examines at once: it has this many more control bytes than buckets.
 const GROUP: usize = if cfg!(all(target_feature = "sse2", any(target_arch = "x86", target_arch = "x86_64"))) {
     16
 } else if cfg!(any(target_pointer_width = "64", target_arch = "wasm32")) {

@@ -9,10 +9,10 @@ use bevy_ecs::prelude::*;
 use crate::game::{LINES, Mind, Model, Outcome, Size};
 use crate::stopwatch::Stopwatch;
 
-/// Minds and plans in memory.
+/// The number of minds and plans in memory.
 static LIVING: AtomicUsize = AtomicUsize::new(0);
 
-/// A part of what is counted.
+/// Part of everything that is counted.
 struct Life;
 
 impl Life {
@@ -71,7 +71,7 @@ fn think(mind: Mind) -> Arc<Blackboard> {
     board
 }
 
-/// The frame; what it does with memory counts as a pause.
+/// One frame. The time that it spends on memory counts as a pause.
 fn live(world: &mut World) {
     let size = *world.resource::<Size>();
     world.resource_scope(|world, mut model: Mut<Model>| {
@@ -123,7 +123,7 @@ fn think_on(world: &mut World, model: &mut Model) {
     };
     if steps.is_multiple_of(3) {
         let other = Plan { owner: me.clone(), steps: Mutex::new(steps), _life: Life::new() };
-        *plan = Some(Arc::new(other)); // the old plan has its owner, and nobody has it
+        *plan = Some(Arc::new(other)); // the old plan refers to its owner, and nothing refers to it
     }
     drop(plan);
     *me.target.lock().unwrap() = Arc::downgrade(target);
@@ -155,7 +155,7 @@ fn check(world: &World) {
     }
 }
 
-/// Reads the thread's own times, so it lives where the app does.
+/// Reads the times of its own thread, so it stays on the app's thread.
 struct Watch {
     frame: Stopwatch,
     memory: Stopwatch,

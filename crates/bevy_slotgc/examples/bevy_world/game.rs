@@ -10,7 +10,7 @@ pub(crate) struct Size {
     pub(crate) entities: usize,
     /// Entities that spawn in a frame, and that despawn.
     pub(crate) spawned: usize,
-    /// Objects made in a frame that nothing keeps.
+    /// Short-lived objects allocated in a frame.
     pub(crate) temporaries: usize,
     pub(crate) frames: usize,
     pub(crate) budget: Duration,
@@ -117,13 +117,13 @@ impl Model {
         Mind { id: self.next, steps: 0, topic: self.dice.below(size.topics()), line: self.dice.below(LINES) }
     }
 
-    /// Removes one that will die.
+    /// Removes an entity that will die.
     pub(crate) fn doom(&mut self) -> (Entity, Mind) {
         let index = self.dice.below(self.minds.len());
         self.minds.swap_remove(index)
     }
 
-    /// Notes what a world has seen.
+    /// Records a value that a world has seen.
     pub(crate) fn note(&mut self, value: u64) {
         self.checksum = self.checksum.rotate_left(5) ^ value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }

@@ -49,8 +49,8 @@ fn think(gc: &mut GcHeap, mind: Mind) -> Gc<Blackboard> {
     })
 }
 
-/// The frame: a thousand despawn and spawn, some think, some talk, and many objects are made that nothing
-/// keeps.
+/// One frame: a thousand despawn and spawn, some think, some talk, and many short-lived objects are
+/// allocated.
 fn live(world: &mut World) {
     let size = *world.resource::<Size>();
     world.resource_scope(|world, mut model: Mut<Model>| {
@@ -184,7 +184,7 @@ pub(crate) fn play(size: &Size) -> Outcome {
     Outcome { pauses, frames, checksums: model.checksums, broken: 0, notes }
 }
 
-/// Reads the thread's own times, so it lives where the app does.
+/// Reads the times of its own thread, so it stays on the app's thread.
 struct Watch {
     frame: Stopwatch,
     pace: Stopwatch,

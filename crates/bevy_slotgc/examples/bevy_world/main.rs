@@ -10,7 +10,7 @@
 //!
 //! The same game runs twice: with [`bevy_slotgc::GcPlugin`], and without it with `Arc`, where each cycle is
 //! taken apart by hand when its entity despawns. Both must think the same thoughts (a checksum of each
-//! frame), in both every mind is compared with a plain model, and at the end nothing may be left. The pause
+//! frame), every mind in both is compared with a plain model, and at the end nothing may be left. The pause
 //! of the Arc world is the time to take cycles apart and drop them; the pause of the other is the system
 //! `pace`.
 //!

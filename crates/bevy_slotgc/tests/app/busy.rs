@@ -32,7 +32,7 @@ impl Program {
     }
 }
 
-/// What a `Number` says its component's pair is numbered.
+/// The number of the pair in the entity's `Mood`.
 #[derive(Component, Clone, Copy)]
 struct MoodNumber(u64);
 

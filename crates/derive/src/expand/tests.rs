@@ -4,8 +4,7 @@ use syn::{DeriveInput, Expr, File, ImplItem, Item, ItemImpl, parse_quote, parse2
 
 use super::expand;
 
-/// The impl that is derived; that the expansion is an impl, and constants to check, is checked on the
-/// way.
+/// The derived impl. Asserts that the expansion is this impl, followed by unnamed constants.
 fn derived(input: DeriveInput) -> ItemImpl {
     let expansion: File = parse2(expand(&input).expect("derives")).expect("items");
     let mut items = expansion.items.into_iter();

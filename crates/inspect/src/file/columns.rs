@@ -29,16 +29,16 @@ enum Types {
     Of(#[expect(dead_code, reason = "`number`, `string`, `node`: known from the field's name")] String),
 }
 
-/// How rows are made up.
+/// The layout of rows.
 #[derive(Clone, Debug)]
 pub(super) struct Meta {
     pub(super) node_types: Vec<String>,
     edge_types: Vec<EdgeType>,
     node_row: usize,
-    /// Where in a node's row these are: type, name, id, self_size, edge_count.
+    /// The positions of these in a node's row: type, name, id, self_size, edge_count.
     node_places: [usize; 5],
     edge_row: usize,
-    /// Where in an edge's row these are: type, name_or_index, to_node.
+    /// The positions of these in an edge's row: type, name_or_index, to_node.
     edge_places: [usize; 3],
 }
 

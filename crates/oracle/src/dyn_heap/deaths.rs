@@ -65,7 +65,7 @@ impl<T: Object> Finalizing for Finalizer<T, u64> {
     }
 }
 
-/// A finalizer that gives the number.
+/// A finalizer that returns the number.
 pub(crate) fn finalizer(
     heap: &mut Heap,
     kind: Kind,

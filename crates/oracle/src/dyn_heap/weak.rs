@@ -48,7 +48,7 @@ pub(crate) fn get_or_try(
         .map(|given| given.ok().map(Gc::to_bits))
 }
 
-/// What became of a name.
+/// The outcome of interning a name.
 #[derive(Debug)]
 pub(crate) enum Interned {
     Found(Option<u64>),
@@ -56,7 +56,7 @@ pub(crate) enum Interned {
     Refused(String, bool),
 }
 
-/// Interns a name, of this object if it becomes one.
+/// Interns a name. If that makes an object, it is this one.
 pub(crate) fn intern(
     heap: &mut Heap,
     table: Link,
@@ -91,7 +91,7 @@ pub(crate) fn intern(
     }
 }
 
-/// Puts a clone of an object that is a weak collection outside, in place of what is there.
+/// Replaces a collection outside of the heap with a clone of an object that is one.
 pub(crate) fn copy_out(heap: &Heap, table: Link, sort: Sort, outside: &mut Outside) {
     match sort {
         Sort::OfValues => outside.values = heap[table.gc::<ValueMap>()].clone(),
@@ -101,7 +101,7 @@ pub(crate) fn copy_out(heap: &Heap, table: Link, sort: Sort, outside: &mut Outsi
     }
 }
 
-/// Makes an object of a clone of what is outside.
+/// Makes an object from a clone of the collection outside.
 pub(crate) fn copy_in(heap: &mut Heap, sort: Sort, outside: &Outside) -> Option<u64> {
     Some(match sort {
         Sort::OfValues => heap.try_alloc(outside.values.clone()).ok()?.to_bits(),

@@ -1,7 +1,7 @@
 //! What is registered on objects, and what becomes of it when they die.
 //!
-//! A registration is a number, counted from the first of the heap, and an action. It is delivered once: by
-//! the runner, when the heap runs it and it is its turn.
+//! A registration is a number, counted from the heap's first, and an action. The runner delivers it once,
+//! when the heap runs it and it is its turn.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -51,7 +51,7 @@ pub(crate) struct Buried {
     pub(crate) contents: Contents,
 }
 
-/// Where the value of an object goes that dies.
+/// Where the value of a dying object goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ValueGoes {
     /// To its graveyard, or it is dropped.
@@ -65,7 +65,7 @@ pub(crate) enum ValueGoes {
 pub(crate) struct Deaths {
     made: u64,
     pub(crate) registered: BTreeMap<u64, Registered>,
-    /// Callbacks and finalizers that wait for their turn, which is the largest's.
+    /// Callbacks and finalizers that wait for their turn; the largest is next.
     pub(crate) due: BTreeSet<u64>,
     /// Tags in the queue.
     pub(crate) queue: VecDeque<u64>,
@@ -73,7 +73,7 @@ pub(crate) struct Deaths {
     pub(crate) graves: BTreeMap<(Kind, bool), VecDeque<Buried>>,
     /// Tags sent, and callbacks and finalizers run by the heap, ever.
     pub(crate) notified: usize,
-    /// Whether callbacks are being run, so that what they ask for waits.
+    /// Whether callbacks are being run, so that what they request waits.
     pub(crate) is_telling: bool,
     pub(crate) wants_collection: bool,
 }
@@ -89,7 +89,7 @@ impl Deaths {
         self.made += 1;
     }
 
-    /// Takes a registration back; whether it was still there.
+    /// Cancels a registration; returns whether it was still there.
     pub(crate) fn cancel(&mut self, number: u64) -> bool {
         self.due.remove(&number);
         self.registered.remove(&number).is_some()
@@ -120,7 +120,7 @@ impl Model {
         dead.iter().copied().filter(|index| !buried.contains(index)).collect()
     }
 
-    /// The first burial of each of these objects gets its value. In the order of registration.
+    /// The first burial of each of these objects gets its value, in the order of registration.
     fn bury(&mut self, dead: &[Index]) -> BTreeSet<Index> {
         let mut buried = BTreeSet::new();
         for known in self.deaths.registered.values() {

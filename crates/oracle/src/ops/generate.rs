@@ -17,8 +17,8 @@ impl<'a> Arbitrary<'a> for Block {
     }
 }
 
-/// Inside of user code half of the ops are what makes it interesting that they are there: collections,
-/// deaths, and weak edges to what was made last, which may be under construction.
+/// Half of the ops inside of user code are those that matter most there: collections, deaths, and weak edges
+/// to what was made last, which may be under construction.
 fn inner_op(u: &mut Unstructured<'_>) -> Result<Op> {
     let (choice, number) = (u8::arbitrary(u)? % 12, u8::arbitrary(u)?);
     let last = Pick::Recent(number % 2);
@@ -40,7 +40,7 @@ pub(super) fn small(u: &mut Unstructured<'_>) -> Result<u8> {
     Ok(u8::arbitrary(u)? % 8)
 }
 
-/// A panic one time in four: after it there is less to see.
+/// A panic one time in four: after a panic there is less to see.
 pub(super) fn seldom(u: &mut Unstructured<'_>) -> Result<bool> {
     Ok(u8::arbitrary(u)? % 4 == 3)
 }
@@ -59,7 +59,7 @@ pub(super) fn mostly_first(u: &mut Unstructured<'_>) -> Result<u8> {
     Ok(u8::from(u8::arbitrary(u)? % 4 == 3))
 }
 
-/// The program that these bytes are.
+/// The program that these bytes encode.
 ///
 /// # Examples
 /// ```
@@ -75,7 +75,7 @@ pub fn from_bytes(bytes: &[u8]) -> Vec<Op> {
     ops
 }
 
-/// The program that these bytes are when most ops are about weak collections and deaths: it begins with
+/// The program that these bytes encode when most ops are about weak collections and deaths: it begins with
 /// rooted weak collections of every sort, fills them with objects that nothing else holds, and collects
 /// often.
 pub fn weak_from_bytes(bytes: &[u8]) -> Vec<Op> {
@@ -134,7 +134,7 @@ fn live(bytes: &mut Unstructured<'_>) -> Pick {
     Pick::Live(next_byte(bytes) % 16)
 }
 
-/// A few objects for weak collections to refer to. Half of the time a chain: marking comes late to its end.
+/// A few objects for weak collections to refer to. Half of the time a chain, whose end is marked late.
 fn members(number: u8) -> Op {
     let shape = if number % 2 == 0 { Shape::Loose } else { Shape::Chain };
     let kind = if number % 8 < 6 { Kind::Node } else { Kind::Plain };

@@ -1,4 +1,4 @@
-//! Programs that are seldom made by chance.
+//! Programs that chance seldom produces.
 
 use crate::kind::Kind;
 use crate::ops::{Block, Ending, Gives, How, Make, Op, Pick, SetEdit, Setup};
@@ -9,7 +9,7 @@ pub fn shapes() -> Vec<Vec<Op>> {
         let make = Make { kind: Kind::Node, value: 1, edges: [Pick::Recent(0), Pick::Recent(0)] };
         Op::Alloc { heap, make, how: How::Unrooted }
     };
-    // A handle of another heap, in whose slot here no object was made so far.
+    // A handle of another heap, whose slot in this heap has never held an object.
     let put = Op::EditSet { heap: 1, table: 0, edit: SetEdit::PutElement(Pick::Stray(0)) };
     // Its generations begin where those of the other do.
     let fresh = Op::Fresh { heap: 1, setup: Setup::default() };

@@ -71,7 +71,7 @@ pub enum KeysEdit {
         to: Goal,
         inner: Option<Pick>,
     },
-    /// Adds to the value there is.
+    /// Adds to the existing value.
     AddToKey {
         #[arbitrary(with = mostly_live)]
         key: Pick,

@@ -3,8 +3,8 @@
 //! A call of the heap lends the runner to the thread; a callback takes it from there, and runs its ops, each
 //! compared like any other.
 //!
-//! The model follows the heap: what a call does is carried out in the model when the first callback comes, or
-//! otherwise when the call has returned. [`Course`] says what that is.
+//! The model follows the heap: what a call does is carried out in the model when the first callback runs, or
+//! else when the call has returned. [`Course`] says what that is.
 
 use std::mem;
 
@@ -28,20 +28,20 @@ impl Runner {
         course: Course,
         call: impl FnOnce(&mut Heap) -> R,
     ) -> (Option<R>, Frame) {
-        // What was dropped before is not the call's.
+        // What was dropped before does not belong to the call.
         self.read_log();
         self.frames.push(Frame { heap, course, first: None, total: Collected::default() });
         let result = self.calling(heap, call);
         self.absorb();
         if let Some(number) = self.advance() {
-            panic!("registration {number} was not told; the call gave {:?}", result.err());
+            panic!("registration {number} was not notified; the call returned {:?}", result.err());
         }
         let frame = self.frames.pop().expect("pushed above");
         let result = match (result, frame.first) {
             (Ok(result), None) => Some(result),
             (Err(Thrown::Injected(id)), Some(first)) if id == first => None,
             (Err(thrown), first) => panic!("the call raised {thrown:?}, and the first panic was {first:?}"),
-            (Ok(_), Some(first)) => panic!("{first:?} panicked, and nobody heard"),
+            (Ok(_), Some(first)) => panic!("{first:?} panicked, and the call returned"),
         };
         (result, frame)
     }
@@ -91,7 +91,7 @@ impl Runner {
                     if let Some(number) = model.deaths.due.pop_last() {
                         return Some(number);
                     }
-                    // What is asked for beyond that is the next collection's, which is a full one anyway.
+                    // Further requests are left to the next collection, which is a full one anyway.
                     let is_asked = mem::take(&mut model.deaths.wants_collection);
                     if !is_asked || *left == 0 {
                         return None;

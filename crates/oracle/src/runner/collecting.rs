@@ -78,7 +78,7 @@ impl Runner {
         }
     }
 
-    /// Takes a registration back in the model; whether it was still there.
+    /// Cancels a registration in the model; returns whether it was still there.
     pub(super) fn cancel_in_model(&mut self, watch: WatchRef) -> bool {
         let world = &mut self.worlds[watch.heap];
         world.incarnation == watch.incarnation && world.model.deaths.cancel(watch.number)
@@ -114,7 +114,7 @@ impl Runner {
         if let Some(value) = value {
             let value = value.expect("an object is destroyed if it is there");
             let id = self.model(heap).objects[index].id;
-            assert!(value.holds(id, &contents), "destroy gives the value");
+            assert!(value.holds(id, &contents), "destroy returns the value");
             let dropped = log::catch(|| drop(value)).err();
             assert_eq!(dropped, self.thrown_by_drop(id), "what the destructor threw");
         }
@@ -171,7 +171,7 @@ impl Runner {
         self.collecting_or_later(heap, &extra, panics, |heap| heap.collect_with(&source));
     }
 
-    /// A collection whose report is compared; inside of a callback it is put off.
+    /// A collection whose report is compared; inside of a callback it is deferred.
     fn collecting_or_later(
         &mut self,
         heap: usize,
@@ -211,7 +211,7 @@ impl Runner {
         let before = heap.stats();
         heap.shrink_to_fit();
         let after = heap.stats();
-        assert!(after.pages <= before.pages, "shrinking gives pages back");
+        assert!(after.pages <= before.pages, "shrinking returns pages");
         assert!(after.pages << 16 >= model.bytes, "objects are in memory");
     }
 

@@ -125,16 +125,16 @@ impl Runner {
             living = rest;
             let mut expected = of_kind.iter();
             let len_of = dyn_heap::for_each(heap, kind, &mut |bits, object| {
-                let next = expected.next().unwrap_or_else(|| panic!("iter gives a dead {kind:?}"));
-                assert_eq!(bits, next.bits, "iter gives the {kind:?}s in slot order");
-                assert!(object.holds(next.id, &next.contents), "iter gives {next:?}");
+                let next = expected.next().unwrap_or_else(|| panic!("iter yields a dead {kind:?}"));
+                assert_eq!(bits, next.bits, "iter yields the {kind:?}s in slot order");
+                assert!(object.holds(next.id, &next.contents), "iter yields {next:?}");
             });
-            assert!(expected.next().is_none(), "iter gives all {kind:?}s");
+            assert!(expected.next().is_none(), "iter yields all {kind:?}s");
             assert_eq!(len_of, len, "living {kind:?}s");
         }
     }
 
-    /// A handle that one heap gave out, seen by both.
+    /// A handle that one heap handed out, seen by both.
     fn compare_object(&self, heap: usize, index: Index) {
         let object = &self.model(heap).objects[index];
         for World { heap, model, .. } in &self.worlds {

@@ -13,7 +13,7 @@ use crate::ops::{Access, Block, Ending, Pick, Using};
 use crate::runner::frame::Course;
 use crate::runner::state::{HeldFinalizer, Runner};
 
-/// What a registration does that runs no code.
+/// What a registration without code does.
 fn silent() -> (Block, Ending) {
     (Block::default(), Ending::Returns)
 }
@@ -33,7 +33,7 @@ impl Runner {
         NoticeToken(id)
     }
 
-    /// Notes a registration in the model; a refused one was dropped with its text.
+    /// Records a registration in the model; a refused one was dropped with its text.
     fn registered<T>(
         &mut self,
         heap: usize,
@@ -53,7 +53,7 @@ impl Runner {
                 None
             }
             (found, registering) => {
-                panic!("registering on {found:?} gave {:?}", registering.err());
+                panic!("registering on {found:?} returned {:?}", registering.err());
             }
         }
     }
@@ -104,7 +104,7 @@ impl Runner {
         self.watches.extend(made.map(|made| (made, watch)));
     }
 
-    // ---- Taking back
+    // ---- Cancelling
 
     fn watch_at(&self, watch: u8) -> Option<(Watch, WatchRef)> {
         self.watches.get(usize::from(watch) % self.watches.len().max(1)).copied()
@@ -150,7 +150,7 @@ impl Runner {
         match by {
             Using::Calling => self.call_finalizer(heap, &*finalizer, watch, known),
             Using::Detaching => {
-                assert_eq!(finalizer.detach(heap_under_test), alive, "detach gives a living target");
+                assert_eq!(finalizer.detach(heap_under_test), alive, "detach returns a living target");
                 if known.is_some() {
                     self.cancel_in_model(watch);
                 }
@@ -185,7 +185,7 @@ impl Runner {
             self.worlds[heap].model.deaths.due.remove(&number);
         }
         let (given, _) = self.framed(heap, Course::ByHand(number), |heap| finalizer.call(heap));
-        assert!(given.is_none_or(|given| given == number), "call gives what the code gives: {given:?}");
+        assert!(given.is_none_or(|given| given == number), "call returns what the code returns: {given:?}");
     }
 
     /// What can be asked of a finalizer.

@@ -15,33 +15,33 @@ pub(super) struct Frame {
     pub(super) total: Collected,
 }
 
-/// A call collects once, and once more if the callbacks of that ask for it.
+/// A call collects once, and again if the callbacks of the first collection request it.
 pub(super) const MOST: u8 = 2;
 
 /// What a call is to do from here on.
 #[derive(Debug)]
 pub(super) enum Course {
-    /// It runs no callbacks: it has none, or they wait for a batch that runs already.
+    /// It runs no callbacks: it has none, or they wait for a batch that is already running.
     Quiet,
     /// It runs this one finalizer.
     ByHand(Option<u64>),
-    /// It runs what is due, and collects if callbacks ask for it; first of all if that is `pending`.
+    /// It runs what is due, and collects if callbacks request it; first of all if that is `pending`.
     Collect {
         extra: Contents,
         /// A panic of the root source.
         source: Option<ObjectId>,
         pending: bool,
-        /// So many collections at most.
+        /// This many collections at most.
         left: u8,
     },
     /// The end of a heap: runs what is due and at-exit finalizers, then all objects die.
     Exit,
-    /// They did: runs what is due.
+    /// All objects have died: runs what is due.
     Ended,
 }
 
 impl Course {
-    /// After a death by hand: a collection only if a callback asks for one.
+    /// After a death by hand: a collection only if a callback requests one.
     pub(super) fn after_death() -> Self {
         Course::Collect { extra: Contents::default(), source: None, pending: false, left: MOST }
     }

@@ -22,7 +22,7 @@ impl Runner {
         self.alloc_with(heap, make.kind, id, contents, how);
     }
 
-    /// Makes an object; `None` if a limit or a panic was in the way.
+    /// Makes an object; `None` if a limit or a panic prevented it.
     fn alloc_with(
         &mut self,
         heap: usize,
@@ -36,8 +36,8 @@ impl Runner {
         let mut extra = contents.clone();
         extra.edges.extend(&kept);
         if may_collect && self.model(heap).refusal(kind).is_some() && self.model(heap).collections > 0 {
-            // A minor collection, if it frees enough, would leave garbage of which the model knows nothing.
-            // So nothing is young then.
+            // A minor collection that frees enough would leave garbage that the model does not know. So
+            // nothing is young here.
             let source = |tracer: &mut Tracer<'_>| extra.trace(tracer);
             self.collecting(heap, &extra, None, |heap| heap.collect_with(&source))?;
         }
@@ -67,7 +67,7 @@ impl Runner {
         self.judge(heap, kind, id, contents, made, refusal)
     }
 
-    /// Compares what became of an allocation with what had to.
+    /// Compares the outcome of an allocation with what it had to be.
     pub(super) fn judge(
         &mut self,
         heap: usize,
@@ -133,11 +133,11 @@ impl Runner {
                 self.worlds[heap].model.abandoned(index);
             }
             (Err(Thrown::Text(text)), None, Some(limit)) => assert!(text.contains(&limit), "{text}: {limit}"),
-            (made, making, refusal) => panic!("alloc_cyclic gave {made:?} for {making:?}, {refusal:?}"),
+            (made, making, refusal) => panic!("alloc_cyclic returned {made:?} for {making:?}, {refusal:?}"),
         }
     }
 
-    /// What `make` does: ops on the heap that is lent to it, and the contents of the object.
+    /// What `make` does: it runs ops on the heap that is lent to it, and returns the contents of the object.
     fn inside(
         &mut self,
         heap: usize,
@@ -198,7 +198,7 @@ impl Runner {
         self.check_access(heap, found, read.map(|object| object as &dyn View), by);
     }
 
-    /// Compares what an access gave with what it had to.
+    /// Compares what an access returned with what it had to.
     fn check_access(&self, heap: usize, found: Option<Index>, read: Result<&dyn View, Gone>, by: Access) {
         match (found, read) {
             (Some(index), Ok(object)) => {
@@ -303,11 +303,11 @@ impl Runner {
         let expected = world.model.of_kind(kind);
         let mut expected = expected.iter();
         dyn_heap::for_each_mut(&mut world.heap, kind, &mut |bits, object| {
-            let next = expected.next().expect("iter_mut gives no more than the living");
-            assert_eq!(next.bits, bits, "iter_mut gives the living in slot order");
+            let next = expected.next().expect("iter_mut yields no more than the living");
+            assert_eq!(next.bits, bits, "iter_mut yields the living in slot order");
             object.store(&next.contents);
         });
-        assert!(expected.next().is_none(), "iter_mut gives all the living");
+        assert!(expected.next().is_none(), "iter_mut yields all the living");
     }
 
     pub(super) fn split(&mut self, heap: usize, target: Pick, peek: Pick, make: Option<&Make>, edit: Edit) {

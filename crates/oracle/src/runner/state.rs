@@ -57,7 +57,7 @@ impl World {
     }
 }
 
-/// A `Root` that the program has.
+/// A `Root` that the program holds.
 pub(super) struct HeldRoot {
     pub(super) root: Box<dyn Held>,
     pub(super) link: Link,
@@ -79,9 +79,9 @@ pub struct Report {
     pub freed: u64,
     /// Entries of weak collections that they removed.
     pub pruned: u64,
-    /// Callbacks and finalizers that ran, and tags that were polled.
+    /// Callbacks and finalizers run, and tags polled.
     pub told: u64,
-    /// All handles given out and all destructors that ran, in order, folded.
+    /// A digest of all handles handed out and all destructors that ran, in order.
     pub digest: u64,
 }
 
@@ -119,7 +119,7 @@ pub(super) struct Runner {
     pub(super) report: Report,
 }
 
-/// A finalizer that the program has.
+/// A finalizer that the program holds.
 pub(super) struct HeldFinalizer {
     pub(super) finalizer: Box<dyn Finalizing>,
     pub(super) watch: WatchRef,
@@ -140,7 +140,7 @@ impl Runner {
         Self { worlds: vec![World::new(0, apart, 0), World::new(1, apart, 0)], random: 1, ..Self::default() }
     }
 
-    /// The end of the program: both heaps go, whose roots may outlive them.
+    /// The end of the program: both heaps are dropped, and roots may outlive them.
     pub(super) fn finish(mut self) -> Report {
         self.compare_all();
         // What runs at the end of one heap may make objects in the other.
@@ -150,14 +150,14 @@ impl Runner {
             self.settle();
             ended[heap] = true;
         }
-        // And tags sent to its queue, which goes with it.
+        // And tags sent to its queue, which is dropped with it.
         if !self.notices.is_empty() {
             (0..2).for_each(|heap| self.fresh(heap, Setup::default(), drop));
             self.settle();
         }
         assert!(
             self.notices.is_empty(),
-            "closures and tags are dropped in the end, these were not: {:?}",
+            "all closures and tags are dropped at the end, but not these: {:?}",
             self.notices
         );
         self.report
@@ -226,7 +226,7 @@ impl Runner {
 
     // ---- Books
 
-    /// A handle was given out.
+    /// A handle was handed out.
     pub(super) fn noted(&mut self, bits: u64) {
         self.report.objects += 1;
         self.fold(bits);

@@ -34,12 +34,12 @@ fn member(owner: Option<Kind>) -> Kind {
     if owner.is_some_and(Kind::has_shelf) { Kind::Plain } else { Kind::Node }
 }
 
-/// What the text of a container says that is gone.
+/// What an error says when the container is gone.
 const GONE: &str = "weakly-referenced object no longer exists";
 
 impl Runner {
-    /// One of the living objects with such a weak collection; `None`: the one outside of the heap, which
-    /// counts as the last.
+    /// One of the living objects with such a weak collection; `None`: the collection outside of the heap,
+    /// which counts as the last.
     fn place(&self, heap: usize, table: u8, has: fn(Kind) -> bool) -> Option<Index> {
         let model = self.model(heap);
         let places = model.alive.iter().copied().filter(|index| has(model.objects[*index].kind));
@@ -202,7 +202,7 @@ impl Runner {
 
     // ---- Canonicalising
 
-    /// The handle of one of the living objects of a kind that is a weak collection; counted as the last, of
+    /// The handle of one of the living objects of a kind that is a weak collection. The last is the handle of
     /// one that is gone.
     fn table_link(&self, heap: usize, table: u8, has: fn(Kind) -> bool, kind: Kind) -> (Option<Index>, Link) {
         let model = self.model(heap);
@@ -261,7 +261,7 @@ impl Runner {
         }
     }
 
-    /// Swaps a heap that is apart for the other one; `false` if that is lent to somebody.
+    /// Swaps a heap that is apart with the other one; `false` if that one is lent to somebody.
     fn swap_apart(&mut self, heap: usize, apart: &mut Heap) -> bool {
         let other = &mut self.worlds[1 - heap];
         let is_there = other.busy == 0;
@@ -330,7 +330,7 @@ impl Runner {
             (Ok(bits), None) => assert_eq!(bits, cached, "a hit"),
             (Err(Thrown::Injected(id)), Some(None)) => assert_eq!((id, gives), (broken, Gives::Breaks)),
             (Ok(bits), Some(found)) if place.is_some() && cached.is_none() => {
-                assert_eq!(bits, found.map(|link| link.bits), "what `make` gave");
+                assert_eq!(bits, found.map(|link| link.bits), "what `make` returned");
                 let place = self.model(heap).resolve(map).filter(|_| !has_swapped);
                 if let (Some(place), Some(to)) = (place, found) {
                     self.tables(heap, Some(place)).map_value(key, None, to);
@@ -347,7 +347,7 @@ impl Runner {
         let makes = matches!(by, Interning::ByValue | Interning::ByTrying);
         let Some(place) = place else {
             let gone = matches!(&given, Err(Thrown::Text(text)) if text.contains(GONE));
-            assert!(gone, "a table that is gone gives {given:?}");
+            assert!(gone, "a table that is gone returned {given:?}");
             if makes {
                 self.expect_drop(Kind::Name, id);
             }
@@ -378,7 +378,8 @@ impl Runner {
         model.objects[table].contents.tables.names.iter().find(is_equal).map(|link| link.bits)
     }
 
-    /// Compares what became of a name with what had to: one was `found`, or the one `made` becomes an object.
+    /// Compares the outcome of interning with what it had to be: a name was `found`, or the one `made`
+    /// becomes an object.
     fn judge_name(
         &mut self,
         heap: usize,
@@ -390,7 +391,7 @@ impl Runner {
         use weak_calls::Interned;
         let (Some(name), None) = (made, found) else {
             let as_found = matches!(given, Ok(Interned::Found(bits)) if bits == found);
-            assert!(as_found, "interning gave {given:?}, not {found:?}");
+            assert!(as_found, "interning returned {given:?}, not {found:?}");
             if made.is_some() {
                 self.expect_drop(Kind::Name, id);
             }

@@ -15,7 +15,7 @@ use crate::ops::{KeysEdit, SetEdit, ValuesEdit};
 use crate::tables::{Answer, Tables, is_kept};
 use crate::types::view::{KeysView, Object, SetView, ValuesView};
 
-/// What a key of a `WeakValueMap` is looked up by. Not `Clone`, so that it may say what its owned form is.
+/// What a key of a `WeakValueMap` is looked up by. Not `Clone`, so that it can define its own owned form.
 #[derive(Debug, PartialEq, Eq, Hash, Trace)]
 pub(crate) struct Number(pub(crate) u8);
 
@@ -76,7 +76,7 @@ impl ToOwned for Number {
     }
 }
 
-/// What a value of a `WeakKeyMap` gets through `&`, behind one of std's locks.
+/// What is added to a value of a `WeakKeyMap` through `&`, behind one of std's locks.
 #[derive(Debug)]
 #[cfg_attr(feature = "std", derive(Trace))]
 enum Late {

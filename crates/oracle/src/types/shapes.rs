@@ -245,7 +245,7 @@ impl Shape for () {
     }
 }
 
-/// Words to fill a page with. (Not 1024 of them: LLVM takes arrays of up to 1024 elements apart, for
+/// Words to fill a page with. (Not 1024 of them: LLVM splits arrays of up to 1024 elements, which takes
 /// minutes.)
 #[derive(Debug)]
 pub(crate) struct Pad<const N: usize>([u64; N]);

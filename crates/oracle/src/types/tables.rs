@@ -31,7 +31,7 @@ pub(crate) fn has_names(interner: &Names, tables: &Tables) -> bool {
     len && found == sorted(&mut tables.names.iter().map(|link| link.bits))
 }
 
-/// Whether a map has that key, or a value of it that inner one.
+/// Whether a map has this key, or the key's value has this inner one.
 fn has_key<T: Object>(keys: &WeakKeyMap<T, Held<T>>, entry: Named) -> bool {
     match entry {
         Named::Key(key) => keys.contains_key(key.weak::<T>()),
@@ -207,15 +207,15 @@ impl Object for Shelf {
     }
 }
 
-/// A shelf of which all may change through `&`, behind one of std's locks.
+/// A shelf behind one of std's locks: all of it may change through `&`.
 #[cfg_attr(feature = "std", derive(Trace))]
 pub(crate) enum Locked {
     Mutex(Mutex<Shelf>),
     RwLock(RwLock<Shelf>),
 }
 
-/// Without its feature `std` the crate traces no locks, so that a type with one says for itself what std's
-/// says there.
+/// Without its feature `std` the crate traces no locks, so a type with one implements what the crate does for
+/// std's.
 #[cfg(not(feature = "std"))]
 impl Trace for Locked {
     fn trace(&self, tracer: &mut slotgc::Tracer<'_>) {

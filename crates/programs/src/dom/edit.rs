@@ -4,7 +4,7 @@ use super::generate::{ATTRIBUTES, Generator, MOST_CHILDREN};
 use super::node::{Content, Name, Nodes};
 use super::tree::{append, child, detach, insert_before, is_above, within};
 
-/// Nodes that go at once.
+/// The most nodes removed at once.
 const MOST_REMOVED: usize = 200;
 
 /// What happened.
@@ -14,7 +14,7 @@ pub(crate) struct Edits {
     pub(crate) removed: usize,
     pub(crate) inserted: usize,
     pub(crate) changed: usize,
-    /// Nodes that are to be inserted before the document is as large as it was.
+    /// Nodes to be inserted until the document is as large as it was.
     owed: usize,
 }
 
@@ -81,7 +81,7 @@ impl Edits {
     }
 }
 
-/// A node at least so deep, or as deep as it goes on the way down.
+/// A node at least this deep, or where the way down ends.
 fn pick<M: Nodes>(memory: &M, root: &M::Id, generator: &mut Generator, least: usize) -> M::Id {
     let mut id = root.clone();
     for depth in 0.. {
@@ -94,7 +94,8 @@ fn pick<M: Nodes>(memory: &M, root: &M::Id, generator: &mut Generator, least: us
     id
 }
 
-/// Into the target if it has room, or else beside one of its children; beside it if it is a text.
+/// Inserts into the target if it has room, or else beside one of its children; beside the target if that is a
+/// text.
 fn place<M: Nodes>(memory: &mut M, target: &M::Id, node: &M::Id, generator: &mut Generator) {
     let (is_element, count) = {
         let target = memory.node(target);

@@ -9,7 +9,7 @@ pub(crate) const TAGS: usize = 30;
 pub(crate) const CLASSES: usize = 60;
 pub(crate) const ATTRIBUTES: usize = 12;
 
-/// Elements of a document have at most so many children.
+/// Elements of a document have at most this many children.
 pub(crate) const MOST_CHILDREN: usize = 16;
 
 /// Makes nodes.
@@ -42,7 +42,7 @@ impl Generator {
         memory.make(Node::new(self.serial, content))
     }
 
-    /// A document of so many nodes, the root among them.
+    /// A document of this many nodes, including the root.
     pub(crate) fn document<M: Nodes>(&mut self, memory: &mut M, nodes: usize) -> M::Id {
         let content = self.element();
         let root = self.node(memory, content);
@@ -61,7 +61,7 @@ impl Generator {
         root
     }
 
-    /// A subtree of at most so many nodes, at least one; takes off what it used.
+    /// A subtree of at most `left` nodes, at least one; subtracts those it used.
     pub(crate) fn subtree<M: Nodes>(&mut self, memory: &mut M, left: &mut usize) -> M::Id {
         *left -= 1;
         if *left == 0 || self.random.below(4) == 0 && *left < 100 {

@@ -1,4 +1,4 @@
-//! A node, and what the document asks of the memory that its nodes live in.
+//! A node, and what the document requires of the memory that its nodes live in.
 
 use std::ops::{Deref, DerefMut};
 
@@ -7,10 +7,10 @@ use slotgc::{Trace, Tracer};
 
 /// Makes nodes and gives access to them. Handles compare by identity.
 pub(crate) trait Nodes: Sized {
-    /// Keeps its node alive, where that is something that handles do.
+    /// Keeps its node alive, where handles do that.
     type Id: Clone + PartialEq;
     /// A handle against the direction in which nodes keep each other alive: to the parent, the previous
-    /// sibling, the last child. Weak where a circle would leak.
+    /// sibling, the last child. Weak where a cycle would leak.
     type Back: Clone;
 
     fn make(&mut self, node: Node<Self>) -> Self::Id;

@@ -1,4 +1,4 @@
-//! `Rc` and `RefCell`: parents own their first child, and each child the next; back it goes by `Weak`.
+//! `Rc` and `RefCell`: parents own their first child, and each child the next; handles back are `Weak`.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};

@@ -7,7 +7,7 @@ use super::node::{Content, Name, Node, Nodes};
 #[derive(Default, Debug, PartialEq, Eq, Clone, Copy)]
 pub(crate) struct Found {
     pub(crate) count: u64,
-    /// Of serial numbers, weighed by the order in which they were found.
+    /// A hash of the serial numbers, weighted by the order in which they were found.
     pub(crate) hash: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The tree is one, whatever was done to it, and the queries find what a naive walk finds.
+//! The tree stays a tree whatever is done to it, and the queries find what a naive walk finds.
 
 use slotgc::{Heap, HeapConfig};
 

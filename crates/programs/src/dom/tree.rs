@@ -1,8 +1,8 @@
-//! Where nodes are: putting them into the tree and taking them out. Every change of a link is in here.
+//! Where nodes are: putting them into the tree and taking them out. Every change of a link is in this file.
 
 use super::node::Nodes;
 
-/// The node, which is nowhere, becomes the last child.
+/// The node, which is not in the tree, becomes the last child.
 pub(crate) fn append<M: Nodes>(memory: &mut M, parent: &M::Id, child: &M::Id) {
     let last = {
         let mut parent_node = memory.node_mut(parent);
@@ -21,7 +21,7 @@ pub(crate) fn append<M: Nodes>(memory: &mut M, parent: &M::Id, child: &M::Id) {
     node.previous = last;
 }
 
-/// The node, which is nowhere, becomes the sibling before this one, which has a parent.
+/// The node, which is not in the tree, becomes the sibling before this one, which has a parent.
 pub(crate) fn insert_before<M: Nodes>(memory: &mut M, sibling: &M::Id, child: &M::Id) {
     let (parent, previous) = {
         let mut sibling = memory.node_mut(sibling);
@@ -91,7 +91,7 @@ pub(crate) fn is_above<M: Nodes>(memory: &M, above: &M::Id, id: &M::Id) -> bool 
     false
 }
 
-/// Takes the nodes from here on down off the limit; `None` when there are more.
+/// Subtracts this node and those below it from the limit; `None` if there are more.
 pub(crate) fn within<M: Nodes>(memory: &M, id: &M::Id, limit: usize) -> Option<usize> {
     let mut left = limit.checked_sub(1)?;
     let mut child = memory.node(id).first_child.clone();

@@ -34,9 +34,9 @@ pub(crate) enum Op {
     Jump(u16),
     /// Leaves the condition on the stack.
     JumpIfFalse(u16),
-    /// Takes the condition off the stack.
+    /// Pops the condition.
     PopJumpIfFalse(u16),
-    /// With so many arguments.
+    /// With this many arguments.
     Call(u8),
     /// `GetProperty` and `Call` in one.
     Invoke(u16, u8),
@@ -55,9 +55,9 @@ const _: () = assert!(size_of::<Op>() == 4);
 /// Where a closure finds a variable of a function around it, when it is made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Capture {
-    /// A local variable of the function right around.
+    /// A local variable of the enclosing function.
     Local(u8),
-    /// One that the function right around captured.
+    /// One that the enclosing function captured.
     Upvalue(u8),
 }
 

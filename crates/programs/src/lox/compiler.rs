@@ -1,4 +1,4 @@
-//! A compiler in one pass: it reads tokens and writes instructions, without a tree between the two.
+//! A one-pass compiler: it reads tokens and writes instructions, without a syntax tree.
 //!
 //! It stops at the first error.
 
@@ -31,9 +31,9 @@ struct Compiler<'s> {
     current: Token<'s>,
     previous: Token<'s>,
     script: Script,
-    /// Those under way, the outermost first.
+    /// Those being compiled, the outermost first.
     functions: Vec<Function<'s>>,
-    /// For each class under way whether it has a superclass.
+    /// For each class being compiled, whether it has a superclass.
     classes: Vec<bool>,
 }
 

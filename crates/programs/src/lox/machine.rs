@@ -53,7 +53,7 @@ pub(crate) struct Open<M: Memory> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Status {
     Done,
-    /// To be run again, after a collection.
+    /// Run it again, after a collection.
     SafePoint,
 }
 
@@ -64,7 +64,7 @@ enum Made {
     Object,
 }
 
-/// Calls within calls.
+/// The most nested calls.
 const MOST_FRAMES: usize = 1024;
 
 type Outcome<T = ()> = Result<T, String>;
@@ -259,13 +259,13 @@ impl<M: Memory> Machine<M> {
         self.stack.pop().expect("the compiler balances the stack")
     }
 
-    /// The value so deep below the top.
+    /// The value this deep below the top.
     #[inline(always)]
     fn peek(&self, depth: usize) -> &Value<M> {
         &self.stack[self.stack.len() - 1 - depth]
     }
 
-    /// Takes so many values off and pushes one.
+    /// Pops this many values and pushes one.
     #[inline(always)]
     fn replace(&mut self, count: usize, value: Value<M>) {
         let top = self.stack.len() - count;
@@ -337,7 +337,7 @@ impl<M: Memory> Machine<M> {
         written.expect("a string takes everything");
     }
 
-    /// The answer of `clock`: seconds, of no particular start.
+    /// The result of `clock`: seconds since an arbitrary start.
     fn clock() -> f64 {
         use std::sync::OnceLock;
         static START: OnceLock<Instant> = OnceLock::new();

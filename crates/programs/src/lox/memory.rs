@@ -1,7 +1,7 @@
-//! What the machine asks of a memory, and the objects that it keeps there.
+//! What the machine requires of a memory, and the objects that it keeps there.
 //!
-//! The machine is written once over [`Memory`]. Each substrate gives it handles of its own: an id, a pointer,
-//! a counted pointer, an index. An object that never changes after it was made is read through a plain
+//! The machine is written once over [`Memory`]. Each substrate has handles of its own: an id, a pointer, a
+//! counted pointer, an index. An object that never changes after it was made is read through a plain
 //! reference on every substrate; one that changes, through whatever guard the substrate has.
 
 use std::hash::{BuildHasherDefault, Hash};

@@ -52,7 +52,7 @@ pub(crate) struct Text(Box<str>);
 #[collect(no_drop)]
 struct Texts<'gc> {
     table: HashTable<(u64, GcWeak<'gc, Text>)>,
-    /// At this size the dead are removed.
+    /// At this size dead entries are removed.
     prune_at: usize,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct ArenaMemory<'gc> {
     left: u32,
 }
 
-/// Objects between two visits of the collector.
+/// Objects allocated between two turns of the collector.
 const BETWEEN: u32 = 1024;
 
 impl<'gc> Collected<'gc> for ArenaMemory<'gc> {}

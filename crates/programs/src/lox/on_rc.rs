@@ -41,11 +41,11 @@ impl<T> Hash for Pointer<T> {
 /// A string of the language.
 pub(crate) struct Text(Box<str>);
 
-/// The table of all strings, weakly, with their hashes. The rest is the C allocator's.
+/// The table of all strings, weakly, with their hashes. The rest is in the C allocator's heap.
 #[derive(Default)]
 pub(crate) struct RcMemory {
     texts: HashTable<(u64, Weak<Text>)>,
-    /// At this size the dead are removed.
+    /// At this size dead entries are removed.
     prune_at: usize,
 }
 

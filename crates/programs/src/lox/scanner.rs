@@ -1,6 +1,6 @@
 //! Source text into tokens, one at a time.
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     LeftParen,
@@ -41,7 +41,7 @@ pub(crate) enum Kind {
     True,
     Var,
     While,
-    /// Its text is the complaint.
+    /// Its text is the error message.
     Error,
     End,
 }
@@ -50,7 +50,7 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Token<'s> {
     pub(crate) kind: Kind,
-    /// As it stands there; of a string with its quotes.
+    /// As in the source; a string includes its quotes.
     pub(crate) text: &'s str,
     pub(crate) line: u32,
 }
@@ -68,7 +68,7 @@ impl<'s> Scanner<'s> {
         Self { source, at: 0, line: 1 }
     }
 
-    /// The next token; `End` again and again at the end.
+    /// The next token; at the end always `End`.
     pub(crate) fn next_token(&mut self) -> Token<'s> {
         self.skip_blanks();
         let start = self.at;

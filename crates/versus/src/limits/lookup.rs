@@ -19,8 +19,8 @@ pub(crate) struct IndexVec {
     nodes: Vec<Node>,
 }
 
-/// An index of the very vector that gave it. As wide as the peers' handles, so that reading a list of them
-/// costs the same.
+/// An index into the very vector that returned it. As wide as the peers' handles, so that reading a list of
+/// them costs the same.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Index(u64);
 
@@ -39,7 +39,7 @@ impl Handles for IndexVec {
 
     #[inline(always)]
     fn read<F: Field>(&self, handle: &Index) -> u64 {
-        // SAFETY: the vector gave out the index and never shrinks.
+        // SAFETY: the vector handed out the index and never shrinks.
         let node = unsafe { self.nodes.get_unchecked(handle.0 as usize) };
         F::pick(&node.id, &node.tail)
     }
@@ -87,14 +87,14 @@ impl Handles for BitmapSlots {
 
     #[inline(always)]
     fn read<F: Field>(&self, handle: &Index) -> u64 {
-        // SAFETY: the slots gave out the index, and their number never changes.
+        // SAFETY: the slots handed out the index, and their number never changes.
         let node = unsafe { &self.slots.as_slice().get_unchecked(handle.0 as usize).node };
         F::pick(&node.id, &node.tail)
     }
 }
 
 impl Iterate for BitmapSlots {
-    /// Of all slots: none of them may be free.
+    /// Sums all slots: none may be free.
     fn sum_of_all(&self) -> u64 {
         self.slots.as_slice().iter().map(|slot| slot.node.id).sum()
     }
@@ -103,7 +103,7 @@ impl Iterate for BitmapSlots {
 impl Free for BitmapSlots {
     /// As a sweep does it, in order.
     fn free(&mut self, dead: Vec<Index>, _: &[Index]) {
-        // Writes down what was taken of the current word.
+        // Stores which bits of the current word were taken.
         self.occupied[self.word] = !self.clear;
         for Index(index) in dead {
             self.occupied[index as usize / 64] &= !(1 << (index % 64));

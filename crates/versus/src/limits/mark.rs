@@ -1,9 +1,9 @@
 //! Limits for a full collection: marking a graph of slots with a bitmap, and sweeping it.
 //!
-//! [`StackMark`] is what one writes first: a stack. [`TwoStageMark`] puts a queue behind the stack, in which
-//! a slot waits while its memory is on the way: prefetched into the second-level cache when it enters, into
-//! the first-level cache shortly before it comes out. An edge tests and clears its target's white bit without
-//! a branch.
+//! [`StackMark`] is the obvious version: a stack. [`TwoStageMark`] puts a queue behind the stack, in which a
+//! slot waits for its memory: it is prefetched into the second-level cache when it enters, into the
+//! first-level cache shortly before it leaves. An edge tests and clears its target's white bit without a
+//! branch.
 //!
 //! No generation is compared and no type looked at. The invariant of [`Marker`]: every edge's index is at
 //! most `len`, and bit `len` is never white, so that null edges, which have that index, need no test.
@@ -17,7 +17,7 @@ use crate::needs::collect::{Census, Collector, Reached};
 /// Slots that wait for their memory.
 const DEPTH: usize = 64;
 
-/// How many places before its end the queue asks once more.
+/// How many places before its end the queue prefetches a second time.
 const NEAR: usize = 8;
 
 /// A heap of slots with the way in which it marks.
@@ -27,11 +27,11 @@ pub(crate) struct Marker<const HUGE: bool, const PREFETCH: bool> {
     roots: Vec<u32>,
     occupied: Vec<u64>,
     white: Vec<u64>,
-    /// Room for all slots and the edges of one more, since a push writes before it knows.
+    /// Room for all slots and the edges of one more, since a push writes before it tests.
     stack: Vec<u32>,
 }
 
-/// A stack, on the pages that a vector would have.
+/// A stack, on the pages that a vector would use.
 pub(crate) type StackMark = Marker<false, false>;
 
 /// With prefetching, on huge pages.
@@ -130,13 +130,13 @@ impl<const HUGE: bool, const PREFETCH: bool> Marker<HUGE, PREFETCH> {
             }
             let index = queue[head % DEPTH.next_power_of_two()];
             head += 1;
-            // Near the end of the work this is a place of some time ago: harmless.
+            // Near the end of the work this place holds an old slot, which is harmless.
             prefetch_near(slots, queue[(head + NEAR - 1) % DEPTH.next_power_of_two()]);
             height = push_edges(at(slots, index as usize), &mut self.white, &mut self.stack, height);
         }
     }
 
-    /// What is white is dead: its slot goes to the next generation.
+    /// What is white is dead: its slot gets the next generation.
     #[inline(never)]
     fn sweep(&mut self) {
         let slots = self.slots.as_mut_slice();
@@ -177,8 +177,7 @@ fn at_mut<T>(items: &mut [T], index: usize) -> &mut T {
     unsafe { items.get_unchecked_mut(index) }
 }
 
-/// Asks for all lines of a slot: two, or one where it begins with a line's last 8 bytes and its header is
-/// alone.
+/// Prefetches all lines of a slot: two, or one where only its header lies in the line before.
 #[inline(always)]
 fn prefetch_far(slots: &[Slot], index: u32) {
     #[cfg(target_arch = "x86_64")]

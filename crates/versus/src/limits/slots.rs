@@ -1,4 +1,4 @@
-//! Slots of 72 bytes in one stretch of memory from the system.
+//! Slots of 72 bytes, contiguous in memory from the system.
 //!
 //! Invariant of [`Slots`]: `start` is the beginning of `len` slots inside a private mapping that nothing else
 //! knows.
@@ -41,7 +41,7 @@ pub(super) struct Slot {
 
 const _: () = assert!(size_of::<Node>() == NODE_BYTES && size_of::<Slot>() == NODE_BYTES + 8);
 
-/// Which pages memory is made of.
+/// Which pages back the memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Pages {
     /// Whatever the system uses: usually 4 KiB.
@@ -71,13 +71,13 @@ impl Slots {
         let mapping = unsafe { mmap_anonymous(ptr::null_mut(), mapping_bytes, protection, flags) };
         let mapping = NonNull::new(mapping.expect("memory from the system").cast::<u8>()).expect("not null");
         let to_boundary = mapping.as_ptr().align_offset(HUGE_PAGE_BYTES);
-        // SAFETY: less than a huge page on, hence inside of the mapping, which is larger by one.
+        // SAFETY: the offset is less than a huge page, hence inside of the mapping, which is larger by one.
         let start = unsafe { mapping.add(to_boundary) };
         let advice = match pages {
             Pages::Usual => Advice::LinuxNoHugepage,
             Pages::Huge => Advice::LinuxHugepage,
         };
-        // SAFETY: advice on page size changes no contents. It may be refused, where there is none to take.
+        // SAFETY: advice on page size changes no contents. It may be refused, where there are no huge pages.
         let _ = unsafe { madvise(start.as_ptr().cast(), bytes, advice) };
         Self { start: start.cast(), len, mapping, mapping_bytes }
     }

@@ -57,11 +57,11 @@ pub(crate) trait Linked: Handles {
 
     /// Sets an object's edges.
     fn link(&mut self, from: &Self::Handle, to: [Option<&Self::Handle>; DEGREE]);
-    /// Is shown all objects in order when the graph is complete.
+    /// Receives all objects in order when the graph is complete.
     fn remember(&mut self, handles: &[Self::Handle]) {
         let _ = handles;
     }
-    /// A full collection that keeps what is reached from these; all other handles have been dropped.
+    /// A full collection that keeps what is reachable from these; all other handles have been dropped.
     fn collect(&mut self, roots: &[Self::Handle]);
     /// Which objects are alive.
     fn census(&self) -> Census;

@@ -39,7 +39,7 @@ pub(crate) trait Column {
     fn frame(&mut self, plan: &Plan);
     /// The ids of all objects in the order of the column, read from them.
     fn ids(&self) -> Vec<u64>;
-    /// How many objects there are, garbage included, where the peer can say.
+    /// How many objects there are, garbage included, if the peer can report it.
     fn objects(&mut self) -> Option<usize>;
     /// Frees all garbage.
     fn free_all(&mut self);
@@ -76,6 +76,6 @@ impl<P: Free> Column for Held<P> {
         None
     }
 
-    /// The last frame did.
+    /// The last frame did that.
     fn free_all(&mut self) {}
 }

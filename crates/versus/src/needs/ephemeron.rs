@@ -10,7 +10,7 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    /// How many objects there are; entries are one less.
+    /// The number of objects; there is one entry fewer.
     pub(crate) fn len(&self) -> usize {
         self.chain.len()
     }
@@ -35,7 +35,7 @@ pub(crate) trait Chain {
     fn build(links: &Links) -> Self;
     /// A full collection.
     fn collect(&mut self);
-    /// Entries of which key and value live: from the first on, where the table can be asked.
+    /// Entries whose key and value live, counted from the first where the table can be queried.
     fn steps(&self) -> usize;
     /// Drops the root.
     fn drop_first(&mut self);

@@ -18,7 +18,7 @@ pub(crate) struct Plan {
     pub(crate) first_id: u64,
     /// The ids of objects to look up in the cache.
     pub(crate) lookups: Vec<u64>,
-    /// Of which two old objects each new one is made.
+    /// The two old objects from which each new one is made.
     pub(crate) young: Vec<[u32; 2]>,
     /// An old object, its edge, and what that refers to from now on.
     pub(crate) rewired: Vec<(u32, usize, u32)>,
@@ -29,8 +29,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Whether a new object, by number, hangs on an old one at the end of the frame or did in the course of
-    /// it.
+    /// Whether a new object, by number, hangs on an old one at the end of the frame or did during it.
     pub(crate) fn is_hung(&self, number: usize) -> bool {
         number.is_multiple_of(ROW) && number / ROW < self.hooks.len()
     }
@@ -43,7 +42,7 @@ pub(crate) const fn number_of(id: u64) -> u64 {
 
 /// What a frame needs of a peer. Old objects are named by their numbers.
 pub(crate) trait World {
-    /// A new object, as long as the frame has it in hand.
+    /// A new object, for as long as the frame holds it.
     type Young;
 
     /// The id of an old object, read from it.
@@ -52,15 +51,14 @@ pub(crate) trait World {
     fn make(&mut self, id: u64, of: [u32; 2], previous: Option<&Self::Young>) -> Self::Young;
     /// Sets an edge between old objects.
     fn rewire(&mut self, from: u32, edge: usize, to: u32);
-    /// Sets the fourth edge of an old object. What it referred to is dead now; whether it was cached is for
-    /// those who free by hand.
+    /// Sets the fourth edge of an old object. What it referred to is dead now; whether that was cached
+    /// matters to those who free by hand.
     fn hang(&mut self, old: u32, young: &Self::Young, is_cached: bool);
     /// Puts an object into the cache under its id, and its number into the weak-key table.
     fn cache(&mut self, id: u64, young: &Self::Young);
     /// The id of an object found in the cache, and its number.
     fn look_up(&self, id: u64) -> u64;
-    /// The frame is over. `young` are its objects in the order in which they were made, `plan` tells those
-    /// that live.
+    /// The frame is over. `young` are its objects in allocation order, `plan` tells which of them live.
     fn end_frame(&mut self, young: &mut Vec<Self::Young>, plan: &Plan);
     /// What hangs on an old object.
     fn hung_on(&self, old: u32) -> Option<u64>;
@@ -96,13 +94,13 @@ pub(crate) fn frame<W: World>(world: &mut W, young: &mut Vec<W::Young>, plan: &P
 
 /// A world between frames.
 pub(crate) trait Game {
-    /// The world at its beginning, in which no garbage is.
+    /// The world at its beginning, without garbage.
     fn new(start: &Start) -> Self;
     /// One frame; returns what it adds up to.
     fn frame(&mut self, plan: &Plan) -> u64;
     /// What hangs on each of some old objects.
     fn hung_on(&self, old: &[u32]) -> Vec<Option<u64>>;
-    /// Frees what is dead, and says how many objects live, if the peer can say.
+    /// Frees what is dead, and returns how many objects live, if the peer can report it.
     fn living(&mut self) -> Option<usize>;
 }
 

@@ -30,7 +30,7 @@ impl<P: Handles> Heaps for P {
         let handles: Vec<_> = (0..n as u64).map(|id| heap.alloc(id)).collect();
         let sum: u64 = handles.iter().map(|handle| heap.read::<First>(handle)).sum();
         assert_eq!(sum, sum_of_ids(n));
-        // A list of plain values is no part of a heap. Handles that keep objects alive are.
+        // A list of plain values is not part of a heap. Handles that keep objects alive are.
         let owners = if mem::needs_drop::<P::Handle>() { handles } else { Vec::new() };
         let start = Stopwatch::start();
         drop(owners);

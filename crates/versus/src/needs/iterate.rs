@@ -1,4 +1,4 @@
-//! What going over all objects needs of a peer.
+//! What iterating over all objects needs of a peer.
 
 use crate::needs::Handles;
 

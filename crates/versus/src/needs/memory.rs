@@ -3,8 +3,8 @@
 use crate::machine;
 use crate::needs::NODE_BYTES;
 
-/// How memory may be handed out at once, on huge pages: this much more is filled to find out where a page
-/// ends.
+/// The largest unit in which memory may be handed out, with huge pages. This much more is filled to find out
+/// where a page ends.
 const LARGEST_PAGE_BYTES: usize = 2 << 20;
 
 /// Objects in a heap of few.
@@ -40,10 +40,10 @@ impl Contents {
     /// What is measured.
     pub(crate) fn about(self) -> &'static str {
         match self {
-            Self::Small => "bytes in memory an object, above its own 16",
-            Self::Large | Self::Few => "bytes in memory an object, above its own 64",
+            Self::Small => "bytes in memory per object, above its own 16",
+            Self::Large | Self::Few => "bytes in memory per object, above its own 64",
             Self::Graph => {
-                "bytes in memory an object, above its own 64, in a random graph before and after collections"
+                "bytes in memory per object, above its own 64, in a random graph before and after collections"
             }
         }
     }
@@ -56,7 +56,7 @@ impl Contents {
         }
     }
 
-    /// How many objects there are in a run with this many.
+    /// How many objects this heap has in a run with this many.
     pub(crate) fn objects(self, of_run: usize) -> usize {
         match self {
             Self::Few => of_run.min(FEW),
@@ -64,8 +64,8 @@ impl Contents {
         }
     }
 
-    /// What slotgc may take, and in which column it is measured: what a page that is not full adds to each
-    /// object counts where there are few.
+    /// What slotgc may take, and in which column that is measured. The column counts what a partly filled
+    /// page adds to each object where there are few.
     pub(crate) fn target(self) -> Option<(usize, f64)> {
         match self {
             Self::Small => Some((1, 9.0)),

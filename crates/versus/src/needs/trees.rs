@@ -10,7 +10,7 @@ pub(crate) trait Trees {
     fn count_kept(&self) -> u64;
     /// Builds a tree, counts its nodes, and lets it go.
     fn pass(&mut self, depth: u32) -> u64;
-    /// Frees all garbage, and says how many nodes there are, where the peer can say.
+    /// Frees all garbage, and returns how many nodes there are, if the peer can report it.
     fn living(&mut self) -> Option<u64>;
 }
 

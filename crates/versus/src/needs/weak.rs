@@ -1,7 +1,7 @@
 //! What works on weak handles and weak maps need of a peer.
 //!
 //! Objects are eight words, `[id, 0, .., id + 1]`, without edges. Where a peer's map takes a hash function it
-//! uses slotgc's, so that maps are compared and not hash functions.
+//! uses slotgc's, so that maps are compared, not hash functions.
 
 use std::hash::BuildHasherDefault;
 use std::hint::black_box;
@@ -72,7 +72,7 @@ pub(crate) trait Table: Sized {
     fn expected(id: u64, handle: &Self::Handle) -> u64;
     /// Entries.
     fn len(&self) -> usize;
-    /// Lets objects die, removes their entries from the map, and says how long the removal took.
+    /// Lets objects die, removes their entries from the map, and returns how long the removal took.
     fn prune(&mut self, dead: Vec<Entry<Self::Handle>>, kept: &[Entry<Self::Handle>]) -> Duration;
 }
 
@@ -135,7 +135,7 @@ fn entries<H: Clone>(order: &[u32], handles: &[H]) -> Vec<Entry<H>> {
     order.iter().map(|id| (u64::from(*id), handles[*id as usize].clone())).collect()
 }
 
-/// The map has these entries and no others.
+/// Checks that the map has these entries and no others.
 fn check<T: Table>(table: &T, entries: &[Entry<T::Handle>]) {
     assert_eq!(table.len(), entries.len(), "entries in the map");
     assert_eq!(get_all(table, entries), expected::<T>(entries), "what the entries say");

@@ -1,6 +1,6 @@
 //! boa_gc: the collector of the Boa JavaScript engine. Its heap belongs to the thread; handles outside of it
-//! are roots. When it collects cannot be set: its threshold of bytes grows after collections that free
-//! little.
+//! are roots. There is no way to set when it collects: its threshold of bytes grows after collections that
+//! free little.
 
 use boa_gc::{Finalize, Gc, GcRefCell, Trace, force_collect};
 use slotgc_graphs::DEGREE;

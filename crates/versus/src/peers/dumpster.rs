@@ -79,7 +79,7 @@ fn never(_: &CollectInfo) -> bool {
 impl Handles for Dumpster {
     type Handle = Gc<Node>;
 
-    /// Collections happen only when asked for.
+    /// Collections happen only on request.
     fn new(_: usize) -> Self {
         set_collect_condition(never);
         Self

@@ -2,7 +2,7 @@
 //!
 //! An `Option` of its pointers takes 16 bytes, so that edges are an enum of arrays instead: 64 bytes hold
 //! four.
-#![expect(unsafe_code, reason = "its trait is unsafe, and its derive macro gives types a destructor")]
+#![expect(unsafe_code, reason = "its trait is unsafe, and its derive macro adds a destructor to types")]
 
 use gc::{Finalize, Gc, GcCell, Trace, configure, custom_trace, force_collect, unsafe_empty_trace};
 use slotgc_graphs::DEGREE;
@@ -51,7 +51,7 @@ impl Finalize for Edges {}
 // SAFETY: marks every pointer in it.
 unsafe impl Trace for Edges {
     custom_trace!(this, {
-        // SAFETY: what the macro's methods are called under is what `mark` asks for.
+        // SAFETY: the macro's methods are called under the conditions that `mark` requires.
         this.as_slice().iter().for_each(|edge| unsafe { mark(edge) });
     });
 }
@@ -70,7 +70,7 @@ impl Finalize for Node {}
 // SAFETY: marks the only field that holds pointers.
 unsafe impl Trace for Node {
     custom_trace!(this, {
-        // SAFETY: what the macro's methods are called under is what `mark` asks for.
+        // SAFETY: the macro's methods are called under the conditions that `mark` requires.
         unsafe { mark(&this.edges) };
     });
 }
@@ -89,7 +89,7 @@ impl Drop for RustGc {
 impl Handles for RustGc {
     type Handle = Gc<Node>;
 
-    /// Collections happen only when asked for.
+    /// Collections happen only on request.
     fn new(_: usize) -> Self {
         configure(|config| config.threshold = usize::MAX);
         Self

@@ -60,7 +60,8 @@ impl GcArena {
 
 impl Fresh for GcArena {
     fn fresh(n: usize) -> Filled {
-        // The vector's type is known within `mutate` only, its memory is not: any pointer will do.
+        // The vector's type exists only within `mutate`, but its memory can be made outside: any pointer type
+        // will do.
         let start = Stopwatch::start();
         let heap = Self::new();
         let creation = start.elapsed();

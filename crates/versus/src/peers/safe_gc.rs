@@ -1,5 +1,5 @@
 //! safe-gc: a heap without unsafe code. `alloc` roots what it makes, and collects when the heap is full;
-//! neither can be turned off, so that roots are kept where objects are to survive the next allocation.
+//! neither can be turned off, so roots are kept where objects are to survive the next allocation.
 //!
 //! Its handles have no niche, so that four optional edges take 48 of a node's 64 bytes.
 
@@ -28,7 +28,7 @@ impl Trace for Node {
     }
 }
 
-/// Every how manieth object is asked whether it lives.
+/// One object in this many is checked for being alive.
 const SAMPLED: usize = 1009;
 
 /// A heap.

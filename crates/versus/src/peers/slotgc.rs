@@ -61,7 +61,7 @@ impl<P> WithPast<P> {
         &mut self.heap
     }
 
-    /// Reads of a living object, through any handle, what `F` asks for.
+    /// Reads, through any handle, the words of a living object that `F` selects.
     #[inline(always)]
     pub(crate) fn read_any<F: Field>(&self, handle: impl Handle<Target = Node>) -> u64 {
         let node = self.heap.get(handle).expect("a living object");
@@ -70,7 +70,7 @@ impl<P> WithPast<P> {
 }
 
 impl<P> WithPast<P> {
-    /// The sum of what `F` asks for of living objects, looked up in one call.
+    /// The sum of the words that `F` selects in living objects, looked up in one call.
     #[inline(always)]
     pub(crate) fn sum_many<F: Field>(&self, handles: &[Gc<Node>]) -> u64 {
         self.heap.get_many(handles).fold(0, |sum, node| {

@@ -68,7 +68,7 @@ impl<const RESERVED: bool> Iterate for Map<RESERVED> {
     }
 }
 
-/// A `DenseSlotMap`: a look-up goes by way of a table, and freeing moves the last value.
+/// A `DenseSlotMap`: a lookup goes through a table, and freeing moves the last value.
 #[derive(Debug)]
 pub(crate) struct DenseSlotMap {
     map: slotmap::DenseSlotMap<DefaultKey, Node>,

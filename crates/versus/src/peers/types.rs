@@ -1,9 +1,9 @@
 //! Heaps of many types, for `crate::works::types`.
 //!
-//! An object of any type is eight words, of which the first is its id. Which type is made is a number, so
-//! that every peer goes by way of a table.
+//! An object of any type is eight words, of which the first is its id. The type to allocate is a number, so
+//! every peer goes through a table.
 //!
-//! Each type costs the compiler a third of a second, so that nothing is generated for one but what is timed.
+//! Each type costs the compiler a third of a second, so nothing is generated for one but what is timed.
 
 use std::rc::Rc;
 
@@ -69,7 +69,8 @@ impl Types for SlotGcTypes {
         MAKE[number](&mut self.0, id)
     }
 
-    /// Every handle is good, the heap has so many objects of each type, and the ids of the first are right.
+    /// Checks that every handle resolves, that the heap has the right number of objects of each type, and
+    /// that the ids of the first are right.
     fn check(&self, types: usize, handles: &[AnyGc]) {
         assert!(handles.iter().all(|any| self.0.is_alive_any(*any)), "objects alive");
         let mut counts: Vec<_> = self.0.census().map(|of_type| of_type.objects).collect();

@@ -16,14 +16,14 @@ use crate::report::ns as digits;
 use crate::work::OURS;
 
 const WIDTH: u32 = 1000;
-/// Left of the bars, for names, and right of them, for figures.
+/// Width left of the bars, for names, and right of them, for figures.
 const NAMES: u32 = 170;
 const FIGURES: u32 = 20;
 const LINE: u32 = 18;
 const HEAD_LINE: u32 = 17;
 const AXIS: u32 = 46;
 
-/// Letters in a line of the heading, and in a work's description.
+/// The most characters in a line of the heading, and in a work's description.
 const LETTERS: usize = 140;
 const ABOUT_LETTERS: usize = 118;
 
@@ -34,7 +34,7 @@ enum Line<'a> {
     Space,
 }
 
-/// Draws all works in which slotgc has something to be compared with.
+/// Draws all works in which slotgc is compared with something.
 pub(crate) fn draw(path: &Path, works: &[Measured], method: &str) -> Result<(), Box<dyn Error>> {
     let lines: Vec<_> = works.iter().flat_map(lines).collect();
     if lines.is_empty() {
@@ -64,7 +64,7 @@ fn lines(work: &Measured) -> Vec<Line<'_>> {
     [title].into_iter().chain(bars).chain([Line::Space]).collect()
 }
 
-/// Digits that mean something.
+/// Formats a multiple with its significant digits.
 fn multiple(value: f64) -> String {
     match value {
         value if value < 0.01 => format!("{value:.4}"),
@@ -83,7 +83,7 @@ fn time(ns: f64) -> String {
     }
 }
 
-/// What the picture is of, and how to make it again.
+/// What the picture shows, and how to draw it again.
 fn heading(method: &str) -> Vec<String> {
     let command = format!("slotgc-versus {}", machine::arguments());
     let texts = [
@@ -97,7 +97,7 @@ fn heading(method: &str) -> Vec<String> {
     texts.iter().flat_map(|text| wrapped(text, LETTERS)).collect()
 }
 
-/// Lines of at most so many letters, broken between words.
+/// Lines of at most `letters` characters, broken between words.
 fn wrapped(text: &str, letters: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_inclusive([' ', ',']) {
@@ -175,7 +175,7 @@ fn draw_lines(text: &mut String, lines: &[Line<'_>], heading: &[String]) -> Resu
                 root.draw_text(peer, &left_of(13), (NAMES as i32 - 6, y))?;
                 let bar = [(1.0, top + 0.12), (*times, top + 0.88)];
                 chart.draw_series([Rectangle::new(bar, color(peer, *times).filled())])?;
-                // At the bar's end, or to the right of 1 where the bar goes left.
+                // At the bar's end, or to the right of 1 if the bar goes left.
                 let (end, _) = chart.backend_coord(&(times.max(1.0), middle));
                 root.draw_text(label, &right_of(13, dark), (end.max(one) + 5, y))?;
             }

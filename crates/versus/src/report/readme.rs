@@ -1,5 +1,5 @@
-//! The table in the project's README: a few works, each against one peer, twice. The second column is of a
-//! process in which the peers' memory is on huge pages too.
+//! The table in the project's README: a few works, each against one peer, twice. The second column comes from
+//! a process in which the peers' memory is on huge pages too.
 
 use std::process::{Command, Stdio};
 
@@ -17,7 +17,7 @@ struct Row {
     peer: &'static str,
 }
 
-/// Tells glibc to put what it hands out on huge pages.
+/// Tells glibc to put its memory on huge pages.
 const HUGE_PAGES: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
 
 fn rows(objects: usize) -> Vec<Row> {
@@ -26,7 +26,7 @@ fn rows(objects: usize) -> Vec<Row> {
     vec![
         row("look up by handle in random order, against slotmap", "get/random/{}", "slotmap"),
         row("the same in one call, `get_many`, against slotmap's `get`", "get/many/{}", "slotmap"),
-        row("go over all objects, against slotmap", "iterate/{}", "slotmap"),
+        row("iterate over all objects, against slotmap", "iterate/{}", "slotmap"),
         row("allocate into a new heap, against slotmap", "alloc/fresh", "slotmap"),
         row("a full collection of a random graph, against gc-arena", "collect/graph", "gc-arena"),
         row("the same when a random half dies, against gc-arena", "collect/half", "gc-arena"),
@@ -68,7 +68,7 @@ fn ratios(works: &[Measured], objects: usize) -> Vec<Option<f64>> {
     rows(objects).iter().map(of).collect()
 }
 
-/// The child: a line a row.
+/// The child: prints one line per row.
 pub(crate) fn print_ratios(works: &[Measured], objects: usize) {
     for ratio in ratios(works, objects) {
         println!("{}", ratio.unwrap_or(f64::NAN));

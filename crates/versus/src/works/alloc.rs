@@ -1,8 +1,8 @@
-//! Making objects: in a fresh heap, and in one in which a random half has died.
+//! Allocation: in a fresh heap, and in one in which a random half has died.
 //!
 //! The heap's creation is timed; its end is not. Each object's handle is kept in a vector whose memory was
 //! touched before. No collection falls into the timed part, except where a peer's `alloc` cannot be kept from
-//! it.
+//! collecting.
 
 use std::rc::Rc;
 
@@ -49,7 +49,7 @@ fn fresh_work(n: usize) -> Work {
         .case("limit:bitmap-huge", move || fresh::<BitmapSlots>(n))
         .target("slotmap", 1.0)
         .note(&["safe-gc"], "roots every object it makes, and collects each time before it doubles its room")
-        .note(&["boa_gc"], "cannot be told when to collect; its threshold has grown in earlier rounds")
+        .note(&["boa_gc"], "decides itself when to collect; its threshold has grown in earlier rounds")
         .note(&["limit:index"], "pushes to a Vec")
         .note(&["limit:bitmap-huge"], "takes the next clear bit of a bitmap, on huge pages")
 }

@@ -1,12 +1,12 @@
 //! The write barrier: `get_mut` and a write, over all objects in random order.
 //!
-//! It asks whether an object was changed since it was traced. The first change after a collection (`first`)
-//! is put on a list, every further one (`again`) is a test of the header that the handle's check has in hand.
-//! A type without handles has no barrier at all, and is what "without" means: the same layout, the same size,
-//! but `NEEDS_TRACE` is false.
+//! It tests whether an object was changed since it was traced. The first change after a collection (`first`)
+//! records the object; every further one (`again`) is a test of the header that the handle check has already
+//! loaded. A type without handles has no barrier at all. "Without" means such a type: the same layout, the
+//! same size, but `NEEDS_TRACE` is false.
 //!
-//! There is no build whose `get_mut` has no barrier. That a type without handles pays nothing is shown by the
-//! state of the heap making no difference to it (`none`).
+//! There is no build whose `get_mut` has no barrier. For a type without handles the state of the heap makes
+//! no difference (`none`), which shows that it pays nothing.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ use crate::work::{Bound, Work, per_object};
 /// Rounds over all objects in one measurement.
 const PASSES: u64 = 4;
 
-/// An object with room for edges, in which a word is counted up.
+/// An object with room for edges, in which a word is incremented.
 trait Counter: Trace {
     fn new() -> Self;
     fn count(&mut self) -> u64;

@@ -34,7 +34,7 @@ impl Expected<'_> {
         living.fold(Reached::default(), |sum, id| Reached { count: sum.count + 1, sum: sum.sum + id as u64 })
     }
 
-    /// Compares with what the peer says; `freed_bytes` is what the allocator got back.
+    /// Compares with what the peer reports; `freed_bytes` is what the allocator got back.
     fn check(&self, heap: &impl Collector, freed_bytes: Option<isize>) {
         let expected = self.reached();
         match heap.census() {
@@ -54,7 +54,7 @@ impl Expected<'_> {
     }
 }
 
-/// Collects, and gives the nanoseconds and the bytes that the allocator got back.
+/// Collects, and returns the nanoseconds and the bytes that the allocator got back.
 fn collect(heap: &mut impl Collector) -> (f64, Option<isize>) {
     let before = malloc::in_use();
     let start = Stopwatch::start();

@@ -1,8 +1,8 @@
-//! A full cycle in steps of 1 ms against one full collection: the cost of interruptions.
+//! A full cycle in steps of 1 ms against one full collection: the cost of being interrupted.
 //!
-//! The time is of the thread, the budget is of the clock on the wall: where another process takes the core, a
-//! step does less and there are more of them. Between two steps nothing happens, so that both find the caches
-//! alike.
+//! The time is the thread's, the budget is wall-clock time: where another process takes the core, a step does
+//! less and there are more of them. Nothing happens between two steps, so both find the caches in the same
+//! state.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::work::{Bound, Work, per_object};
 
 const BUDGET: Budget = Budget::Time(Duration::from_millis(1));
 
-/// How a cycle is gone through.
+/// How a cycle is run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Going {
     InSteps,
@@ -48,7 +48,7 @@ fn cycle(graph: &Graph, going: Going) -> f64 {
         time += start.elapsed();
     }
     let CollectStats { marked, kept, freed, .. } = stats.expect("the loop ends with it");
-    assert_eq!((marked, kept, freed), (expected, expected, n - expected), "who lives");
+    assert_eq!((marked, kept, freed), (expected, expected, n - expected), "what lives");
     per_object(time, n)
 }
 

@@ -22,7 +22,7 @@ use crate::work::{Work, per_object, size_name};
 /// The worlds, in hundredths of the largest.
 const PERCENT: [usize; 4] = [1, 10, 30, 100];
 
-/// Of the largest world one entity in this many despawns in a frame. In the others as many do.
+/// In the largest world one entity in this many despawns in a frame. In the others as many do.
 const EXCHANGED: usize = 1000;
 
 /// Garbage for which no collector needs to begin: slotgc lets a heap of any size grow by 32 MiB.
@@ -83,7 +83,7 @@ impl Model {
     }
 }
 
-/// Nanoseconds a frame: the mean of those that count.
+/// Nanoseconds per frame: the mean of those that count.
 fn run<C: Column>(sizes: Sizes, reclaim: Reclaim) -> f64 {
     let mut column = C::new(sizes.entities, reclaim);
     let mut model = Model::new(sizes);
@@ -103,7 +103,7 @@ fn run<C: Column>(sizes: Sizes, reclaim: Reclaim) -> f64 {
     total
 }
 
-/// Nothing that a component holds is lost, and garbage is freed.
+/// Checks that nothing a component holds is lost, and that garbage is freed.
 fn check(column: &mut impl Column, model: &Model, reclaim: Reclaim) {
     let entities = model.ids.len();
     let most = match reclaim {
@@ -117,7 +117,8 @@ fn check(column: &mut impl Column, model: &Model, reclaim: Reclaim) {
     assert_eq!(column.ids(), model.ids, "what the components hold");
 }
 
-/// Memory must not grow by half of what was allocated: for the peers that cannot say how many objects live.
+/// Checks that memory has not grown by half of what was allocated, for peers that cannot report how many
+/// objects live.
 fn check_freed(before: Option<usize>, sizes: Sizes) {
     let Some((before, now)) = before.zip(malloc::in_use()) else { return };
     let made = sizes.frames * sizes.exchanged * NODE_BYTES;

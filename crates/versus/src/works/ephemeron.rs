@@ -1,9 +1,9 @@
 //! A chain of ephemerons: each value is the next one's key, and only the first key is rooted.
 //!
-//! The chain leads through the objects in the order of their allocation. Its entries are inserted from the
-//! first to the last, in reverse, or in random order. In reverse, a collector that goes through its entries
-//! in that order, again and again until nothing changes, finds one key in each round. (`scattered`: the chain
-//! itself leads through memory at random, where each link is a cache miss that waits for the one before.)
+//! The chain visits the objects in allocation order. Its entries are inserted from the first to the last, in
+//! reverse, or in random order. In reverse order, a collector that scans its entries again and again until
+//! nothing changes finds one key per round. (`scattered`: the chain itself leads through memory at random,
+//! where each link is a cache miss that waits for the one before.)
 
 use std::rc::Rc;
 
@@ -73,10 +73,10 @@ fn case<C: Chain>(n: usize, order: Order) -> impl Fn() -> f64 + 'static {
 /// The greatest ratio of the times of two orders.
 const ALIKE: Bound = Bound::Within(3.0);
 
-/// What an entry may take in a full collection.
+/// The most time that an entry may take in a full collection.
 const MOST_NS: f64 = 80.0;
 
-/// So many entries boa_gc can do in every round, in any order.
+/// boa_gc can do this many entries in every round, in any order.
 const BEARABLE: usize = 10_000;
 
 pub(super) fn works(inputs: &Rc<Inputs>) -> Vec<Work> {
@@ -145,5 +145,5 @@ fn against_boa(n: usize, name: &str, order: Order) -> Work {
     work.case_once("boa_gc", move || measure::<BoaChain>(n, order, WarmUp::None))
         .target("boa_gc", 0.001)
         .target_of("slotgc:table", "boa_gc", Bound::AtMost(0.001))
-        .note(&["boa_gc"], "takes time by the square of the entries: run once")
+        .note(&["boa_gc"], "takes time proportional to the square of the entries: run once")
 }

@@ -1,12 +1,12 @@
 //! A frame of a game: a world of long-lived objects, and in each frame many that hardly outlive it.
 //!
 //! For a world of 200k objects a frame looks 50 objects up in a cache that holds them weakly, and the numbers
-//! that a weak-key table has for them; makes 5k objects, each of which is made of two of the world and reads
-//! both; changes 1.5k edges between old objects; hangs 500 of the new objects on old ones, where they live
-//! until they are replaced some twenty frames later, and puts 50 of those into the cache and the table. Then
-//! the peer does what it does at the end of a frame. All of that is timed; drawing the random numbers is not.
+//! that a weak-key table has for them; allocates 5k objects, each from two of the world, and reads both;
+//! changes 1.5k edges between old objects; hangs 500 of the new objects on old ones, where they live until
+//! they are replaced some twenty frames later, and puts 50 of those into the cache and the table. Then the
+//! peer does its work for the end of a frame. All of that is timed; drawing the random numbers is not.
 //!
-//! The program itself knows that what it looks up is alive, so that the answers do not depend on when a peer
+//! The program itself knows that what it looks up is alive, so the answers do not depend on when a peer
 //! collects. After the last frame the objects that hang on old ones are compared with a model that has only
 //! numbers.
 
@@ -145,7 +145,7 @@ fn run<G: Game>(old: usize) -> Distribution {
     Distribution::new(times)
 }
 
-/// Name, meaning, and how it is got from the times of a run's frames.
+/// Name, meaning, and how it is computed from the times of a run's frames.
 type Figure = (&'static str, &'static str, fn(&Distribution) -> f64);
 
 /// What is reported of a run.
@@ -214,7 +214,10 @@ fn work(runs: &Rc<Runs>, figure: usize, old: usize) -> Work {
             "`collect_debt` at the end of each frame; maps of `GcWeak`, pruned every 64 frames",
         )
         .note(&["boa_gc"], "collects by itself; `WeakMap`, and a map of `WeakGc`, pruned every 64 frames")
-        .note(&["safe-gc", "dumpster"], "collect by themselves; no weak maps: removes from a map by hand")
+        .note(
+            &["safe-gc", "dumpster"],
+            "collect by themselves; no weak maps: a plain map, cleaned up by hand",
+        )
         .note(&["dumpster"], "its nodes are of 88 bytes, since an `Option` of its pointers takes 16");
     match name {
         "median" => work.target("slotmap", 1.15),

@@ -1,6 +1,6 @@
 //! Looking up a handle and reading one field, over all objects in a given order.
 //!
-//! Which field is read matters as much as the lookup: 64-byte values in 72-byte slots lie across two cache
+//! Which field is read matters as much as the lookup: 64-byte values in 72-byte slots straddle two cache
 //! lines, and the peers keep their generations at different ends of a slot. So at the largest size the first
 //! word, the last word, and both are works of their own.
 
@@ -49,7 +49,7 @@ pub(super) fn works(inputs: &Rc<Inputs>) -> Vec<Work> {
     works
 }
 
-/// What a lookup may take of slotmap's.
+/// The most time that a lookup may take, as a multiple of slotmap's.
 fn at_most(order: Order, n: usize) -> f64 {
     match (order, n) {
         (Order::Random, 1_000_000..) => 0.75,
@@ -114,7 +114,7 @@ fn measure_by<P: Handles, F: Field>(order: Order, n: usize, sum: fn(&P, &[P::Han
     passes(n, expected, || sum(black_box(&heap), black_box(&handles)))
 }
 
-/// The loop that is timed: of its own, so that all peers' loops are compiled alike.
+/// The loop that is timed: a function of its own, so that all peers' loops are compiled alike.
 #[inline(never)]
 fn sum<P: Handles, F: Field>(heap: &P, handles: &[P::Handle]) -> u64 {
     handles.iter().fold(0, |sum, handle| sum.wrapping_add(heap.read::<F>(handle)))

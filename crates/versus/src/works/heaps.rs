@@ -1,5 +1,4 @@
-//! Heaps as a whole: one that is made for a single object, a small one that is collected, a large one that is
-//! dropped.
+//! Whole heaps: one made for a single object, a small one that is collected, a large one that is dropped.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -27,7 +26,7 @@ const LIVES: usize = 500;
 const SMALL: usize = 2_000;
 const CYCLES: usize = 50;
 
-/// What the first object of a heap and a cycle of a small heap may take.
+/// The most time that the first object of a heap and a cycle of a small heap may take.
 const MOST_LIFE_NS: f64 = 5_000.0;
 const MOST_CYCLE_NS: f64 = 30_000.0;
 

@@ -14,7 +14,7 @@ use crate::work::{Work, per_object};
 
 const CALLS: usize = 1_000_000;
 
-/// What a call may take.
+/// The most time that a call may take.
 const MOST_NS: f64 = 5.0;
 
 fn measure(n: usize) -> f64 {

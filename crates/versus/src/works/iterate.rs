@@ -1,7 +1,7 @@
-//! Going over all objects, of a heap that is full and of one in which a random half died.
+//! Iterating over all objects, of a full heap and of one in which a random half died.
 //!
-//! The first word of each object is read, and its handle is not looked at. Where objects lie one after the
-//! other the processor fetches ahead, so that at a million objects this is the bandwidth of memory.
+//! The first word of each object is read, and its handle is not looked at. Where objects are contiguous the
+//! processor prefetches, so a million objects measure the bandwidth of memory.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -56,17 +56,19 @@ fn sum<P: Iterate>(heap: &P) -> u64 {
 }
 
 fn full(n: usize) -> Work {
-    let work =
-        Work::new(format!("iterate/{}", size_name(n)), format!("go over {n} objects, read the first word"))
-            .case("slotgc", move || measure::<SlotGc>(n))
-            .case("slotmap", move || measure::<SlotMap>(n))
-            .case("slotmap-dense", move || measure::<DenseSlotMap>(n))
-            .case("thunderdome", move || measure::<Thunderdome>(n))
-            .case("limit:index", move || measure::<IndexVec>(n))
-            .case("limit:index-huge", move || measure::<BitmapSlots>(n))
-            .target("slotmap", 1.0)
-            .target("slotmap-dense", 1.05)
-            .note(&["limit:index-huge"], "slots of 72 bytes, none of which may be free");
+    let work = Work::new(
+        format!("iterate/{}", size_name(n)),
+        format!("iterate over {n} objects, read the first word"),
+    )
+    .case("slotgc", move || measure::<SlotGc>(n))
+    .case("slotmap", move || measure::<SlotMap>(n))
+    .case("slotmap-dense", move || measure::<DenseSlotMap>(n))
+    .case("thunderdome", move || measure::<Thunderdome>(n))
+    .case("limit:index", move || measure::<IndexVec>(n))
+    .case("limit:index-huge", move || measure::<BitmapSlots>(n))
+    .target("slotmap", 1.0)
+    .target("slotmap-dense", 1.05)
+    .note(&["limit:index-huge"], "slots of 72 bytes, none of which may be free");
     absent(work)
 }
 
@@ -80,7 +82,7 @@ fn half(inputs: &Rc<Inputs>) -> Work {
     let n = inputs.objects;
     let work = Work::new(
         format!("iterate-half/{}", size_name(n)),
-        format!("go over what is left of {n} objects after a random half died, read the first word"),
+        format!("iterate over what is left of {n} objects after a random half died, read the first word"),
     )
     .case("slotgc", half!(SlotGc))
     .case("slotmap", half!(SlotMap))
@@ -93,10 +95,10 @@ fn half(inputs: &Rc<Inputs>) -> Work {
 fn absent(work: Work) -> Work {
     work.note(
         &["slotmap-dense"],
-        "a `DenseSlotMap`: its values are a vector, and a look-up takes one step more",
+        "a `DenseSlotMap`: its values are a vector, and a lookup takes one step more",
     )
     .absent(
         &["gc-arena", "safe-gc", "boa_gc", "gc", "dumpster", "rust-cc", "rc"],
-        "have no list of objects: a program keeps one of its own",
+        "have no list of objects: a program keeps its own",
     )
 }

@@ -67,7 +67,7 @@ fn graph<C: Collector>(meter: &mut Meter) {
     meter.overheads.push(meter.above(resident(), meter.objects));
 }
 
-/// One peer's bytes an object above its own size, in two columns.
+/// One peer's bytes per object above the object's own size, in two columns.
 #[derive(Debug)]
 pub(crate) struct Overhead {
     /// The peer.

@@ -1,7 +1,7 @@
-//! Minor collections: what they cost, and whether that grows with what is old.
+//! Minor collections: what they cost, and whether that grows with the number of old objects.
 //!
-//! Before each, 2k old objects at random are given a new object each, and 10k objects are made, of which
-//! those 2k and one more for each of them live on. 10k old objects have a [`Root`].
+//! Before each, 10k objects are allocated; 2k of them are stored in random old objects, and live on with one
+//! more object each. 10k old objects have a [`Root`].
 
 use std::rc::Rc;
 
@@ -22,7 +22,7 @@ const ROOTS: usize = 10_000;
 const COUNTED: usize = 25;
 const UNCOUNTED: usize = 5;
 
-/// What one may take.
+/// The most time that one may take.
 const MOST_NS: f64 = 200_000.0;
 
 #[derive(Trace)]
@@ -94,9 +94,9 @@ fn minor(n: usize, rooting: Rooting) -> f64 {
     Distribution::new(times).quantile(0.5)
 }
 
-/// Those of the 10k that were stored live, with what they refer to, and nothing else of them.
+/// Of the 10k, those that were stored live, with what they refer to, and no others.
 fn check(heap: &Heap, stats: CollectStats, young: &[Gc<Node>], living: usize) {
-    assert_eq!((stats.freed, heap.len()), (YOUNG - 2 * DIRTY, living + 2 * DIRTY), "who dies");
+    assert_eq!((stats.freed, heap.len()), (YOUNG - 2 * DIRTY, living + 2 * DIRTY), "what dies");
     for (number, gc) in young.iter().enumerate() {
         assert_eq!(heap.get(gc).map(|node| node.id), (number % 5 < 2).then_some(number as u64));
     }

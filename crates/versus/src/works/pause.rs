@@ -1,14 +1,15 @@
-//! How long single steps hold a program up, next to a loop that does nothing for as long.
+//! How long single steps pause a program, next to a loop that does nothing for as long.
 //!
-//! After each step the process spins for the same millisecond of the clock on the wall. What the machine does
-//! to both (another process, an interrupt, the hypervisor) is in both; what is more in the steps is the
-//! collector's. A step longer than its budget is the machine's if the thread did not run all that time, or if
-//! a spin was as long.
+//! After each step the process spins for the same millisecond of wall-clock time. What the machine does
+//! (another process, an interrupt, the hypervisor) affects both; what the steps take beyond that is the
+//! collector's. A step longer than its budget is blamed on the machine if the thread did not run all that
+//! time, or if a spin was as long.
 //!
-//! - `cycle`: full cycles of a heap of which a half lives: a random graph. The garbage of each is made of
+//! - `cycle`: full cycles of a heap, half of which lives: a random graph. The garbage of each is made of
 //!   plain objects, of objects with a destructor, and of watched ones; a thousandth of the objects are weak
-//!   maps of which half the entries die. Steps are counted to the phase in which they ended.
-//! - `pace`: frames that make 5k objects, of which 500 replace others on old ones. By the rule that decided.
+//!   maps of which half the entries die. A step counts for the phase in which it ended.
+//! - `pace`: frames that allocate 5k objects, of which 500 replace others on old ones. Counted by the rule
+//!   that decided.
 //! - `debt`: the same with twice as many objects as `pace` was seen to free in its budget, all of them stored
 //!   until the next frame, so that the ceiling is reached again and again.
 
@@ -23,10 +24,10 @@ use crate::distribution::Distribution;
 use crate::needs::NODE_BYTES;
 use crate::options::Options;
 
-/// What a step may take.
+/// The budget of a step.
 pub(crate) const BUDGET: Duration = Duration::from_millis(1);
 
-/// By how much it may be longer.
+/// How much longer it may take.
 pub(crate) const MARGIN: Duration = Duration::from_micros(200);
 
 /// Cycles, and frames, for each round that the command line asks for.
@@ -46,9 +47,9 @@ pub(crate) const WORKS: [Measurement; 3] = [
 /// How long something took.
 #[derive(Clone, Copy, Debug)]
 struct Took {
-    /// By the clock on the wall.
+    /// Wall-clock time.
     wall: Duration,
-    /// The thread.
+    /// Time of the thread.
     thread: Duration,
 }
 
@@ -63,7 +64,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Times on the wall, in microseconds.
+    /// Wall-clock times, in microseconds.
     pub(crate) fn wall(&self) -> Distribution {
         Distribution::new(self.steps.iter().map(|step| micros(step.wall)).collect())
     }
@@ -110,7 +111,7 @@ impl Pauses {
         Distribution::new(self.spins.iter().map(|spin| micros(*spin)).collect())
     }
 
-    /// Times a step, then a spin. The step is counted to what `group` says of it, unless it did nothing.
+    /// Times a step, then a spin. The step counts for the group that `group` returns, unless it did nothing.
     fn step(
         &mut self,
         step: impl FnOnce() -> StepReport,
@@ -131,7 +132,7 @@ impl Pauses {
     }
 }
 
-/// Does nothing until the budget is spent, and says how long that was.
+/// Does nothing until the budget is spent, and returns how long that took.
 fn spin() -> Duration {
     let start = Instant::now();
     while start.elapsed() < BUDGET {
@@ -231,7 +232,7 @@ fn cycles(n: usize, rounds: usize) -> Pauses {
     pauses
 }
 
-/// Frames of a program that stores a tenth of what it makes in old objects, where the next replaces it.
+/// Frames of a program that stores a tenth of what it allocates in old objects, where the next replaces it.
 struct Frames {
     heap: Heap,
     random: Random,
@@ -263,7 +264,7 @@ impl Frames {
         }
     }
 
-    /// What is alive, by following edges from the old objects.
+    /// Checks what is alive, by following edges from the old objects.
     fn check(&mut self) {
         self.heap.collect();
         let hung: Vec<_> = self.nodes.iter().filter_map(|gc| self.heap[gc].edges[DEGREE - 1]).collect();
@@ -288,7 +289,7 @@ fn pace(n: usize, rounds: usize) -> Pauses {
 fn debt(n: usize, rounds: usize) -> Pauses {
     let mut pauses = Pauses::new();
     let live = (n / 5).max(400);
-    // Objects freed for each millisecond of full cycles over a heap that has grown by its half.
+    // Objects freed for each millisecond of full cycles over a heap that has grown by half.
     let mut frames = Frames::new(live, HeapConfig::default());
     frames.play(live / 2, 10);
     let (mut steps, mut freed) = (0, 0);
@@ -301,7 +302,7 @@ fn debt(n: usize, rounds: usize) -> Pauses {
     let mut frames = Frames::new(live, HeapConfig::default().ceiling_bytes(ceiling));
     let (mut peak, mut most) = (0.0_f64, 0);
     for _ in 0..FRAMES * rounds {
-        // Two thirds outlive a minor collection, so that those are no way out.
+        // Two thirds outlive a minor collection, so minor collections do not suffice.
         frames.play(young, 2);
         let before = frames.heap.stats();
         pauses.step(|| frames.heap.pace(Budget::Time(BUDGET)), by_rule);

@@ -1,11 +1,11 @@
 //! Do ten times and fifty times as many objects take ten times and fifty times as long?
 //!
-//! Works whose time an object has no reason to depend on the number of objects, at the size of the run and at
-//! multiples of it. Only with `--scale`: fifty million objects of 64 bytes take gigabytes and minutes. A size
-//! for which there is not enough free memory is left out, with a line that says so.
+//! Works whose time per object has no reason to depend on the number of objects, at the size of the run and
+//! at multiples of it. Only with `--scale`: fifty million objects of 64 bytes take gigabytes and minutes. A
+//! size for which there is not enough free memory is left out, with a line that says so.
 //!
-//! A cache holds a part of a million objects and nothing of fifty million, and an entry of a page table is
-//! less often where it is needed: lookups in random order grow for every peer, and for the limits too.
+//! A cache holds a part of a million objects and nothing of fifty million, and page-table entries are cached
+//! less often: lookups in random order get slower for every peer, and for the limits too.
 
 use std::rc::Rc;
 
@@ -22,10 +22,10 @@ use crate::works::collect::{half_dies, nothing_dies};
 use crate::works::get::{self, Order};
 use crate::works::iterate;
 
-/// What time an object may grow by.
+/// By how much the time per object may grow.
 const AT_MOST: f64 = 1.6;
 
-/// How many times as many objects, with the names of slotgc's cases.
+/// The multiples of the number of objects, with the names of slotgc's cases.
 const SIZES: [(usize, &str); 2] = [(10, "slotgc:x10"), (50, "slotgc:x50")];
 
 /// The names of the cases of something else, for the same multiples.
@@ -110,7 +110,7 @@ pub(crate) fn works(inputs: &Rc<Inputs>) -> Vec<Work> {
         sizes.work("alloc/refill", "as many objects as there were deaths", refill, None),
         sizes.work(
             "iterate",
-            "go over all objects",
+            "iterate over all objects",
             |inputs| iterate::measure::<SlotGc>(inputs.objects),
             None,
         ),

@@ -1,8 +1,8 @@
-//! What threads cost and gain: objects made by two of them, marking by two, reading beside a marker.
+//! What threads cost and gain: allocation by two of them, marking by two, reading beside a marker.
 //!
-//! Times are of the clock on the wall, since two threads are to be done sooner, and both cores that the
-//! process may use are used: here alone the pin is lifted. Where it may use one only, there is nothing to
-//! measure. With other work on the machine the two threads wait for it, and for each other.
+//! Times are wall-clock times, since two threads are to finish sooner, and the process may use both cores:
+//! only here the pin is lifted. If it may use only one, there is nothing to measure. With other work on the
+//! machine the two threads wait for it, and for each other.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -50,7 +50,7 @@ pub(super) fn works(inputs: &Rc<Inputs>) -> Vec<Work> {
     works.into_iter().map(with_two_cores).collect()
 }
 
-/// Nothing, if the process may use one core only.
+/// No cases, if the process may use only one core.
 fn with_two_cores(mut work: Work) -> Work {
     if AllCores::count() < 2 {
         work.cases.clear();
@@ -62,7 +62,7 @@ fn with_two_cores(mut work: Work) -> Work {
 
 // ---- Making objects
 
-/// Makes `each` objects on each of two threads, and returns the sum of the bits of their handles.
+/// Makes `each` objects on each of two threads.
 fn make_later(heap: &Heap, each: usize) {
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -109,7 +109,7 @@ const UNCOUNTED: usize = 20;
 /// Objects of each thread in a frame.
 const IN_FRAME: usize = 5000;
 
-/// Nanoseconds a frame in which objects are made, and then all of them die.
+/// Nanoseconds per frame, in which objects are made and then all of them die.
 fn frame(make: impl Fn(&mut Heap)) -> f64 {
     let mut heap = Heap::new();
     let mut start = Instant::now();
@@ -168,7 +168,7 @@ fn collections(graph: &Graph, threads: usize) -> f64 {
     per_object(time, 2 * graph.len())
 }
 
-/// What is out of reach: two heaps of half the objects, which share nothing, each collected by a thread.
+/// A limit out of reach: two heaps of half the objects, which share nothing, each collected by a thread.
 fn apart(n: usize) -> f64 {
     let half = Graph::random(n / 2);
     let mut heaps = [Heap::new(), Heap::new()];
@@ -248,7 +248,7 @@ fn reads(graph: &Graph, has_marker: bool) -> f64 {
     per_object(time, handles.len())
 }
 
-/// Objects of which marking takes longer than looking up a fifth.
+/// So many objects that marking them takes longer than looking up a fifth of them.
 const LONG_ENOUGH: usize = 500_000;
 
 /// The loop that is timed.

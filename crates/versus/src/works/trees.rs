@@ -1,8 +1,8 @@
 //! The program "binary trees": trees of all depths are built, counted and dropped, beside one that stays.
 //!
-//! Nodes have two edges and nothing else. For each second depth from 4 to the largest as many trees are made
-//! as have sixteen times the nodes of the largest tree together; a tree of one depth more comes first. All
-//! of that is timed, to the last count of the tree that stayed.
+//! Nodes have two edges and nothing else. For every second depth from 4 to the largest, enough trees are
+//! built to have sixteen times the nodes of the largest tree together; a tree one level deeper comes first.
+//! All of that is timed, to the last count of the tree that stayed.
 
 use std::rc::Rc;
 

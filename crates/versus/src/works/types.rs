@@ -133,7 +133,7 @@ fn graph(n: usize) -> Graph {
             let from = *group as usize * DEGREE + type_number;
             let mut to = |edge| (random.below(quarter) * DEGREE + edge) as u32;
             edges[from] = std::array::from_fn(&mut to);
-            // The node after it in the group, or the first of the next group.
+            // The next node in the group, or the first of the next group.
             let next = cycle[(place + usize::from(type_number == DEGREE - 1)) % quarter] as usize;
             let edge = (type_number + 1) % DEGREE;
             edges[from][edge] = (next * DEGREE + edge) as u32;

@@ -1,7 +1,7 @@
 //! What weak maps and callbacks cost a heap in which there are none.
 //!
-//! A heap that has never seen one is compared with a heap that had some of every kind, all gone now. What
-//! that cannot show is the cost that both have: the collector always checks whether an ephemeron waits for an
+//! A heap that never had any is compared with a heap that had some of every kind, all gone now. What that
+//! cannot show is the cost that both have: the collector always checks whether an ephemeron waits for an
 //! object that it marks, and a slot's header has a bit for "watched". There is no build without them to
 //! compare with.
 
@@ -21,10 +21,10 @@ use crate::works::get::{Order, measure};
 /// Objects that lived and died before the work begins, in both heaps.
 const FORMER: u64 = 1000;
 
-/// As much as is noise here.
+/// The noise of this measurement.
 const NOT_MEASURABLE: f64 = 1.05;
 
-/// Objects of the type at hand died, and nothing weak was there.
+/// Objects of the measured type died, and there was nothing weak.
 #[derive(Debug)]
 struct Plain;
 
@@ -51,7 +51,7 @@ impl Past for WithWeak {
         for id in 0..FORMER {
             let node = heap.alloc(Node::new(id));
             heap[&values].insert(id, node);
-            // Reached by way of an ephemeron only, and its own key.
+            // Reachable only through an ephemeron, and its own key.
             heap[&keys].insert(node, node);
             heap[&set].insert(node);
             heap.intern(&names, id.to_string());

@@ -4,7 +4,7 @@
 //! to numbers (`key-map`). Entries are inserted in random order and looked up in another; before a pruning
 //! half of the objects die, chosen at random. What dies, and what it takes to find out, is not timed: only
 //! the removal of the entries is. The floor is the same table of the same keys with nothing weak about it,
-//! pruned by a bit an object; see `crate::peers::weak`.
+//! pruned by a bit per object; see `crate::peers::weak`.
 
 use std::rc::Rc;
 
@@ -117,7 +117,7 @@ fn with_value_map(inputs: &Rc<Inputs>, action: Action) -> Work {
             .target("hashbrown", 1.1)
             .target("hashbrown-foldhash", 1.2)
             .note(&["weak-table"], "upgrades what it finds, and reads the object for that")
-            .note(&["slotgc", "gc-arena"], "give a weak handle; resolving it is another work"),
+            .note(&["slotgc", "gc-arena"], "return a weak handle; resolving it is another work"),
     }
 }
 
@@ -141,10 +141,7 @@ fn with_key_map(inputs: &Rc<Inputs>, action: Action) -> Work {
             "a hashbrown map from addresses to `GcWeak` and number, with slotgc's hash function",
         )
         .note(&["slotmap"], "a `SecondaryMap` is a vector: no hashing, but room for every slot there is")
-        .note(
-            &["boa_gc"],
-            "`WeakMap`, whose entries are allocations; collects when it likes while inserting",
-        );
+        .note(&["boa_gc"], "`WeakMap`, whose entries are allocations; may collect while inserting");
     match action {
         Action::Insert => work.target("hashbrown", 1.3),
         Action::Get => work.target("hashbrown", 1.1).target("hashbrown-foldhash", 1.2),
@@ -163,7 +160,7 @@ macro_rules! prune {
 }
 
 const BY_HAND: &str = "`prune_dead` of a map outside of the heap, after the collection";
-const BY_COLLECTION: &str = "`prune_time` of the collection, for a map in the heap; of the clock on the wall";
+const BY_COLLECTION: &str = "`prune_time` of the collection, for a map in the heap; wall-clock time";
 const ONE_BIT: &str = "the floor: `retain` by a bit for each object";
 
 fn prune_values(inputs: &Rc<Inputs>) -> Work {

@@ -1,7 +1,7 @@
 //! Copying one object, in code of its type.
 //!
-//! Most types hand out exactly their edges when they are relinked ([`Trace::relinks_edges`]). Then one look
-//! at the clone does both: each edge is replaced, and its target is queued if it has no copy yet. Of other
+//! Most types hand out exactly their edges when they are relinked ([`Trace::relinks_edges`]). Then one pass
+//! over the clone does both: each edge is replaced, and its target is queued if it has no copy yet. For other
 //! types the original is traced before it is cloned.
 
 use alloc::vec::Vec;
@@ -102,7 +102,7 @@ fn copy_all<T: Trace + Clone, const RELINKS_EDGES: bool>(
 }
 
 impl Line<'_> {
-    /// Notes what is left to be done with a copy.
+    /// Records what is left to be done with a copy.
     fn note(&mut self, index: usize, new: RawHandle, left: Left) {
         let Left { is_open, has_table, merged, unsupported } = left;
         self.merged += merged as usize;

@@ -35,7 +35,7 @@ impl Level {
         }
     }
 
-    /// The right operand binds stronger: operators are left-associative.
+    /// The right operand binds tighter: operators are left-associative.
     fn next(self) -> Self {
         match self {
             Self::None => Self::Assignment,

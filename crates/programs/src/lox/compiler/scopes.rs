@@ -4,7 +4,7 @@ use super::{Compiler, Outcome};
 use crate::lox::code::{Capture, Op, Proto};
 use crate::lox::scanner::Token;
 
-/// A function under way.
+/// A function being compiled.
 pub(super) struct Function<'s> {
     pub(super) proto: Proto,
     pub(super) kind: FunctionKind,

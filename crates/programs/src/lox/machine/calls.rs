@@ -5,7 +5,7 @@ use crate::lox::code::Script;
 use crate::lox::memory::{Instance, Memory, Value};
 
 impl<M: Memory> Machine<M> {
-    /// What lies below the arguments is called.
+    /// Calls what lies below the arguments.
     #[inline(always)]
     pub(super) fn call(
         &mut self,

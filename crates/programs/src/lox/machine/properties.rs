@@ -108,7 +108,7 @@ impl<M: Memory> Machine<M> {
         self.enter(memory, script, frame, closure, count)
     }
 
-    /// Below the class on the stack is its superclass; the class goes.
+    /// Below the class on the stack is its superclass; the class is popped.
     pub(super) fn inherit(&mut self, memory: &mut M) -> Outcome {
         let Value::Class(class) = self.pop() else { unreachable!("it was just made") };
         let Value::Class(superclass) = self.peek(0) else {
@@ -123,7 +123,7 @@ impl<M: Memory> Machine<M> {
         Ok(())
     }
 
-    /// On the stack are a class and a closure; the closure goes.
+    /// On the stack are a class and a closure; the closure is popped.
     pub(super) fn add_method(&mut self, memory: &mut M, name: u16) {
         let (Value::Closure(closure), Value::Class(class)) = (self.pop(), self.peek(0)) else {
             unreachable!("the compiler emits methods in classes only")

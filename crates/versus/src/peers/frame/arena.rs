@@ -1,8 +1,8 @@
 //! gc-arena in its incremental mode: a frame is a `mutate_root`, and then `collect_debt` does as much as was
 //! allocated. Its maps of `GcWeak` are pruned by hand.
 //!
-//! The root has the old objects in pieces, since it traces an object in one go, and a list of all would be
-//! the longest pause of all.
+//! The root holds the old objects in pieces: an object is traced in one go, and a single list would cause the
+//! longest pause.
 
 use gc_arena::barrier::unlock;
 use gc_arena::{Arena, Collect, Gc, GcWeak, Mutation, Rootable, lock::Lock};
@@ -45,7 +45,7 @@ pub(crate) struct ArenaGame {
     arena: Arena<Rootable![Roots<'_>]>,
 }
 
-/// A world in the course of a frame.
+/// A world during a frame.
 struct Open<'a, 'gc> {
     mc: &'a Mutation<'gc>,
     roots: &'a mut Roots<'gc>,

@@ -1,4 +1,4 @@
-//! boa_gc: collects when it likes. `WeakMap` prunes itself, a map of `WeakGc` is pruned by hand.
+//! boa_gc: decides itself when to collect. `WeakMap` prunes itself, a map of `WeakGc` is pruned by hand.
 
 use boa_gc::{Finalize, Gc, GcRefCell, Trace, WeakGc, WeakMap, force_collect};
 use hashbrown::HashMap;

@@ -1,5 +1,5 @@
-//! dumpster: reference counts, and collections of cycles when it likes. It has nothing weak: what is cached
-//! is held, and removed by hand.
+//! dumpster: reference counts, and collections of cycles when it decides to. It has nothing weak: what is
+//! cached is held, and removed by hand.
 //!
 //! Its nodes are larger than the others', since an `Option` of its pointers takes 16 bytes.
 
@@ -30,7 +30,7 @@ pub(crate) struct Objects {
 pub(crate) type DumpsterWorld = Played<Objects>;
 
 impl Drop for Objects {
-    /// Leaves nothing for the next case. By hand: as long as the world is, its recursion would be as deep.
+    /// Leaves nothing for the next case. By hand, since its recursion would be as deep as the world is large.
     fn drop(&mut self) {
         self.cache.clear();
         self.old.iter().for_each(|node| *node.edges.borrow_mut() = Default::default());

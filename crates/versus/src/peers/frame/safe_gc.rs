@@ -1,4 +1,4 @@
-//! safe-gc: collects when its room is full. It has nothing weak: what is cached is removed by hand.
+//! safe-gc: collects when its capacity is used up. It has nothing weak: what is cached is removed by hand.
 
 use hashbrown::HashMap;
 use safe_gc::{Collector, Gc, Heap, Root, Trace};

@@ -1,4 +1,4 @@
-//! gc-arena: a `mutate` a tree, and then `collect_debt`.
+//! gc-arena: one `mutate` per tree, and then `collect_debt`.
 
 use gc_arena::{Arena, Collect, Gc, Mutation, Rootable};
 

@@ -91,7 +91,7 @@ impl Table for BoaKeys {
         id
     }
 
-    /// What was inserted: the map does not say.
+    /// What was inserted: the map does not report it.
     fn len(&self) -> usize {
         self.len
     }
@@ -121,8 +121,8 @@ impl Drop for BoaChain {
 }
 
 impl Chain for BoaChain {
-    /// It looks at entries in the order of insertion. While it is built all objects are roots, so that the
-    /// collections of its own choice in between are linear.
+    /// It visits entries in the order of insertion. While the chain is built all objects are roots, so that
+    /// the collections that it decides to run are linear.
     fn build(links: &Links) -> Self {
         let objects: Vec<_> = (0..links.len() as u64).map(|id| Gc::new(object(id))).collect();
         let mut map = WeakMap::new();
@@ -141,7 +141,7 @@ impl Chain for BoaChain {
     }
 
     fn drop_first(&mut self) {
-        // A weak pointer to the second key is the only witness that costs next to nothing.
+        // A weak pointer to the second key is the only check that costs next to nothing.
         let map = self.map.as_ref().expect("not dropped yet");
         let first = self.first.take().expect("a root");
         let second = map.get(&first).expect("an entry").value().expect("a living key").clone();

@@ -75,7 +75,7 @@ pub(crate) type GcArenaValues = WithMap<()>;
 /// A map from objects to numbers.
 pub(crate) type GcArenaKeys = WithMap<u64>;
 
-/// Inserts all entries, and says how long that took.
+/// Inserts all entries, and returns how long that took.
 fn insert<'gc, X: Kind>(roots: &mut Roots<'gc, X>, order: &[u32]) -> Duration {
     let entries = entries(roots, order);
     let start = Stopwatch::start();

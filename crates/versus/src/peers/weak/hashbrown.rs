@@ -1,5 +1,5 @@
-//! hashbrown alone: a table of as many bytes an entry as slotgc's, and nothing weak about it. What died it is
-//! told by a bit for each object.
+//! hashbrown alone: a table with as many bytes per entry as slotgc's, and nothing weak about it. A bit for
+//! each object tells it what died.
 
 use std::hash::BuildHasher;
 use std::time::Duration;

@@ -38,7 +38,7 @@ impl Handles for WeakHandles {
 
 /// Where a map is when it is pruned.
 pub(crate) trait Place {
-    /// Removes the entries of everything but `kept`, and says how long the removal took.
+    /// Removes the entries of everything but `kept`, and returns how long the removal took.
     fn prune<M: Map>(heap: &mut Heap, map: &Root<M>, kept: &dyn RootSource) -> Duration;
 }
 
@@ -199,10 +199,10 @@ pub(crate) struct EphemeronChain<M> {
     heap: Heap,
 }
 
-/// In a `WeakKeyMap`, which the collector goes through in the order of hashes.
+/// In a `WeakKeyMap`, which the collector visits in the order of hashes.
 pub(crate) type WeakKeyChain = EphemeronChain<WeakKeyMap<Object, Gc<Object>>>;
 
-/// In a vector, which it goes through in the order of insertion. So an order of the chain is one in which
+/// In a vector, which it visits in the order of insertion. So the order of insertion decides in which order
 /// keys are reached.
 pub(crate) type TableChain = EphemeronChain<InOrder>;
 
@@ -221,7 +221,7 @@ impl Trace for InOrder {
 /// A table of ephemerons.
 pub(crate) trait Ephemerons: Trace + Default {
     fn insert(&mut self, key: Gc<Object>, value: Gc<Object>);
-    /// How often one can go from a key to its value and on.
+    /// How many steps lead from a key to its value and on.
     fn steps(&self, heap: &Heap, first: Weak<Object>) -> usize;
     /// Entries with a living key.
     fn living(&self, heap: &Heap) -> usize;
