@@ -207,6 +207,17 @@ fn copies_of_a_set_count_the_items_that_became_equal() {
 }
 
 #[test]
+fn no_two_elements_of_a_weak_set_become_one_in_its_copy() {
+    let mut heap = Heap::new();
+    let leaves = [1, 2].map(|number| heap.alloc(Leaf(number)));
+    let holder = heap.alloc(Holder { field: (leaves, WeakSet::from_iter(&leaves)) });
+    let schema = Schema::new().with::<Holder<([Gc<Leaf>; 2], WeakSet<Leaf>)>>("holder").with::<Leaf>("leaf");
+    let (copy, relinked) = heap.clone_graph(holder, &schema).unwrap();
+    assert_eq!((heap[copy].field.1.len(), relinked.merged()), (2, 0));
+    assert!(heap[copy].field.0.iter().all(|leaf| heap[copy].field.1.contains(leaf)));
+}
+
+#[test]
 fn trees_weigh_their_entries_and_the_room_between_them() {
     assert_eq!(BTreeMap::<u64, u64>::new().owned_bytes(), 0);
     let weight = |len: u64| BTreeMap::from_iter((0..len).map(|n| (n, n))).owned_bytes();
