@@ -1,5 +1,5 @@
-//! Types of std in the fields of objects, and fields that an adapter traces: what a collection keeps of them, what
-//! they weigh, how a path names their parts, and what becomes of them in the copy of a graph.
+//! Types of std in the fields of objects, and fields that an adapter traces: what a collection keeps of them,
+//! what they weigh, how a path names their parts, and what becomes of them in the copy of a graph.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, RangeInclusive};
@@ -141,13 +141,11 @@ fn a_cell_that_is_set_once_is_treated_as_what_it_holds() {
 
 #[cfg(feature = "inspect")]
 #[test]
-fn a_label_may_be_in_shared_memory() {
-    #[derive(Trace)]
-    struct Named(#[trace(label)] std::sync::Arc<str>);
-
-    let mut heap = Heap::new();
-    let root = heap.alloc_root(Named("wolf".into()));
-    assert_eq!(heap.why_alive(&root).unwrap().steps().next().unwrap().label(), Some("wolf"));
+fn a_key_in_shared_memory_names_its_entry() {
+    assert_eq!(
+        edge_to_leaf(|leaf| BTreeMap::from([(std::sync::Arc::<str>::from("wolf"), leaf)])),
+        r#"field["wolf"]"#
+    );
 }
 
 trait Behaviour: TraceDyn + Send + Sync {
