@@ -49,7 +49,9 @@ mod replaced;
 mod roots;
 #[cfg(feature = "std")]
 mod shared;
+mod shown;
 mod shutdown;
+mod std_types;
 mod steps;
 mod strangers;
 mod subprocess;

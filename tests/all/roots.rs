@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use slotgc::{Gc, Heap, Root, RootSource, Tracer, Weak, roots};
+use slotgc::{Budget, Gc, Heap, Root, RootLog, RootSource, Tracer, Weak, roots};
 
 use crate::objects::{Log, Node, Noisy, forget};
 
@@ -325,4 +325,58 @@ fn roots_made_by_many_threads_on_an_empty_table_are_all_found() {
         heap.collect();
         assert_eq!((heap.len(), heap.stats().roots), (0, 0));
     }
+}
+
+#[cfg(feature = "inspect")]
+#[test]
+fn lists_of_handles_and_of_sources_are_roots_that_have_paths() {
+    let mut heap = Heap::new();
+    let [a, b] = [1, 2].map(|value| heap.alloc(Node::leaf(value)));
+    let edge = |source: &dyn RootSource| {
+        let path = heap.why_alive_with(b, source)?;
+        Some(path.to_string().split(" -> ").next()?.to_string())
+    };
+    let slice: &[Gc<Node>] = &[a, b];
+    assert_eq!(edge(&slice).unwrap(), "source [1]");
+    assert_eq!(edge(&vec![a, b]).unwrap(), "source [1]");
+    assert_eq!(edge(&[a, b]).unwrap(), "source [1]");
+    assert_eq!(edge(&Some(b)).unwrap(), "source");
+    assert_eq!(edge(&[&() as &dyn RootSource, &slice]).unwrap(), "source [1]");
+    assert_eq!(edge(&[&() as &dyn RootSource, &()]), None);
+}
+
+/// Counts how often it is asked for all, and for what changed.
+#[derive(Default)]
+struct Asked {
+    all: AtomicUsize,
+    changed: AtomicUsize,
+    handles: Vec<Gc<Node>>,
+    log: RootLog,
+}
+
+impl RootSource for Asked {
+    fn trace_roots(&self, tracer: &mut Tracer<'_>) {
+        self.all.fetch_add(1, Ordering::Relaxed);
+        self.log.report(tracer, self.handles.iter().copied(), []);
+    }
+
+    fn trace_changed_roots(&self, tracer: &mut Tracer<'_>) {
+        self.changed.fetch_add(1, Ordering::Relaxed);
+        self.log.report(tracer, self.handles.iter().copied(), []);
+    }
+}
+
+#[test]
+fn a_list_of_sources_passes_on_what_is_asked_of_it() {
+    let mut heap = Heap::new();
+    let handles = heap.alloc_many((0..100).map(Node::leaf));
+    let (first, second) = (Asked { handles, ..Asked::default() }, Asked::default());
+    assert!(!first.log.take_reported(), "nothing has been reported");
+    let both = [&first as &dyn RootSource, &second];
+    while heap.step_with(Budget::Objects(10), &both).finished.is_none() {}
+    let counts = |source: &Asked| [&source.all, &source.changed].map(|n| n.load(Ordering::Relaxed));
+    assert_eq!(counts(&first), counts(&second));
+    assert!(counts(&first)[1] > 0, "the end of marking asks for changes: {:?}", counts(&first));
+    assert!(first.log.take_reported() && !first.log.take_reported());
+    assert_eq!(heap.len(), 100);
 }

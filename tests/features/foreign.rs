@@ -43,6 +43,85 @@ fn a_small_vec_keeps_its_items_and_owns_its_buffer_once_it_has_one() {
     assert_eq!(Small::<u64>::with_capacity(10).owned_bytes(), 80);
 }
 
+/// An object with one field of any type.
+#[derive(Trace, Clone)]
+#[cfg(feature = "smallvec")]
+struct Holder<T> {
+    field: T,
+}
+
+/// A handle that is relinked and not traced: no edge.
+#[derive(Clone)]
+#[cfg(feature = "smallvec")]
+struct NoEdge(Gc<u32>);
+
+#[cfg(feature = "smallvec")]
+impl Trace for NoEdge {
+    fn trace(&self, _: &mut slotgc::Tracer<'_>) {}
+
+    fn relink(&mut self, links: &mut slotgc::Links<'_>) {
+        links.gc(&mut self.0);
+    }
+}
+
+#[cfg(feature = "smallvec")]
+#[test]
+fn a_small_vec_prunes_names_and_relinks_its_items() {
+    type Small<T> = smallvec::SmallVec<[T; 2]>;
+    let mut heap = Heap::new();
+    let dead = heap.alloc(1);
+    let sets = Small::from_iter([slotgc::WeakSet::from_iter([&dead]), slotgc::WeakSet::from_iter([&dead])]);
+    let _root = heap.alloc_root(Holder { field: sets });
+    assert_eq!(heap.collect().pruned, 2);
+
+    let [a, b] = [heap.alloc(1), heap.alloc(2)];
+    let holder = heap.alloc_root(Holder { field: Small::from_iter([a, b]) });
+    #[cfg(feature = "inspect")]
+    assert!(heap.why_alive(b).unwrap().to_string().contains(".field[1]"));
+    let schema = slotgc::Schema::new().with::<Holder<Small<Gc<u32>>>>("holder").with::<u32>("number");
+    let (copy, relinked) = heap.clone_graph(&holder, &schema).unwrap();
+    let new = [a, b].map(|old| relinked.get(old).unwrap());
+    assert!(new != [a, b] && heap[copy].field.as_slice() == new);
+
+    let holder = heap.alloc_root(Holder { field: Small::from_iter([NoEdge(a)]) });
+    let schema = slotgc::Schema::new().with::<Holder<Small<NoEdge>>>("holder").with::<u32>("number");
+    let (copy, relinked) = heap.clone_graph(&holder, &schema).unwrap();
+    assert_eq!((relinked.get(a), heap[copy].field[0].0), (None, a));
+}
+
+#[cfg(feature = "smallvec")]
+#[test]
+fn a_small_vec_weighs_its_buffer_and_what_its_items_own() {
+    let mut texts = smallvec::SmallVec::<[String; 2]>::new();
+    texts.extend([3, 5].map(String::with_capacity));
+    assert_eq!(texts.owned_bytes(), 8);
+    texts.extend([7, 9].map(String::with_capacity));
+    assert_eq!(texts.owned_bytes(), texts.capacity() * size_of::<String>() + 24);
+}
+
+#[cfg(all(feature = "arrayvec", feature = "inspect"))]
+#[test]
+fn an_array_string_names_the_entry_whose_key_it_is() {
+    let mut heap = Heap::new();
+    let value = heap.alloc(1);
+    let key = arrayvec::ArrayString::<8>::from("wolf").unwrap();
+    let _root = heap.alloc_root(std::collections::BTreeMap::from([(key, value)]));
+    assert!(heap.why_alive(value).unwrap().to_string().contains(r#"["wolf"]"#));
+}
+
+#[cfg(feature = "serde_json")]
+#[test]
+fn a_map_of_json_weighs_its_entries_its_keys_and_its_values() {
+    let with = |key: &str, value: &str| {
+        let mut map = serde_json::Map::new();
+        map.insert(key.to_string(), serde_json::Value::String(value.to_string()));
+        map.owned_bytes()
+    };
+    let empty = with("", "");
+    assert!(empty > 0);
+    assert_eq!((with("key", ""), with("", "wolf"), with("key", "wolf")), (empty + 3, empty + 4, empty + 7));
+}
+
 #[cfg(feature = "arrayvec")]
 #[test]
 fn an_array_vec_keeps_its_items() {

@@ -62,6 +62,22 @@ fn many_threads_see_the_same_objects_in_the_same_order_as_one() {
 }
 
 #[test]
+fn objects_from_the_end_are_those_beside_the_other_list_whatever_its_length() {
+    let mut heap = heap_with_gaps(|n| n);
+    let expected: Vec<_> = heap.iter::<u64>().map(|(gc, _)| gc).collect();
+    let shorter = &expected[..expected.len() - 100];
+    pool().install(|| {
+        let pairs: Vec<_> =
+            heap.par_iter::<u64>().zip(shorter).rev().map(|((gc, _), own)| (gc, *own)).collect();
+        assert!(pairs.iter().map(|pair| pair.0).eq(shorter.iter().rev().copied()));
+        assert!(pairs.iter().all(|(gc, own)| gc == own));
+        let pairs: Vec<_> =
+            heap.par_iter_mut::<u64>().zip(&expected).rev().map(|((gc, _), own)| (gc, *own)).collect();
+        assert!(pairs.len() == expected.len() && pairs.iter().all(|(gc, own)| gc == own));
+    });
+}
+
+#[test]
 fn dead_objects_that_wait_for_their_sweep_are_skipped() {
     let mut heap = heap_with_gaps(|n| Link { value: n, next: None });
     let kept: Vec<_> = heap.iter::<Link>().map(|(gc, _)| gc).step_by(5).collect();

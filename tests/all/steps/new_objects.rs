@@ -197,7 +197,7 @@ fn an_object_made_later_is_traced_though_its_edge_was_followed_before_it_was_the
 
     impl Trace for Shared {
         fn trace(&self, tracer: &mut Tracer<'_>) {
-            tracer.interior_mutability();
+            let _ = tracer.interior_mutability();
             self.0.lock().unwrap().trace(tracer);
         }
     }
