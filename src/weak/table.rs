@@ -67,14 +67,15 @@ impl<E> Table<E> {
     pub(crate) fn entry(
         &mut self,
         hash: u64,
-        mut is_equal: impl FnMut(&E) -> bool,
+        is_equal: impl FnMut(&E) -> bool,
         hasher: impl Fn(&E) -> u64,
     ) -> Entry<'_, E> {
         let (len, capacity) = (self.entries.len(), self.entries.capacity());
         if let Some(capacity) = self.slack.check(len, capacity) {
             self.changes.note_rehash(capacity);
             self.entries.shrink_to(capacity, &hasher);
-        } else if len == capacity && self.entries.find(hash, &mut is_equal).is_none() {
+        } else if len == capacity {
+            // hashbrown makes room for one more before it looks for an equal one.
             self.changes.note_rehash(len + 1);
         }
         self.changes.note(hash, len);
