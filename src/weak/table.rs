@@ -82,6 +82,21 @@ impl<E> Table<E> {
         self.entries.entry(hash, is_equal, hasher)
     }
 
+    /// Makes room for one more entry, if the next insertion would rehash in place: in a smaller table. A user's
+    /// `hasher` may panic, and hashbrown would then drop the entries that are not rehashed yet.
+    #[inline]
+    pub(crate) fn make_room_apart(&mut self, hasher: impl Fn(&E) -> u64) {
+        let len = self.entries.len();
+        if len == self.entries.capacity() {
+            // Less than half full of entries, the rest of places that were not reclaimed.
+            let half = capacity_of(self.entries.num_buckets()) / 2;
+            if len < half {
+                self.changes.note_rehash(half);
+                self.entries.shrink_to(half, hasher);
+            }
+        }
+    }
+
     #[inline]
     pub(crate) fn remove(&mut self, hash: u64, is_equal: impl FnMut(&E) -> bool) -> Option<E> {
         let entry = self.entries.find_entry(hash, is_equal).ok()?;
@@ -425,6 +440,11 @@ impl<E> Table<E> {
         changes.note_fresh_pruned(era);
         true
     }
+}
+
+/// How many entries hashbrown puts into so many buckets at most.
+fn capacity_of(buckets: usize) -> usize {
+    if buckets < 8 { buckets.saturating_sub(1) } else { buckets / 8 * 7 }
 }
 
 /// Buckets that are visited together: the headers of all their objects are prefetched first.
