@@ -67,18 +67,34 @@ impl<E> Table<E> {
     pub(crate) fn entry(
         &mut self,
         hash: u64,
-        mut is_equal: impl FnMut(&E) -> bool,
+        is_equal: impl FnMut(&E) -> bool,
         hasher: impl Fn(&E) -> u64,
     ) -> Entry<'_, E> {
         let (len, capacity) = (self.entries.len(), self.entries.capacity());
         if let Some(capacity) = self.slack.check(len, capacity) {
             self.changes.note_rehash(capacity);
             self.entries.shrink_to(capacity, &hasher);
-        } else if len == capacity && self.entries.find(hash, &mut is_equal).is_none() {
+        } else if len == capacity {
+            // hashbrown makes room for one more before it looks for an equal one.
             self.changes.note_rehash(len + 1);
         }
         self.changes.note(hash, len);
         self.entries.entry(hash, is_equal, hasher)
+    }
+
+    /// Makes room for one more entry, if the next insertion would rehash in place: in a smaller table. A user's
+    /// `hasher` may panic, and hashbrown would then drop the entries that are not rehashed yet.
+    #[inline]
+    pub(crate) fn make_room_apart(&mut self, hasher: impl Fn(&E) -> u64) {
+        let len = self.entries.len();
+        if len == self.entries.capacity() {
+            // Less than half full of entries, the rest of places that were not reclaimed.
+            let half = capacity_of(self.entries.num_buckets()) / 2;
+            if len < half {
+                self.changes.note_rehash(half);
+                self.entries.shrink_to(half, hasher);
+            }
+        }
     }
 
     #[inline]
@@ -424,6 +440,11 @@ impl<E> Table<E> {
         changes.note_fresh_pruned(era);
         true
     }
+}
+
+/// How many entries hashbrown puts into so many buckets at most.
+fn capacity_of(buckets: usize) -> usize {
+    if buckets < 8 { buckets.saturating_sub(1) } else { buckets / 8 * 7 }
 }
 
 /// Buckets that are visited together: the headers of all their objects are prefetched first.

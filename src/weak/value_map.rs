@@ -20,6 +20,8 @@ use crate::weak::{Entry, Fixed, Table};
 /// The default hasher has a fixed seed, so iteration order depends on the program alone. If an attacker may
 /// choose the keys, use a seeded one: `WeakValueMap::with_hasher(std::hash::RandomState::new())`.
 ///
+/// If `Hash` or `Eq` of a key panics, the map is as it was before the call.
+///
 /// # Examples
 /// ```
 /// use slotgc::{Heap, WeakValueMap};
@@ -150,6 +152,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> WeakValueMap<K, V, S> {
     pub fn entry(&mut self, key: K) -> Entry<'_, K, Weak<V>> {
         let Self { table, hasher } = self;
         let hash = hasher.hash_one(&key);
+        table.make_room_apart(|(key, _)| hasher.hash_one(key));
         let place = table.entry(hash, |(known, _)| *known == key, |(key, _)| hasher.hash_one(key));
         Entry::new(place, key)
     }

@@ -233,6 +233,51 @@ fn pruning_calls_no_eq_and_no_hash_and_destructors_of_keys_come_last() {
     assert_eq!(sorted(dropped), (0..2000).collect::<Vec<_>>());
 }
 
+#[cfg(feature = "std")]
+#[test]
+fn a_hash_that_panics_at_any_call_costs_no_entry() {
+    use std::cell::Cell;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    thread_local! {
+        /// How many calls there are until one panics.
+        static CALLS: Cell<usize> = const { Cell::new(usize::MAX) };
+    }
+
+    #[derive(PartialEq, Eq)]
+    struct Fragile(u32);
+
+    impl Hash for Fragile {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            let left = CALLS.replace(CALLS.get().wrapping_sub(1));
+            assert!(left > 0, "it broke");
+            self.0.hash(state);
+        }
+    }
+
+    traced!(Fragile {});
+
+    let mut heap = Heap::new();
+    let value = heap.alloc_root(Node::leaf(1));
+    for (kept, calls) in [3, 20, 40].into_iter().flat_map(|kept| (0..60).map(move |calls| (kept, calls))) {
+        let mut map = WeakValueMap::new();
+        // So many come and go that the next one finds no empty bucket, perhaps.
+        for number in 0..200 {
+            for key in 0..kept {
+                map.insert(Fragile(key), &value);
+            }
+            map.insert(Fragile(1000 + number), &value);
+            CALLS.set(calls);
+            let inserted = catch_unwind(AssertUnwindSafe(|| map.insert(Fragile(2000), &value))).is_ok();
+            CALLS.set(usize::MAX);
+            assert_eq!(map.len(), kept as usize + 1 + usize::from(inserted), "{calls} calls, {number} came");
+            assert!((0..kept).all(|key| map.contains_key(&Fragile(key))));
+            map.remove(&Fragile(2000));
+            map.remove(&Fragile(1000 + number));
+        }
+    }
+}
+
 /// Maps beside other fields and in a container, several in one object.
 struct Owner {
     strong: Option<Gc<Node>>,

@@ -167,3 +167,44 @@ fn values_changed_by_retain_and_similar_methods_are_found_by_minor_collections_a
         }
     }
 }
+
+#[test]
+fn a_full_table_in_which_an_entry_is_replaced_amid_its_slices_loses_no_value() {
+    for steps in 0..320 {
+        let mut sliced = Sliced::new(448, 0);
+        let capacity = sliced.heap[&sliced.map].capacity();
+        assert_eq!(capacity, 448, "there is no room for another one");
+        if !sliced.begin(Phase::Mark, steps) {
+            break;
+        }
+        let (key, value) = (&sliced.keys[0], sliced.values[0]);
+        sliced.heap[&sliced.map].insert(key, value);
+        assert!(sliced.heap[&sliced.map].capacity() > capacity, "hashbrown makes room first");
+        sliced.finish();
+        sliced.is_whole(&format!("replaced after {steps} steps"));
+    }
+}
+
+#[test]
+fn a_full_table_in_which_an_entry_is_replaced_amid_pruning_keeps_no_dead_one() {
+    for steps in 0..320 {
+        let mut sliced = Sliced::new(448, 0);
+        let dead = sliced.keys.split_off(1);
+        drop(dead);
+        if !sliced.begin(Phase::Prune, steps) {
+            break;
+        }
+        // Full again, of entries that this cycle does not prune.
+        while sliced.heap[&sliced.map].len() < sliced.heap[&sliced.map].capacity() {
+            let key = sliced.heap.alloc_root(Node::leaf(0));
+            let value = sliced.heap.alloc(Node::leaf(0));
+            sliced.heap[&sliced.map].insert(&key, value);
+            sliced.keys.push(key);
+        }
+        let (key, value) = (&sliced.keys[0], sliced.values[0]);
+        sliced.heap[&sliced.map].insert(key, value);
+        sliced.finish();
+        let map = &sliced.heap[&sliced.map];
+        assert_eq!(map.len(), sliced.keys.len(), "replaced after {steps} steps");
+    }
+}
