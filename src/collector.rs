@@ -235,8 +235,8 @@ impl Collector {
         store.set_marking(kind == CycleKind::Major);
         let may_die = *collects_new && kind == CycleKind::Major;
         self.made_in_mark = if may_die { Age::Young } else { Age::Traced };
-        // What the program makes and stores is marked like everything else, so marking would never end if that
-        // is more than the steps trace.
+        // What the program makes and stores is marked like everything else, so marking would never end if
+        // that is more than the steps trace.
         let objects: usize = pools.iter().map(Pool::live).sum();
         self.most_allocated = if may_die { *allocated + objects as u64 } else { u64::MAX };
         pools.iter_mut().for_each(|pool| pool.set_making(store, self.made_in_mark));

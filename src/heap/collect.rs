@@ -87,8 +87,8 @@ impl Heap {
     /// alive and cost nothing, however many there are.
     ///
     /// Otherwise it works as [`collect`](Self::collect), in the same order; weak collections that changed are
-    /// pruned. During an incremental cycle it does nothing and returns `CollectStats::default()`. The first collection of a heap always covers all objects,
-    /// since all are young.
+    /// pruned. During an incremental cycle it does nothing and returns `CollectStats::default()`. The first
+    /// collection of a heap always covers all objects, since all are young.
     ///
     /// Time: proportional to the objects made and changed since, and the pages that hold them. (Sticky mark
     /// bits: Demers et al., POPL 1990.)

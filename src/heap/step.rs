@@ -27,10 +27,10 @@ impl Heap {
     /// does at least one unit of work. [`Budget::Unlimited`] finishes the cycle.
     ///
     /// Between two steps the program may do anything. What it allocates or roots during a cycle survives that
-    /// cycle (or only what is reachable, with
-    /// [`HeapConfig::collect_new`](crate::HeapConfig::collect_new)); what it stores in a reachable object is never lost, wherever the handle came from. All objects
-    /// that a cycle frees stop resolving in the same step; until then an unreachable object that still
-    /// resolves can be stored again. Unreachable objects are gone after two cycles at the latest.
+    /// cycle (or only what is reachable, with [`HeapConfig::collect_new`](crate::HeapConfig::collect_new));
+    /// what it stores in a reachable object is never lost, wherever the handle came from. All objects that a
+    /// cycle frees stop resolving in the same step; until then an unreachable object that still resolves can
+    /// be stored again. Unreachable objects are gone after two cycles at the latest.
     ///
     /// Weak collections are traced and pruned in slices, however large. A budget of time is exceeded if one
     /// indivisible piece takes longer: a destructor, a callback, a root source, the `trace` of one object

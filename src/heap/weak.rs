@@ -24,8 +24,8 @@ impl Heap {
     ///
     /// # Panics
     /// With the text of [`Dead`](crate::Dead) if the map is gone; as [`alloc`](Self::alloc) if a limit is
-    /// reached. If `make` panics, the map is as `make` left it; so it is if `Hash` or `Eq` of the key panics after
-    /// that, and nothing refers to the object that was made.
+    /// reached. If `make` panics, the map is as `make` left it; so it is if `Hash` or `Eq` of the key panics
+    /// after that, and nothing refers to the object that was made.
     ///
     /// # Examples
     /// ```

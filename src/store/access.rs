@@ -7,6 +7,7 @@ use core::marker::PhantomData;
 use crate::bitmap::Bits;
 use crate::geometry::Granule;
 use crate::handle::RawHandle;
+use crate::space::Space;
 use crate::store::living::Living;
 use crate::store::look::Headers;
 use crate::store::pages::Past;
@@ -40,22 +41,44 @@ fn log<T>(dirty: &mut Vec<RawHandle>, slot: Slot<'_, T>, raw: RawHandle, barrier
     }
 }
 
-/// As `log`, for a change of a single object. While a full collection marks, what is white will be traced if it
-/// is reached at all, so it needs no entry.
+/// As `log`, for a change of a single object. While a full collection marks, what is white will be traced if
+/// it is reached at all, so it needs no entry.
 #[inline(always)]
 fn log_one<T: 'static>(
     dirty: &mut Vec<RawHandle>,
-    is_marking: bool,
-    look: Look<'_>,
+    is_marking: &bool,
+    space: &Space,
     slot: Slot<'_, T>,
     raw: RawHandle,
     barrier: Barrier,
 ) {
     if barrier == Barrier::Log && !slot.is_logged() {
         slot.note_logged();
-        if !is_marking || !look.is_white::<T>(raw) {
-            push(dirty, raw);
-        }
+        list::<T>(dirty, is_marking, space, raw);
+    }
+}
+
+/// Outlined, so that a change of an object that is listed already saves no register.
+#[inline(never)]
+fn list<T: 'static>(dirty: &mut Vec<RawHandle>, is_marking: &bool, space: &Space, raw: RawHandle) {
+    if *is_marking || dirty.len() == dirty.capacity() {
+        list_unless_white::<T>(dirty, *is_marking, space, raw);
+    } else {
+        push(dirty, raw);
+    }
+}
+
+/// Outlined, so that `list` saves none either.
+#[cold]
+#[inline(never)]
+fn list_unless_white<T: 'static>(
+    dirty: &mut Vec<RawHandle>,
+    is_marking: bool,
+    space: &Space,
+    raw: RawHandle,
+) {
+    if !is_marking || !Look::of(space).is_white::<T>(raw) {
+        push(dirty, raw);
     }
 }
 
@@ -69,9 +92,8 @@ impl Store {
     #[inline(always)]
     pub(super) fn note_change<T: 'static>(&mut self, raw: RawHandle, barrier: Barrier) {
         let Self { space, dirty, is_marking, .. } = self;
-        let look = Look::of(space);
-        if let Some(slot) = look.find::<T>(raw) {
-            log_one(dirty, *is_marking, look, slot, raw, barrier);
+        if let Some(slot) = Look::of(space).find::<T>(raw) {
+            log_one(dirty, is_marking, space, slot, raw, barrier);
         }
     }
 
@@ -136,9 +158,8 @@ impl Store {
         barrier: Barrier,
     ) -> Option<&'a mut T> {
         let Self { space, dirty, is_marking, .. } = self;
-        let look = Look::of(space);
-        let slot = look.find::<T>(raw)?;
-        log_one(dirty, *is_marking, look, slot, raw, barrier);
+        let slot = Look::of(space).find::<T>(raw)?;
+        log_one(dirty, is_marking, space, slot, raw, barrier);
         // SAFETY: the caller excludes all other access. Pages never move.
         unsafe { slot.exclusive() }.get_mut(raw)
     }

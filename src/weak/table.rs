@@ -82,8 +82,8 @@ impl<E> Table<E> {
         self.entries.entry(hash, is_equal, hasher)
     }
 
-    /// Makes room for one more entry, if the next insertion would rehash in place: in a smaller table. A user's
-    /// `hasher` may panic, and hashbrown would then drop the entries that are not rehashed yet.
+    /// Makes room for one more entry, if the next insertion would rehash in place: in a smaller table. A
+    /// user's `hasher` may panic, and hashbrown would then drop the entries that are not rehashed yet.
     #[inline]
     pub(crate) fn make_room_apart(&mut self, hasher: impl Fn(&E) -> u64) {
         let len = self.entries.len();

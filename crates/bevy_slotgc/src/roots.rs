@@ -416,7 +416,8 @@ impl<C: Component, H: Holder<C>> Rows<C, H> {
                     if let Some(parts) = &mut self.parts {
                         let reported = parts.reported_rows(number);
                         let later = changed.partition_point(|row| (*row as usize) < reported);
-                        // A part will report the others; or if they move before that, whoever looks for what moved.
+                        // A part will report the others; or if they move before that, whoever looks for what
+                        // moved.
                         changed[later..].iter().for_each(|row| parts.seen.remove(entities[*row as usize]));
                         changed = &changed[..later];
                         changed.iter().for_each(|row| parts.seen.insert(entities[*row as usize]));
@@ -491,14 +492,14 @@ impl Seen {
     }
 }
 
-/// Rows of a table that changed. They are collected first: visiting them waits for memory, and then many do at
-/// once.
+/// Rows of a table that changed. They are collected first: visiting them waits for memory, and then many do
+/// at once.
 #[derive(Default)]
 struct Changed(Vec<u32>);
 
 impl Changed {
-    /// Finds the rows that changed between two ticks, in ascending order. Ticks lie side by side, so a block of
-    /// them without a change is skipped in a few instructions.
+    /// Finds the rows that changed between two ticks, in ascending order. Ticks lie side by side, so a block
+    /// of them without a change is skipped in a few instructions.
     fn find(&mut self, ticks: &ContiguousComponentTicksRef<'_>, since: Tick, now: Tick) {
         const BLOCK: usize = 16;
         self.0.clear();
