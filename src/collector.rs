@@ -362,23 +362,6 @@ impl Collector {
         true
     }
 
-    /// Marks a little, at an arbitrary moment: zeal mode.
-    #[cfg(gc_zeal)]
-    pub(crate) fn mark_a_bit<H>(&mut self, parts: &mut Parts<'_, H>) {
-        if self.phase == Phase::Mark && self.kind == CycleKind::Major {
-            self.phase = Phase::Idle;
-            let mut meter =
-                Meter::new(crate::config::Budget::Objects(1), parts.clock, core::time::Duration::ZERO);
-            let mut panics = Panics::default();
-            panics.run_once(|_| {
-                let mut attempt = Attempt { store: parts.store, pools: parts.pools, succeeded: false };
-                self.marker.mark_a_bit(&self.ops, attempt.store, &mut meter);
-                attempt.succeeded = true;
-                self.phase = Phase::Mark;
-            });
-        }
-    }
-
     fn prune<H>(&mut self, parts: &mut Parts<'_, H>, meter: &mut Meter<'_>, panics: &mut Panics) -> bool {
         let Self { marker, ops, discarded, stats, destroyed, .. } = self;
         let set_aside = RefCell::new(discarded.take());

@@ -2,6 +2,10 @@
 
 use super::mark::Held;
 use super::{Collector, Meter};
+#[cfg(gc_zeal)]
+use super::{CycleKind, Parts};
+#[cfg(gc_zeal)]
+use crate::panics::Panics;
 use crate::pool::Pool;
 use crate::stats::Phase;
 use crate::store::{Age, Store};
@@ -23,6 +27,23 @@ impl Drop for Attempt<'_> {
 }
 
 impl Collector {
+    /// Marks a little, at an arbitrary moment: zeal mode.
+    #[cfg(gc_zeal)]
+    pub(crate) fn mark_a_bit<H>(&mut self, parts: &mut Parts<'_, H>) {
+        if self.phase == Phase::Mark && self.kind == CycleKind::Major {
+            self.phase = Phase::Idle;
+            let mut meter =
+                Meter::new(crate::config::Budget::Objects(1), parts.clock, core::time::Duration::ZERO);
+            let mut panics = Panics::default();
+            panics.run_once(|_| {
+                let mut attempt = Attempt { store: parts.store, pools: parts.pools, succeeded: false };
+                self.marker.mark_a_bit(&self.ops, attempt.store, &mut meter);
+                attempt.succeeded = true;
+                self.phase = Phase::Mark;
+            });
+        }
+    }
+
     /// Follows edges beside readers and other markers, if edges may be followed.
     pub(crate) fn help(&self, store: &Store, meter: &mut Meter<'_>) {
         self.marker.help(&self.ops, store, meter);
