@@ -1,6 +1,6 @@
 //! A scene editor: a graph of parts with links across it, saved and loaded, undone, and copied as a prefab.
 //!
-//! `cargo run --example save_load`
+//! `cargo run --example save_load --features save_load`
 //!
 //! Shows `Heap::save` and `Heap::load` with any format, relinking handles outside the heap, undo as a list of
 //! saves, and `Heap::clone_graph`.

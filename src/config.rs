@@ -356,8 +356,9 @@ pub enum Budget {
     Time(Duration),
     /// This many units of work: an object traced, freed or dropped, an entry of a weak collection visited, a
     /// callback run. At least one is done, and of a weak collection the next few entries. When marking is
-    /// almost done, up to 64 objects that the program changed meanwhile are traced beyond the budget, so that
-    /// marking ends even if the program changes something between all steps.
+    /// almost done, up to 64 objects that the program changed meanwhile are traced beyond the budget. If the
+    /// program changes more than a step traces, some of the last steps trace more: 64 objects, then 128, and
+    /// so on, until one catches up and marking ends.
     Objects(usize),
     /// No limit: to the end of the cycle.
     Unlimited,

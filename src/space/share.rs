@@ -39,6 +39,7 @@ impl Share {
     pub(super) fn pages(&self) -> u32 {
         // Pages are of one type each, and partly empty.
         let most = self.max_bytes.saturating_mul(2).saturating_add(LEAST_PAGES as usize * PAGE_BYTES);
+        // Relaxed, here and below: sums that no other memory depends on.
         let reserved = RESERVED.load(Ordering::Relaxed);
         pages(most, reserved, ALL.load(Ordering::Relaxed), system::address_space_limit())
     }
