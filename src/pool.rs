@@ -274,7 +274,7 @@ impl Pool {
         self.note_made();
         store.end_claim(&self.claim);
         let age = self.making;
-        let mut word = self.claim.word() + 1;
+        let mut word = self.claim.next_word();
         loop {
             if let Some(position) = self.current {
                 if let Some(claim) = (self.ops.claim)(store, self.pages[position], word, age, self.barrier) {

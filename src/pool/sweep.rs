@@ -31,6 +31,9 @@ pub(crate) struct Swept {
 pub(super) struct Progress {
     /// Pages swept.
     pages: usize,
+    /// Pages there were when the sweep began. What is made later on others is not white; and a page for slots
+    /// set aside may come with each step, more than a step of one unit sweeps.
+    end: usize,
     /// Words swept of the next one.
     words: usize,
     /// Whether a part of the next one was swept, perhaps only of its first word.
@@ -131,7 +134,7 @@ impl Pool {
         let mut lists = core::mem::take(&mut self.progress.lists);
         lists.clear();
         lists.vacant.reserve(if scope == Scope::Major { self.pages.len() } else { 0 });
-        self.progress = Progress { limbo, lists, ..Progress::default() };
+        self.progress = Progress { end: self.scope_len(scope), limbo, lists, ..Progress::default() };
     }
 
     fn scope_len(&self, scope: Scope) -> usize {
@@ -174,7 +177,7 @@ impl Pool {
         if self.progress.limbo > 0 {
             return Some(swept);
         }
-        while self.progress.pages < self.scope_len(scope) {
+        while self.progress.pages < self.progress.end {
             if swept.work >= quota {
                 return Some(swept);
             }

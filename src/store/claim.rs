@@ -63,9 +63,10 @@ impl Claim {
         (self.page, self.word, self.free, self.first)
     }
 
-    /// The word of the claim in its page.
-    pub(crate) fn word(&self) -> usize {
-        self.word
+    /// The word of its page that comes next.
+    pub(crate) fn next_word(&self) -> usize {
+        // Slots that were set aside may be free again in any word.
+        if self.first == Generation::ZERO { 0 } else { self.word + 1 }
     }
 
     /// The slots handed out since the last call.

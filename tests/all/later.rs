@@ -1,5 +1,7 @@
 //! Objects allocated through `&Heap`, from many threads.
 
+mod frames;
+
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
