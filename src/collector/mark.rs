@@ -295,6 +295,10 @@ impl Marker {
         source: &dyn RootSource,
         meter: &mut Meter<'_>,
     ) -> bool {
+        if !self.asking.was_asked() && meter.is_spent() {
+            // To begin took a step's time, and the source may take another.
+            return false;
+        }
         pools.iter_mut().for_each(Pool::note_made);
         let was_put_off = self.asking.is_first;
         // Whether the source was asked in this call: since then nothing changed, so it has nothing new.

@@ -174,6 +174,14 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// Counts an indivisible piece of unknown cost, against a budget of time.
+    pub(crate) fn spend_piece(&mut self) {
+        if self.is_timed() {
+            self.work += 1;
+            self.read_clock();
+        }
+    }
+
     /// Whether nothing more may be done.
     pub(crate) fn is_spent(&self) -> bool {
         self.quota() == 0

@@ -1,5 +1,7 @@
 //! Requesting a collection.
 
+use core::time::Duration;
+
 use crate::clock::{Stopwatch, Timer};
 use crate::collector::{Collector, CycleKind, Meter, Parts};
 use crate::config::Budget;
@@ -275,7 +277,7 @@ impl Heap {
     }
 
     /// Bytes ever allocated, in slots and owned.
-    fn allocated_bytes(&self) -> u64 {
+    pub(super) fn allocated_bytes(&self) -> u64 {
         (self.counts.freed_bytes + self.counts.bytes as u64).saturating_add(self.load.allocated())
     }
 
@@ -322,7 +324,9 @@ impl Heap {
             self.load.finish_full(self.collector.owned(), roots, &self.config);
         }
         let totals = self.totals();
-        self.pacer.finish(kind, totals, &self.config);
+        let times = [stats.mark_time, stats.prune_time, stats.sweep_time, stats.drop_time];
+        let time = times.into_iter().fold(Duration::ZERO, Duration::saturating_add);
+        self.pacer.finish(kind, time, totals, &self.config);
         self.counts.check_limits_next();
         stats
     }

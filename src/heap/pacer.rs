@@ -31,6 +31,11 @@ pub(super) struct Pacer {
     /// Objects and bytes of slots when the last full cycle ended: what the distance to a limit is measured
     /// from.
     full_end: Mark,
+    /// What the last full cycle took, without notifications.
+    full_time: Duration,
+    /// What had been allocated when it ended, and the calls of `pace` since.
+    full_end_allocated: u64,
+    calls: u32,
     is_paused: bool,
     /// Whether other threads mark.
     has_help: bool,
@@ -93,6 +98,8 @@ pub(super) struct Totals {
 
 /// What the policy decides on.
 pub(super) struct Situation {
+    /// Bytes ever allocated, in slots and owned.
+    pub(super) allocated_bytes: u64,
     pub(super) weight: usize,
     pub(super) size: usize,
     /// The weight of roots that were dropped.
@@ -125,6 +132,9 @@ impl Pacer {
             begin_size: 0,
             begin_objects: 0,
             full_end: Mark { objects: 0, bytes: 0 },
+            full_time: Duration::ZERO,
+            full_end_allocated: 0,
+            calls: 0,
             is_paused: false,
             has_help: false,
             minor_ns: MINOR_NS,
@@ -173,7 +183,7 @@ impl Pacer {
     }
 
     /// It ended.
-    pub(super) fn finish(&mut self, kind: CycleKind, totals: Totals, config: &HeapConfig) {
+    pub(super) fn finish(&mut self, kind: CycleKind, time: Duration, totals: Totals, config: &HeapConfig) {
         let Totals { size, bytes, objects, allocated_bytes, allocated, has_help } = totals;
         self.has_help = has_help;
         self.end_bytes = size;
@@ -184,6 +194,8 @@ impl Pacer {
             self.live_bytes = size.saturating_sub(made);
             self.full_end_bytes = size;
             self.full_end = Mark { objects, bytes };
+            self.full_time = time;
+            (self.full_end_allocated, self.calls) = (allocated_bytes, 0);
             // While no minor collection runs, nothing is learnt about their cost, so the estimate must come
             // down again.
             self.minor_ns = self.minor_ns.min(MINOR_NS);
@@ -235,6 +247,25 @@ impl Pacer {
             objects: next(objects, marks.map(|mark| mark.objects), config.objects_limit()),
             bytes: next(bytes, marks.map(|mark| mark.bytes), config.bytes_limit()),
         }
+    }
+
+    /// Another call of `pace`.
+    #[inline]
+    pub(super) fn note_call(&mut self) {
+        self.calls = self.calls.wrapping_add(1);
+    }
+
+    /// Whether the next full cycle, if it takes as long as the last one and the program allocates as fast as
+    /// since then, must begin now to end before the ceiling. (The pacer of Go's collector asks the same.)
+    fn must_begin(&self, budget: Budget, now: &Situation, ceiling: usize) -> bool {
+        let Budget::Time(time) = budget else { return false };
+        let growth = now.size.saturating_sub(self.full_end_bytes);
+        if self.calls == 0 || growth < ceiling / 8 {
+            return false;
+        }
+        let steps = self.full_time.as_secs_f64() / time.as_secs_f64().max(1e-9);
+        let allocated = (now.allocated_bytes - self.full_end_allocated) as f64 / f64::from(self.calls);
+        self.debt_bytes(now.size) as f64 + steps * allocated > ceiling as f64 * 0.75
     }
 
     /// Objects allocated since the last cycle ended.
@@ -316,7 +347,9 @@ impl Pacer {
         // What was made during the last cycle outlived it in any case, and another cycle so soon cannot help
         // that.
         let growth = now.size.saturating_sub(self.full_end_bytes);
-        let has_grown = growth >= config.growth_bytes(self.live_bytes) || debt >= ceiling / 2;
+        let has_grown = growth >= config.growth_bytes(self.live_bytes)
+            || debt >= ceiling / 2
+            || self.must_begin(budget, now, ceiling);
         if in_debt {
             slice
         } else if now.roots >= config.nursery() / 2 && now.roots > 0 {

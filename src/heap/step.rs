@@ -128,6 +128,7 @@ impl Heap {
         }
         self.take_up_shared();
         self.store.note_frame();
+        self.pacer.note_call();
         let weight = self.weight();
         if !self.pacer.is_due(weight) {
             self.load.wait(self.roots.dropped(), &self.config);
@@ -172,6 +173,7 @@ impl Heap {
     /// Decides what to do.
     fn plan(&self, budget: Budget, weight: usize) -> Plan {
         let situation = Situation {
+            allocated_bytes: self.allocated_bytes(),
             weight,
             size: self.size(),
             roots: self.load.roots_weight(self.roots.dropped()),
@@ -256,6 +258,7 @@ impl Heap {
             }
             if heap.collector.phase() == Phase::Idle {
                 heap.begin(CycleKind::Major, clock, panics);
+                meter.spend_piece();
             }
             let finished = heap.advance(roots, true, meter, panics);
             heap.and_again(own, finished, rule, roots, clock, panics)

@@ -57,6 +57,16 @@ impl Heap {
                 panic!("{} was changed, and the write barrier's list does not have it", self.name(lost));
             }
         }
+        if self.collector.has_condemned() {
+            for (pool, dead) in self.condemned() {
+                let name = pool.info().name;
+                assert_eq!(
+                    pool.count_condemned(&self.store),
+                    dead,
+                    "dead objects of {name}, counted and as known"
+                );
+            }
+        }
         let objects = self.pools.iter().map(Pool::live).sum::<usize>();
         assert_eq!(objects, self.counts.objects, "objects in pools and as counted");
         let bytes = self.pools.iter().map(|pool| pool.live() * pool.info().slot_bytes).sum::<usize>();

@@ -67,8 +67,8 @@ impl Heap {
         self.roots.heap_number()
     }
 
-    /// How many objects are alive, garbage included. O(1); O(pages) while an incremental cycle frees its
-    /// dead.
+    /// How many objects are alive, garbage included. O(1); while an incremental cycle frees its dead,
+    /// O(types), and O(pages) for the first caller.
     pub fn len(&self) -> usize {
         if self.collector.has_condemned() {
             self.counts.objects - self.condemned().map(|(_, objects)| objects).sum::<usize>()
@@ -82,8 +82,8 @@ impl Heap {
         self.len() == 0
     }
 
-    /// How many objects of type `T` are alive, garbage included. O(1); O(pages) while an incremental cycle
-    /// frees its dead.
+    /// How many objects of type `T` are alive, garbage included. O(1); while an incremental cycle frees its
+    /// dead, O(pages) for the first caller.
     pub fn len_of<T: 'static>(&self) -> usize {
         self.pool_of::<T>().map_or(0, |pool| self.living_in(pool))
     }

@@ -8,6 +8,7 @@ use crate::geometry::Granule;
 use crate::handle::RawHandle;
 use crate::pool::lists::{List, Lists};
 use crate::store::{Age, DoomCursor, Made, Store, SweepLog};
+use crate::sync::{Gauge, Ordering};
 
 /// Which pages a collection sweeps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +27,46 @@ pub(crate) struct Swept {
     pub(crate) work: usize,
 }
 
+/// How many objects are dead and not swept yet, once somebody has asked.
+struct Condemned(Gauge);
+
+impl Condemned {
+    const UNKNOWN: usize = usize::MAX;
+
+    /// The number, which is counted if it is not known.
+    fn get_or(&self, count: impl FnOnce() -> usize) -> usize {
+        // Relaxed, here and below: several readers may count, and find the same.
+        match self.0.load(Ordering::Relaxed) {
+            Self::UNKNOWN => {
+                let len = count();
+                self.0.store(len, Ordering::Relaxed);
+                len
+            }
+            len => len,
+        }
+    }
+
+    /// So many were swept.
+    fn reduce(&mut self, swept: usize) {
+        let len = self.0.get_mut();
+        if *len != Self::UNKNOWN {
+            *len -= swept;
+        }
+    }
+}
+
+impl Default for Condemned {
+    fn default() -> Self {
+        Self(Gauge::new(Self::UNKNOWN))
+    }
+}
+
+impl Clone for Condemned {
+    fn clone(&self) -> Self {
+        Self(Gauge::new(self.0.load(Ordering::Relaxed)))
+    }
+}
+
 /// How far the sweep of a pool has come.
 #[derive(Clone, Default)]
 pub(super) struct Progress {
@@ -39,6 +80,7 @@ pub(super) struct Progress {
     /// Whether a part of the next one was swept, perhaps only of its first word.
     in_page: bool,
     dropping: DoomCursor,
+    condemned: Condemned,
     /// Slots of limbo still to be checked.
     pub(super) limbo: usize,
     /// Those that nothing names, which become free when their page is swept.
@@ -106,11 +148,16 @@ impl Pool {
 
     /// Everything white is dead from now on, though it is swept later. O(pages).
     pub(crate) fn condemn(&self, store: &mut Store) {
-        self.pages.by_position().iter().for_each(|page| store.veil(*page));
+        store.veil_all(self.pages.by_position());
     }
 
-    /// How many objects are dead and not swept yet. O(pages + slots in limbo).
+    /// How many objects are dead and not swept yet. O(1), after the first call of a sweep.
     pub(crate) fn condemned(&self, store: &Store) -> usize {
+        self.progress.condemned.get_or(|| self.count_condemned(store))
+    }
+
+    /// As [`condemned`](Self::condemned). O(pages + slots in limbo).
+    pub(crate) fn count_condemned(&self, store: &Store) -> usize {
         let pages = self.pages.by_position();
         let swept_in_part = pages.get(self.progress.pages);
         let mut len = 0;
@@ -217,6 +264,7 @@ impl Pool {
                 self.states[position].state = PageState::Closed;
                 self.progress.pages += 1;
                 self.live -= died;
+                self.progress.condemned.reduce(died);
                 return Swept { died, work: 1 };
             }
             _ => {}
@@ -225,6 +273,7 @@ impl Pool {
         let died = (self.ops.sweep_page)(store, page, &mut self.progress.words, quota, log);
         self.retired.append(&mut log.retired);
         self.live -= died;
+        self.progress.condemned.reduce(died);
         let watched = log.watched.len() - watched_before;
         self.watched -= watched;
         self.has_doomed |= watched > 0 || (self.info.needs_drop && died > 0);

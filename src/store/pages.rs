@@ -3,11 +3,13 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::mem::needs_drop;
+use core::ptr;
 
 use crate::bitmap::{Bits, Class, read_word, write_word};
 use crate::config::Limit;
 use crate::geometry::{Geometry, Granule, PAGE_GRANULES};
 use crate::handle::Generation;
+use crate::space::prefetch_near;
 use crate::store::Store;
 use crate::tag::Tag;
 
@@ -129,6 +131,10 @@ impl PageMeta {
         Class::of_slots(self.slot_granules.into())
     }
 }
+
+/// How many pages ahead of the one at hand bits are prefetched. Pages are far apart in memory, and each takes
+/// the processor a fault of its translation cache.
+const BITS_AHEAD: usize = 4;
 
 impl Store {
     /// Opens a page for `T` (a run of pages where `T` is larger than one), all slots free: one that was given
@@ -344,12 +350,33 @@ impl Store {
 
     /// Makes everything white: every occupied slot of these pages is up for collection.
     pub(crate) fn whiten(&mut self, pages: &[u32]) {
-        for page in pages {
+        for (number, page) in pages.iter().enumerate() {
+            self.prefetch_bits(pages.get(number + BITS_AHEAD));
             let occupied = self.words(Bits::Occupied, *page);
             self.words(Bits::White, *page)
                 .iter()
                 .zip(occupied)
                 .for_each(|(white, word)| write_word(white, read_word(word)));
+        }
+    }
+
+    /// Prefetches a page's bits.
+    fn prefetch_bits(&self, page: Option<&u32>) {
+        const LINE: usize = 64 / size_of::<u64>();
+        let Some(page) = page else { return };
+        for bits in [Bits::White, Bits::Occupied] {
+            self.words(bits, *page)
+                .iter()
+                .step_by(LINE)
+                .for_each(|word| prefetch_near(ptr::from_ref(word).cast()));
+        }
+    }
+
+    /// Makes everything white in these pages dead at once; see [`veil`](Self::veil).
+    pub(crate) fn veil_all(&mut self, pages: &[u32]) {
+        for (number, page) in pages.iter().enumerate() {
+            self.prefetch_bits(pages.get(number + BITS_AHEAD));
+            self.veil(*page);
         }
     }
 

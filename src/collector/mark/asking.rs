@@ -36,6 +36,11 @@ impl Asking {
         (self.was_asked, self.is_first, self.has_rest) = (false, false, false);
     }
 
+    /// Whether the source was asked in this cycle.
+    pub(super) fn was_asked(&self) -> bool {
+        self.was_asked
+    }
+
     /// Whether this step begins by asking it.
     pub(super) fn comes_first(&mut self) -> bool {
         mem::take(&mut self.is_first) || !self.was_asked
