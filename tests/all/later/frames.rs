@@ -10,7 +10,8 @@ fn after_one<T: Trace>(value: T) -> Heap {
     heap
 }
 
-/// Such heaps for types with one word of bits a page, with several, with a destructor, and larger than a page.
+/// Such heaps for types with one word of bits a page, with several, with a destructor, and larger than a
+/// page.
 fn heaps() -> [Heap; 4] {
     [after_one([0_u64; 1100]), after_one([0_u64; 6]), after_one("text".to_string()), after_one([0_u64; 9000])]
 }
