@@ -351,3 +351,33 @@ fn a_step_asks_a_source_slower_than_its_budget_first_and_then_ends_marking() {
         assert!(world.handles.iter().all(|gc| heap.is_alive(gc)));
     }
 }
+
+/// A source without handles.
+#[derive(Default)]
+struct Asked(Cell<usize>);
+
+impl RootSource for Asked {
+    fn trace_roots(&self, _: &mut Tracer<'_>) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+#[test]
+#[cfg_attr(gc_zeal, ignore = "zeal marks a bit at each allocation")]
+fn a_step_whose_budget_is_spent_on_beginning_leaves_the_source_to_the_next() {
+    let now = AtomicU64::new(0);
+    let read = move || Duration::from_micros(now.fetch_add(100, Ordering::Relaxed));
+    let mut heap = Heap::with_config(HeapConfig::default().clock(read));
+    (0..100).for_each(|value| _ = heap.alloc(Node::leaf(value)));
+    let (source, budget) = (Asked::default(), Budget::Time(Duration::from_micros(100)));
+    let report = heap.step_with(budget, &source);
+    assert_eq!((report.phase, source.0.get()), (Phase::Mark, 0));
+    heap.step_with(budget, &source);
+    assert_eq!(source.0.get(), 1);
+    while heap.step_with(budget, &source).finished.is_none() {}
+    assert!(heap.is_empty());
+    // With a budget in objects a step begins and asks.
+    let source = Asked::default();
+    heap.step_with(Budget::Objects(1), &source);
+    assert!(source.0.get() > 0);
+}

@@ -177,6 +177,37 @@ fn a_cycle_that_would_not_end_in_time_at_half_the_budget_gets_the_whole() {
 }
 
 #[test]
+#[cfg_attr(gc_zeal, ignore = "zeal marks a bit at each allocation")]
+fn a_cycle_begins_so_early_that_it_ends_before_the_ceiling() {
+    // Minor collections fit, so the heap could grow further before a cycle begins.
+    for (replaced, ceiling, budget) in [(60, 100 * KIB, 14), (140, 200 * KIB, 20)] {
+        let now = AtomicU64::new(0);
+        let read = move || Duration::from_micros(now.fetch_add(1, Ordering::Relaxed));
+        let budget = Budget::Time(Duration::from_micros(budget));
+        let config = HeapConfig::default().nursery_bytes(KIB).ceiling_bytes(ceiling);
+        let mut heap = Heap::with_config(config.collect_new(true).clock(read));
+        let trees: Vec<_> = (0..60_000).map(|number| heap.alloc(Tree { left: None, number })).collect();
+        let list = heap.alloc_root(trees);
+        heap.collect();
+        // What a cycle takes is known from the last one.
+        while heap.step(budget).finished.is_none() {}
+        let (mut minors, mut at) = (0, 0);
+        for frame in 0..1500 {
+            for _ in 0..replaced {
+                at = (at + 7919) % 60_000;
+                let new = heap.alloc(Tree { left: None, number: at as u64 });
+                heap[&list][at] = new;
+            }
+            let report = heap.pace(budget);
+            assert_ne!(report.rule, Rule::Ceiling, "in frame {frame}, {replaced} replaced");
+            minors += usize::from(report.finished.is_some_and(|stats| stats.is_minor));
+        }
+        assert!(heap[&list].iter().zip(0..).all(|(gc, number)| heap[*gc].number == number));
+        assert!(minors > 10 && heap.stats().collections - minors as u64 > 10);
+    }
+}
+
+#[test]
 fn a_paused_heap_is_left_alone_up_to_its_ceiling() {
     let ceiling = 300 * KIB;
     let mut heap = Heap::with_config(config().ceiling_bytes(ceiling));
