@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use slotgc::{Budget, Gc, Heap, HeapConfig, Phase, Rule, Trace, Tracer, WeakKeyMap, roots};
+use slotgc::{Budget, Gc, Heap, HeapConfig, Phase, Rule, WeakKeyMap, roots};
 
 use super::{finish, list, step_to};
 use crate::objects::Node;
@@ -192,6 +192,8 @@ fn temporary_objects_of_a_long_cycle_do_not_outlive_it() {
 #[cfg(feature = "std")]
 #[test]
 fn an_object_made_later_is_traced_though_its_edge_was_followed_before_it_was_there() {
+    use slotgc::{Trace, Tracer};
+
     /// Its trace takes the lock also where it should not.
     #[derive(Default)]
     struct Shared(std::sync::Mutex<Option<Gc<Node>>>);
