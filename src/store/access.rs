@@ -30,7 +30,8 @@ impl Barrier {
     }
 }
 
-/// The write barrier of iteration; a single object has `log_one`. One test of the header, which is in the cache.
+/// The write barrier of iteration; a single object has `log_one`. One test of the header, which is in the
+/// cache.
 #[inline(always)]
 fn log<T>(dirty: &mut Vec<RawHandle>, slot: Slot<'_, T>, raw: RawHandle, barrier: Barrier) {
     // The first change of an object since it was traced. (Or before, while a full collection marks; then the
