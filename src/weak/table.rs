@@ -353,15 +353,19 @@ impl<E> Table<E> {
                 return live.leave_unfinished();
             }
             let end = (next + WINDOW).min(buckets);
-            live.spend(self.prune_window(next..end, live, target, remove).max(1));
+            let looked_at = self.prune_window(next..end, live, target, remove).max(1);
             if has_nested {
+                // With what is left for them before the window is paid for: else a small slice would reach none
+                // of them, time and again.
                 for bucket in next..end {
                     self.entries.get_bucket_mut(bucket).into_iter().for_each(visit);
                     if live.is_unfinished() {
+                        live.spend(looked_at);
                         return self.changes.pruned_to(bucket);
                     }
                 }
             }
+            live.spend(looked_at);
             next = end;
         }
         self.changes.note_pruned(era);

@@ -348,3 +348,24 @@ fn an_object_that_changes_between_any_two_steps_is_not_traced_again_for_each_cha
     assert!(steps > 100 && traces <= 3000 / 40 + 32, "{traces} times in {steps} steps");
     assert!(keys.iter().all(|key| heap.is_alive(heap[&counted].table[key])));
 }
+
+#[test]
+fn a_map_of_weak_collections_is_pruned_in_steps_of_any_size() {
+    for len in [1, 8, 40, 300] {
+        for units in [1, 2, 5, 10] {
+            let mut heap = Heap::new();
+            let map = heap.alloc_root(WeakKeyMap::<u32, WeakSet<u32>>::new());
+            let mut keys: Vec<_> = (0..len).map(|number| heap.alloc_root(number)).collect();
+            for key in &keys {
+                let all = keys.iter().map(Root::downgrade).take(9).collect();
+                heap[&map].insert(key, all);
+            }
+            keys.truncate(len as usize / 2 + 1);
+            let steps = (1..10_000).find(|_| heap.step(Budget::Objects(units)).finished.is_some());
+            assert!(steps.is_some(), "{len} entries in steps of {units}: {:?}", heap.stats().phase);
+            assert_eq!(heap[&map].len(), keys.len());
+            let left = keys.len().min(9);
+            assert!(heap[&map].values().all(|set| set.len() == left), "{len} entries in steps of {units}");
+        }
+    }
+}
