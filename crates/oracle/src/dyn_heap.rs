@@ -55,6 +55,30 @@ pub(crate) enum Made {
     Panicked(Thrown),
 }
 
+impl Made {
+    fn refused<T: Object>(refused: AllocError<T>, id: ObjectId, contents: &Contents) -> Self {
+        let text = refused.to_string();
+        Made::Refused(text, refused.into_inner().holds(id, contents))
+    }
+
+    /// Compares this with what had to become of an allocation: the object, with its root, or a refusal that
+    /// names this limit.
+    pub(crate) fn judged(self, refusal: Option<&str>) -> Option<(u64, Option<Box<dyn Held>>)> {
+        match (self, refusal) {
+            (Made::Handle(bits), None) => Some((bits, None)),
+            (Made::Rooted(root), None) => Some((root.bits(), Some(root))),
+            (Made::Refused(text, true), Some(limit)) | (Made::Panicked(Thrown::Text(text)), Some(limit)) => {
+                assert!(text.contains(limit), "the refusal names the limit, {limit}: {text}");
+                None
+            }
+            (Made::Handle(_) | Made::Rooted(_), Some(limit)) => panic!("made an object, but {limit}"),
+            (Made::Refused(text, _), None) => panic!("refused without a limit: {text}"),
+            (Made::Refused(_, false), _) => panic!("a refused value came back changed"),
+            (Made::Panicked(thrown), _) => panic!("an allocation panicked: {thrown:?}"),
+        }
+    }
+}
+
 /// Makes an object; `How::OrCollect` with the source given.
 pub(crate) fn alloc(
     heap: &mut Heap,
@@ -87,24 +111,25 @@ fn alloc_as<T: Object>(heap: &mut Heap, id: ObjectId, contents: &Contents, how: 
             check_handle(gc);
             Made::Handle(gc.to_bits())
         }
-        Ok(Err(refused)) => {
-            let text = refused.to_string();
-            Made::Refused(text, refused.into_inner().holds(id, contents))
-        }
+        Ok(Err(refused)) => Made::refused(refused, id, contents),
         Err(thrown) => Made::Panicked(thrown),
     }
 }
 
-/// Makes an object that waits for the next flush; returns its handle.
-pub(crate) fn alloc_later(heap: &Heap, kind: Kind, id: ObjectId, contents: &Contents) -> u64 {
+/// Makes an object that waits for the next flush.
+pub(crate) fn alloc_later(heap: &Heap, kind: Kind, id: ObjectId, contents: &Contents) -> Made {
     of_kind!(kind, T => alloc_later_as::<T>(heap, id, contents))
 }
 
 #[inline(never)]
-fn alloc_later_as<T: Object>(heap: &Heap, id: ObjectId, contents: &Contents) -> u64 {
-    let gc = heap.alloc_later(T::make(id, contents));
-    check_handle(gc);
-    gc.to_bits()
+fn alloc_later_as<T: Object>(heap: &Heap, id: ObjectId, contents: &Contents) -> Made {
+    match heap.try_alloc_later(T::make(id, contents)) {
+        Ok(gc) => {
+            check_handle(gc);
+            Made::Handle(gc.to_bits())
+        }
+        Err(refused) => Made::refused(refused, id, contents),
+    }
 }
 
 /// Makes an object through `&Heap`.

@@ -3,7 +3,7 @@
 //! An object of any type may have an edge to one of any other, so this module is above all the types, and
 //! they know it by `Trace` and methods only.
 
-use slotgc::{AnyGc, Gc, Liveness, Trace, Tracer, Weak};
+use slotgc::{AnyGc, Gc, Links, Liveness, Trace, Tracer, Weak};
 
 use crate::contents::Contents;
 use crate::kind::Kind;
@@ -45,6 +45,21 @@ impl Trace for Link {
         match self.kind {
             Some(kind) => of_kind!(kind, T => tracer.edge(self.gc::<T>())),
             None => tracer.edge_any(self.any()),
+        }
+    }
+
+    fn relink(&mut self, links: &mut Links<'_>) {
+        match self.kind {
+            Some(kind) => of_kind!(kind, T => {
+                let mut gc = self.gc::<T>();
+                links.gc(&mut gc);
+                self.bits = gc.to_bits();
+            }),
+            None => {
+                let mut any = self.any();
+                links.any(&mut any);
+                self.bits = any.to_bits();
+            }
         }
     }
 }

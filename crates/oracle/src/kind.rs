@@ -118,6 +118,14 @@ impl<'a> Arbitrary<'a> for Kind {
     }
 }
 
+/// User code that the crate calls where no object is traced or dies: of keys, of interned values, of copies.
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserCode {
+    Hashing,
+    Comparing,
+    Cloning,
+}
+
 /// Where an armed object panics.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fuse {

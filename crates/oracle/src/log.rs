@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use slotgc::WatchGuard;
 
+use crate::kind::UserCode;
 use crate::link::ObjectId;
 
 /// What user code inside a heap reports.
@@ -33,6 +34,8 @@ thread_local! {
     static QUIET: Cell<u32> = const { Cell::new(0) };
     static MARKS: Cell<usize> = const { Cell::new(0) };
     static CLOCK: Cell<Option<u8>> = const { Cell::new(None) };
+    static CODE: Cell<Armed> = const { Cell::new(None) };
+    static WENT_OFF: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What an armed object panics with.
@@ -84,9 +87,52 @@ pub(crate) fn arm_clock(reading: Option<u8>) {
     CLOCK.set(reading);
 }
 
+/// User code that panics, once, after so many more calls of it.
+pub(crate) type Armed = Option<(UserCode, u8)>;
+
+/// What user code panics with that is armed.
+pub(crate) const CODE_ID: ObjectId = ObjectId(u32::MAX - 2);
+
+/// User code runs, which panics if it is armed and this is the call.
+pub(crate) fn user_code(code: UserCode) {
+    let Some((armed, calls)) = CODE.get().filter(|(armed, _)| *armed == code) else { return };
+    let Some(left) = calls.checked_sub(1) else {
+        CODE.set(None);
+        WENT_OFF.set(true);
+        Injected(CODE_ID).raise()
+    };
+    CODE.set(Some((armed, left)));
+}
+
+/// Calls a heap or a weak collection while user code is `armed`. A panic of it comes out of the call in which
+/// it happened.
+pub(crate) fn breaking<R>(armed: &mut Armed, f: impl FnOnce() -> Result<R, Thrown>) -> Result<R, Thrown> {
+    arm_code(armed.take());
+    WENT_OFF.set(false);
+    let result = f();
+    *armed = disarm_code();
+    let is_raised = matches!(result, Err(Thrown::Injected(CODE_ID)));
+    assert_eq!(WENT_OFF.take(), is_raised, "armed user code panicked (left), and that came out (right)");
+    result
+}
+
+pub(crate) fn arm_code(armed: Armed) {
+    CODE.set(armed);
+}
+
+/// Until it is armed again user code does not panic.
+pub(crate) fn disarm_code() -> Armed {
+    CODE.take()
+}
+
 /// Takes the events since the last call.
 pub(crate) fn take() -> Vec<Event> {
     LOG.with(RefCell::take)
+}
+
+/// Whether this happened since they were last taken.
+pub(crate) fn has(event: Event) -> bool {
+    LOG.with_borrow(|log| log.contains(&event))
 }
 
 pub(crate) fn write(event: Event) {

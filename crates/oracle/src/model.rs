@@ -163,14 +163,28 @@ impl Model {
 
     /// Why an object of this kind cannot be made, if so: a part of the text.
     pub(crate) fn refusal(&self, kind: Kind) -> Option<String> {
+        self.refusal_beside(kind, &[])
+    }
+
+    /// The same while objects of these kinds wait to be made.
+    pub(crate) fn refusal_beside(&self, kind: Kind, waiting: &[Kind]) -> Option<String> {
         let being_made: usize =
             self.building.iter().map(|index| self.slot_bytes(self.objects[*index].kind)).sum();
         let Limits { objects, bytes } = self.limits;
-        if self.alive.len() + self.building.len() >= objects {
+        let waiting_bytes: usize = waiting.iter().map(|kind| self.slot_bytes(*kind)).sum();
+        if self.alive.len() + self.building.len() + waiting.len() >= objects {
             return Some(format!("max_objects of {objects} objects reached"));
         }
-        let too_large = self.bytes + being_made + self.slot_bytes(kind) > bytes;
+        let too_large = self.bytes + being_made + waiting_bytes + self.slot_bytes(kind) > bytes;
         too_large.then(|| format!("max_bytes of {bytes} bytes reached"))
+    }
+
+    /// Whether there are no more objects than there may be.
+    pub(crate) fn keeps_limits(&self) -> bool {
+        let being_made: usize =
+            self.building.iter().map(|index| self.slot_bytes(self.objects[*index].kind)).sum();
+        let Limits { objects, bytes } = self.limits;
+        self.alive.len() + self.building.len() <= objects && self.bytes + being_made <= bytes
     }
 
     /// A handle was handed out. Returns the object's place.

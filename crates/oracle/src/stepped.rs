@@ -10,6 +10,8 @@
 //!   or what led to it; after a cycle in one go, nothing unreachable at all; after a minor one, nothing that
 //!   is unreachable, young, and not referred to by old objects;
 //! - weak collections lose dead entries and no others, and have none left when the phase is over;
+//! - an object is refused if a limit of the heap says so, dead objects not counted, and else made;
+//! - where a `Hash`, an `Eq` or a `Clone` panicked, the call had no effect, or all of it;
 //! - destructors run once, after the sweep and before the notifications; tags go in the order of
 //!   registration, callbacks in the reverse one; a panic of user code is raised by the call in which it
 //!   happened.
@@ -21,17 +23,20 @@ mod callbacks;
 mod edits;
 mod frame;
 mod generate;
+mod making;
 mod program;
 mod acts;
 mod runner;
 mod slices;
 mod shapes;
+mod table_edits;
+mod tables;
 
 use crate::log;
 
 pub use crate::stepped::generate::{program_from_bytes, random_stepped, shrink_stepped};
 pub use crate::stepped::program::{
-    Clock, Edit, End, Ending, Inside, Making, Op, Program, Report, Source, Tuning, Units, Way, inside,
+    Clock, Edit, End, Ending, Inside, Limit, Making, Op, Program, Report, Source, Tuning, Units, Way, inside,
 };
 pub use crate::stepped::shapes::shapes;
 
@@ -59,10 +64,13 @@ pub fn check_stepped(program: &Program) -> Result<Report, String> {
 pub mod prelude {
     pub use crate::kind::Fuse;
     pub use crate::kind::Kind::{self, *};
+    pub use crate::kind::UserCode::{self, *};
+    pub use crate::ops::Interning::{self, *};
     pub use crate::stepped::Clock::{self, *};
     pub use crate::stepped::Edit::{self, *};
     pub use crate::stepped::End::{self, *};
     pub use crate::stepped::Ending::{self, *};
+    pub use crate::stepped::Limit::{self, *};
     pub use crate::stepped::Making::{self, *};
     pub use crate::stepped::Op::{self, *};
     pub use crate::stepped::Source::{self, *};

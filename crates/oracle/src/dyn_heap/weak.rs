@@ -1,9 +1,9 @@
 //! Canonicalising and interning: the calls of the heap that take a handle of a weak collection.
 
-use slotgc::{Gc, Heap};
+use slotgc::{Gc, Heap, Relinked, Schema};
 
 use crate::contents::Contents;
-use crate::dyn_heap::check_handle;
+use crate::dyn_heap::{Made, check_handle};
 use crate::kind::Kind;
 use crate::link::{Link, ObjectId};
 use crate::log::{Thrown, catch};
@@ -13,7 +13,7 @@ use crate::types::containers::Number;
 use crate::types::containers::Tag;
 use crate::types::view::Object;
 use crate::types::view::View;
-use crate::types::{KeyMap, Name, Names, Node, Set, ValueMap};
+use crate::types::{Chunk, KeyMap, Name, Names, Node, Plain, Set, Small, ValueMap, Zero};
 
 /// What `get_or_alloc` returns; `make` gets the heap.
 pub(crate) fn get_or_alloc(
@@ -26,7 +26,7 @@ pub(crate) fn get_or_alloc(
     let tag = Tag::new(key, edge);
     let gc = catch(|| {
         heap.get_or_alloc(map, tag, |heap, tag| {
-            assert!(*tag == Tag::new(key, None), "`make` gets the key");
+            assert_eq!(tag.number(), key, "`make` gets the key");
             let (id, contents) = make(heap);
             Node::make(id, &contents)
         })
@@ -111,7 +111,62 @@ pub(crate) fn copy_in(heap: &mut Heap, sort: Sort, outside: &Outside) -> Option<
     })
 }
 
+/// Makes an object of a clone of one that is a weak collection.
+pub(crate) fn clone_table(heap: &mut Heap, table: Link, sort: Sort) -> Made {
+    match sort {
+        Sort::OfValues => clone_as::<ValueMap>(heap, table),
+        Sort::OfKeys => clone_as::<KeyMap>(heap, table),
+        Sort::OfElements => clone_as::<Set>(heap, table),
+        Sort::OfNames => clone_as::<Names>(heap, table),
+    }
+}
+
+#[inline(never)]
+fn clone_as<T: Object + Clone>(heap: &mut Heap, table: Link) -> Made {
+    let made = catch(|| {
+        let copy = heap[table.gc::<T>()].clone();
+        heap.try_alloc(copy)
+    });
+    match made {
+        Ok(Ok(gc)) => Made::Handle(gc.to_bits()),
+        Ok(Err(refused)) => Made::Refused(refused.to_string(), true),
+        Err(thrown) => Made::Panicked(thrown),
+    }
+}
+
+/// What copying a graph gave.
+pub(crate) enum Copied {
+    /// From originals to copies.
+    Made(Relinked),
+    /// The error's text.
+    Refused(String),
+    Panicked(Thrown),
+}
+
+/// Copies what a `Plain` reaches.
+pub(crate) fn clone_graph(heap: &mut Heap, link: Link) -> Copied {
+    let schema = Schema::new().with::<Plain>("plain").with::<Chunk>("chunk").with::<Small>("small");
+    let schema = schema.with::<Zero>("zero").with::<ValueMap>("values");
+    match catch(|| heap.clone_graph(link.gc::<Plain>(), &schema)) {
+        Ok(Ok((copy, relinked))) => {
+            assert_eq!(relinked.get(link.gc()), Some(copy), "the copy of the first");
+            Copied::Made(relinked)
+        }
+        Ok(Err(error)) => Copied::Refused(error.to_string()),
+        Err(thrown) => Copied::Panicked(thrown),
+    }
+}
+
+/// The kinds that it copies.
+pub(crate) const COPIED: [Kind; 5] = [Kind::Plain, Kind::Chunk, Kind::Small, Kind::Zero, Kind::ValueMap];
+
 impl Sort {
+    /// That of the objects of a kind that are nothing but a weak collection.
+    pub(crate) fn of(kind: Kind) -> Option<Self> {
+        let sorts = [Sort::OfValues, Sort::OfKeys, Sort::OfElements, Sort::OfNames];
+        sorts.into_iter().find(|sort| sort.kind() == kind)
+    }
+
     /// The kind of objects that are nothing but such a collection.
     pub(crate) fn kind(self) -> Kind {
         match self {

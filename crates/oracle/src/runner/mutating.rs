@@ -77,18 +77,9 @@ impl Runner {
         made: Made,
         refusal: Option<String>,
     ) -> Option<Index> {
-        let (bits, root) = match (made, refusal) {
-            (Made::Handle(bits), None) => (bits, None),
-            (Made::Rooted(root), None) => (root.bits(), Some(root)),
-            (Made::Refused(text, true), Some(limit)) | (Made::Panicked(Thrown::Text(text)), Some(limit)) => {
-                assert!(text.contains(&limit), "the refusal names the limit, {limit}: {text}");
-                self.expect_drop(kind, id);
-                return None;
-            }
-            (Made::Handle(_) | Made::Rooted(_), Some(limit)) => panic!("made an object, but {limit}"),
-            (Made::Refused(text, _), None) => panic!("refused without a limit: {text}"),
-            (Made::Refused(_, false), _) => panic!("a refused value came back changed"),
-            (Made::Panicked(thrown), _) => panic!("an allocation panicked: {thrown:?}"),
+        let Some((bits, root)) = made.judged(refusal.as_deref()) else {
+            self.expect_drop(kind, id);
+            return None;
         };
         let world = &mut self.worlds[heap];
         let index = world.model.give_out(id, kind, bits, Life::Alive);

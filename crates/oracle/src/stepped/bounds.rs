@@ -135,6 +135,7 @@ impl Runner {
                 None => Manner::Unknown,
             },
             Call::Minor if is_first => Manner::Minor,
+            Call::OrCollect if is_first && phase != Phase::Mark => Manner::Unknown,
             _ => Manner::InOneGo,
         };
         assert!(source != Source::Panicking, "the root source is asked before anything dies");
@@ -255,7 +256,7 @@ impl Runner {
     /// These destructors ran.
     fn destructors(&mut self, dropped: &[ObjectId]) {
         for id in dropped {
-            if !self.expected.remove(id) {
+            if !self.expected.remove(id) && !self.unmade.remove(id) {
                 assert!(self.doomed.remove(id), "the destructor of {id:?} runs once, when it is dead");
                 let is_time = !matches!(self.phase, Phase::Mark | Phase::Prune | Phase::Sweep);
                 assert!(is_time, "the destructor of {id:?} ran in {:?}", self.phase);
@@ -300,6 +301,7 @@ impl Runner {
         assert_eq!((self.heap.len(), stats.objects), (living, living), "len");
         assert_eq!((stats.roots, stats.allocated), (self.model.roots.len(), self.model.allocated), "stats");
         assert_eq!(stats.freed, stats.allocated - living as u64, "freed");
+        assert!(self.model.keeps_limits(), "{living} objects are more than there may be");
         let said = |known: &(&Index, &usize)| self.model.alive.contains(known.0);
         let said: usize = self.owned.iter().filter(said).map(|(_, bytes)| bytes).sum();
         assert!(stats.owned_bytes >= said, "{} bytes are owned, {said} at least", stats.owned_bytes);
@@ -337,7 +339,8 @@ impl Runner {
                 self.unreported[1] += entries;
                 self.entries[0] += if object.kind.has_body() { entries } else { 0 };
             } else {
-                let is_late = self.phase != Phase::Prune && self.names_dead(&object.contents);
+                let is_new = self.known[index].made_at == self.condemned;
+                let is_late = self.phase != Phase::Prune && !is_new && self.names_dead(&object.contents);
                 assert!(!is_late, "was not pruned: {object:?}");
                 continue;
             }

@@ -2,30 +2,16 @@
 
 use crate::dyn_heap;
 use crate::kind::Kind;
-use crate::link::{Entry, Link};
+use crate::link::Entry;
 use crate::model::Index;
-use crate::ops::{Access, Goal, KeysEdit, Pick, SetEdit, ValuesEdit};
+use crate::ops::Access;
 use crate::stepped::program::{Edit, Way};
 use crate::stepped::runner::Runner;
-use crate::tables::Tables;
 use crate::types::view::View;
 
-/// Where an edit of a table names an object: the links that come with it say which.
-const ANY: Pick = Pick::Live(0);
-
 impl Runner {
-    /// A living object of this kind.
-    fn member(&self, kind: Kind, number: u8) -> Option<Link> {
-        let members = self.model.alive.iter().rev().filter(|index| self.model.objects[**index].kind == kind);
-        let members: Vec<Index> = members.copied().collect();
-        let at = usize::from(number).checked_rem(members.len())?;
-        // What is under construction is a member too, now and then.
-        let building = self.building().filter(|index| self.model.objects[*index].kind == kind);
-        building.filter(|_| number % 3 == 0).or(Some(members[at])).map(|index| self.link(index))
-    }
-
     /// What is under construction.
-    fn building(&self) -> Option<Index> {
+    pub(super) fn building(&self) -> Option<Index> {
         self.model.last_building()
     }
 
@@ -125,7 +111,11 @@ impl Runner {
             | Edit::Unmapped(_)
             | Edit::Keyed { .. }
             | Edit::Unkeyed(_)
-            | Edit::LockKey(_) => {
+            | Edit::LockKey(_)
+            | Edit::Remapped { .. }
+            | Edit::Fill { .. }
+            | Edit::Empty { .. }
+            | Edit::Shorten => {
                 self.edit_table(index, edit, write);
             }
             _ => {
@@ -163,62 +153,5 @@ impl Runner {
             }
         }
         self.touch(index);
-    }
-
-    fn edit_table(
-        &mut self,
-        index: Index,
-        edit: Edit,
-        write: impl FnOnce(&mut Self, &mut dyn FnMut(&mut dyn View)),
-    ) {
-        let kind = self.model.objects[index].kind;
-        let member = if kind.has_shelf() { Kind::Plain } else { Kind::Node };
-        let of = |number| self.member(member, number);
-        let links: Option<Vec<Link>> = match edit {
-            Edit::Element { of: number, .. } | Edit::Unkeyed(number) | Edit::LockKey(number) => {
-                of(number).map(|link| vec![link])
-            }
-            Edit::Mapped { to, edge, .. } => of(to).map(|to| {
-                let edge = edge.and_then(|edge| self.pick(edge)).map(|edge| self.link(edge));
-                [Some(to), edge].into_iter().flatten().collect()
-            }),
-            Edit::Keyed { key, to, inner } => of(key).and_then(|key| {
-                let to = self.link(self.pick(to)?);
-                Some([Some(key), Some(to), inner.and_then(of)].into_iter().flatten().collect())
-            }),
-            _ => Some(Vec::new()),
-        };
-        let Some(links) = links else { return };
-        let mut tables = self.model.objects[index].contents.tables.clone();
-        write(self, &mut |view| edit_in_both(view, &mut tables, edit, &links));
-        self.model.objects[index].contents.tables = tables;
-    }
-}
-
-/// Edits a weak collection, and its model.
-fn edit_in_both(view: &mut dyn View, tables: &mut Tables, edit: Edit, links: &[Link]) {
-    match edit {
-        Edit::Element { put, .. } => {
-            let edit = if put { SetEdit::PutElement(ANY) } else { SetEdit::TakeElement(ANY) };
-            let Some(set) = view.set() else { return };
-            assert_eq!(set.edit(edit, links[0]), tables.edit_set(edit, links[0]), "what the set says");
-        }
-        Edit::Mapped { key, .. } | Edit::Unmapped(key) => {
-            let put = ValuesEdit::PutValue { key, edge: None, to: ANY };
-            let edit = if links.is_empty() { ValuesEdit::TakeValue(key) } else { put };
-            let Some(values) = view.values() else { return };
-            assert_eq!(values.edit(edit, links), tables.edit_values(edit, links), "what the map says");
-        }
-        Edit::LockKey(_) => {
-            if let Some(keys) = view.keys() {
-                keys.lock(links[0]);
-            }
-        }
-        _ => {
-            let put = KeysEdit::EntryKey { key: ANY, to: Goal::ToKey, inner: None };
-            let edit = if links.len() == 1 { KeysEdit::TakeKey(ANY) } else { put };
-            let Some(keys) = view.keys() else { return };
-            assert_eq!(keys.edit(edit, links), tables.edit_keys(edit, links), "what the map says");
-        }
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum Call {
     Minor,
     /// A full collection.
     Whole,
+    /// A full collection or a minor one, or none: an allocation at a limit.
+    OrCollect,
     /// Callbacks of one that was destroyed, and the full collection that they ask for.
     ByHand,
 }

@@ -2,11 +2,12 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use crate::kind::{Fuse, Kind};
+use crate::kind::{Fuse, Kind, UserCode};
+use crate::ops::Interning;
 use crate::random::random_bytes;
 use crate::shrink::{Nested, shrink};
 use crate::stepped::program::{
-    Clock, Edit, End, Ending, Inside, Making, Op, Program, Source, Tuning, Units, Way,
+    Clock, Edit, End, Ending, Inside, Limit, Making, Op, Program, Source, Tuning, Units, Way,
 };
 
 /// The program that these bytes are.
@@ -39,6 +40,11 @@ fn tuning(u: &mut Unstructured<'_>) -> Result<Tuning> {
     let (nursery, growth, ceiling) = (some(1)?, some(2)?, some(4)?);
     let (odd, last) = (byte(u)?, byte(u)?);
     let owned = (odd % 4 == 0).then_some(odd / 4);
+    let limit = match odd % 8 {
+        1 => Limit::Objects(odd / 8 * 2),
+        5 => Limit::Bytes(odd / 8 * 2),
+        _ => Limit::Unlimited,
+    };
     let clock = match last / 16 % 4 {
         0 => Clock::Wild,
         1 => Clock::Still,
@@ -59,18 +65,24 @@ fn tuning(u: &mut Unstructured<'_>) -> Result<Tuning> {
         stress: choice % 32 == 31,
         collect_new: choice & 64 != 0,
         owned,
+        limit,
         clock,
         end,
     })
 }
 
 fn op(u: &mut Unstructured<'_>, depth: u32) -> Result<Op> {
-    let (choice, number) = (byte(u)? % 48, byte(u)?);
-    Ok(match choice {
+    let (choice, number) = (byte(u)?, byte(u)?);
+    if choice >= NEW {
+        return op_of_tables(u, choice - NEW, number, depth);
+    }
+    Ok(match choice % 48 {
         0..=5 => {
             let how = match number {
                 0..64 => Making::Rooted,
                 64..96 => Making::Later,
+                96..112 => Making::Trying,
+                112..128 => Making::OrCollect,
                 _ => Making::Unrooted,
             };
             Op::Make { kind: Kind::arbitrary(u)?, edges: [byte(u)?, byte(u)?], how }
@@ -113,6 +125,55 @@ fn op(u: &mut Unstructured<'_>, depth: u32) -> Result<Op> {
         _ if number < 32 => Op::Pause,
         _ if number < 128 => Op::Resume,
         _ => Op::Step { units: Units::Few(1), source: source(u)? },
+    })
+}
+
+/// From here on a byte is an op with tables.
+const NEW: u8 = 240;
+
+/// Ops in which user code is called that may panic, and that code.
+fn op_of_tables(u: &mut Unstructured<'_>, choice: u8, number: u8, depth: u32) -> Result<Op> {
+    Ok(match choice {
+        0..=2 => {
+            let by = match byte(u)? % 8 {
+                0 => Interning::ByMaking(number / 32),
+                1 => Interning::ByMaking(number % 4),
+                2 => Interning::Looking,
+                3 | 4 => Interning::ByTrying,
+                _ => Interning::ByValue,
+            };
+            Op::Intern { table: number / 8, name: number % 8, by }
+        }
+        3..=5 => {
+            let (key, edge) = (byte(u)? % 32, byte(u)?);
+            let edge = (edge % 4 == 0).then_some(edge / 4);
+            Op::GetOrAlloc { table: number, key, edge, inside: block(u, depth)?, ending: ending(byte(u)?) }
+        }
+        6 => Op::CloneTable(number),
+        7 => Op::CloneGraph(number),
+        8..=11 => Op::ArmCode { code: UserCode::arbitrary(u)?, call: few(number) },
+        12 | 13 => Op::Change { target: number, by: way(u)?, edit: many(u)? },
+        14 => Op::Through { target: number, edit: many(u)? },
+        _ => Op::Change { target: number, by: way(u)?, edit: edit(u)? },
+    })
+}
+
+/// Mostly small, and seldom large.
+fn few(number: u8) -> u8 {
+    if number < 224 { number % 6 } else { number % 128 }
+}
+
+/// Many edits of tables, or what goes with them.
+fn many(u: &mut Unstructured<'_>) -> Result<Edit> {
+    let (choice, number, of) = (byte(u)? % 8, byte(u)?, byte(u)?);
+    // As many as are traced in slices, sometimes.
+    let len = if of < 224 { of % 32 } else { of / 2 };
+    Ok(match choice {
+        0..=3 => Edit::Fill { from: number, len },
+        4 => Edit::Empty { from: number, len: of },
+        5 => Edit::Shorten,
+        6 => Edit::Remapped { key: number % 32, to: of },
+        _ => Edit::Empty { from: number, len },
     })
 }
 
@@ -188,6 +249,7 @@ impl Nested for Op {
         match self {
             Op::Cyclic { inside, .. }
             | Op::OnDeath { then: inside, .. }
+            | Op::GetOrAlloc { inside, .. }
             | Op::Finalize { then: inside, .. } => Some(&mut inside.0),
             _ => None,
         }

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use slotgc::HeapConfig;
 
-use crate::kind::{Fuse, Kind};
+use crate::kind::{Fuse, Kind, UserCode};
 use crate::log;
+use crate::model::Limits;
+use crate::ops::Interning;
 
 thread_local! {
     static START: Instant = Instant::now();
@@ -47,8 +49,19 @@ pub struct Tuning {
     pub collect_new: bool,
     /// In KiB.
     pub owned: Option<u8>,
+    pub limit: Limit,
     pub clock: Clock,
     pub end: End,
+}
+
+/// The limit of a heap: programs that keep to few objects meet it often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Limit {
+    #[default]
+    Unlimited,
+    Objects(u8),
+    /// In units of 2 KiB.
+    Bytes(u8),
 }
 
 /// The clock of a heap. None of them changes what the heap does: budgets are in objects.
@@ -80,8 +93,19 @@ pub enum End {
 }
 
 impl Tuning {
+    pub(super) fn limits(self) -> Limits {
+        let none = Limits::default();
+        match self.limit {
+            Limit::Unlimited => none,
+            Limit::Objects(objects) => Limits { objects: objects.into(), ..none },
+            Limit::Bytes(units) => Limits { bytes: usize::from(units) << 11, ..none },
+        }
+    }
+
     pub(super) fn config(self) -> HeapConfig {
+        let Limits { objects, bytes } = self.limits();
         let mut config = HeapConfig::default().stress(self.stress).collect_new(self.collect_new);
+        config = config.max_objects(objects).max_bytes(bytes);
         config = match self.clock {
             Clock::OfSystem => config.clock(log::clock(|| START.with(Instant::elapsed))),
             Clock::Still => config.clock(log::clock(|| Duration::ZERO)),
@@ -154,6 +178,30 @@ pub enum Op {
     },
     /// The clock panics at this reading from now on, once.
     ArmClock(u8),
+    /// This code panics at this call from now on, once.
+    ArmCode {
+        code: UserCode,
+        call: u8,
+    },
+    /// Interns a name, in one of the tables; if there is none makes one.
+    Intern {
+        table: u8,
+        name: u8,
+        by: Interning,
+    },
+    /// Asks one of the `WeakValueMap`s of nodes for an object; if there is no map makes one. `inside` runs
+    /// before the object is made.
+    GetOrAlloc {
+        table: u8,
+        key: u8,
+        edge: Option<u8>,
+        inside: Inside,
+        ending: Ending,
+    },
+    /// Makes an object of a clone of one that is a weak collection.
+    CloneTable(u8),
+    /// Copies an object and all that it reaches by edges.
+    CloneGraph(u8),
     Root(u8),
     Unroot(u8),
     /// Puts a handle into the root source.
@@ -217,6 +265,10 @@ pub enum Making {
     Rooted,
     /// Through `&Heap`.
     Later,
+    /// Where a limit returns the value.
+    Trying,
+    /// With a collection at a limit.
+    OrCollect,
 }
 
 /// How user code that has the heap ends.
@@ -313,6 +365,23 @@ pub enum Edit {
     Unkeyed(u8),
     /// The value of this key in the `WeakKeyMap` gets a lock.
     LockKey(u8),
+    /// Another object for this key of the `WeakValueMap`, in place.
+    Remapped {
+        key: u8,
+        to: u8,
+    },
+    /// So many entries for the tables, from this key or object on, and as many more as there is room for.
+    Fill {
+        from: u8,
+        len: u8,
+    },
+    /// Takes as many out.
+    Empty {
+        from: u8,
+        len: u8,
+    },
+    /// The `WeakValueMap` gives memory back.
+    Shorten,
 }
 
 /// Ops inside an op.
@@ -346,6 +415,10 @@ pub struct Report {
     pub told: u64,
     /// Calls that a panic of user code came out of.
     pub panics: u64,
+    /// Those that a panic of a `Hash`, `Eq` or `Clone` came out of.
+    pub broken: u64,
+    /// Objects that a limit refused.
+    pub refused: u64,
     /// Ops that began in each phase of a cycle.
     pub at: [u64; 6],
     /// All handles, and all that user code did, in order, folded.
@@ -355,7 +428,8 @@ pub struct Report {
 impl Report {
     /// This and another one together.
     pub fn and(mut self, other: &Report) -> Report {
-        let Report { ops, objects, collections, freed, pruned, told, panics, at, digest } = other;
+        let Report { ops, objects, collections, freed, pruned, told, panics, broken, refused, at, digest } =
+            other;
         self.ops += ops;
         self.objects += objects;
         self.collections += collections;
@@ -363,6 +437,8 @@ impl Report {
         self.pruned += pruned;
         self.told += told;
         self.panics += panics;
+        self.broken += broken;
+        self.refused += refused;
         self.at.iter_mut().zip(at).for_each(|(sum, ops)| *sum += ops);
         self.digest ^= digest;
         self

@@ -7,13 +7,12 @@ use std::panic::{self, AssertUnwindSafe};
 use slotgc::{DeathQueue, Gc, Heap, Phase, RootLog, RootSource, Trace, Tracer, Watch};
 
 use crate::contents::Contents;
+use crate::dyn_heap::Held;
 use crate::dyn_heap::deaths::{Finalizing, Tagged};
-use crate::dyn_heap::{self, Held, Made};
 use crate::kind::Kind;
 use crate::link::{Link, ObjectId};
-use crate::log::{self, Event, Injected, Mark, Thrown};
-use crate::model::{Index, Life, Limits, Model};
-use crate::ops::How;
+use crate::log::{self, Armed, Event, Mark};
+use crate::model::{Index, Model};
 use crate::stepped::frame::Frame;
 use crate::stepped::program::{End, Ending, Inside, Making, Op, Report, Source, Tuning};
 use crate::types::{Node, slot_bytes};
@@ -25,6 +24,8 @@ pub(super) struct Known {
     pub(super) reachable_at: u64,
     /// How many collections had ended when it was made; `None` if a minor collection may take it for old.
     pub(super) young_since: Option<u64>,
+    /// How many cycles had left `Mark` then: what it names that died in them leaves it in the next.
+    pub(super) made_at: u64,
     /// Destroyed, or lost by a `make` that panicked: entries that name it stay until the next collection.
     pub(super) by_hand: bool,
 }
@@ -82,8 +83,12 @@ pub(super) struct Runner {
     pub(super) slack: usize,
     /// What cycles did that the heap has not reported yet.
     pub(super) unreported: [usize; 3],
+    /// Values that the call under way drops if it makes no objects of them.
+    pub(super) unmade: BTreeSet<ObjectId>,
     /// Objects whose destructors panic.
     pub(super) armed: HashSet<ObjectId>,
+    /// User code that panics.
+    pub(super) code: Armed,
     /// The calls of the heap that are under way.
     pub(super) frames: Vec<Frame>,
     /// Whether a callback is running.
@@ -143,16 +148,17 @@ impl RootSource for Logged {
 /// Ops nest so deep at most.
 const MAX_DEPTH: u32 = 6;
 /// Above this programs make no more objects: all are compared after every op.
-const MANY: usize = 200;
+pub(super) const MANY: usize = 200;
 
 pub(super) fn run(tuning: Tuning, ops: &[Op], at: &mut usize) -> Report {
     let slot_bytes = *slot_bytes();
     log::take();
     Mark::reset();
     log::arm_clock(None);
+    log::arm_code(None);
     let mut runner = Runner {
         heap: Heap::with_config(tuning.config()),
-        model: Model::new(Limits::default(), slot_bytes),
+        model: Model::new(tuning.limits(), slot_bytes),
         stress: tuning.stress,
         ..Runner::default()
     };
@@ -187,6 +193,13 @@ impl Runner {
             Op::ThroughValue { target, to } => self.through_value(target, to),
             Op::Own { target, kib } => self.own(target, kib),
             Op::ArmClock(reading) => log::arm_clock(Some(reading)),
+            Op::ArmCode { code, call } => self.code = Some((code, call)),
+            Op::Intern { table, name, by } => self.intern(table, name, by),
+            Op::GetOrAlloc { table, key, edge, ref inside, ending } => {
+                self.get_or_alloc(table, (key, edge), inside, ending);
+            }
+            Op::CloneTable(table) => self.clone_table(table),
+            Op::CloneGraph(target) => self.clone_graph(target),
             Op::Root(target) => self.root(target),
             Op::Unroot(number) => {
                 if let Some(place) = usize::from(number).checked_rem(self.roots.len()) {
@@ -312,137 +325,6 @@ impl Runner {
 
     pub(super) fn fold(&mut self, number: u64) {
         self.report.digest = (self.report.digest.rotate_left(5) ^ number).wrapping_mul(0x517c_c1b7_2722_0a95);
-    }
-
-    pub(super) fn contents(&self, kind: Kind, id: ObjectId, edges: &[u8]) -> Contents {
-        let edges =
-            edges.iter().filter_map(|number| self.pick(*number)).map(|index| self.link(index)).collect();
-        let mut contents = Contents { value: u64::from(id.0) << 8, edges, ..Contents::default() };
-        kind.fit(&mut contents);
-        contents
-    }
-
-    pub(super) fn make(&mut self, kind: Kind, edges: &[u8], how: Making) {
-        if self.model.objects.len() > MANY {
-            return;
-        }
-        let id = self.next_id();
-        let contents = self.contents(kind, id, edges);
-        let how = match how {
-            Making::Unrooted => How::Unrooted,
-            Making::Rooted => How::AtRoot,
-            Making::Later => How::Later,
-        };
-        let (bits, root) = match dyn_heap::alloc(&mut self.heap, kind, id, &contents, how, &[]) {
-            Made::Handle(bits) => (bits, None),
-            Made::Rooted(root) => (root.bits(), Some(root)),
-            Made::Refused(text, _) => panic!("refused without a limit: {text}"),
-            Made::Panicked(thrown) => panic!("an allocation panicked: {thrown:?}"),
-        };
-        let index = self.give_out(id, kind, bits, Life::Alive);
-        self.born(index, contents);
-        if let Some(root) = root {
-            self.roots.push(root);
-            self.model.roots.push(index);
-        }
-    }
-
-    /// Makes two objects that wait for the same flush.
-    fn two_later(&mut self, kinds: [Kind; 2], edges: [u8; 2]) {
-        if self.model.objects.len() > MANY {
-            return;
-        }
-        let wait = |runner: &mut Self, kind: Kind| {
-            let id = runner.next_id();
-            let contents = runner.contents(kind, id, &edges);
-            let bits = dyn_heap::alloc_later(&runner.heap, kind, id, &contents);
-            (kind, id, bits, contents)
-        };
-        let waiting = kinds.map(|kind| wait(self, kind));
-        assert_eq!(self.heap.flush(), waiting.len(), "what waited is made");
-        for (kind, id, bits, contents) in waiting {
-            let index = self.give_out(id, kind, bits, Life::Alive);
-            self.born(index, contents);
-        }
-    }
-
-    pub(super) fn give_out(&mut self, id: ObjectId, kind: Kind, bits: u64, life: Life) -> Index {
-        let index = self.model.give_out(id, kind, bits, life);
-        self.known.push(Known { reachable_at: self.epoch, young_since: None, by_hand: false });
-        self.report.objects += 1;
-        self.fold(bits);
-        index
-    }
-
-    pub(super) fn born(&mut self, index: Index, contents: Contents) {
-        let stats = self.heap.stats();
-        let owns = matches!(
-            self.model.objects[index].kind,
-            Kind::Shelf | Kind::Locked | Kind::ValueMap | Kind::KeyMap | Kind::Set | Kind::Names
-        );
-        self.some_own |= owns;
-        let is_young = matches!(stats.phase, Phase::Idle | Phase::Notify);
-        self.known[index].young_since = is_young.then_some(stats.collections);
-        self.model.born(index, contents);
-        self.touch(index);
-    }
-
-    pub(super) fn cyclic(&mut self, kind: Kind, edges: [u8; 2], inside: &Inside, ending: Ending) {
-        if self.model.objects.len() > MANY {
-            return;
-        }
-        let before = (self.phase, self.condemned, self.ended);
-        let mut making = None;
-        let mut apart = mem::take(&mut self.heap);
-        let made = dyn_heap::alloc_cyclic(&mut apart, kind, &mut |lent, bits| {
-            let id = self.next_id();
-            let index = self.give_out(id, kind, bits, Life::Building);
-            mem::swap(lent, &mut self.heap);
-            let ran = panic::catch_unwind(AssertUnwindSafe(|| self.block(inside)));
-            let contents = self.contents(kind, id, &edges);
-            mem::swap(lent, &mut self.heap);
-            making = Some((id, index, contents.clone()));
-            if let Err(payload) = ran {
-                panic::resume_unwind(payload);
-            }
-            if ending.swaps() {
-                self.swap(lent);
-            }
-            if ending.panics() {
-                Injected(id).raise();
-            }
-            (id, contents)
-        });
-        self.heap = apart;
-        let was_swapped = self.away.is_some();
-        if let Some(own) = self.away.take() {
-            mem::replace(&mut self.heap, own).verify();
-        }
-        let (id, index, contents) = making.expect("`make` is called");
-        match made {
-            Ok(bits) => {
-                assert!(!was_swapped, "filled in another heap");
-                assert_eq!(bits, self.model.objects[index].bits, "the handle is the one that `make` had");
-                self.born(index, contents);
-                if before != (self.phase, self.condemned, self.ended) {
-                    self.known[index].young_since = None;
-                }
-            }
-            Err(Thrown::Text(text)) if was_swapped => {
-                assert!(text.contains("the heap was replaced by another one inside `make`"), "{text}");
-                if kind.has_destructor() {
-                    self.expected.insert(id);
-                }
-                self.model.abandoned(index);
-                self.known[index].by_hand = true;
-            }
-            Err(Thrown::Injected(thrown)) if ending.panics() && thrown == id => {
-                self.model.abandoned(index);
-                self.known[index].by_hand = true;
-            }
-            Err(Thrown::Injected(thrown)) => panic!("{thrown:?} came out of alloc_cyclic"),
-            Err(Thrown::Text(text)) => panic!("{text}"),
-        }
     }
 }
 

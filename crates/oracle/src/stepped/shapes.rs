@@ -2,6 +2,8 @@
 //! through `&` or in an unusual way, root sources that report changes, clocks that panic, and each end of a
 //! heap.
 
+mod broken;
+
 use crate::kind::Kind;
 use crate::stepped::program::{
     Edit, End, Ending, Inside, Making, Op, Program, Source, Tuning, Units, Way, inside,
@@ -9,7 +11,7 @@ use crate::stepped::program::{
 
 /// Programs of every shape.
 pub fn shapes() -> Vec<Program> {
-    let mut programs = Vec::new();
+    let mut programs = broken::shapes();
     for phase in 0..=5 {
         for at in [0, 3, 7] {
             for (number, middle) in mutations(at).into_iter().enumerate() {

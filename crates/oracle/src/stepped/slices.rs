@@ -11,6 +11,9 @@ use crate::stepped::frame::{Call, Frame};
 use crate::stepped::program::{Source, Units};
 use crate::stepped::runner::{Logged, Runner};
 
+/// More than a cycle of one unit a step has.
+const MANY_STEPS: usize = 10_000;
+
 impl Runner {
     /// The handles in the root source.
     pub(super) fn source(&self) -> Contents {
@@ -81,7 +84,7 @@ impl Runner {
     }
 
     pub(super) fn step_to(&mut self, phase: u8) {
-        for _ in 0..1000 {
+        for _ in 0..MANY_STEPS {
             if self.phase as u8 >= phase || self.telling {
                 return;
             }
@@ -91,6 +94,7 @@ impl Runner {
             }
             self.look(false);
         }
+        panic!("a cycle ends, whatever its budget");
     }
 
     /// Follows edges through `&Heap`. Where an object's `trace` panics it is left alone: that is a test's

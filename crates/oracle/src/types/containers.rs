@@ -9,15 +9,32 @@ use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
 use slotgc::{Trace, Weak, WeakKeyMap, WeakSet, WeakValueMap};
 
+use crate::kind::UserCode;
 use crate::link::Link;
-use crate::log::Mark;
+use crate::log::{Mark, user_code};
 use crate::ops::{KeysEdit, SetEdit, ValuesEdit};
 use crate::tables::{Answer, Tables, is_kept};
 use crate::types::view::{KeysView, Object, SetView, ValuesView};
 
 /// What a key of a `WeakValueMap` is looked up by. Not `Clone`, so that it can define its own owned form.
-#[derive(Debug, PartialEq, Eq, Hash, Trace)]
+#[derive(Debug, Trace)]
 pub(crate) struct Number(pub(crate) u8);
+
+impl PartialEq for Number {
+    fn eq(&self, other: &Self) -> bool {
+        user_code(UserCode::Comparing);
+        self.0 == other.0
+    }
+}
+
+impl Eq for Number {}
+
+impl Hash for Number {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        user_code(UserCode::Hashing);
+        self.0.hash(state);
+    }
+}
 
 /// A key of a `WeakValueMap`: a small number, and a strong edge that equality does not see.
 #[derive(Clone, Debug, Trace)]
@@ -34,6 +51,7 @@ struct NumberOf(Number);
 
 impl Clone for NumberOf {
     fn clone(&self) -> Self {
+        user_code(UserCode::Cloning);
         Self(Number(self.0.0))
     }
 }
@@ -43,14 +61,14 @@ impl Tag {
         Self { number: NumberOf(Number(number)), edge, _mark: Mark::new() }
     }
 
-    fn number(&self) -> u8 {
+    pub(crate) fn number(&self) -> u8 {
         self.number.0.0
     }
 }
 
 impl PartialEq for Tag {
     fn eq(&self, other: &Self) -> bool {
-        self.number() == other.number()
+        self.number.0 == other.number.0
     }
 }
 
@@ -72,6 +90,7 @@ impl ToOwned for Number {
     type Owned = Tag;
 
     fn to_owned(&self) -> Tag {
+        user_code(UserCode::Cloning);
         Tag::new(self.0, None)
     }
 }
@@ -162,6 +181,7 @@ impl<T> Default for Held<T> {
 
 impl<T> Clone for Held<T> {
     fn clone(&self) -> Self {
+        user_code(UserCode::Cloning);
         Self {
             links: self.links.clone(),
             late: self.late.clone(),
@@ -228,6 +248,10 @@ impl<T: Object> ValuesView for WeakValueMap<Tag, T> {
         }
     }
 
+    fn capacity(&self) -> usize {
+        self.capacity()
+    }
+
     #[inline(never)]
     fn holds(&self, tables: &Tables) -> bool {
         let expected = tables.values.iter();
@@ -285,6 +309,10 @@ impl<T: Object> KeysView for WeakKeyMap<T, Held<T>> {
         }
     }
 
+    fn capacity(&self) -> usize {
+        self.capacity()
+    }
+
     #[inline(never)]
     fn holds(&self, tables: &Tables) -> bool {
         let mut found: Vec<_> = self.iter().map(|(key, held)| (key.to_bits(), held.bits())).collect();
@@ -332,6 +360,10 @@ impl<T: Object> SetView for WeakSet<T> {
                 drained
             }
         }
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity()
     }
 
     #[inline(never)]

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use slotgc::{Liveness, Trace, Tracer};
+use slotgc::{Links, Liveness, Trace, Tracer};
 
 use crate::contents::{Contents, FEW_EDGES};
+use crate::kind::UserCode;
 use crate::link::{Link, ObjectId};
-use crate::log::{self, AsideToken, Event, Injected, Token};
+use crate::log::{self, AsideToken, Event, Injected, Token, user_code};
 use crate::types::view::{Object, View};
 
 pub(crate) type Node = Shaped<Body, ()>;
@@ -36,6 +37,10 @@ pub(crate) trait Core: Sized + Send + Sync + 'static {
     fn prune(&mut self, live: &Liveness<'_>) {
         let _ = live;
     }
+    /// Hands out the handles, of what can be copied.
+    fn relink(&mut self, links: &mut Links<'_>) {
+        links.unsupported::<Self>();
+    }
 }
 
 /// What surrounds it in memory.
@@ -51,6 +56,13 @@ pub(crate) struct Shaped<C, S> {
     shape: S,
 }
 
+impl<C: Clone, S: Clone> Clone for Shaped<C, S> {
+    fn clone(&self) -> Self {
+        user_code(UserCode::Cloning);
+        Self { core: self.core.clone(), shape: self.shape.clone() }
+    }
+}
+
 impl<C: Core, S: Shape> Trace for Shaped<C, S> {
     const NEEDS_TRACE: bool = C::TRACED;
 
@@ -60,6 +72,10 @@ impl<C: Core, S: Shape> Trace for Shaped<C, S> {
 
     fn prune(&mut self, live: &Liveness<'_>) {
         self.core.prune(live);
+    }
+
+    fn relink(&mut self, links: &mut Links<'_>) {
+        self.core.relink(links);
     }
 }
 
@@ -138,7 +154,7 @@ impl Core for Body {
 }
 
 /// A few edges and no destructor.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Flat {
     id: ObjectId,
     value: u64,
@@ -170,6 +186,10 @@ impl Core for Flat {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         self.edges.iter().flatten().for_each(|edge| edge.trace(tracer));
     }
+
+    fn relink(&mut self, links: &mut Links<'_>) {
+        self.edges.iter_mut().flatten().for_each(|edge| edge.relink(links));
+    }
 }
 
 /// A value and a destructor.
@@ -200,7 +220,7 @@ impl Core for Tip {
 }
 
 /// A value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Word(u64);
 
 impl Core for Word {
@@ -217,10 +237,12 @@ impl Core for Word {
     fn store(&mut self, contents: &Contents) {
         self.0 = contents.value;
     }
+
+    fn relink(&mut self, _: &mut Links<'_>) {}
 }
 
 /// No value at all.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Nothing;
 
 impl Core for Nothing {
@@ -235,6 +257,8 @@ impl Core for Nothing {
     }
 
     fn store(&mut self, _: &Contents) {}
+
+    fn relink(&mut self, _: &mut Links<'_>) {}
 }
 
 impl Shape for () {
@@ -247,7 +271,7 @@ impl Shape for () {
 
 /// Words to fill a page with. (Not 1024 of them: LLVM splits arrays of up to 1024 elements, which takes
 /// minutes.)
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pad<const N: usize>([u64; N]);
 
 impl<const N: usize> Shape for Pad<N> {

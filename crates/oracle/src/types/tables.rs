@@ -7,8 +7,9 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use slotgc::{Interner, Trace, Weak, WeakKeyMap, WeakSet, WeakValueMap};
 
 use crate::contents::Contents;
+use crate::kind::UserCode;
 use crate::link::{Link, ObjectId};
-use crate::log::Token;
+use crate::log::{Token, user_code};
 use crate::tables::{Named, Tables};
 use crate::types::containers::{Held, Number, Tag};
 use crate::types::shapes::{Node, Plain};
@@ -302,6 +303,7 @@ pub(crate) struct Name {
 
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
+        user_code(UserCode::Comparing);
         self.name == other.name
     }
 }
@@ -310,6 +312,7 @@ impl Eq for Name {}
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        user_code(UserCode::Hashing);
         self.name.hash(state);
     }
 }

@@ -57,12 +57,16 @@ pub(crate) trait Object: Trace + View + Sized {
 pub(crate) trait ValuesView {
     fn edit(&mut self, edit: ValuesEdit, links: &[Link]) -> Answer;
     fn holds(&self, tables: &Tables) -> bool;
+    /// How many entries it holds without making room.
+    fn capacity(&self) -> usize;
 }
 
 /// A `WeakKeyMap`.
 pub(crate) trait KeysView {
     fn edit(&mut self, edit: KeysEdit, links: &[Link]) -> Answer;
     fn holds(&self, tables: &Tables) -> bool;
+    /// How many entries it holds without making room.
+    fn capacity(&self) -> usize;
     /// Gives the value of this key a lock.
     fn lock(&mut self, key: Link);
     /// Adds a link to the first value with a lock, through `&`; returns its key.
@@ -73,4 +77,6 @@ pub(crate) trait KeysView {
 pub(crate) trait SetView {
     fn edit(&mut self, edit: SetEdit, link: Link) -> Answer;
     fn holds(&self, tables: &Tables) -> bool;
+    /// How many entries it holds without making room.
+    fn capacity(&self) -> usize;
 }
