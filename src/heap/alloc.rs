@@ -254,8 +254,10 @@ impl Heap {
         let making_bytes = self.counts.making_bytes + later.bytes;
         let (mut objects, mut bytes) = (self.counts.objects + making, self.counts.bytes + making_bytes);
         if objects >= most_objects || slot_bytes > most_bytes.saturating_sub(bytes) {
-            // Without dead objects that are not swept yet.
-            (objects, bytes) = (self.len() + making, self.bytes() + making_bytes);
+            // Without dead objects that are not swept yet, and slots that no call will fill.
+            let (abandoned, abandoned_bytes) = (self.roots.abandoned_len(), self.roots.abandoned_bytes());
+            objects = (self.len() + making).saturating_sub(abandoned);
+            bytes = (self.bytes() + making_bytes).saturating_sub(abandoned_bytes);
         }
         if objects >= most_objects {
             return Err(Limit::Objects(most_objects));
@@ -422,7 +424,7 @@ impl<T: Trace> Drop for Making<'_, T> {
             // Nothing, if it was finished.
             self.heap.abandon(self.reserved);
         } else {
-            self.roots.note_abandoned(self.reserved);
+            self.roots.note_abandoned(self.reserved, Geometry::<T>::SLOT_BYTES);
         }
     }
 }

@@ -12,7 +12,7 @@ mod kept;
 use super::{RootNote, RootNotes};
 use crate::bitmap::ones;
 use crate::handle::RawHandle;
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, HeapNumber, Ordering, Queue, fence};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Gauge, HeapNumber, Ordering, Queue, fence};
 pub(crate) use kept::KeptRoots;
 
 /// The end of a list.
@@ -56,9 +56,17 @@ pub(crate) struct RootTable {
     /// The length of the fresh list.
     fresh_len: AtomicU32,
     /// Slots that were reserved in the heap by a call that has another heap now.
-    abandoned: Queue<RawHandle>,
+    abandoned: Queue<Abandoned>,
+    /// What they take.
+    abandoned_bytes: Gauge,
     /// Names and origins.
     notes: RootNotes,
+}
+
+/// A slot that was reserved and will not be filled.
+struct Abandoned {
+    slot: RawHandle,
+    slot_bytes: usize,
 }
 
 /// Which of 64 neighbouring entries are in use, among those that chose this word.
@@ -94,6 +102,7 @@ impl RootTable {
             fresh: AtomicU32::new(NONE),
             fresh_len: AtomicU32::new(0),
             abandoned: Queue::new(),
+            abandoned_bytes: Gauge::new(0),
             notes: RootNotes::new(remembers_origins),
         }
     }
@@ -119,17 +128,29 @@ impl RootTable {
     }
 
     /// The call that reserved this slot will not fill it.
-    pub(crate) fn note_abandoned(&self, reserved: RawHandle) {
-        self.abandoned.push(reserved);
+    pub(crate) fn note_abandoned(&self, slot: RawHandle, slot_bytes: usize) {
+        // Relaxed, here and below: a number for limits, whose reader may come before the call or after it.
+        self.abandoned_bytes.fetch_add(slot_bytes, Ordering::Relaxed);
+        self.abandoned.push(Abandoned { slot, slot_bytes });
     }
 
     pub(crate) fn abandoned_len(&self) -> usize {
         self.abandoned.len()
     }
 
+    /// How many bytes the slots take that were given up.
+    pub(crate) fn abandoned_bytes(&self) -> usize {
+        self.abandoned_bytes.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn next_abandoned(&self) -> Option<RawHandle> {
         // Almost always: `pop` would wait for all earlier writes.
-        if self.abandoned.is_empty() { None } else { self.abandoned.pop() }
+        if self.abandoned.is_empty() {
+            return None;
+        }
+        let Abandoned { slot, slot_bytes } = self.abandoned.pop()?;
+        self.abandoned_bytes.fetch_sub(slot_bytes, Ordering::Relaxed);
+        Some(slot)
     }
 
     /// The number of the heap.

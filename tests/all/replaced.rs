@@ -127,6 +127,37 @@ fn a_slot_abandoned_by_a_swapping_make_during_a_cycle_is_dead_to_that_cycle() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
+fn a_slot_that_a_swapping_make_gave_up_counts_for_no_limit() {
+    // A `u64` and its header.
+    let slot = 16;
+    for config in [HeapConfig::default().max_objects(3), HeapConfig::default().max_bytes(3 * slot)] {
+        for later in [false, true] {
+            let (mut heap, mut other) = (Heap::with_config(config.clone()), Heap::new());
+            for _ in 0..2 {
+                panic_text(|| {
+                    heap.alloc_cyclic(|heap, _| {
+                        mem::swap(heap, &mut other);
+                        0_u64
+                    })
+                });
+                mem::swap(&mut heap, &mut other);
+            }
+            for number in 0..3_u64 {
+                let made = if later { heap.try_alloc_later(number) } else { heap.try_alloc(number) };
+                assert!(made.is_ok(), "{number}: {config:?}");
+            }
+            let refused = if later { heap.try_alloc_later(3_u64) } else { heap.try_alloc(3_u64) };
+            assert!(refused.is_err(), "{config:?}");
+            heap.flush();
+            heap.verify();
+            heap.collect();
+            assert!(heap.is_empty());
+        }
+    }
+}
+
+#[test]
 fn a_make_that_swaps_back_makes_its_object() {
     let (mut a, mut b) = two_heaps();
     let made = a.alloc_cyclic(|heap, own| {
