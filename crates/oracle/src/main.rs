@@ -5,6 +5,7 @@
 //! slotgc-oracle replay FILE...                the programs in these files (a fuzzer's artifacts or corpus)
 //! slotgc-oracle replay-weak FILE...           as the target `weak_map` reads them
 //! slotgc-oracle soak-steps SECONDS [BYTES] [SEED]   as `soak`, stepped programs
+//! slotgc-oracle seed|seed-steps SEED [BYTES]  one program of a soak, again
 //! slotgc-oracle shapes                        programs that are seldom made by chance, all of them
 //! slotgc-oracle replay-steps FILE...          as the target `steps` reads them
 //! slotgc-oracle seeds DIRECTORY               writes seeds for the targets into directories of their names
@@ -29,6 +30,15 @@ fn main() -> ExitCode {
         Some("soak-steps") => {
             soak_steps(Duration::from_secs(number(1, 10)), number(2, 1500) as usize, number(3, 0))
         }
+        Some("seed") if arguments.len() > 1 => {
+            let seed = number(1, 0);
+            try_program(&format!("seed {seed}"), random_program(seed, number(2, 2000) as usize), true)
+                .is_some()
+        }
+        Some("seed-steps") if arguments.len() > 1 => {
+            let seed = number(1, 0);
+            try_stepped(&format!("seed {seed}"), &random_stepped(seed, number(2, 1500) as usize)).is_some()
+        }
         Some("shapes") => shapes(),
         Some("replay-steps") => arguments[1..].iter().all(|path| replay_steps(path)),
         Some("replay") => arguments[1..].iter().all(|path| replay(path, from_bytes)),
@@ -36,7 +46,7 @@ fn main() -> ExitCode {
         Some("seeds") if arguments.len() == 2 => seeds(Path::new(&arguments[1])),
         _ => {
             eprintln!(
-                "usage: slotgc-oracle soak|soak-steps SECONDS [BYTES] [SEED] | shapes | replay|replay-weak|replay-steps FILE... | seeds DIRECTORY"
+                "usage: slotgc-oracle soak|soak-steps SECONDS [BYTES] [SEED] | seed|seed-steps SEED [BYTES] | shapes | replay|replay-weak|replay-steps FILE... | seeds DIRECTORY"
             );
             false
         }

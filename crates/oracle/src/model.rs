@@ -8,7 +8,7 @@
 
 mod deaths;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::contents::Contents;
 use crate::kind::{Fuse, Kind};
@@ -185,6 +185,22 @@ impl Model {
             self.building.iter().map(|index| self.slot_bytes(self.objects[*index].kind)).sum();
         let Limits { objects, bytes } = self.limits;
         self.alive.len() + self.building.len() <= objects && self.bytes + being_made <= bytes
+    }
+
+    /// Pages that all objects ever made would need if none had died, and some of each type that the heap has
+    /// at hand.
+    pub(crate) fn most_pages(&self) -> usize {
+        const PAGE: usize = 1 << 16;
+        /// A page of its own that the next allocation uses, one that is empty, those filled with `&Heap`.
+        const AT_HAND: usize = 4;
+        let mut made: BTreeMap<Kind, usize> = BTreeMap::new();
+        self.objects.iter().for_each(|object| *made.entry(object.kind).or_default() += 1);
+        let pages = made.into_iter().map(|(kind, count)| {
+            let slot = self.slot_bytes(kind);
+            let each = slot.div_ceil(PAGE);
+            (count.div_ceil((PAGE / slot).max(1)) + AT_HAND) * each
+        });
+        pages.sum()
     }
 
     /// A handle was handed out. Returns the object's place.

@@ -302,6 +302,8 @@ impl Runner {
         assert_eq!((stats.roots, stats.allocated), (self.model.roots.len(), self.model.allocated), "stats");
         assert_eq!(stats.freed, stats.allocated - living as u64, "freed");
         assert!(self.model.keeps_limits(), "{living} objects are more than there may be");
+        let most = self.model.most_pages();
+        assert!(stats.pages <= most, "{} pages were taken, for which {most} are enough", stats.pages);
         let said = |known: &(&Index, &usize)| self.model.alive.contains(known.0);
         let said: usize = self.owned.iter().filter(said).map(|(_, bytes)| bytes).sum();
         assert!(stats.owned_bytes >= said, "{} bytes are owned, {said} at least", stats.owned_bytes);

@@ -22,7 +22,31 @@ pub(super) fn shapes() -> Vec<Program> {
     for units in (8..248).step_by(8) {
         programs.push(Program { tuning: Tuning::default(), ops: full(units) });
     }
+    for kind in [Kind::Plain, Kind::Leaf, Kind::Chunk, Kind::Block, Kind::Large] {
+        programs.push(Program { tuning: Tuning::default(), ops: idle(kind) });
+        let tuning = Tuning { limit: Limit::Bytes(30), ..Tuning::default() };
+        programs.push(Program { tuning, ops: refused_later(kind) });
+    }
     programs
+}
+
+/// An object is made through `&Heap`, and then none for many frames; and a cycle in steps of one unit.
+fn idle(kind: Kind) -> Vec<Op> {
+    let made = Op::Make { kind, edges: [0, 0], how: Making::Later };
+    let frame = Op::Pace { units: Units::Few(1), source: Source::Kept };
+    let frames = vec![frame; 40];
+    [&[made.clone()][..], &frames, &[made, Op::StepTo { phase: 6 }], &frames].concat()
+}
+
+/// What waits for a flush is refused, and with it nothing else for which there is room.
+fn refused_later(kind: Kind) -> Vec<Op> {
+    let both = |kinds| Op::TwoLater { kinds, edges: [0, 0] };
+    let mut ops =
+        vec![both([Kind::Large, kind]), both([kind, Kind::Large]), both([Kind::Large, Kind::Large])];
+    ops.extend(vec![both([kind, Kind::Chunk]); 4]);
+    ops.push(Op::Collect(Source::Kept));
+    ops.push(both([Kind::Large, kind]));
+    ops
 }
 
 /// So large a table that it is traced in slices, and full: after so many units an entry is put that is there.
