@@ -371,7 +371,7 @@ impl Marker {
                         break;
                     } else {
                         saw_unguarded = true;
-                        meter.grant(self.regray_unguarded(ops, store));
+                        self.trace_unguarded(ops, store, meter);
                     }
                 } else if found < SOME {
                     // Such a small remainder is never left to the next step.
@@ -428,15 +428,6 @@ impl Marker {
         } else {
             self.edges.push(raw, &mut self.side.spill);
         }
-    }
-
-    /// Objects that change past the barrier are traced again when all else is done. They report themselves
-    /// again then.
-    fn regray_unguarded(&mut self, ops: &[TraceOps], store: &Store) -> usize {
-        let mut unguarded = mem::take(&mut self.side.unguarded);
-        unguarded.sort_unstable();
-        unguarded.dedup();
-        unguarded.into_iter().filter(|raw| self.regray(ops, store, *raw)).count()
     }
 
     /// The later tenant of a slot that a stale edge names has lost its white bit: it counts as reached.

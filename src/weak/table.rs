@@ -213,8 +213,10 @@ impl<E> Table<E> {
             self.changes.walked(None);
             return walking.finish();
         }
+        // At least one window, though the slice may be spent: tables without a walk spend all of it each time
+        // their object is traced.
         let mut next = start;
-        while next < buckets && tracer.slice() > 0 {
+        while next < buckets && (next == start || tracer.slice() > 0) {
             let end = (next + WINDOW).min(buckets);
             let mut len = 0;
             for entry in (next..end).filter_map(|bucket| self.entries.get_bucket(bucket)) {

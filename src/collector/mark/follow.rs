@@ -9,7 +9,7 @@ use crate::collector::meter::Meter;
 use crate::collector::prefetch_queue::{PrefetchQueue, QUEUE_DEPTH};
 use crate::geometry::Geometry;
 use crate::handle::RawHandle;
-use crate::store::{Made, Store, Tenant};
+use crate::store::{Color, Made, Store, Tenant};
 use crate::trace::{EdgeStack, Mode, Trace, Tracer, Watcher};
 
 /// A queue, and how many cache lines to prefetch when an object of its type enters it.
@@ -78,6 +78,13 @@ pub(super) const fn lines_of<T: Trace>() -> u32 {
     if lines < MOST { lines as u32 } else { MOST as u32 }
 }
 
+/// What pays for tracing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Charge {
+    Budget,
+    Nobody,
+}
+
 impl Marker {
     /// Follows the edges found; `false` if the budget is spent before that is done, or a stale edge met a
     /// tenant.
@@ -120,13 +127,18 @@ impl Marker {
         due: &mut Vec<RawHandle>,
         meter: &mut Meter<'_>,
     ) {
-        self.trace_some(store, meter, |tracer| {
-            let len = due.len();
-            for raw in due.drain(..) {
-                tracer.current = raw;
-                (ops[usize::from(store.pool_of(raw.granule()))].again)(store, raw, tracer);
-            }
-            len
+        self.trace_some(store, meter, Charge::Budget, |tracer| again_each(ops, store, due, tracer));
+    }
+
+    /// Traces objects that change past the write barrier once more, in one go and whatever is left of the
+    /// budget: else the next step would begin with the first of them again. They report themselves again then.
+    pub(super) fn trace_unguarded(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) {
+        let mut unguarded = mem::take(&mut self.side.unguarded);
+        unguarded.sort_unstable();
+        unguarded.dedup();
+        unguarded.retain(|raw| store.color_any(*raw) == Color::Reached);
+        self.trace_some(store, meter, Charge::Nobody, |tracer| {
+            again_each(ops, store, &mut unguarded, tracer)
         });
     }
 
@@ -138,7 +150,7 @@ impl Marker {
         made: Made,
         meter: &mut Meter<'_>,
     ) -> usize {
-        self.trace_some(store, meter, |tracer| (ops.made)(store, made, tracer))
+        self.trace_some(store, meter, Charge::Budget, |tracer| (ops.made)(store, made, tracer))
     }
 
     /// Traces some objects, and counts them and the work that they granted themselves.
@@ -146,14 +158,16 @@ impl Marker {
         &mut self,
         store: &Store,
         meter: &mut Meter<'_>,
+        charge: Charge,
         trace: impl FnOnce(&mut Tracer<'_>) -> usize,
     ) -> usize {
         let (slice, mut len) = (meter.slice(), 0);
         self.side.slice = slice;
         self.trace_with(store, |tracer| len = trace(tracer));
         let granted = mem::take(&mut self.side.granted);
-        meter.grant(granted);
-        meter.spend(len + (slice - self.side.slice) + granted);
+        let units = len + (slice - self.side.slice) + granted;
+        meter.grant(if charge == Charge::Budget { granted } else { units });
+        meter.spend(units);
         len
     }
 
@@ -293,6 +307,16 @@ pub(super) fn drain<T: Trace>(marker: &mut Marker, store: &Store, pool: u16) {
     *edges = tracer.edges;
     *traced += taken;
     queues[pool as usize].put(queue);
+}
+
+/// Traces objects that were traced before; returns how many.
+fn again_each(ops: &[TraceOps], store: &Store, due: &mut Vec<RawHandle>, tracer: &mut Tracer<'_>) -> usize {
+    let len = due.len();
+    for raw in due.drain(..) {
+        tracer.current = raw;
+        (ops[usize::from(store.pool_of(raw.granule()))].again)(store, raw, tracer);
+    }
+    len
 }
 
 /// Releases what waits for this object. Takes the tracer by value, so that the calling loop never exposes its

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, RwLock};
+use std::time::Duration;
 
 use slotgc::{
     Budget, Gc, Heap, Interner, Liveness, Phase, Root, Trace, Tracer, Weak, WeakKeyMap, WeakSet, WeakValueMap,
@@ -347,6 +349,50 @@ fn an_object_that_changes_between_any_two_steps_is_not_traced_again_for_each_cha
     let traces = heap[&counted].traces.load(Ordering::Relaxed);
     assert!(steps > 100 && traces <= 3000 / 40 + 32, "{traces} times in {steps} steps");
     assert!(keys.iter().all(|key| heap.is_alive(heap[&counted].table[key])));
+}
+
+#[test]
+fn an_object_with_small_tables_before_a_large_one_is_marked_in_steps_of_any_size() {
+    #[derive(Trace)]
+    struct Tables {
+        small: Vec<WeakKeyMap<u32, Gc<u32>>>,
+        large: WeakKeyMap<u32, Gc<u32>>,
+    }
+    let budgets = [1, 2, 5, 10].map(Budget::Objects);
+    for budget in budgets.into_iter().chain([Budget::Time(Duration::from_micros(1))]) {
+        // With a budget of time, more in small tables than are visited in one go.
+        for (maps, len) in [(1, 500), (2, 500), (300, 5000)] {
+            let mut heap = Heap::new();
+            let keys: Vec<_> = (0..len).map(|number| heap.alloc_root(number)).collect();
+            let entries = || keys.iter().map(|key| (key.downgrade(), key.gc()));
+            let few: WeakKeyMap<u32, Gc<u32>> = entries().take(6).collect();
+            let large = entries().collect();
+            let tables = heap.alloc_root(Tables { small: vec![few; maps], large });
+            let steps = (1..100_000).find(|_| heap.step(budget).finished.is_some());
+            assert!(steps.is_some(), "{maps} maps in steps of {budget:?}: {:?}", heap.stats().phase);
+            assert_eq!(heap[&tables].large.len(), keys.len());
+        }
+    }
+}
+
+#[test]
+fn tables_behind_locks_are_marked_in_steps_of_any_size() {
+    let budgets = [1, 2, 5, 10].map(Budget::Objects);
+    for budget in budgets.into_iter().chain([Budget::Time(Duration::from_micros(1))]) {
+        for (locks, len) in [(40, 6), (3, 500)] {
+            let mut heap = Heap::new();
+            let keys: Vec<_> = (0..len).map(|number| heap.alloc_root(Node::leaf(number))).collect();
+            let map = || -> WeakKeyMap<Node, Gc<Node>> {
+                keys.iter().map(|key| (key.downgrade(), key.gc())).collect()
+            };
+            let some: Vec<_> = (0..locks).map(|_| heap.alloc_root(Mutex::new(map()))).collect();
+            let others: Vec<_> = (0..locks).map(|_| heap.alloc_root(RwLock::new(map()))).collect();
+            let steps = (1..100_000).find(|_| heap.step(budget).finished.is_some());
+            assert!(steps.is_some(), "{locks} locks in steps of {budget:?}: {:?}", heap.stats().phase);
+            assert!(some.iter().all(|lock| heap[lock].lock().unwrap().len() == keys.len()));
+            assert!(others.iter().all(|lock| heap[lock].read().unwrap().len() == keys.len()));
+        }
+    }
 }
 
 #[test]
