@@ -63,19 +63,25 @@ fn main() -> ExitCode {
 
 fn run_all(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     table::print_world(arguments);
-    let runs = play_all(arguments);
+    let runs = play_all(arguments, &|runs| draw(arguments, runs))?;
     table::print(&runs);
     table::print_worst(&runs);
     table::print_checks(&runs);
-    let out = arguments.out.display();
-    chart::draw(&arguments.out, &runs, arguments.budget)
-        .map_err(|why| format!("the chart cannot be written to {out}: {why}"))?;
-    println!("Chart: {out}");
+    println!("Chart: {}", arguments.out.display());
     Ok(())
 }
 
-/// Plays the game in each mode; all must end in the same state.
-fn play_all(arguments: &Arguments) -> Vec<Run> {
+fn draw(arguments: &Arguments, runs: &[Run]) -> Result<(), Box<dyn Error>> {
+    let out = arguments.out.display();
+    let drawn = chart::draw(&arguments.out, runs, arguments.budget);
+    Ok(drawn.map_err(|why| format!("the chart cannot be written to {out}: {why}"))?)
+}
+
+/// Plays the game in each mode; all must end in the same state. There is a first chart after the first mode.
+fn play_all(
+    arguments: &Arguments,
+    draw: &dyn Fn(&[Run]) -> Result<(), Box<dyn Error>>,
+) -> Result<Vec<Run>, Box<dyn Error>> {
     let progress = Progress::new(arguments.frames * arguments.modes.len());
     let mut runs: Vec<Run> = Vec::new();
     for mode in &arguments.modes {
@@ -86,9 +92,14 @@ fn play_all(arguments: &Arguments) -> Vec<Run> {
             assert_eq!(run.seen, first.seen, "{name} and {other} do not show the same");
         }
         runs.push(run);
+        draw(&runs)?;
+        if runs.len() == 1 && arguments.modes.len() > 1 {
+            progress.finish();
+            println!("First chart, of {}: {}", mode.name(), arguments.out.display());
+        }
     }
     progress.finish();
-    runs
+    Ok(runs)
 }
 
 #[cfg(test)]
@@ -103,7 +114,7 @@ mod tests {
     #[test]
     fn all_modes_end_in_the_same_world_and_nothing_leaks() {
         for seed in 1..4 {
-            let runs = play_all(&tiny(seed));
+            let runs = play_all(&tiny(seed), &|_| Ok(())).unwrap();
             for run in &runs {
                 match run.end {
                     End::Gc { walked, condemned, .. } => assert!(walked > 10_000 && condemned > 1000),
@@ -120,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_chart_is_drawn_for_any_number_of_modes() {
-        let mut runs = play_all(&Arguments { frames: 1, ..tiny(1) });
+        let mut runs = play_all(&Arguments { frames: 1, ..tiny(1) }, &|_| Ok(())).unwrap();
         let path = std::env::temp_dir().join(format!("frame_loop-{}.svg", std::process::id()));
         while runs.pop().is_some() && !runs.is_empty() {
             chart::draw(&path, &runs, arguments::Arguments::default().budget).unwrap();

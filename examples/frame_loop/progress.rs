@@ -29,7 +29,7 @@ impl Progress {
         }
     }
 
-    /// Removes the line.
+    /// Removes the line; the next frame writes it again.
     pub(crate) fn finish(&self) {
         if self.is_shown {
             let _ = write!(io::stderr(), "\r\x1b[K");
