@@ -328,25 +328,25 @@ impl Runner {
             assert!(pruned || view.holds(object.id, &object.contents), "the heap has another {object:?}");
             let mut rest = object.contents.clone();
             let is_live = |link| self.model.resolve_key(link).is_some();
-            let in_slices = self.phase == Phase::Prune && view.has(Named::Value(0)).is_some();
-            let entries = if in_slices {
+            // In slices, and later what was destroyed after the slice that would have dropped its entry.
+            let may_keep_some = view.has(Named::Value(0)).is_some();
+            let entries = if may_keep_some {
                 rest.tables.prune_partly(is_live, |entry| view.has(entry) == Some(true))
             } else {
                 rest.prune(is_live)
             };
             let is_pruned = view.holds(object.id, &rest);
             assert!(is_pruned || view.holds(object.id, &object.contents), "the heap has another {object:?}");
+            let left = if is_pruned { &rest } else { &object.contents };
+            let is_new = self.known[index].made_at == self.condemned;
+            let is_late = self.phase != Phase::Prune && !is_new && self.names_dead(left);
+            assert!(!is_late, "was not pruned: {object:?}");
             if is_pruned {
                 self.report.pruned += entries as u64;
                 self.unreported[1] += entries;
                 self.entries[0] += if object.kind.has_body() { entries } else { 0 };
-            } else {
-                let is_new = self.known[index].made_at == self.condemned;
-                let is_late = self.phase != Phase::Prune && !is_new && self.names_dead(&object.contents);
-                assert!(!is_late, "was not pruned: {object:?}");
-                continue;
+                self.model.objects[index].contents = rest;
             }
-            self.model.objects[index].contents = rest;
         }
     }
 
