@@ -32,12 +32,14 @@ fn main() -> ExitCode {
         }
         Some("seed") if arguments.len() > 1 => {
             let seed = number(1, 0);
-            try_program(&format!("seed {seed}"), random_program(seed, number(2, 2000) as usize), true)
-                .is_some()
+            let program = random_program(seed, number(2, 2000) as usize);
+            let report = try_program(&format!("seed {seed}"), program, true);
+            report.is_some_and(|report| shown(&report))
         }
         Some("seed-steps") if arguments.len() > 1 => {
             let seed = number(1, 0);
-            try_stepped(&format!("seed {seed}"), &random_stepped(seed, number(2, 1500) as usize)).is_some()
+            let program = random_stepped(seed, number(2, 1500) as usize);
+            try_stepped(&format!("seed {seed}"), &program).is_some_and(|report| shown(&report))
         }
         Some("shapes") => shapes(),
         Some("replay-steps") => arguments[1..].iter().all(|path| replay_steps(path)),
@@ -52,6 +54,12 @@ fn main() -> ExitCode {
         }
     };
     if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Prints what a program did.
+fn shown(report: &dyn std::fmt::Debug) -> bool {
+    println!("{report:?}");
+    true
 }
 
 /// Random programs until the time is up.
