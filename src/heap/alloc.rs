@@ -237,11 +237,11 @@ impl Heap {
             return Ok(());
         }
         let (objects, bytes) = self.within_limits(slot_bytes, self.pending())?;
-        // Up to the next size that matters to pacing, or to the limit itself.
+        // Up to the next size that matters to pacing, or to the limit itself. Perhaps less than this object takes:
+        // it may come to nothing, if user code panics, and others may be smaller.
         let next = self.pacer.next_mark(objects, bytes, &self.config);
         let least_bytes = Geometry::<u8>::SLOT_BYTES;
-        let room =
-            (next.bytes - bytes).min((next.objects - objects).saturating_mul(least_bytes)).max(slot_bytes);
+        let room = (next.bytes - bytes).min((next.objects - objects).saturating_mul(least_bytes));
         self.counts.bytes_stop.set(self.counts.bytes.saturating_add(room));
         Ok(())
     }

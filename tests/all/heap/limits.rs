@@ -1,6 +1,6 @@
 //! Limits: `try_alloc`, `alloc_or_collect`, and what a refusal says.
 
-use slotgc::{Gc, Heap, HeapConfig, Weak, roots};
+use slotgc::{Gc, Heap, HeapConfig, Trace, Tracer, Weak, roots};
 
 use crate::objects::{Link, Log, Node, Noisy, panic_text};
 
@@ -167,4 +167,24 @@ fn a_configuration_can_be_cloned_and_printed() {
     assert!(heap.try_alloc(2_u8).is_err());
     let text = format!("{config:?}");
     assert!(text.contains("max_objects: 1") && text.contains("50"), "{text}");
+}
+
+#[test]
+#[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
+fn a_large_object_that_comes_to_nothing_leaves_no_room_for_many_small_ones() {
+    struct Unweighable([u64; 40]);
+    impl Trace for Unweighable {
+        const OWNS: bool = true;
+        fn trace(&self, _: &mut Tracer<'_>) {}
+        fn owned_bytes(&self) -> usize {
+            panic!("the weight of {} words", self.0.len())
+        }
+    }
+    let mut heap = at_most(3);
+    heap.alloc_many([1_u8, 2]);
+    let text = panic_text(|| _ = heap.alloc(Unweighable([0; 40])));
+    assert_eq!(text, "the weight of 40 words");
+    assert!(heap.try_alloc(3_u8).is_ok());
+    assert!(heap.try_alloc(4_u8).is_err());
+    assert_eq!(heap.len(), 3);
 }
