@@ -112,6 +112,8 @@ impl Heap {
                     return Ok((Gc::from_raw(copy.expect("the first has a copy")), relinked));
                 }
                 Err(Failure::Stop(Stop::Stale)) if care == Care::Late => care = Care::Each,
+                // A handle of an object that is gone took room until its turn came, perhaps all there was.
+                Err(Failure::Graph(GraphError::Limit(_))) if care == Care::Late => care = Care::Each,
                 Err(Failure::Stop(stop)) => return Err(self.graph_error(stop, schema, &[original])),
                 Err(Failure::Graph(error)) => return Err(error),
             }
@@ -135,13 +137,14 @@ impl Heap {
 
     /// Whether there is room for this many more objects, of this many bytes.
     pub(super) fn check_room(&self, objects: usize, bytes: usize) -> Result<(), GraphError> {
-        let making = self.collector.building().len();
+        let making = self.collector.building().len().saturating_sub(self.roots.abandoned_len());
+        let making_bytes = self.counts.making_bytes.saturating_sub(self.roots.abandoned_bytes());
         let (most_objects, most_bytes) = (self.config.objects_limit(), self.config.bytes_limit());
         let refused = |limit| Err(GraphError::Limit(AllocError::new((), limit)));
         if objects > most_objects.saturating_sub(self.len() + making) {
             return refused(Limit::Objects(most_objects));
         }
-        if bytes > most_bytes.saturating_sub(self.bytes() + self.counts.making_bytes) {
+        if bytes > most_bytes.saturating_sub(self.bytes() + making_bytes) {
             return refused(Limit::Bytes(most_bytes));
         }
         Ok(())
