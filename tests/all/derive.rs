@@ -1,7 +1,8 @@
-//! `#[derive(Trace)]`: what it reports is what lives, for types of every shape, and its errors are clear.
+//! `#[derive(Trace)]`: what it reports is what lives, for types of every shape. Its errors are tested in
+//! `crates/messages`.
 //!
 //! Each object under test holds leaves in all its fields; a collection must keep exactly the leaves that it
-//! should. `tests/ui/pass/shapes.rs` checks that types of every shape derive without a warning.
+//! should. `crates/messages/ui/pass/shapes.rs` checks that types of every shape derive without a warning.
 
 #![expect(dead_code, reason = "skipped fields are there to be skipped, some types for their constants")]
 
@@ -481,21 +482,4 @@ fn the_path_to_the_crate_can_be_given() {
     let mut garden = Garden::default();
     let [a, b, _garbage] = garden.leaves();
     assert_eq!(garden.kept_by(Moved(a, Some(Box::new(Moved(b, None))))), [0, 1]);
-}
-
-/// The compiler whose messages are recorded in `tests/ui`.
-#[cfg(all(feature = "std", not(slotgc_plain)))]
-const RECORDED: &str = "rustc 1.95.";
-
-/// With another compiler, only what must compile is tried: the wording of messages changes over time.
-#[cfg(all(feature = "std", not(slotgc_plain)))]
-#[test]
-#[cfg_attr(miri, ignore = "starts the compiler")]
-fn compile_errors_are_clear() {
-    let compiler = std::process::Command::new("rustc").arg("--version").output().expect("a compiler");
-    let cases = trybuild::TestCases::new();
-    cases.pass("tests/ui/pass/*.rs");
-    if compiler.stdout.starts_with(RECORDED.as_bytes()) {
-        cases.compile_fail("tests/ui/*.rs");
-    }
 }
