@@ -84,7 +84,8 @@ impl HeapConfig {
         self
     }
 
-    /// A ceiling, not a limit, for what objects own outside their slots ([`Trace::owned_bytes`](crate::Trace::owned_bytes),
+    /// A ceiling, not a limit, for what objects own outside their slots
+    /// ([`Trace::owned_bytes`](crate::Trace::owned_bytes),
     /// [`Heap::set_owned_bytes`](crate::Heap::set_owned_bytes)). Nothing is refused:
     /// [`Heap::pace`](crate::Heap::pace) finishes a collection, whatever its budget, when more is owned.
     /// Afterwards at most the ceiling is owned, if that much can be freed. Default: none.

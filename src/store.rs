@@ -67,8 +67,8 @@ pub(crate) struct Store {
     given_up: Lock<GivenUp>,
     /// Pages that are filled with `&Heap`.
     ahead: Ahead,
-    /// The write barrier's list: objects that were changed after they had been traced. While a full collection
-    /// marks, one that is traced and changed again is listed again.
+    /// The write barrier's list: objects that were changed after they had been traced. While a full
+    /// collection marks, one that is traced and changed again is listed again.
     dirty: Vec<RawHandle>,
     /// Whether a full collection marks.
     is_marking: bool,

@@ -43,8 +43,8 @@ pub(crate) type LogFlag = core::sync::atomic::AtomicBool;
 /// Whether something ever happened. Not modelled: it is read with exclusive access to the heap.
 pub(crate) type Flag = core::sync::atomic::AtomicBool;
 
-/// A number that limits depend on: `&mut Heap` compares it, others may change it. Not modelled: nobody waits for
-/// it.
+/// A number that limits depend on: `&mut Heap` compares it, others may change it. Not modelled: nobody waits
+/// for it.
 pub(crate) type Gauge = core::sync::atomic::AtomicUsize;
 
 /// The count of pages promised with `&Heap`.

@@ -237,8 +237,8 @@ impl Heap {
             return Ok(());
         }
         let (objects, bytes) = self.within_limits(slot_bytes, self.pending())?;
-        // Up to the next size that matters to pacing, or to the limit itself. Perhaps less than this object takes:
-        // it may come to nothing, if user code panics, and others may be smaller.
+        // Up to the next size that matters to pacing, or to the limit itself. Perhaps less than this object
+        // takes: it may come to nothing, if user code panics, and others may be smaller.
         let next = self.pacer.next_mark(objects, bytes, &self.config);
         let least_bytes = Geometry::<u8>::SLOT_BYTES;
         let room = (next.bytes - bytes).min((next.objects - objects).saturating_mul(least_bytes));

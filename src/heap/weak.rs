@@ -17,8 +17,8 @@ use crate::weak::{Interner, WeakKeyMap, WeakSet, WeakValueMap};
 /// # Caches and interned values
 impl Heap {
     /// The object that the map has for this key; if none is alive, `make` makes one and it is inserted: a
-    /// canonicalising cache. The map is an object of its own, named by its handle, so that `make` can have the
-    /// heap; `key` is passed by value, since the map keeps it.
+    /// canonicalising cache. The map is an object of its own, named by its handle, so that `make` can have
+    /// the heap; `key` is passed by value, since the map keeps it.
     ///
     /// `make` may do anything with the heap, collecting included. If the map dies meanwhile, the object is
     /// returned uncached; if `make` inserts another object for the key, the one made wins.

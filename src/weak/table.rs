@@ -357,8 +357,8 @@ impl<E> Table<E> {
             let end = (next + WINDOW).min(buckets);
             let looked_at = self.prune_window(next..end, live, target, remove).max(1);
             if has_nested {
-                // With what is left for them before the window is paid for: else a small slice would reach none
-                // of them, time and again.
+                // With what is left for them before the window is paid for: else a small slice would reach
+                // none of them, time and again.
                 for bucket in next..end {
                     self.entries.get_bucket_mut(bucket).into_iter().for_each(visit);
                     if live.is_unfinished() {

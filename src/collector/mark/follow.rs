@@ -131,7 +131,8 @@ impl Marker {
     }
 
     /// Traces objects that change past the write barrier once more, in one go and whatever is left of the
-    /// budget: else the next step would begin with the first of them again. They report themselves again then.
+    /// budget: else the next step would begin with the first of them again. They report themselves again
+    /// then.
     pub(super) fn trace_unguarded(&mut self, ops: &[TraceOps], store: &Store, meter: &mut Meter<'_>) {
         let mut unguarded = mem::take(&mut self.side.unguarded);
         unguarded.sort_unstable();
