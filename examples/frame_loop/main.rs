@@ -36,6 +36,8 @@ use crate::arguments::{Arguments, HELP, Kind};
 use crate::progress::Progress;
 use crate::run::Run;
 
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(Some(arguments)) => arguments,
@@ -61,7 +63,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_all(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+fn run_all(arguments: &Arguments) -> Outcome<()> {
     table::print_world(arguments);
     let runs = play_all(arguments, &|runs| draw(arguments, runs))?;
     table::print(&runs);
@@ -71,17 +73,14 @@ fn run_all(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn draw(arguments: &Arguments, runs: &[Run]) -> Result<(), Box<dyn Error>> {
+fn draw(arguments: &Arguments, runs: &[Run]) -> Outcome<()> {
     let out = arguments.out.display();
     let drawn = chart::draw(&arguments.out, runs, arguments.budget);
     Ok(drawn.map_err(|why| format!("the chart cannot be written to {out}: {why}"))?)
 }
 
 /// Plays the game in each mode; all must end in the same state. There is a first chart after the first mode.
-fn play_all(
-    arguments: &Arguments,
-    draw: &dyn Fn(&[Run]) -> Result<(), Box<dyn Error>>,
-) -> Result<Vec<Run>, Box<dyn Error>> {
+fn play_all(arguments: &Arguments, draw: &dyn Fn(&[Run]) -> Outcome<()>) -> Outcome<Vec<Run>> {
     let progress = Progress::new(arguments.frames * arguments.modes.len());
     let mut runs: Vec<Run> = Vec::new();
     for mode in &arguments.modes {
