@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, RwLock};
 use std::time::Duration;
 
 use slotgc::{
@@ -375,8 +374,11 @@ fn an_object_with_small_tables_before_a_large_one_is_marked_in_steps_of_any_size
     }
 }
 
+#[cfg(feature = "std")]
 #[test]
 fn tables_behind_locks_are_marked_in_steps_of_any_size() {
+    use std::sync::{Mutex, RwLock};
+
     let budgets = [1, 2, 5, 10].map(Budget::Objects);
     for budget in budgets.into_iter().chain([Budget::Time(Duration::from_micros(1))]) {
         for (locks, len) in [(40, 6), (3, 500)] {
