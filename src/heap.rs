@@ -144,7 +144,7 @@ struct Counts {
     collections: u64,
 }
 
-/// Objects made with `&Heap` that are not in the heap yet, and the bytes of their slots.
+/// Objects that are not in the heap yet, and the bytes of their slots.
 #[derive(Clone, Copy, Default)]
 struct Pending {
     objects: usize,

@@ -250,14 +250,12 @@ impl Heap {
     /// under construction included.
     pub(super) fn within_limits(&self, slot_bytes: usize, later: Pending) -> Result<(usize, usize), Limit> {
         let (most_objects, most_bytes) = (self.config.objects_limit(), self.config.bytes_limit());
-        let making = self.collector.building().len() + later.objects;
-        let making_bytes = self.counts.making_bytes + later.bytes;
-        let (mut objects, mut bytes) = (self.counts.objects + making, self.counts.bytes + making_bytes);
+        let making = self.making();
+        let more = Pending { objects: making.objects + later.objects, bytes: making.bytes + later.bytes };
+        let (mut objects, mut bytes) = (self.counts.objects + more.objects, self.counts.bytes + more.bytes);
         if objects >= most_objects || slot_bytes > most_bytes.saturating_sub(bytes) {
-            // Without dead objects that are not swept yet, and slots that no call will fill.
-            let (abandoned, abandoned_bytes) = (self.roots.abandoned_len(), self.roots.abandoned_bytes());
-            objects = (self.len() + making).saturating_sub(abandoned);
-            bytes = (self.bytes() + making_bytes).saturating_sub(abandoned_bytes);
+            // Without dead objects that are not swept yet.
+            (objects, bytes) = (self.len() + more.objects, self.bytes() + more.bytes);
         }
         if objects >= most_objects {
             return Err(Limit::Objects(most_objects));
@@ -266,6 +264,14 @@ impl Heap {
             return Err(Limit::Bytes(most_bytes));
         }
         Ok((objects, bytes))
+    }
+
+    /// Objects under construction, without slots that no call will fill.
+    pub(super) fn making(&self) -> Pending {
+        Pending {
+            objects: self.collector.building().len().saturating_sub(self.roots.abandoned_len()),
+            bytes: self.counts.making_bytes.saturating_sub(self.roots.abandoned_bytes()),
+        }
     }
 
     /// The pool of a type that is not in the cache, made now if there is none.

@@ -137,14 +137,13 @@ impl Heap {
 
     /// Whether there is room for this many more objects, of this many bytes.
     pub(super) fn check_room(&self, objects: usize, bytes: usize) -> Result<(), GraphError> {
-        let making = self.collector.building().len().saturating_sub(self.roots.abandoned_len());
-        let making_bytes = self.counts.making_bytes.saturating_sub(self.roots.abandoned_bytes());
+        let making = self.making();
         let (most_objects, most_bytes) = (self.config.objects_limit(), self.config.bytes_limit());
         let refused = |limit| Err(GraphError::Limit(AllocError::new((), limit)));
-        if objects > most_objects.saturating_sub(self.len() + making) {
+        if objects > most_objects.saturating_sub(self.len() + making.objects) {
             return refused(Limit::Objects(most_objects));
         }
-        if bytes > most_bytes.saturating_sub(self.bytes() + making_bytes) {
+        if bytes > most_bytes.saturating_sub(self.bytes() + making.bytes) {
             return refused(Limit::Bytes(most_bytes));
         }
         Ok(())

@@ -225,8 +225,7 @@ impl Heap {
     /// Each `Root` has a share of the table, and so has each call of `alloc_cyclic` in progress, except one
     /// that was abandoned after a swap of heaps and is not taken back yet.
     pub(super) fn roots_len(&self) -> usize {
-        let making = self.collector.building().len().saturating_sub(self.roots.abandoned_len());
-        (Arc::strong_count(&self.roots) - 1).saturating_sub(making)
+        (Arc::strong_count(&self.roots) - 1).saturating_sub(self.making().objects)
     }
 
     pub(super) fn pool_of<T: 'static>(&self) -> Option<&Pool> {

@@ -28,9 +28,7 @@ impl<'a> Tracer<'a> {
     /// The next call with exclusive access traces the object again.
     #[cold]
     pub(super) fn leave_to_heap(&mut self) {
-        if self.side.unfinished.last() != Some(&self.current) {
-            self.side.unfinished.push(self.current);
-        }
+        self.leave_unfinished();
     }
 }
 

@@ -366,9 +366,14 @@ impl<'a> Tracer<'a> {
 
     /// Causes the object to be traced once more before marking ends.
     pub(crate) fn leave_unfinished(&mut self) {
-        if self.side.unfinished.last() != Some(&self.current) {
+        if !self.is_left_unfinished() {
             self.side.unfinished.push(self.current);
         }
+    }
+
+    /// Whether the object will be traced once more, as far as its tables have been traced.
+    pub(crate) fn is_left_unfinished(&self) -> bool {
+        self.side.unfinished.last() == Some(&self.current)
     }
 
     /// Entries that the table may trace now.

@@ -214,9 +214,10 @@ impl<E> Table<E> {
             return walking.finish();
         }
         // At least one window, though the slice may be spent: tables without a walk spend all of it each time
-        // their object is traced.
+        // their object is traced. One of its tables gets that, which leaves the object unfinished; the others
+        // wait for their turn.
         let mut next = start;
-        while next < buckets && (next == start || tracer.slice() > 0) {
+        while next < buckets && (tracer.slice() > 0 || (next == start && !tracer.is_left_unfinished())) {
             let end = (next + WINDOW).min(buckets);
             let mut len = 0;
             for entry in (next..end).filter_map(|bucket| self.entries.get_bucket(bucket)) {

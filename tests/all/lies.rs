@@ -230,8 +230,12 @@ fn an_extra_edge_keeps_what_it_reaches_and_no_more() {
     claims.lock().unwrap().push(wanted);
     heap.collect();
     assert!(heap.is_alive(wanted) && !heap.is_alive(lost));
-    claims.lock().unwrap().extend([lost; 10]);
+    claims.lock().unwrap().extend([wanted; 10]);
     assert_eq!((heap.collect().marked, heap.is_alive(&root)), (2, true));
+    // A stale edge reaches nothing, though its slot has another object now.
+    claims.lock().unwrap().extend([lost; 10]);
+    let next = heap.alloc(Node::leaf(3));
+    assert_eq!((heap.collect().marked, heap.is_alive(next)), (2, false));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! between slices.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -372,6 +373,29 @@ fn an_object_with_small_tables_before_a_large_one_is_marked_in_steps_of_any_size
             assert_eq!(heap[&tables].large.len(), keys.len());
         }
     }
+}
+
+#[test]
+fn an_object_with_many_large_tables_is_marked_in_steps_that_keep_to_their_budget() {
+    #[derive(Clone)]
+    struct Counted(Arc<AtomicUsize>);
+    impl Trace for Counted {
+        fn trace(&self, _: &mut Tracer<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let traced = Arc::new(AtomicUsize::new(0));
+    let mut heap = Heap::new();
+    let keys: Vec<_> = (0..1000).map(|number| heap.alloc_root(number)).collect();
+    let map: WeakKeyMap<u32, Counted> =
+        keys.iter().map(|key| (key.downgrade(), Counted(Arc::clone(&traced)))).collect();
+    let tables = heap.alloc_root(vec![map; 100]);
+    while heap.step(Budget::Objects(5)).finished.is_none() {
+        // Some buckets of one table, not some of each.
+        let traced = traced.swap(0, Ordering::Relaxed);
+        assert!(traced <= 64, "{traced} entries in one step");
+    }
+    assert!(heap[&tables].iter().all(|map| map.len() == keys.len()));
 }
 
 #[cfg(feature = "std")]
