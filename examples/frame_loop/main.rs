@@ -79,9 +79,20 @@ fn draw(arguments: &Arguments, runs: &[Run]) -> Outcome<()> {
     Ok(drawn.map_err(|why| format!("the chart cannot be written to {out}: {why}"))?)
 }
 
-/// Plays the game in each mode; all must end in the same state. There is a first chart after the first mode.
+/// Frames of the first chart, which is there before all modes have played all frames.
+const FIRST_FRAMES: usize = 200;
+
+/// Plays the game in each mode; all must end in the same state. Draws after each mode, and once before, after a
+/// few frames of the first.
 fn play_all(arguments: &Arguments, draw: &dyn Fn(&[Run]) -> Outcome<()>) -> Outcome<Vec<Run>> {
     let progress = Progress::new(arguments.frames * arguments.modes.len());
+    if arguments.frames > FIRST_FRAMES {
+        let few = Arguments { frames: FIRST_FRAMES, ..arguments.clone() };
+        draw(&[run::play(few.modes[0], &few, &progress)])?;
+        progress.restart();
+        let (mode, out) = (few.modes[0].name(), few.out.display());
+        println!("First chart, of {FIRST_FRAMES} frames of {mode}: {out}");
+    }
     let mut runs: Vec<Run> = Vec::new();
     for mode in &arguments.modes {
         let run = run::play(*mode, arguments, &progress);
@@ -92,10 +103,6 @@ fn play_all(arguments: &Arguments, draw: &dyn Fn(&[Run]) -> Outcome<()>) -> Outc
         }
         runs.push(run);
         draw(&runs)?;
-        if runs.len() == 1 && arguments.modes.len() > 1 {
-            progress.finish();
-            println!("First chart, of {}: {}", mode.name(), arguments.out.display());
-        }
     }
     progress.finish();
     Ok(runs)

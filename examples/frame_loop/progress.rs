@@ -29,6 +29,12 @@ impl Progress {
         }
     }
 
+    /// Begins again with the first frame.
+    pub(crate) fn restart(&self) {
+        self.finish();
+        self.played.set(0);
+    }
+
     /// Removes the line; the next frame writes it again.
     pub(crate) fn finish(&self) {
         if self.is_shown {
