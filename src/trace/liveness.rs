@@ -32,6 +32,8 @@ pub struct Liveness<'a> {
     destroyed: &'a [Destroyed],
     /// Entries of tables that may be visited in this call.
     slice: Cell<usize>,
+    /// Entries that were visited beyond it.
+    beyond: Cell<usize>,
     /// Whether a table was not finished.
     unfinished: Cell<bool>,
 }
@@ -54,6 +56,7 @@ impl<'a> Liveness<'a> {
             scratch,
             destroyed: &[],
             slice: Cell::new(usize::MAX),
+            beyond: Cell::new(0),
             unfinished: Cell::new(false),
         }
     }
@@ -71,6 +74,20 @@ impl<'a> Liveness<'a> {
 
     pub(crate) fn spend(&self, entries: usize) {
         self.slice.set(self.slice.get().saturating_sub(entries));
+    }
+
+    /// Visits these entries, and the tables in them, whatever the slice. They are paid for all the same.
+    pub(crate) fn beyond_slice(&self, entries: usize, visit: impl FnOnce()) {
+        let slice = self.slice.replace(usize::MAX);
+        visit();
+        let visited = entries + (usize::MAX - self.slice.get());
+        self.slice.set(slice.saturating_sub(visited));
+        self.beyond.set(self.beyond.get() + visited.saturating_sub(slice));
+    }
+
+    /// Entries that were visited, of a slice of this size.
+    pub(crate) fn visited(&self, slice: usize) -> usize {
+        slice.saturating_sub(self.slice.get()) + self.beyond.get()
     }
 
     /// Causes the owner's `prune` to be called once more.

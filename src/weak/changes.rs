@@ -20,13 +20,22 @@ pub(crate) struct Changes {
     all: bool,
     /// The cycle that pruned the collection last.
     known_at: Moment,
-    /// The cycle that is pruning it, and the next bucket.
-    pruning: (Moment, usize),
+    pruning: Pruning,
     /// Whether values change unseen, through shared references. Written through `&`, like a walk.
     unguarded: AtomicBool,
     /// Boxed, so that the rest of the table does not change through `&`. A small table has no walk and is
     /// traced in one go.
     walk: Option<Box<Walk>>,
+}
+
+/// How far a cycle has pruned the collection.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pruning {
+    cycle: Moment,
+    /// The next bucket.
+    next: usize,
+    /// How often it had to start over.
+    restarts: usize,
 }
 
 /// How far a trace of the entries has come. Written through `&` by the collector, which has exclusive access
@@ -93,7 +102,7 @@ impl Changes {
             fresh: Vec::new(),
             all: true,
             known_at: Moment::default(),
-            pruning: (Moment::default(), 0),
+            pruning: Pruning::default(),
             unguarded: AtomicBool::new(false),
             walk,
         }
@@ -109,7 +118,7 @@ impl Changes {
             fresh: self.fresh.clone(),
             all: self.all,
             known_at: renaming.of(self.known_at),
-            pruning: (renaming.of(self.pruning.0), self.pruning.1),
+            pruning: Pruning { cycle: renaming.of(self.pruning.cycle), ..self.pruning },
             unguarded: AtomicBool::new(self.unguarded.load(Relaxed)),
             walk: self.walk.as_ref().map(|walk| Box::new(walk.copied(renaming))),
         }
@@ -173,7 +182,10 @@ impl Changes {
 
     /// Entries move to other buckets, of a table with this capacity.
     pub(crate) fn note_rehash(&mut self, capacity: usize) {
-        self.pruning.1 = 0;
+        if self.pruning.next > 0 {
+            self.pruning.next = 0;
+            self.pruning.restarts += 1;
+        }
         match &mut self.walk {
             Some(walk) if walk.next.load(Relaxed) != END => walk.restart(),
             None if has_walk(capacity) => self.walk = Some(Box::default()),
@@ -255,19 +267,25 @@ impl Changes {
         if self.known_at == era.now {
             return None;
         }
-        if self.pruning.0 != era.now {
-            self.pruning = (era.now, 0);
+        if self.pruning.cycle != era.now {
+            self.pruning = Pruning { cycle: era.now, next: 0, restarts: 0 };
             // From here on changes are recorded, but the present entries are not known yet.
             self.known_at = Moment::default();
             self.all = false;
             self.fresh.clear();
             self.stop_walk();
         }
-        Some(self.pruning.1)
+        Some(self.pruning.next)
     }
 
     pub(crate) fn pruned_to(&mut self, next: usize) {
-        self.pruning.1 = next;
+        self.pruning.next = next;
+    }
+
+    /// Whether the program moved the entries so often during this cycle's pruning that it is better done in
+    /// one go: each time the table may have doubled.
+    pub(crate) fn is_pruning_restless(&self) -> bool {
+        self.pruning.restarts > 1
     }
 
     /// The current cycle pruned the collection.

@@ -349,6 +349,11 @@ impl<E> Table<E> {
             self.prune_all(live, target, remove, visit);
             return self.changes.note_pruned(era);
         }
+        if next == 0 && self.changes.is_pruning_restless() {
+            // Else the table would grow faster than it is pruned, for ever.
+            live.beyond_slice(len, || self.prune_all(live, target, remove, visit));
+            return self.changes.note_pruned(era);
+        }
         let buckets = self.entries.num_buckets();
         while next < buckets {
             if live.slice() == 0 {

@@ -68,7 +68,7 @@ pub(super) fn prune<T: Trace>(store: &mut Store, raw: RawHandle, pruning: Prunin
         let live = Liveness::new(headers, During::Collection(era), building, discarded, scratch)
             .in_slices(slice, destroyed);
         object.prune(&live);
-        Pruned { removed: live.pruned(), looked_at: slice - live.slice(), is_done: !live.is_unfinished() }
+        Pruned { removed: live.pruned(), looked_at: live.visited(slice), is_done: !live.is_unfinished() }
     });
     // The program destroyed it.
     pruned.unwrap_or(Pruned { removed: 0, looked_at: 0, is_done: true })

@@ -1,7 +1,7 @@
 //! Tables that the program changes as a whole between two slices: they grow, they shrink, or all values
 //! change.
 
-use slotgc::{Budget, Gc, Heap, Phase, Root, Weak, WeakKeyMap};
+use slotgc::{Budget, Gc, Heap, Phase, Root, Weak, WeakKeyMap, WeakSet};
 
 use crate::objects::Node;
 
@@ -206,5 +206,34 @@ fn a_full_table_in_which_an_entry_is_replaced_amid_pruning_keeps_no_dead_one() {
         sliced.finish();
         let map = &sliced.heap[&sliced.map];
         assert_eq!(map.len(), sliced.keys.len(), "replaced after {steps} steps");
+    }
+}
+
+#[test]
+fn a_table_that_grows_faster_than_steps_prune_it_ends_its_cycle() {
+    for (units, made) in [(1, 20), (10, 100), (100, 500)] {
+        for nested in [false, true] {
+            let mut heap = Heap::new();
+            let plain = heap.alloc_root(WeakSet::<u32>::new());
+            let sets = heap.alloc_root(WeakKeyMap::<u32, WeakSet<u32>>::new());
+            let insert = |heap: &mut Heap, number| {
+                let key = heap.alloc(number);
+                if nested {
+                    heap[&sets].insert(key, [key.downgrade()].into_iter().collect());
+                } else {
+                    heap[&plain].insert(key);
+                }
+            };
+            (0..1000).for_each(|number| insert(&mut heap, number));
+            let finished = (0..20_000).find_map(|_| {
+                (0..made).for_each(|number| insert(&mut heap, number));
+                heap.step(Budget::Objects(units)).finished
+            });
+            let phase = heap.stats().phase;
+            assert!(finished.is_some(), "{made} more before each step of {units}: {phase:?}");
+            heap.verify();
+            heap.collect();
+            assert_eq!((heap[&plain].len(), heap[&sets].len(), heap.len()), (0, 0, 2));
+        }
     }
 }
