@@ -43,32 +43,19 @@ impl Pool {
 
     /// Keeps a pool whose values can be copied.
     pub(crate) fn keep_values<T: Clone + Send + Sync + 'static>(&self, store: &Store) -> KeptPool {
-        let (mut pool, mut pages) = (self.clone(), self.room());
-        let retire = |granule| pool.retired.push(granule);
-        let values = store.keep_values::<T>(self.held(), self.live, &mut pages, retire);
-        KeptPool { values: Some(values), pages, pool: pool.reopened() }
+        let mut pages = self.room();
+        let values = store.keep_values::<T>(self.held(), self.live, &mut pages);
+        KeptPool { values: Some(values), pages, pool: self.clone() }
     }
 
     /// Keeps a pool without values, or returns the first object that has one.
     pub(crate) fn keep_empty(&self, store: &Store) -> Result<KeptPool, RawHandle> {
-        let (mut pool, mut pages) = (self.clone(), self.room());
-        for page in self.held() {
-            store.keep_page(page, &mut pages, |granule| pool.retired.push(granule));
-        }
+        let mut pages = self.room();
+        self.held().for_each(|page| store.keep_page(page, &mut pages));
         match pages.first_object(store) {
             Some(object) => Err(object),
-            None => Ok(KeptPool { values: None, pages, pool: pool.reopened() }),
+            None => Ok(KeptPool { values: None, pages, pool: self.clone() }),
         }
-    }
-
-    /// Its closed pages are kept as they are when they are used again.
-    fn reopened(mut self) -> Self {
-        for page in &mut self.states {
-            if page.state == PageState::Closed {
-                page.state = PageState::Open;
-            }
-        }
-        self
     }
 
     /// Takes the pages that `kept`, the pool with this number, does not have out of use: their values are
@@ -126,7 +113,7 @@ impl KeptPool {
             Some(values) => values.restore(store, &self.pages, lost, panics),
             None => store.restore_empty(&self.pages),
         }
-        store.seal(&self.pages, of);
+        store.seal(&self.pages);
     }
 
     /// The pool, with nothing registered on its objects.

@@ -42,6 +42,7 @@ pub(crate) struct KeptPages {
     headers: Vec<KeptHeader>,
     /// For each page, the occupied words and then the white ones.
     words: Vec<u64>,
+    /// `NONE` for closed pages.
     tags: Vec<Tag>,
     /// Slots of each page.
     slots: usize,
@@ -130,35 +131,16 @@ impl Store {
         }
     }
 
-    /// Adds a page that holds memory to what is kept. A closed one is kept as it will be when it is opened
-    /// again; slots whose generations are used up are reported.
-    pub(crate) fn keep_page(&self, page: u32, kept: &mut KeptPages, mut retire: impl FnMut(Granule)) {
+    /// Adds a page that holds memory to what is kept.
+    pub(crate) fn keep_page(&self, page: u32, kept: &mut KeptPages) {
         kept.numbers.push(page);
         let is_closed = self.pasts[page as usize].is_closed;
-        let class = self.pages[page as usize].class();
-        let words = kept.words.len();
         for bits in [Bits::Occupied, Bits::White] {
             kept.words.extend(self.words(bits, page).iter().map(read_word));
         }
-        if !is_closed {
-            kept.tags.push(self.space.view().tag(page));
-            kept.headers.extend((0..kept.slots as u32).map(|slot| self.slot_of_page(page, slot).kept()));
-            return;
-        }
-        kept.tags.push(Tag::NONE);
-        for slot_index in 0..kept.slots as u32 {
-            let mut header = self.slot_of_page(page, slot_index).kept();
-            if header.generation().is_occupied() {
-                header = KeptHeader::free(header.generation().next());
-                if header.generation() == Generation::ZERO {
-                    let slot_granules = u32::from(self.pages[page as usize].slot_granules);
-                    let granule = Granule::new(page, slot_index * slot_granules);
-                    kept.words[words + class.word(granule) % class.page_words()] |= class.mask(granule);
-                    retire(granule);
-                }
-            }
-            kept.headers.push(header);
-        }
+        kept.tags.push(if is_closed { Tag::NONE } else { self.space.view().tag(page) });
+        let headers = (0..kept.slots as u32).map(|slot| self.slot_of_page(page, slot).kept());
+        kept.headers.extend(headers.map(|kept| if is_closed { kept.of_closed_page() } else { kept }));
     }
 
     /// Copies the values of pages of `T`, and keeps each page as `keep_page` does.
@@ -167,14 +149,13 @@ impl Store {
         pages: impl Iterator<Item = u32>,
         len: usize,
         kept: &mut KeptPages,
-        mut retire: impl FnMut(Granule),
     ) -> Box<dyn KeptValues> {
         let mut values = Vec::<T>::with_capacity(len);
         let look = self.look();
         for page in pages {
             let start = kept.headers.len();
             // Page by page: the headers are in the cache when the values are copied.
-            self.keep_page(page, kept, &mut retire);
+            self.keep_page(page, kept);
             for (slot_index, header) in kept.headers[start..].iter().enumerate() {
                 if header.has_value() {
                     let granule = Granule::of_slot::<T>(page, slot_index as u32);
@@ -259,7 +240,7 @@ impl Store {
     }
 
     /// Restores bits and tags; the slots were restored before.
-    pub(crate) fn seal(&mut self, kept: &KeptPages, of: Tag) {
+    pub(crate) fn seal(&mut self, kept: &KeptPages) {
         let mut words = kept.words.iter();
         for (page, tag) in kept.numbers.iter().zip(&kept.tags) {
             for bits in [Bits::Occupied, Bits::White] {
@@ -268,8 +249,7 @@ impl Store {
                     .zip(&mut words)
                     .for_each(|(word, kept)| write_word(word, *kept));
             }
-            self.space.set_tag(*page, if *tag == Tag::NONE { of } else { *tag });
-            self.pasts[*page as usize].is_closed = false;
+            self.space.set_tag(*page, *tag);
         }
     }
 

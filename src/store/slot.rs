@@ -18,6 +18,8 @@
 //! through a shared [`Slot`]: they are atomics.
 #![expect(unsafe_code, reason = "reads and writes values through their addresses; see the argument above")]
 
+mod kept;
+
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
@@ -25,6 +27,8 @@ use crate::geometry::{GRANULE_BYTES, HEADER_BYTES};
 use crate::handle::{Generation, RawHandle};
 use crate::store::{Age, Barrier};
 use crate::sync::{FlagsWord, Ordering};
+
+pub(super) use kept::KeptHeader;
 
 /// The header before each value.
 #[repr(C)]
@@ -52,32 +56,6 @@ const WAITER_SHIFT: u32 = 5;
 
 /// The largest number that a slot can keep for what waits for its object.
 pub(crate) const MAX_WAITER: u32 = u32::MAX >> WAITER_SHIFT;
-
-/// The content of a slot's header at some time, for [`SlotMut::restore`]. Without what is registered on the
-/// object.
-#[derive(Clone, Copy)]
-pub(super) struct KeptHeader {
-    generation: Generation,
-    flags: u32,
-}
-
-impl KeptHeader {
-    /// That of a free slot.
-    pub(super) fn free(generation: Generation) -> Self {
-        assert!(!generation.is_occupied(), "the generation of a free slot is even");
-        Self { generation, flags: 0 }
-    }
-
-    pub(super) fn generation(self) -> Generation {
-        self.generation
-    }
-
-    /// Whether an object lived there, or a value waited for its destructor.
-    #[inline(always)]
-    pub(super) fn has_value(self) -> bool {
-        self.generation.is_occupied() || self.flags & DOOMED != 0
-    }
-}
 
 /// The notes with which an object begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -178,7 +156,7 @@ impl<'a, T> Slot<'a, T> {
     /// The content of the header, to be restored later.
     #[inline(always)]
     pub(super) fn kept(self) -> KeptHeader {
-        KeptHeader { generation: self.generation(), flags: self.flags() & !(WATCHED | RESERVED) }
+        KeptHeader::new(self.generation(), self.flags() & !(WATCHED | RESERVED))
     }
 
     /// The value of a slot that has one: of an object that lives here, or one whose destructor has not run.
@@ -481,7 +459,7 @@ impl<'a, T> SlotMut<'a, T> {
             Some(value) => unsafe { self.0.value().write(value) },
             None => self.poison(),
         }
-        self.set_header(kept.generation, kept.flags);
+        self.set_header(kept.generation(), kept.flags());
         old
     }
 

@@ -8,6 +8,8 @@ use slotgc::{
     WeakValueMap, roots,
 };
 
+use crate::objects::Dice;
+
 #[derive(Trace, Clone, Debug, PartialEq)]
 struct Unit {
     hp: u32,
@@ -351,5 +353,55 @@ fn a_rollback_during_the_destructors_of_a_cycle_drops_each_value_once() {
         heap.verify();
         assert_eq!((heap.len(), heap.is_alive(&old)), (1, true), "after {steps} steps");
         assert_eq!(Arc::strong_count(&counter), 3, "the object, its copy, and ours");
+    }
+}
+
+/// Where a page whose objects all died is not used again yet, it is so after going back, too.
+#[test]
+fn the_same_calls_after_a_rollback_give_the_same_handles_wherever_empty_pages_are() {
+    let schema =
+        Schema::new().with::<u32>("a").with::<u64>("b").with::<[u64; 40]>("c").with::<Vec<Gc<u64>>>("d");
+    for program in 0..if cfg!(gc_zeal) { 40 } else { 400 } {
+        let mut dice = Dice::new(program);
+        let first = [1, 77, u32::MAX, u32::MAX - 4][dice.below(4)];
+        let config = HeapConfig::default().first_generation(first).release_after(1);
+        let mut heap = Heap::with_config(config);
+        let kept = heap.alloc_root(Vec::<Gc<u64>>::new());
+        let mut ops = |len| -> Vec<_> { (0..len).map(|_| (dice.below(8), dice.below(300))).collect() };
+        let play = |heap: &mut Heap, ops: &[(usize, usize)]| -> Vec<(u64, usize)> {
+            let mut seen = vec![];
+            for (op, number) in ops {
+                let report = match op {
+                    0 => {
+                        let made = heap.try_alloc(*number as u64).ok();
+                        heap[&kept].extend(made.filter(|_| number % 2 == 0));
+                        made.map_or(0, |gc| gc.to_bits())
+                    }
+                    1 => heap.try_alloc(*number as u32).map_or(0, |gc| gc.to_bits()),
+                    2 => heap.try_alloc([0_u64; 40]).map_or(0, |gc| gc.to_bits()),
+                    3 => heap.step(Budget::Objects(number % 50 + 1)).work as u64,
+                    4 => {
+                        heap[&kept].truncate(number % 3);
+                        0
+                    }
+                    5 => {
+                        let made = (0..*number as u64).map(|number| heap.try_alloc(number));
+                        made.fold(0, |sum, gc| sum ^ gc.map_or(0, |gc| gc.to_bits()))
+                    }
+                    6 => heap.collect_minor().freed as u64,
+                    _ => heap.collect().freed as u64,
+                };
+                seen.push((report, heap.len()));
+            }
+            seen
+        };
+        let (before, after) = (ops(20), ops(20));
+        play(&mut heap, &before);
+        let checkpoint = heap.checkpoint(&schema).unwrap();
+        let seen = play(&mut heap, &after);
+        heap.roll_back(&checkpoint);
+        heap.verify();
+        assert_eq!(play(&mut heap, &after), seen, "program {program}: {before:?}, then {after:?}");
+        heap.verify();
     }
 }
