@@ -423,6 +423,7 @@ impl Collector {
             }
         }
         self.log.watched = Vec::new();
+        self.stats.kept = parts.pools.iter().map(Pool::live).sum();
         self.phase = Phase::Drop;
         true
     }

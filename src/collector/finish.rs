@@ -125,7 +125,6 @@ impl Collector {
         parts.store.put_dirty_back(changed);
         for pool in &mut *parts.pools {
             pool.set_making(parts.store, Age::Young);
-            self.stats.kept += pool.live();
         }
         self.needs_major = false;
         self.phase = Phase::Notify;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use slotgc::{
-    Budget, DeathQueue, Gc, Graveyard, Heap, HeapConfig, Interner, Root, Weak, WeakKeyMap, WeakSet,
+    Budget, DeathQueue, Gc, Graveyard, Heap, HeapConfig, Interner, Phase, Root, Weak, WeakKeyMap, WeakSet,
     WeakValueMap,
 };
 
@@ -269,4 +269,25 @@ fn every_object_may_claim_to_own_all_memory() {
     drop(two);
     heap.collect();
     assert_eq!((heap.len(), heap.stats().owned_bytes), (0, 0));
+}
+
+#[test]
+fn what_a_cycle_kept_is_what_lived_after_its_sweep() {
+    let mut heap = Heap::new();
+    let _living: Vec<_> = (0..10).map(|number| heap.alloc_root(number)).collect();
+    for number in 0..1000 {
+        heap.alloc(number.to_string());
+    }
+    let mut at_end_of_sweep = None;
+    let stats = loop {
+        if let Some(stats) = heap.step(Budget::Objects(10)).finished {
+            break stats;
+        }
+        if heap.stats().phase >= Phase::Drop {
+            at_end_of_sweep.get_or_insert(heap.len());
+            heap.alloc(0);
+        }
+    };
+    assert!(heap.len() > 20, "there were steps with destructors to run");
+    assert_eq!(Some(stats.kept), at_end_of_sweep);
 }
