@@ -88,7 +88,8 @@ impl HeapConfig {
     /// ([`Trace::owned_bytes`](crate::Trace::owned_bytes),
     /// [`Heap::set_owned_bytes`](crate::Heap::set_owned_bytes)). Nothing is refused:
     /// [`Heap::pace`](crate::Heap::pace) finishes a collection, whatever its budget, when more is owned.
-    /// Afterwards at most the ceiling is owned, if that much can be freed. Default: none.
+    /// Afterwards at most the ceiling is owned, if that much can be freed; if living objects own more, the
+    /// next collection comes as if there were no ceiling. Default: none.
     ///
     /// # Examples
     /// ```

@@ -129,9 +129,30 @@ impl Heap {
         self.in_one_go(|heap, clock, panics| heap.cycles(kind, roots, clock, panics))
     }
 
-    /// Finishes a cycle that cannot be abandoned, then collects everything.
+    /// Finishes a cycle that cannot be abandoned, then collects everything, and once more if a callback
+    /// requested that.
     pub(super) fn collect_whole(
         &mut self,
+        roots: &dyn RootSource,
+        clock: &Timer,
+        panics: &mut Panics,
+    ) -> CollectStats {
+        self.whole(Self::cycles, roots, clock, panics)
+    }
+
+    /// The collection that a callback requested. What its callbacks request waits for the next call.
+    pub(super) fn collect_as_requested(
+        &mut self,
+        roots: &dyn RootSource,
+        clock: &Timer,
+        panics: &mut Panics,
+    ) -> CollectStats {
+        self.whole(Self::cycle, roots, clock, panics)
+    }
+
+    fn whole(
+        &mut self,
+        cycles: fn(&mut Self, CycleKind, &dyn RootSource, &Timer, &mut Panics) -> CollectStats,
         roots: &dyn RootSource,
         clock: &Timer,
         panics: &mut Panics,
@@ -144,7 +165,7 @@ impl Heap {
             return before.unwrap_or_default();
         }
         self.wants_collection = false;
-        let stats = self.cycles(CycleKind::Major, roots, clock, panics);
+        let stats = cycles(self, CycleKind::Major, roots, clock, panics);
         before.map_or(stats, |before| before.then(&stats))
     }
 

@@ -228,10 +228,17 @@ impl Heap {
         self.batch.as_ref().is_some_and(Batch::is_running)
     }
 
-    /// Requests a collection after the callbacks, if any are running.
-    pub(super) fn collect_later(&self) -> bool {
+    /// Requests a collection after the callbacks, if any are running; what is pending is put into the heap
+    /// now, as by any call that collects.
+    pub(super) fn collect_later(&mut self) -> bool {
         let running = self.batch.as_ref().filter(|batch| batch.is_running());
-        running.inspect(|batch| batch.ask_for_collection()).is_some()
+        if running.inspect(|batch| batch.ask_for_collection()).is_none() {
+            return false;
+        }
+        if self.is_later_used() {
+            self.flush();
+        }
+        true
     }
 
     /// An object was destroyed by hand, with something registered on it.
@@ -294,7 +301,7 @@ impl Mourning {
             if told.wants_collection {
                 // A panic in a `trace` here is not to hide one from a callback before.
                 panics.run_once(|panics| {
-                    heap.collect_whole(&(), &clock, panics);
+                    heap.collect_as_requested(&(), &clock, panics);
                 });
             }
         }

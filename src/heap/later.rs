@@ -23,7 +23,7 @@ use crate::heap::{Heap, Pending};
 use crate::panics::Panics;
 use crate::root::Root;
 use crate::store::{Claim, Draft, Store};
-use crate::sync::{Flag, Lock, Ordering, PerThread};
+use crate::sync::{Flag, Gauge, Lock, Ordering, PerThread};
 use crate::trace::Trace;
 
 use blocks::{ByType, Demand, Places};
@@ -38,6 +38,8 @@ pub(super) struct Later {
     types: Lock<ByType<Demand>>,
     /// Counted where there are limits.
     pending: Lock<Pending>,
+    /// The weight of what is pending where it comes near a limit: more than any other.
+    urgent: Gauge,
 }
 
 /// # Making objects from many threads
@@ -171,11 +173,21 @@ impl Heap {
             self.within_limits(Geometry::<T>::SLOT_BYTES, *pending)?;
             pending.objects += 1;
             pending.bytes += Geometry::<T>::SLOT_BYTES;
+            let (objects, bytes) = (self.counts.objects + pending.objects, self.counts.bytes + pending.bytes);
+            if self.pacer.is_urgent(self.pacer.nearness(objects, bytes, &self.config)) {
+                // Relaxed: as `is_used`.
+                self.later.urgent.store(usize::MAX, Ordering::Relaxed);
+            }
             Ok(())
         })?;
         // The next `alloc` counts what is pending.
         self.counts.check_limits_next();
         Ok(())
+    }
+
+    /// The weight of what is pending.
+    pub(super) fn pending_weight(&self) -> usize {
+        self.later.urgent.load(Ordering::Relaxed)
     }
 
     /// What is pending and counts for the limits.
@@ -297,6 +309,8 @@ impl Heap {
         shards.each(|shard| made += shard.flush(self, panics));
         self.later.shards = shards;
         self.later.pending.with(|pending| *pending = Pending::default());
+        *self.later.urgent.get_mut() = 0;
+        self.pacer.hurry(self.pacer.nearness(self.counts.objects, self.counts.bytes, &self.config));
         self.counts.check_limits_next();
         let Self { later, pools, store, .. } = self;
         pools.iter_mut().for_each(|pool| pool.return_later(store));

@@ -23,6 +23,11 @@ pub(super) struct Load {
     by_hand: usize,
     /// Weight for waiting: roots were dropped some frames ago, and no full cycle has run since.
     waiting: usize,
+    /// More than this owned calls for a collection at once: the configured ceiling, or more if living objects
+    /// own that.
+    ceiling: usize,
+    /// The weight of what is owned: more than any other if it is over the ceiling.
+    owned_weight: usize,
     /// How many roots had been dropped when the last full cycle began, and the weight of each one dropped
     /// since.
     roots_dropped: u32,
@@ -30,6 +35,16 @@ pub(super) struct Load {
 }
 
 impl Load {
+    pub(super) fn new(config: &HeapConfig) -> Self {
+        Self { ceiling: config.owned_limit(), ..Self::default() }
+    }
+
+    /// What is owned has changed.
+    fn weigh(&mut self) {
+        let owned = self.owned();
+        self.owned_weight = if owned > self.ceiling { usize::MAX } else { owned };
+    }
+
     /// What living objects own.
     pub(super) fn owned(&self) -> usize {
         self.owned.saturating_add(usize::try_from(self.hints).unwrap_or(usize::MAX))
@@ -40,9 +55,13 @@ impl Load {
         self.allocated
     }
 
+    #[inline(always)]
     pub(super) fn allocate(&mut self, bytes: usize) {
-        self.owned = self.owned.saturating_add(bytes);
-        self.allocated = self.allocated.saturating_add(bytes as u64);
+        if bytes > 0 {
+            self.owned = self.owned.saturating_add(bytes);
+            self.allocated = self.allocated.saturating_add(bytes as u64);
+            self.weigh();
+        }
     }
 
     /// An object died by hand.
@@ -58,16 +77,19 @@ impl Load {
     /// Objects that owned this much died.
     pub(super) fn free(&mut self, bytes: usize) {
         self.owned = self.owned.saturating_sub(bytes);
+        self.weigh();
     }
 
     /// The hints of dead objects went with them.
     pub(super) fn forget_hints(&mut self, bytes: u128) {
         self.hints -= bytes;
+        self.weigh();
     }
 
-    /// What the program said objects own, summed up again.
+    /// What the program said objects own.
     pub(super) fn set_hints(&mut self, bytes: u128) {
         self.hints = bytes;
+        self.weigh();
     }
 
     /// The weight that calls for a full cycle: dropped roots.
@@ -76,11 +98,11 @@ impl Load {
         roots.saturating_mul(self.root_weight).saturating_add(self.waiting)
     }
 
-    /// Everything.
+    /// Everything. `urgent` is nothing, or more than any other weight.
     #[inline]
-    pub(super) fn total(&self, bytes: usize, dropped: u32) -> usize {
-        let weight = self.by_hand.saturating_add(self.roots_weight(dropped));
-        self.size(bytes).saturating_add(weight)
+    pub(super) fn total(&self, bytes: usize, dropped: u32, urgent: usize) -> usize {
+        let released = self.by_hand.saturating_add(self.roots_weight(dropped));
+        bytes.saturating_add(self.owned_weight | urgent).saturating_add(released)
     }
 
     /// What living objects take, in their slots and outside.
@@ -111,6 +133,12 @@ impl Load {
     pub(super) fn finish_full(&mut self, marked: usize, roots: usize, config: &HeapConfig) {
         let made = (self.allocated - self.begin.0) as i128 - (self.destroyed - self.begin.1) as i128;
         self.owned = usize::try_from((marked as i128 + made).max(0)).unwrap_or(usize::MAX);
+        self.ceiling = config.owned_limit();
+        if self.owned() > self.ceiling {
+            // Another collection now would free nothing.
+            self.ceiling = self.owned().saturating_add(config.nursery());
+        }
+        self.weigh();
         // Half of all roots weigh as much as a nursery.
         self.root_weight =
             (config.nursery().saturating_mul(2) / (roots + 1)).clamp(1, config.nursery().max(1));
@@ -143,7 +171,7 @@ impl Heap {
             return false;
         };
         let before = self.deaths.set_hint(raw, bytes);
-        self.load.hints = self.load.hints - before as u128 + bytes as u128;
+        self.load.set_hints(self.load.hints - before as u128 + bytes as u128);
         if bytes > 0 {
             self.set_watched(raw);
         } else {
@@ -169,7 +197,7 @@ impl Heap {
     /// Everything that counts towards the next collection.
     #[inline]
     pub(super) fn weight(&self) -> usize {
-        self.load.total(self.counts.bytes, self.roots.dropped())
+        self.load.total(self.counts.bytes, self.roots.dropped(), self.pending_weight())
     }
 
     /// What living objects take.

@@ -204,10 +204,15 @@ impl Pacer {
     }
 
     /// A limit is near: something is due, whatever the weight.
-    fn hurry(&mut self, nearness: Nearness) {
-        if nearness == Nearness::AtHand || nearness == Nearness::Near && !self.is_paused {
+    pub(super) fn hurry(&mut self, nearness: Nearness) {
+        if self.is_urgent(nearness) {
             self.due_bytes = 0;
         }
+    }
+
+    /// Whether something is due, whatever the weight.
+    pub(super) fn is_urgent(&self, nearness: Nearness) -> bool {
+        nearness == Nearness::AtHand || nearness == Nearness::Near && !self.is_paused
     }
 
     /// The sizes from which a limit is [near](Nearness::Near) and [at hand](Nearness::AtHand).

@@ -35,8 +35,9 @@ impl Heap {
     /// Weak collections are traced and pruned in slices, however large. A budget of time is exceeded if one
     /// indivisible piece takes longer: a destructor, a callback, a root source, the `trace` of one object
     /// with a hundred thousand edges, or a weak map whose values the program changes as a whole (`iter_mut`,
-    /// `retain`) between any two steps of one cycle. [`StepReport::overshot`] reports this. Inside a callback
-    /// it does nothing, and a full collection runs after all callbacks.
+    /// `retain`) between any two steps of one cycle, or that grows to several times its size while the cycle
+    /// prunes it. [`StepReport::overshot`] reports this. Inside a callback it does nothing, and a full
+    /// collection runs after all callbacks.
     ///
     /// # Panics
     /// As [`collect`](Self::collect), at the end of the step in which user code panicked. A panic in a
@@ -95,8 +96,9 @@ impl Heap {
     /// A budget alone would let memory run away, so what was allocated since the last full cycle counts as
     /// debt, up to a ceiling that finishes the cycle at once
     /// ([`HeapConfig::ceiling_bytes`](crate::HeapConfig::ceiling_bytes)); [`StepReport::rule`] says which
-    /// rule decided. With a budget in objects the decisions depend on the program alone. Inside a callback it
-    /// does nothing.
+    /// rule decided. With a budget in objects the decisions depend on the program alone. Values of
+    /// [`alloc_later`](Self::alloc_later) become objects first, and count from the next call on. Inside a
+    /// callback that is all it does.
     ///
     /// # Panics
     /// As [`step`](Self::step).
@@ -124,20 +126,24 @@ impl Heap {
     /// something is being marked.
     pub fn pace_with(&mut self, budget: Budget, roots: &dyn RootSource) -> StepReport {
         if self.is_telling() {
+            if self.is_later_used() {
+                self.flush();
+            }
             return StepReport::default();
         }
+        // What is pending counts from the next call on, as `is_due` says.
+        let is_due = self.is_due();
         self.take_up_shared();
         self.store.note_frame();
         self.pacer.note_call();
-        let weight = self.weight();
-        if !self.pacer.is_due(weight) {
+        if !is_due {
             self.load.wait(self.roots.dropped(), &self.config);
             if self.is_later_used() {
                 self.set_aside_for_later();
             }
             return StepReport::default();
         }
-        self.pace_due(budget, weight, roots)
+        self.pace_due(budget, self.weight(), roots)
     }
 
     /// The rest of a call of `pace` when something is due: outlined, so that other calls cost next to
@@ -257,6 +263,8 @@ impl Heap {
                 meter.leave_edges();
             }
             if heap.collector.phase() == Phase::Idle {
+                // What callbacks of an earlier call requested.
+                heap.wants_collection = false;
                 heap.begin(CycleKind::Major, clock, panics);
                 meter.spend_piece();
             }
@@ -289,11 +297,12 @@ impl Heap {
             }
             _ => false,
         };
-        let is_wanted = core::mem::take(&mut self.wants_collection);
-        if !is_still_over && !is_wanted {
-            return Some(stats);
-        }
-        Some(stats.then(&self.collect_whole(roots, clock, panics)))
+        let more = match (core::mem::take(&mut self.wants_collection), is_still_over) {
+            (true, _) => self.collect_as_requested(roots, clock, panics),
+            (false, true) => self.collect_whole(roots, clock, panics),
+            (false, false) => return Some(stats),
+        };
+        Some(stats.then(&more))
     }
 
     /// Runs a step, records how long it took, and raises the first panic of user code.

@@ -54,7 +54,7 @@ impl Heap {
             pacer: Pacer::new(&config),
             telemetry: Telemetry::default(),
             counts: Counts::default(),
-            load: Load::default(),
+            load: Load::new(&config),
             later: Later::default(),
             config,
         }

@@ -316,3 +316,42 @@ fn statistics_report_pauses_steps_and_sizes() {
     assert_eq!((census.len(), census[0].objects, census[0].bytes), (1, kept.len(), stats.bytes));
     assert!(census[0].type_name.ends_with("Node") && census[0].pages == stats.pages);
 }
+
+#[test]
+fn after_pace_no_more_is_owned_than_the_ceiling_however_little_was_allocated() {
+    for ceiling in [1000, 10 << 20] {
+        for paused in [false, true] {
+            let mut heap = Heap::with_config(HeapConfig::default().max_owned_bytes(ceiling));
+            if paused {
+                heap.pause();
+            }
+            let _living = heap.alloc_root(vec![0_u8; ceiling - 500]);
+            for _ in 0..100 {
+                heap.alloc(vec![0_u8; 400]);
+                let is_due = heap.is_due();
+                let report = heap.pace(Budget::Objects(1));
+                assert_eq!(is_due, report.work > 0);
+                assert!(heap.stats().owned_bytes <= ceiling, "{:?}", heap.stats());
+            }
+            // What only the program knows counts, too.
+            let texture = heap.alloc(7_u32);
+            heap.set_owned_bytes(texture, ceiling);
+            heap.pace(Budget::Objects(1));
+            assert!(!heap.is_alive(texture));
+        }
+    }
+}
+
+#[test]
+fn what_lives_above_the_ceiling_for_owned_bytes_causes_no_collection_at_each_call() {
+    let mut heap = Heap::with_config(HeapConfig::default().max_owned_bytes(1000));
+    let _living = heap.alloc_root(vec![0_u8; 5000]);
+    heap.alloc(vec![0_u8; 10]);
+    heap.pace(Budget::Objects(1));
+    let before = heap.stats().collections;
+    for _ in 0..100 {
+        heap.alloc(vec![0_u8; 10]);
+        heap.pace(Budget::Objects(1));
+    }
+    assert_eq!(heap.stats().collections, before);
+}

@@ -1,9 +1,9 @@
 //! What a callback may do to the heap that runs it: everything.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use slotgc::{CollectStats, Gc, Heap, HeapConfig, Root, Trace, Tracer, Watch, roots};
+use slotgc::{Budget, CollectStats, Gc, Heap, HeapConfig, Root, Trace, Tracer, Watch, roots};
 
 use super::note;
 use crate::objects::{Log, Node, Noisy, panic_text};
@@ -341,4 +341,46 @@ fn a_callback_may_use_another_heap_which_is_in_no_batch() {
     .unwrap();
     heap.collect();
     assert_eq!(log.take(), [5, 6]);
+}
+
+#[test]
+fn a_collection_that_callbacks_of_a_requested_one_request_waits_for_the_next_call() {
+    /// Makes an object whose death makes another and requests a collection.
+    fn arm(heap: &mut Heap, told: Arc<AtomicUsize>) -> Gc<u32> {
+        let object = heap.alloc(0_u32);
+        let callback = heap.on_death(object, move |heap, _| {
+            told.fetch_add(1, Ordering::Relaxed);
+            arm(heap, Arc::clone(&told));
+            heap.collect();
+        });
+        callback.unwrap();
+        object
+    }
+    type Call = fn(&mut Heap, Gc<u32>);
+    let calls: [(Call, usize); 7] = [
+        (|heap, _| _ = heap.collect(), 2),
+        (|heap, _| _ = heap.collect_minor(), 2),
+        (|heap, _| _ = heap.step(Budget::Unlimited), 2),
+        (|heap, _| while heap.step(Budget::Objects(1)).finished.is_none() {}, 2),
+        (
+            |heap, _| {
+                while !heap.is_due() {
+                    heap.alloc([0_u64; 100]);
+                }
+                heap.pace(Budget::Unlimited);
+            },
+            2,
+        ),
+        (|heap, object| _ = heap.destroy(object), 1),
+        (|heap, _| (0..2).for_each(|_| _ = heap.step(Budget::Unlimited)), 4),
+    ];
+    for (number, (call, collections)) in calls.into_iter().enumerate() {
+        let (mut heap, told) = (Heap::new(), Arc::default());
+        let object = arm(&mut heap, Arc::clone(&told));
+        call(&mut heap, object);
+        // `destroy` is followed by one collection, which has one more death.
+        let deaths = if collections == 1 { 2 } else { collections };
+        let seen = (heap.stats().collections as usize, told.load(Ordering::Relaxed));
+        assert_eq!(seen, (collections, deaths), "call {number}");
+    }
 }
