@@ -82,8 +82,8 @@ fn draw(arguments: &Arguments, runs: &[Run]) -> Outcome<()> {
 /// Frames of the first chart, which is there before all modes have played all frames.
 const FIRST_FRAMES: usize = 200;
 
-/// Plays the game in each mode; all must end in the same state. Draws after each mode, and once before, after a
-/// few frames of the first.
+/// Plays the game in each mode; all must end in the same state. Draws after each mode, and once before, after
+/// a few frames of the first.
 fn play_all(arguments: &Arguments, draw: &dyn Fn(&[Run]) -> Outcome<()>) -> Outcome<Vec<Run>> {
     let progress = Progress::new(arguments.frames * arguments.modes.len());
     if arguments.frames > FIRST_FRAMES {
