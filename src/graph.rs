@@ -13,6 +13,8 @@ mod path;
 mod relinked;
 #[cfg(feature = "serde")]
 mod save;
+#[cfg(feature = "serde")]
+mod saved;
 mod schema;
 #[cfg(feature = "serde")]
 mod stack;

@@ -25,6 +25,12 @@ impl Tag {
         Self::of_id(TypeId::of::<T>())
     }
 
+    /// The tag of a type that need not be `'static`.
+    #[cfg(all(feature = "serde", feature = "std"))]
+    pub(crate) fn of_any<T>() -> Tag {
+        Self::of_id(typeid::of::<T>())
+    }
+
     #[inline(always)]
     fn of_id(id: TypeId) -> Tag {
         let mut fold = Fold(0);

@@ -45,6 +45,15 @@ impl Marks {
         self.pages.get(page).and_then(Option::as_ref).is_some_and(|words| words[word] & mask != 0)
     }
 
+    /// How many bits of the same page are set before that of this granule.
+    #[cfg(all(feature = "serde", feature = "std"))]
+    pub(crate) fn before(&self, granule: Granule) -> usize {
+        let (page, word, mask) = Self::place(granule);
+        let Some(words) = self.pages.get(page).and_then(Option::as_ref) else { return 0 };
+        let in_word = (words[word] & (mask - 1)).count_ones();
+        words[..word].iter().map(|word| word.count_ones()).sum::<u32>() as usize + in_word as usize
+    }
+
     /// The pages with a bit that is set, in order.
     #[cfg(feature = "serde")]
     pub(crate) fn pages(&self) -> impl Iterator<Item = u32> {

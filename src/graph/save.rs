@@ -14,11 +14,13 @@ use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 
 use crate::geometry::{Geometry, Granule};
-use crate::graph::marks::Marks;
+use crate::graph::saved::Saved;
 use crate::graph::schema::{Schema, TypeList};
-use crate::handle::{AnyGc, Gc, RawHandle};
+use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::store::Store;
 use crate::sync::Arc;
+#[cfg(feature = "std")]
+use crate::tag::Tag;
 use crate::trace::Trace;
 
 /// The version of the format.
@@ -29,7 +31,7 @@ pub(crate) const VERSION: u32 = 1;
 pub struct Save<'a, L> {
     pub(crate) store: &'a Store,
     pub(crate) schema: &'a Schema<L>,
-    pub(crate) marks: Arc<Marks>,
+    pub(crate) saved: Arc<Saved>,
     /// How many objects of each type there are.
     pub(crate) counts: Vec<usize>,
     pub(crate) roots: Vec<RawHandle>,
@@ -66,7 +68,7 @@ impl<L> fmt::Debug for Save<'_, L> {
 
 impl<L: SaveTypes> Serialize for Save<'_, L> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let _saving = Saving::begin(&self.marks);
+        let _saving = Saving::begin(&self.saved);
         let mut save = serializer.serialize_struct("Save", 3)?;
         save.serialize_field("version", &VERSION)?;
         save.serialize_field("types", &Types(self))?;
@@ -106,7 +108,7 @@ impl<T: Trace + Serialize, L: SaveTypes> SaveTypes for (T, L) {
 pub struct Sections<'a> {
     store: &'a Store,
     names: Vec<&'static str>,
-    marks: &'a Marks,
+    saved: &'a Saved,
     counts: &'a [usize],
 }
 
@@ -120,9 +122,9 @@ struct Types<'s, 'a, L>(&'s Save<'a, L>);
 
 impl<L: SaveTypes> Serialize for Types<'_, '_, L> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Save { store, schema, marks, counts, .. } = self.0;
+        let Save { store, schema, saved, counts, .. } = self.0;
         let names = schema.types().iter().map(|ops| ops.name).collect();
-        let sections = Sections { store, names, marks, counts };
+        let sections = Sections { store, names, saved, counts };
         let mut seq = serializer.serialize_seq(Some(counts.iter().filter(|count| **count > 0).count()))?;
         L::save(&sections, &mut seq)?;
         seq.end()
@@ -150,8 +152,8 @@ struct Objects<'o, 's, 'a, T>(&'o Section<'s, 'a, T>);
 
 impl<T: Trace + Serialize> Serialize for Objects<'_, '_, '_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Section { sections: Sections { store, marks, counts, .. }, index, .. } = self.0;
-        let look = store.look();
+        let Section { sections: Sections { store, saved, counts, .. }, index, .. } = self.0;
+        let (look, marks) = (store.look(), &saved.marks);
         let mut seq = serializer.serialize_seq(Some(counts[*index]))?;
         // A page has one type, that of its objects.
         let is_own = |granule: Granule| granule.is_boundary::<T>() && look.generation::<T>(granule).is_some();
@@ -180,21 +182,21 @@ impl Serialize for Roots<'_> {
 #[cfg(feature = "std")]
 std::thread_local! {
     /// What is being saved on this thread: weak collections leave out the rest, and cannot know it otherwise.
-    static SAVED: core::cell::RefCell<Option<Arc<Marks>>> = const { core::cell::RefCell::new(None) };
+    static SAVED: core::cell::RefCell<Option<Arc<Saved>>> = const { core::cell::RefCell::new(None) };
 }
 
 /// As long as this lives, weak collections write only entries that are saved.
-struct Saving(#[cfg(feature = "std")] Option<Arc<Marks>>);
+struct Saving(#[cfg(feature = "std")] Option<Arc<Saved>>);
 
 impl Saving {
     #[cfg(feature = "std")]
-    fn begin(marks: &Arc<Marks>) -> Self {
-        Self(SAVED.with(|saved| saved.replace(Some(Arc::clone(marks)))))
+    fn begin(saved: &Arc<Saved>) -> Self {
+        Self(SAVED.with(|current| current.replace(Some(Arc::clone(saved)))))
     }
 
     /// Without thread locals all entries are written. Those whose objects are not saved are removed at load.
     #[cfg(not(feature = "std"))]
-    fn begin(_: &Arc<Marks>) -> Self {
+    fn begin(_: &Arc<Saved>) -> Self {
         Self()
     }
 }
@@ -202,19 +204,20 @@ impl Saving {
 #[cfg(feature = "std")]
 impl Drop for Saving {
     fn drop(&mut self) {
-        SAVED.with(|saved| *saved.borrow_mut() = self.0.take());
+        SAVED.with(|current| *current.borrow_mut() = self.0.take());
     }
 }
 
-/// Whether the object is part of what is being saved on this thread, or nothing is being saved.
-pub(crate) fn is_saved(raw: RawHandle) -> bool {
+/// Whether the handle is that of an object that is being saved on this thread, or nothing is being saved.
+pub(crate) fn is_saved<T>(weak: Weak<T>) -> bool {
     #[cfg(feature = "std")]
     {
-        SAVED.with(|saved| saved.borrow().as_ref().is_none_or(|marks| marks.contains(raw.granule())))
+        let is_in = |saved: &Arc<Saved>| saved.contains(weak.raw(), Tag::of_any::<T>());
+        SAVED.with(|current| current.borrow().as_ref().is_none_or(is_in))
     }
     #[cfg(not(feature = "std"))]
     {
-        let _ = raw;
+        let _ = weak;
         true
     }
 }

@@ -15,6 +15,8 @@ use alloc::vec::Vec;
 use hashbrown::HashMap;
 
 use crate::graph::marks::Marks;
+#[cfg(feature = "serde")]
+use crate::graph::saved::Saved;
 use crate::graph::schema::TypeOps;
 use crate::handle::RawHandle;
 use crate::pool::Pool;
@@ -271,9 +273,19 @@ impl Walk {
         Ok(())
     }
 
-    /// Everything reached, and what was left out.
+    /// Everything reached, and what was left out, when the walk is complete.
     #[cfg(feature = "serde")]
-    pub(crate) fn into_marks(self) -> Marks {
-        self.marks
+    pub(crate) fn into_saved(self, store: &Store) -> Saved {
+        #[cfg(feature = "std")]
+        {
+            let pages = self.pages;
+            let tag_of = |page: u32| pages[page as usize].map_or(Tag::NONE, |page| page.of);
+            Saved::new(self.marks, tag_of, store)
+        }
+        #[cfg(not(feature = "std"))]
+        {
+            let _ = store;
+            Saved::new(self.marks)
+        }
     }
 }

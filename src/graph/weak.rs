@@ -18,7 +18,7 @@ macro_rules! sets {
     ($([$($generics:tt)*] [$($bounds:tt)*] $set:ty: $expected:literal, |$own:ident, $weak:ident| $insert:expr;)*) => {$(
         impl<T, $($generics)*> Serialize for $set {
             fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
-                let saved = || self.iter().filter(|weak| is_saved(weak.raw()));
+                let saved = || self.iter().filter(|weak| is_saved(*weak));
                 let mut seq = serializer.serialize_seq(Some(saved().count()))?;
                 saved().try_for_each(|weak| seq.serialize_element(&weak))?;
                 seq.end()
@@ -62,7 +62,7 @@ macro_rules! maps {
     ($([$($generics:ident),*] [$($bounds:tt)*] [$($read_bounds:tt)*] $map:ty: $key:ty => $value:ty, of $weak:ident in ($k:ident, $v:ident);)*) => {$(
         impl<$($bounds)*> Serialize for $map {
             fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
-                let saved = || self.iter().filter(|($k, $v)| is_saved($weak.raw()));
+                let saved = || self.iter().filter(|($k, $v)| is_saved(*$weak));
                 let mut map = serializer.serialize_map(Some(saved().count()))?;
                 saved().try_for_each(|(key, value)| map.serialize_entry(&key, &value))?;
                 map.end()

@@ -71,7 +71,7 @@ impl Heap {
         roots: &dyn RootSource,
     ) -> Result<Save<'a, L>, GraphError> {
         let mut care = Care::Late;
-        let (mut reported, counts, marks) = loop {
+        let (mut reported, counts, saved) = loop {
             let mut walk = Walk::new(&self.pools, schema.types(), care);
             let mut stack = Stack::new(&self.store, schema.types());
             let (mut watcher, mut counts) = (Box::new(Watcher::new()), vec![0; schema.types().len()]);
@@ -81,7 +81,7 @@ impl Heap {
             let walked =
                 reported.iter().try_for_each(|raw| stack.follow(&mut walk, &mut watcher, *raw, &mut counts));
             match walked {
-                Ok(()) => break (reported, counts, Arc::new(walk.into_marks())),
+                Ok(()) => break (reported, counts, Arc::new(walk.into_saved(&self.store))),
                 Err(Stop::Stale) => care = Care::Each,
                 Err(stop) => return Err(self.graph_error(stop, schema, &reported)),
             }
@@ -90,7 +90,7 @@ impl Heap {
             .iter_mut()
             .filter(|raw| !self.store.is_alive_any(**raw))
             .for_each(|raw| *raw = RawHandle::NULL);
-        Ok(Save { store: &self.store, schema, marks, counts, roots: reported })
+        Ok(Save { store: &self.store, schema, saved, counts, roots: reported })
     }
 
     /// Makes the objects of a saved graph, beside what the heap holds: all of them, or none. Their handles

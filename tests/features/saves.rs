@@ -264,6 +264,44 @@ fn weak_collections_keep_the_entries_whose_objects_are_saved() {
 }
 
 #[test]
+fn an_entry_of_a_dead_object_is_not_saved_though_the_next_tenant_of_its_slot_is() {
+    let mut heap = Heap::new();
+    // A word whose slot never had another object, so that the saved ones of its page differ in generation.
+    let first = heap.alloc_root("first".to_string());
+    let dead = heap.alloc(mob("dead"));
+    let table = heap.alloc_root(Interner::new());
+    let word = heap.intern(&table, "dead".to_string());
+    let words = heap[&table].clone();
+    (heap.destroy(dead), heap.destroy(word));
+    heap.collect();
+    let [tenant, other] = ["tenant", "other"].map(|name| heap.alloc(mob(name)));
+    let next_word = heap.alloc("next".to_string());
+    let place = |any: AnyGc| any.to_bits() >> 32;
+    assert_eq!([tenant.into(), next_word.into()].map(place), [dead.into(), word.into()].map(place));
+    assert!(tenant != dead && next_word != word);
+    // Made-up bits: the slot of a word, and its generation.
+    let stranger = Weak::<Mob>::from_bits(first.gc().to_bits());
+    let note = heap.alloc(Loot::Gold(1));
+    let tables = heap.alloc(Tables {
+        names: WeakValueMap::from_iter([("dead".into(), dead.downgrade()), ("stranger".into(), stranger)]),
+        notes: WeakKeyMap::from_iter([(dead.downgrade(), note), (stranger, note)]),
+        set: WeakSet::from_iter([dead.downgrade(), stranger]),
+        words,
+        keep: (vec![tenant, other], vec![first.gc(), next_word]),
+    });
+    let schema = tables_schema();
+    let save = heap.save(&schema, &[tables]).unwrap();
+    let json = serde_json::to_value(&save).unwrap();
+    let saved = &json["types"][2]["objects"][0][1];
+    let lens = (saved["set"].as_array().map(Vec::len), saved["words"].as_array().map(Vec::len));
+    assert_eq!(lens, (Some(0), Some(0)));
+    let lens = ["names", "notes"].map(|table| saved[table].as_object().map(serde_json::Map::len));
+    assert_eq!(lens, [Some(0), Some(0)]);
+    let loaded = Heap::new().load(&schema, json).unwrap();
+    assert_eq!(loaded.became_null(), 0);
+}
+
+#[test]
 fn handles_to_nothing_become_null_and_the_first_of_equal_keys_stays() {
     #[derive(Trace, Serialize, Deserialize, Debug)]
     struct Keys(BTreeMap<Weak<Mob>, u8>, Weak<Mob>, AnyGc);
