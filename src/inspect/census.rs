@@ -8,7 +8,7 @@ use core::fmt;
 
 use crate::inspect::dominators::Visit;
 use crate::inspect::graph::NodeIndex;
-use crate::inspect::snapshot::Snapshot;
+use crate::inspect::snapshot::{Snapshot, saturated};
 use crate::inspect::types::TypeRow;
 
 /// How many objects of each type there are, and what they take. Made by [`Snapshot::census`].
@@ -63,12 +63,12 @@ impl Census {
         let row = |(index, of): (usize, &TypeRow)| {
             let nodes = snapshot.slots.nodes_of(index);
             let count = nodes.len();
-            let owned = nodes.map(|node| snapshot.notes.owned_bytes(NodeIndex(node))).sum::<u64>();
+            let owned = nodes.map(|node| snapshot.notes.owned_bytes(NodeIndex(node)));
             CensusRow {
                 type_name: of.name.into(),
                 count,
                 bytes: count * of.slot_bytes as usize,
-                owned_bytes: owned as usize,
+                owned_bytes: saturated(owned.fold(0, u64::saturating_add)),
                 retained_bytes: 0,
             }
         };
@@ -123,6 +123,9 @@ impl Census {
 /// Adds up what the topmost objects of each type in the dominator tree retain, and the garbage of each.
 fn add_retained(snapshot: &Snapshot, rows: &mut [CensusRow]) {
     let dominators = snapshot.dominators();
+    let add = |row: &mut CensusRow, bytes| {
+        row.retained_bytes = row.retained_bytes.saturating_add(saturated(bytes));
+    };
     // Objects of each type above the one that is visited.
     let mut above = vec![0_u32; rows.len()];
     dominators.walk(|visit| match visit {
@@ -130,7 +133,7 @@ fn add_retained(snapshot: &Snapshot, rows: &mut [CensusRow]) {
         Visit::Enter(node) => {
             let of = snapshot.slots.type_of(node);
             if above[of] == 0 {
-                rows[of].retained_bytes += dominators.retained_bytes(node) as usize;
+                add(&mut rows[of], dominators.retained_bytes(node));
             }
             above[of] += 1;
         }
@@ -138,14 +141,15 @@ fn add_retained(snapshot: &Snapshot, rows: &mut [CensusRow]) {
     });
     for node in (1..snapshot.slots.nodes_len()).map(NodeIndex::from_place) {
         if dominators.immediate(node).is_none() {
-            rows[snapshot.slots.type_of(node)].retained_bytes += snapshot.bytes_of(node) as usize;
+            add(&mut rows[snapshot.slots.type_of(node)], snapshot.bytes_of(node));
         }
     }
 }
 
 impl fmt::Display for Census {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let total = |column: fn(&CensusRow) -> usize| self.rows.iter().map(column).sum::<usize>();
+        let total =
+            |column: fn(&CensusRow) -> usize| self.rows.iter().map(column).fold(0, usize::saturating_add);
         let width = self.rows.iter().map(|row| row.type_name.chars().count()).max().unwrap_or(0).max(5);
         writeln!(f, "{:width$} {:>10} {:>14} {:>14} {:>14}", "type", "count", "bytes", "owned", "retained")?;
         for row in &self.rows {

@@ -46,7 +46,8 @@ impl Dominators {
         for (number, node) in search.nodes.iter().enumerate().skip(1).rev() {
             let dominator = search.nodes[immediate[number] as usize];
             dominators[node.place()] = dominator;
-            retained_bytes[dominator.place()] += retained_bytes[node.place()];
+            let bytes = retained_bytes[node.place()];
+            retained_bytes[dominator.place()] = retained_bytes[dominator.place()].saturating_add(bytes);
             retained_len[dominator.place()] += retained_len[node.place()];
         }
         Self { immediate: dominators, retained_bytes, retained_len }

@@ -52,7 +52,7 @@ pub struct GrowthRow {
     pub gone: usize,
     /// Objects that both have.
     pub survived: usize,
-    /// How many more bytes, slots and owned, the objects of this type take than before.
+    /// How many more bytes, slots and owned, the objects of this type take than before; the nearest `i64`.
     pub bytes: i64,
 }
 
@@ -66,16 +66,17 @@ impl Snapshot {
 
 impl Growth {
     fn between(earlier: &Snapshot, later: &Snapshot) -> Self {
-        let mut rows: BTreeMap<TypeId, (GrowthRow, Vec<AnyGc>)> = BTreeMap::new();
+        let mut rows: BTreeMap<TypeId, (GrowthRow, i128, Vec<AnyGc>)> = BTreeMap::new();
         for (snapshot, other, sign) in [(later, earlier, 1_i64), (earlier, later, -1)] {
             for (index, of) in snapshot.types.iter().enumerate() {
-                let (row, new) = rows.entry(of.id).or_default();
+                let (row, bytes, new) = rows.entry(of.id).or_default();
                 if row.type_name.is_empty() {
                     row.type_name = of.name.into();
                 }
                 for node in snapshot.slots.nodes_of(index).map(NodeIndex) {
                     let raw = snapshot.slots.handle(node);
-                    row.bytes += sign * snapshot.bytes_of(node) as i64;
+                    // Exact in between, since a later summand may have the other sign.
+                    *bytes += i128::from(sign) * i128::from(snapshot.bytes_of(node));
                     match (other.slots.find(raw).is_some(), sign) {
                         (true, 1) => row.survived += 1,
                         (true, _) => {}
@@ -88,7 +89,9 @@ impl Growth {
                 }
             }
         }
-        let mut rows: Vec<_> = rows.into_values().filter(|(row, _)| row.is_something()).collect();
+        let rows = rows.into_values().filter(|(row, _, _)| row.is_something());
+        let mut rows: Vec<(GrowthRow, Vec<AnyGc>)> =
+            rows.map(|(row, bytes, new)| (GrowthRow { bytes: saturated(bytes), ..row }, new)).collect();
         rows.sort_by(|(a, _), (b, _)| a.order().cmp(&b.order()));
         let (rows, new) = rows.into_iter().unzip();
         Self { rows, new }
@@ -124,6 +127,12 @@ impl GrowthRow {
     fn order(&self) -> (Reverse<i64>, Reverse<usize>, &str) {
         (Reverse(self.bytes), Reverse(self.new), &self.type_name)
     }
+}
+
+/// The nearest `i64`.
+fn saturated(bytes: i128) -> i64 {
+    let nearest = if bytes < 0 { i64::MIN } else { i64::MAX };
+    i64::try_from(bytes).unwrap_or(nearest)
 }
 
 impl fmt::Display for Growth {

@@ -220,9 +220,12 @@ impl<'s> Layout<'s> {
                     Some(label) => self.labelled[&(index as u32, label)],
                     None => self.first_type + index as u64,
                 };
-                let bytes = (u64::from(of.slot_bytes) + notes.owned_bytes(node)).min(u32::MAX.into());
+                let bytes = u64::from(of.slot_bytes).saturating_add(notes.owned_bytes(node));
                 let edges = graph.row(node).len() as u64;
-                json.row(false, &[OBJECT, name, ids.of(slots.handle(node)), bytes, edges, 0, 0])?;
+                json.row(
+                    false,
+                    &[OBJECT, name, ids.of(slots.handle(node)), bytes.min(u32::MAX.into()), edges, 0, 0],
+                )?;
             }
         }
         Ok(())

@@ -101,9 +101,9 @@ impl Snapshot {
         self.types.iter().enumerate().map(of).sum()
     }
 
-    /// Bytes that the objects own outside their slots. O(objects).
+    /// Bytes that the objects own outside their slots, as they claim; `usize::MAX` if it is more. O(objects).
     pub fn owned_bytes(&self) -> usize {
-        self.nodes().map(|node| node.owned_bytes()).sum()
+        self.nodes().map(|node| node.owned_bytes()).fold(0, usize::saturating_add)
     }
 
     /// Bytes that this snapshot itself takes, with what was computed so far.
@@ -170,11 +170,12 @@ impl Snapshot {
         self.referrers.get_or_init(|| Referrers::of(&self.graph))
     }
 
-    /// Slot and owned bytes of a node.
+    /// Slot and owned bytes of a node. Any object may claim to own the whole address space, so what is added
+    /// to what it owns, here and in all sums, saturates.
     pub(crate) fn bytes_of(&self, node: NodeIndex) -> u64 {
         match node {
             NodeIndex::ROOT => 0,
-            _ => u64::from(self.type_row(node).slot_bytes) + self.notes.owned_bytes(node),
+            _ => u64::from(self.type_row(node).slot_bytes).saturating_add(self.notes.owned_bytes(node)),
         }
     }
 
@@ -228,6 +229,11 @@ impl ShownNames {
         shown.text.shrink_to_fit();
         shown
     }
+}
+
+/// A sum of bytes as far as `usize` can hold it.
+pub(crate) fn saturated(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// What holds an object from outside, with texts.
@@ -288,13 +294,13 @@ impl<'a> Node<'a> {
 
     /// Bytes that the object owns outside its slot.
     pub fn owned_bytes(self) -> usize {
-        self.snapshot.notes.owned_bytes(self.index) as usize
+        saturated(self.snapshot.notes.owned_bytes(self.index))
     }
 
     /// Bytes that would be freed with this object, in slots and owned: its own, and those of everything that
     /// it alone keeps alive. For an unreachable object, its own bytes.
     pub fn retained_bytes(self) -> usize {
-        self.snapshot.dominators().retained_bytes(self.index) as usize
+        saturated(self.snapshot.dominators().retained_bytes(self.index))
     }
 
     /// Objects that would be freed with this one, itself included.

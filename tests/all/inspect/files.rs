@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use slotgc::inspect::{Snapshot, named_roots};
-use slotgc::{Gc, Heap, HeapConfig, Root, Trace, WeakKeyMap};
+use slotgc::{Gc, Heap, HeapConfig, Root, Trace, Tracer, WeakKeyMap};
 
 use super::{Loot, Mob, VEC_SLOT, mob};
 
@@ -128,6 +128,27 @@ fn nodes_are_named_by_type_and_label_and_sized_by_slot_and_what_they_own() {
     assert_eq!(sizes[r#"<Mob \"wolf\">"#], (slot.bytes() + slot.owned_bytes()) as u64);
     assert!(file.nodes().iter().all(|node| node[5] == 0 && node[6] == 0));
     drop(list);
+}
+
+#[test]
+fn a_size_is_at_most_what_32_bits_hold_whatever_the_object_claims() {
+    struct Claim;
+
+    impl Trace for Claim {
+        const NEEDS_TRACE: bool = false;
+        const OWNS: bool = true;
+
+        fn trace(&self, _: &mut Tracer<'_>) {}
+
+        fn owned_bytes(&self) -> usize {
+            usize::MAX
+        }
+    }
+
+    let mut heap = heap();
+    let _claim = heap.alloc_root(Claim);
+    let file = Sections::of(&heap.snapshot());
+    assert_eq!(file.nodes().last().map(|node| node[3]), Some(u32::MAX.into()));
 }
 
 #[test]

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use slotgc::inspect::Snapshot;
-use slotgc::{AnyGc, Budget, Gc, Heap, HeapConfig, Phase, Trace, Weak, WeakKeyMap, WeakSet};
+use slotgc::{
+    AnyGc, Budget, Gc, Heap, HeapConfig, Phase, Trace, TraceWith, Tracer, Weak, WeakKeyMap, WeakSet,
+};
 
 use super::{Loot, Mob, VEC_SLOT, mob};
+use crate::objects::slot_bytes;
 
 fn heap() -> Heap {
     Heap::with_config(HeapConfig::default().root_origins(false))
@@ -44,6 +47,49 @@ fn bytes_are_those_of_slots_and_what_is_owned() {
     assert_eq!((node.retained_bytes(), node.retained_len()), (VEC_SLOT + 800, 1));
     assert_eq!((snapshot.bytes(), snapshot.owned_bytes()), (heap.stats().bytes, 800));
     assert_eq!(snapshot.get(number.gc()).unwrap().owned_bytes(), 0);
+}
+
+/// Claims to own so many bytes, and refers to another one.
+#[derive(Trace)]
+struct Claim(#[trace(with = Claims)] usize, Option<Gc<Claim>>);
+
+struct Claims;
+
+impl TraceWith<usize> for Claims {
+    const NEEDS_TRACE: bool = false;
+    const OWNS: bool = true;
+
+    fn trace(_: &usize, _: &mut Tracer<'_>) {}
+
+    fn owned_bytes(claim: &usize) -> usize {
+        *claim
+    }
+}
+
+#[test]
+fn sums_of_what_objects_claim_to_own_end_at_the_largest_number() {
+    let mut heap = heap();
+    let before = heap.snapshot();
+    let last = heap.alloc(Claim(usize::MAX, None));
+    let first = heap.alloc_root(Claim(usize::MAX, Some(last)));
+    heap.alloc(Claim(1, None));
+    heap.alloc(Claim(usize::MAX, None));
+    let snapshot = heap.snapshot();
+    let node = snapshot.get(first.gc()).unwrap();
+    assert_eq!([node.owned_bytes(), node.retained_bytes(), snapshot.owned_bytes()], [usize::MAX; 3]);
+    let census = snapshot.census();
+    let row = census.get("Claim").unwrap();
+    assert_eq!([row.owned_bytes, row.retained_bytes], [usize::MAX; 2]);
+    assert!(census.to_string().contains(&usize::MAX.to_string()));
+    let bytes = |later: &Snapshot, earlier| later.since(earlier).rows()[0].bytes;
+    assert_eq!((bytes(&snapshot, &before), bytes(&before, &snapshot)), (i64::MAX, i64::MIN));
+    heap.collect();
+    let later = heap.snapshot();
+    assert_eq!(bytes(&later, &snapshot), i64::MIN);
+    heap.alloc(Claim(usize::MAX, None));
+    let row = heap.snapshot().since(&snapshot).rows()[0].clone();
+    // One gone and one new claim everything; the other one is gone with its slot.
+    assert_eq!((row.new, row.gone, row.bytes), (1, 2, -1 - slot_bytes::<Claim>() as i64));
 }
 
 #[test]
