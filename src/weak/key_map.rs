@@ -163,7 +163,7 @@ impl<K: Trace, V: Trace> Trace for WeakKeyMap<K, V> {
     }
 
     fn owned_bytes(&self) -> usize {
-        self.table.owned_bytes() + owned::by_items(self.len(), self.values())
+        owned::sum([self.table.owned_bytes(), owned::by_items(self.len(), self.values())])
     }
 
     fn inspect(&self, inspector: &mut Inspector<'_>) {

@@ -187,7 +187,7 @@ where
     }
 
     fn owned_bytes(&self) -> usize {
-        self.table.owned_bytes() + owned::by_items(self.len(), self.keys())
+        owned::sum([self.table.owned_bytes(), owned::by_items(self.len(), self.keys())])
     }
 
     fn inspect(&self, inspector: &mut Inspector<'_>) {

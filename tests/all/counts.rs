@@ -1,12 +1,14 @@
 //! Counts: `watch_count`, `len` right after a collection, what `CollectStats` reports about weak collections
 //! and deaths.
 
+use std::collections::{BTreeMap, HashMap, LinkedList, VecDeque};
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use slotgc::{
-    Budget, DeathQueue, Gc, Graveyard, Heap, HeapConfig, Interner, Phase, Root, Weak, WeakKeyMap, WeakSet,
-    WeakValueMap,
+    Budget, DeathQueue, Gc, Graveyard, Heap, HeapConfig, Interner, Phase, Root, Trace, Tracer, Weak,
+    WeakKeyMap, WeakSet, WeakValueMap,
 };
 
 use crate::objects::{Dice, Log, Node, Noisy, traced};
@@ -290,4 +292,49 @@ fn what_a_cycle_kept_is_what_lived_after_its_sweep() {
     };
     assert!(heap.len() > 20, "there were steps with destructors to run");
     assert_eq!(Some(stats.kept), at_end_of_sweep);
+}
+
+/// Claims to own all memory.
+struct Claim;
+
+impl Trace for Claim {
+    const NEEDS_TRACE: bool = false;
+    const OWNS: bool = true;
+
+    fn trace(&self, _: &mut Tracer<'_>) {}
+
+    fn owned_bytes(&self) -> usize {
+        usize::MAX
+    }
+}
+
+#[test]
+fn every_part_of_an_object_may_claim_to_own_all_memory() {
+    #[derive(Trace)]
+    struct Claims {
+        boxed: Box<Claim>,
+        lists: (Vec<Claim>, VecDeque<Claim>, LinkedList<Claim>),
+        range: (Range<Claim>, RangeInclusive<Claim>),
+        maps: (BTreeMap<u8, Claim>, HashMap<u8, Claim>),
+        by_key: WeakKeyMap<u8, Claim>,
+        alone: Claim,
+    }
+
+    let mut heap = Heap::new();
+    let key = heap.alloc_root(1_u8);
+    let claims = Claims {
+        boxed: Box::new(Claim),
+        lists: (vec![Claim, Claim], VecDeque::from([Claim]), LinkedList::from([Claim])),
+        range: (Claim..Claim, Claim..=Claim),
+        maps: (BTreeMap::from([(1, Claim)]), HashMap::from([(1, Claim)])),
+        by_key: WeakKeyMap::from_iter([(&key, Claim)]),
+        alone: Claim,
+    };
+    let claims = heap.alloc_root(claims);
+    assert_eq!(heap.stats().owned_bytes, usize::MAX);
+    heap.collect();
+    assert_eq!(heap.stats().owned_bytes, usize::MAX);
+    drop(claims);
+    heap.collect();
+    assert_eq!(heap.stats().owned_bytes, 0);
 }

@@ -206,7 +206,10 @@ fn methods(krate: &Path, variants: &[Variant<'_>]) -> TokenStream {
     });
     let owned_bytes = each_field(variants, |field, binding| {
         let has_field = has_field(krate, field);
-        quote!(bytes += #has_field::owned_bytes(#binding);)
+        // Any number is a legal answer.
+        quote! {
+            bytes = ::core::primitive::usize::saturating_add(bytes, #has_field::owned_bytes(#binding));
+        }
     });
     let relink = each_field(variants, |field, binding| {
         let has_field = has_field(krate, field);

@@ -55,7 +55,7 @@ where
 
     fn owned_bytes(&self) -> usize {
         let buffer = if self.spilled() { self.capacity() * size_of::<A::Item>() } else { 0 };
-        buffer + owned::by_slice(self)
+        owned::sum([buffer, owned::by_slice(self)])
     }
 
     fn inspect(&self, inspector: &mut Inspector<'_>) {
@@ -136,7 +136,7 @@ impl Trace for serde_json::Map<String, serde_json::Value> {
     fn owned_bytes(&self) -> usize {
         let len = self.len();
         let entries = owned::tree_bytes::<(String, serde_json::Value)>(len);
-        entries + owned::by_items(len, self.keys()) + owned::by_items(len, self.values())
+        owned::sum([entries, owned::by_items(len, self.keys()), owned::by_items(len, self.values())])
     }
 
     fn inspect(&self, _: &mut Inspector<'_>) {}

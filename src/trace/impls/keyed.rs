@@ -26,7 +26,7 @@ macro_rules! sets {
 
             fn owned_bytes(&self) -> usize {
                 let $value = self;
-                $owned + owned::by_items(self.len(), self.iter())
+                owned::sum([$owned, owned::by_items(self.len(), self.iter())])
             }
 
             fn inspect(&self, inspector: &mut Inspector<'_>) {
@@ -109,7 +109,8 @@ macro_rules! maps {
 
             fn owned_bytes(&self) -> usize {
                 let $map = self;
-                $owned + owned::by_items(self.len(), self.keys()) + owned::by_items(self.len(), self.values())
+                let (keys, values) = (self.keys(), self.values());
+                owned::sum([$owned, owned::by_items(self.len(), keys), owned::by_items(self.len(), values)])
             }
 
             fn inspect(&self, inspector: &mut Inspector<'_>) {
@@ -178,7 +179,8 @@ macro_rules! slot_maps {
             }
 
             fn owned_bytes(&self) -> usize {
-                self.capacity() * size_of::<$slot>() + owned::by_items(self.len(), self.values())
+                let slots = self.capacity() * size_of::<$slot>();
+                owned::sum([slots, owned::by_items(self.len(), self.values())])
             }
 
             fn inspect(&self, inspector: &mut Inspector<'_>) {

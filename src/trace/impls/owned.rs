@@ -20,6 +20,11 @@ pub(crate) fn by_slice<T: Trace>(items: &[T]) -> usize {
     by_items(items.len(), items.iter().step_by((items.len() / SAMPLE).max(1)))
 }
 
+/// A value's own buffer and what its parts own, each of which may be any number.
+pub(crate) fn sum<const N: usize>(parts: [usize; N]) -> usize {
+    parts.into_iter().fold(0, usize::saturating_add)
+}
+
 fn extrapolated(bytes: usize, asked: usize, len: usize) -> usize {
     if asked == len {
         return bytes;

@@ -58,12 +58,12 @@ pub(super) use sequences;
 const NEIGHBOURS: usize = 2 * size_of::<usize>();
 
 sequences! {
-    [] Vec<T>: owns true, |list| list.capacity() * size_of::<T>() + owned::by_slice(list);
+    [] Vec<T>: owns true, |list| owned::sum([list.capacity() * size_of::<T>(), owned::by_slice(list)]);
     [] VecDeque<T>: owns true, |list| {
-        list.capacity() * size_of::<T>() + owned::by_items(list.len(), list.iter())
+        owned::sum([list.capacity() * size_of::<T>(), owned::by_items(list.len(), list.iter())])
     };
     [] LinkedList<T>: owns true, |list| {
-        list.len() * (NEIGHBOURS + size_of::<T>()) + owned::by_items(list.len(), list.iter())
+        owned::sum([list.len() * (NEIGHBOURS + size_of::<T>()), owned::by_items(list.len(), list.iter())])
     };
     [] [T]: owns T::OWNS, |list| owned::by_slice(list);
     [const N: usize] [T; N]: owns T::OWNS, |list| owned::by_slice(list);

@@ -5,6 +5,7 @@ use core::cmp::Reverse;
 use core::num::{Saturating, Wrapping};
 use core::ops::{Bound, ControlFlow, Range, RangeFrom, RangeInclusive, RangeTo};
 
+use crate::trace::impls::owned;
 use crate::trace::{Components, Inspector, Links, Liveness, Trace, Tracer};
 
 impl<T: Trace + ?Sized> Trace for Box<T> {
@@ -23,7 +24,7 @@ impl<T: Trace + ?Sized> Trace for Box<T> {
     }
 
     fn owned_bytes(&self) -> usize {
-        size_of_val(&**self) + (**self).owned_bytes()
+        owned::sum([size_of_val(&**self), (**self).owned_bytes()])
     }
 
     fn inspect(&self, inspector: &mut Inspector<'_>) {
@@ -101,7 +102,7 @@ macro_rules! structs {
             }
 
             fn owned_bytes(&self) -> usize {
-                0 $(+ self.$field.owned_bytes())*
+                owned::sum([$(self.$field.owned_bytes()),*])
             }
 
             fn inspect(&self, inspector: &mut Inspector<'_>) {
@@ -136,7 +137,7 @@ impl<T: Trace> Trace for RangeInclusive<T> {
     }
 
     fn owned_bytes(&self) -> usize {
-        self.start().owned_bytes() + self.end().owned_bytes()
+        owned::sum([self.start().owned_bytes(), self.end().owned_bytes()])
     }
 
     fn inspect(&self, inspector: &mut Inspector<'_>) {
@@ -271,7 +272,7 @@ macro_rules! tuples {
             }
 
             fn owned_bytes(&self) -> usize {
-                0 $(+ self.$index.owned_bytes())*
+                owned::sum([$(self.$index.owned_bytes()),*])
             }
 
             fn inspect(&self, inspector: &mut Inspector<'_>) {
