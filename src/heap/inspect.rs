@@ -52,6 +52,7 @@ impl Heap {
         }
         slots.seal();
         let mut recorder = Recorder::new(&slots, &types);
+        recorder.hints(self.deaths.hints().iter().map(|(raw, bytes)| (*raw, *bytes)));
         self.record_roots(&mut recorder, roots);
         for (pool, ops) in self.pools.iter().zip(&self.inspect_ops) {
             (ops.record)(&self.store, pool.pages(), &mut recorder);

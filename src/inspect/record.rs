@@ -107,6 +107,10 @@ pub(crate) struct Recorder<'s> {
     notes: Notes,
     /// The node whose row is recorded.
     node: NodeIndex,
+    /// Bytes that its object owns.
+    owned: u64,
+    /// What the program said objects own besides, by node, the last first: taken as their rows end.
+    hints: Vec<(NodeIndex, u64)>,
     /// The name so far of the next edge, each prefix of it; the last is the longest.
     way: Vec<NameId>,
     /// The ephemerons whose values are being walked: their keys, and the ephemerons around them.
@@ -169,6 +173,8 @@ impl<'s> Recorder<'s> {
             names: Names::default(),
             notes: Notes::default(),
             node: NodeIndex::ROOT,
+            owned: 0,
+            hints: Vec::new(),
             way: Vec::new(),
             ephemerons: Vec::new(),
             dead_keys: 0,
@@ -176,6 +182,13 @@ impl<'s> Recorder<'s> {
             pending: Vec::with_capacity(2 * BATCH),
             row_ends: Vec::with_capacity(BATCH),
         }
+    }
+
+    /// What the program said that these objects own, beside what they say.
+    pub(crate) fn hints(&mut self, hints: impl Iterator<Item = (RawHandle, usize)>) {
+        let of_node = |(raw, bytes)| Some((self.slots.find(raw)?, bytes as u64));
+        self.hints = hints.filter_map(of_node).collect();
+        self.hints.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
     }
 
     /// Records a `Root`, and the number of its clones.
@@ -202,6 +215,14 @@ impl<'s> Recorder<'s> {
     pub(crate) fn end_row(&mut self) {
         debug_assert!(self.way.is_empty() && self.ephemerons.is_empty(), "what was entered is left");
         self.row_ends.push(self.pending.len() as u32);
+        if let Some((_, hint)) = self.hints.last().copied().filter(|(node, _)| *node == self.node) {
+            self.hints.pop();
+            self.owned = self.owned.saturating_add(hint);
+        }
+        match core::mem::take(&mut self.owned) {
+            0 => {}
+            bytes => self.notes.set_owned_bytes(self.node, self.slots.nodes_len(), bytes),
+        }
         self.node.0 += 1;
         if self.pending.len() >= BATCH || self.row_ends.len() >= BATCH {
             self.flush();
@@ -317,10 +338,9 @@ impl<'s> Recorder<'s> {
         }
     }
 
+    /// What the object says that it owns.
     pub(crate) fn owned_bytes(&mut self, bytes: usize) {
-        if bytes != 0 {
-            self.notes.set_owned_bytes(self.node, self.slots.nodes_len(), bytes as u64);
-        }
+        self.owned = bytes as u64;
     }
 
     fn flush(&mut self) {

@@ -292,7 +292,8 @@ impl<'a> Node<'a> {
         self.snapshot.type_row(self.index).slot_bytes as usize
     }
 
-    /// Bytes that the object owns outside its slot.
+    /// Bytes that the object owns outside its slot, with what
+    /// [`Heap::set_owned_bytes`](crate::Heap::set_owned_bytes) said.
     pub fn owned_bytes(self) -> usize {
         saturated(self.snapshot.notes.owned_bytes(self.index))
     }

@@ -49,6 +49,38 @@ fn bytes_are_those_of_slots_and_what_is_owned() {
     assert_eq!(snapshot.get(number.gc()).unwrap().owned_bytes(), 0);
 }
 
+#[test]
+fn what_the_program_says_that_objects_own_is_in_every_number_of_a_snapshot() {
+    let mut heap = heap();
+    let list = heap.alloc_root(vec![0_u64; 100]);
+    let number = heap.alloc(1_u64);
+    let map = heap.alloc_root(vec![number]);
+    let dead = heap.alloc_root(2_u64);
+    let early = heap.snapshot();
+    const LARGE: usize = usize::MAX / 4;
+    assert!(heap.set_owned_bytes(&list, 1000) && heap.set_owned_bytes(number, LARGE));
+    assert!(heap.set_owned_bytes(&dead, 5) && heap.set_owned_bytes(&map, 7) && heap.set_owned_bytes(&map, 0));
+    heap.destroy(&dead);
+    let snapshot = heap.snapshot();
+    let owned = [list.gc().erase(), number.erase(), map.gc().erase()]
+        .map(|any: AnyGc| snapshot.get(any).unwrap().owned_bytes());
+    assert_eq!(owned, [1800, LARGE, 8]);
+    assert_eq!(snapshot.owned_bytes(), LARGE + 1808);
+    assert_eq!(snapshot.owned_bytes(), heap.stats().owned_bytes);
+    let held = snapshot.get(map.gc()).unwrap().retained_bytes();
+    assert_eq!(held, VEC_SLOT + 8 + slot_bytes::<u64>() + LARGE);
+    let census = snapshot.census();
+    assert_eq!(census.get("u64").map(|row| row.owned_bytes), Some(LARGE));
+    assert_eq!(snapshot.since(&early).get("Vec<u64>").map(|row| row.bytes), Some(1000));
+    #[cfg(feature = "std")]
+    {
+        let mut file = Vec::new();
+        snapshot.write_heapsnapshot(&mut file).unwrap();
+        let size = VEC_SLOT + 1800;
+        assert!(String::from_utf8(file).unwrap().contains(&format!(",{size},0,0,0")), "no size of {size}");
+    }
+}
+
 /// Claims to own so many bytes, and refers to another one.
 #[derive(Trace)]
 struct Claim(#[trace(with = Claims)] usize, Option<Gc<Claim>>);
@@ -69,7 +101,6 @@ impl TraceWith<usize> for Claims {
 #[test]
 fn sums_of_what_objects_claim_to_own_end_at_the_largest_number() {
     let mut heap = heap();
-    let before = heap.snapshot();
     let last = heap.alloc(Claim(usize::MAX, None));
     let first = heap.alloc_root(Claim(usize::MAX, Some(last)));
     heap.alloc(Claim(1, None));
@@ -81,6 +112,18 @@ fn sums_of_what_objects_claim_to_own_end_at_the_largest_number() {
     let row = census.get("Claim").unwrap();
     assert_eq!([row.owned_bytes, row.retained_bytes], [usize::MAX; 2]);
     assert!(census.to_string().contains(&usize::MAX.to_string()));
+}
+
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn growth_ends_at_the_largest_number_and_is_exact_in_between() {
+    let mut heap = heap();
+    let before = heap.snapshot();
+    let last = heap.alloc(Claim(usize::MAX, None));
+    let _first = heap.alloc_root(Claim(usize::MAX, Some(last)));
+    heap.alloc(Claim(1, None));
+    heap.alloc(Claim(usize::MAX, None));
+    let snapshot = heap.snapshot();
     let bytes = |later: &Snapshot, earlier| later.since(earlier).rows()[0].bytes;
     assert_eq!((bytes(&snapshot, &before), bytes(&before, &snapshot)), (i64::MAX, i64::MIN));
     heap.collect();
