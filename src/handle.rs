@@ -8,6 +8,7 @@
 //! This module knows no heap: only the heap knows whether a handle resolves.
 
 mod raw;
+mod short_name;
 mod text;
 
 use core::cmp::Ordering;
@@ -20,7 +21,7 @@ use slotmap::KeyData;
 use crate::tag::register;
 use raw::LAST_PAGE;
 pub(crate) use raw::{Generation, RawHandle};
-pub(crate) use text::ShortName;
+pub(crate) use short_name::{ShortName, write_short};
 
 /// A handle of an object: a strong edge when it is stored inside another object, a checked id on the stack.
 ///

@@ -6,6 +6,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::handle::write_short;
+
 /// Short names for these types, in the same order, each different.
 pub(crate) fn short_names(full_names: &[&'static str]) -> Vec<&'static str> {
     told_apart(full_names).into_iter().map(kept).collect()
@@ -60,19 +62,10 @@ fn clashing(names: &[String]) -> Vec<usize> {
     (0..names.len()).filter(|place| counts[&names[*place]] > 1).collect()
 }
 
-/// The name with the last `segments` segments of each path: with two, `vec::Vec<game::Node>`.
+/// The name with the last `segments` segments of each path.
 fn shortened(full: &str, segments: usize) -> String {
     let mut short = String::new();
-    let mut rest = full;
-    while !rest.is_empty() {
-        let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-        let (path, after) = rest.split_at(rest.find(|c| !is_path(c)).unwrap_or(rest.len()));
-        let start = path.rmatch_indices("::").nth(segments - 1).map_or(0, |(start, _)| start + 2);
-        short.push_str(&path[start..]);
-        let (mark, after) = after.split_at(after.chars().next().map_or(0, char::len_utf8));
-        short.push_str(mark);
-        rest = after;
-    }
+    write_short(full, segments, &mut short).expect("a `String` takes any text");
     short
 }
 
@@ -90,6 +83,10 @@ mod tests {
         assert_eq!(names, ["a::Node", "b::a::Node", "Node"]);
         let names = told_apart(&["a::f::Node", "a::f::Node", "a::g::Node"]);
         assert_eq!(names, ["a::f::Node", "a::f::Node #2", "g::Node"]);
+        let names = told_apart(&["<a::A as a::Tr>::f::Local", "<a::B as a::Tr>::f::Local", "Vec<a::X>"]);
+        assert_eq!(names, ["<a::A as a::Tr>::f::Local", "<a::B as a::Tr>::f::Local", "Vec<X>"]);
+        let names = told_apart(&["a::f::{{closure}}::Local", "a::g::Local"]);
+        assert_eq!(names, ["{{closure}}::Local", "g::Local"]);
         assert!(told_apart(&[]).is_empty());
     }
 }

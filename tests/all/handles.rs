@@ -152,6 +152,38 @@ fn text_names_the_short_type_and_survives_death_and_types_without_debug() {
 }
 
 #[test]
+fn text_names_the_short_type_wherever_it_was_declared() {
+    trait Shown {
+        fn shown(&self) -> String;
+    }
+
+    impl Shown for Mute {
+        fn shown(&self) -> String {
+            #[derive(Trace)]
+            struct Local;
+            format!("{:?} {:?}", Gc::<Local>::default(), Gc::<(Vec<Local>, [Local; 2])>::default())
+        }
+    }
+
+    impl<T> Shown for [T] {
+        fn shown(&self) -> String {
+            #[derive(Trace)]
+            struct Local<U>(U);
+            format!("{:?}", Weak::<Local<u8>>::dangling())
+        }
+    }
+
+    let in_closure = || {
+        #[derive(Trace)]
+        struct Local;
+        format!("{:?} {:?}", Gc::<Local>::default(), Gc::<Option<Box<Local>>>::default())
+    };
+    assert_eq!(Mute(1.0).shown(), "Gc<Local>(null) Gc<(Vec<Local>, [Local; 2])>(null)");
+    assert_eq!([1_u8].shown(), "Weak<Local<u8>>(null)");
+    assert_eq!(in_closure(), "Gc<Local>(null) Gc<Option<Box<Local>>>(null)");
+}
+
+#[test]
 fn text_respects_a_width() {
     let mut heap = Heap::new();
     heap.alloc(1_u8);
