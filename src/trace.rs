@@ -40,6 +40,7 @@ pub(crate) use edges::{EdgeStack, Spill};
 pub(crate) use ephemerons::{Ephemerons, RecordIndex};
 pub(crate) use findings::Recorded;
 pub use impls::Untraced;
+pub(crate) use impls::visit;
 pub use inspector::Inspector;
 pub(crate) use inspector::{Place, Sink};
 pub use links::Links;

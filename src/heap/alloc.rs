@@ -11,7 +11,7 @@ use crate::root::{Root, RootTable};
 use crate::stats::Phase;
 use crate::store::{Room, Store};
 use crate::sync::Arc;
-use crate::trace::{RootSource, Trace, Tracer};
+use crate::trace::{RootSource, Trace, Tracer, visit};
 
 /// # Making objects
 impl Heap {
@@ -116,7 +116,7 @@ impl Heap {
         let young = self.pacer.young(self.allocated());
         let refused = if young > 0 && young < self.counts.objects / 4 && self.can_do_minor() {
             let value = refused.into_inner();
-            let edges = |tracer: &mut Tracer<'_>| value.trace(tracer);
+            let edges = |tracer: &mut Tracer<'_>| visit(&value, tracer);
             self.collect_minor_with(&(&edges as &dyn RootSource, roots));
             match self.try_alloc(value) {
                 Ok(gc) => return Ok(gc),
@@ -126,7 +126,7 @@ impl Heap {
             refused
         };
         let value = refused.into_inner();
-        let edges = |tracer: &mut Tracer<'_>| value.trace(tracer);
+        let edges = |tracer: &mut Tracer<'_>| visit(&value, tracer);
         self.collect_with(&(&edges as &dyn RootSource, roots));
         self.try_alloc(value)
     }

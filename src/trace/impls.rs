@@ -28,6 +28,15 @@ use core::ops::{Deref, DerefMut};
 use crate::handle::{AnyGc, Gc, Weak};
 use crate::trace::{Components, Inspector, Links, Trace, Tracer};
 
+/// Traces a part of a value, unless its type says that it is never visited: the constant decides when this is
+/// compiled.
+#[inline(always)]
+pub(crate) fn visit<T: Trace + ?Sized>(part: &T, tracer: &mut Tracer<'_>) {
+    if T::NEEDS_TRACE {
+        part.trace(tracer);
+    }
+}
+
 impl<T: Trace> Trace for Gc<T> {
     #[inline(always)]
     fn trace(&self, tracer: &mut Tracer<'_>) {

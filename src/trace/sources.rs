@@ -349,7 +349,9 @@ impl RootSource for () {
 
 impl<T: Trace> RootSource for [T] {
     fn trace_roots(&self, tracer: &mut Tracer<'_>) {
-        self.iter().for_each(|item| item.trace(tracer));
+        if T::NEEDS_TRACE {
+            self.iter().for_each(|item| item.trace(tracer));
+        }
     }
 
     fn inspect_roots(&self, inspector: &mut Inspector<'_>) {

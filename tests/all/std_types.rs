@@ -1,15 +1,18 @@
 //! Types of std in the fields of objects, and fields that an adapter traces: what a collection keeps of them,
 //! what they weigh, how a path names their parts, and what becomes of them in the copy of a graph.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::{Bound, RangeInclusive};
+use std::ops::{Bound, ControlFlow, Range, RangeInclusive};
 #[cfg(feature = "std")]
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, RwLock};
 
 use slotgc::{
     AnyGc, CloneTypes, Gc, GraphError, Heap, Links, Relinked, Root, Schema, Trace, TraceDyn, TraceWith,
-    Tracer, WeakSet, trace_dyn,
+    Tracer, WeakKeyMap, WeakSet, trace_dyn,
 };
+
+use crate::objects::GcMap;
 
 #[derive(Trace, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Leaf(u32);
@@ -298,4 +301,68 @@ fn a_root_becomes_an_untyped_handle_of_its_object() {
     let mut heap = Heap::new();
     let root: Root<Leaf> = heap.alloc_root(Leaf(1));
     assert_eq!(AnyGc::from(&root), root.gc().erase());
+}
+
+/// Says that it is never visited.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Never(u8);
+
+impl Trace for Never {
+    const NEEDS_TRACE: bool = false;
+
+    fn trace(&self, _: &mut Tracer<'_>) {
+        panic!("visited");
+    }
+}
+
+#[test]
+fn a_type_that_needs_no_trace_is_never_visited_wherever_it_is() {
+    #[derive(Trace)]
+    struct All {
+        pair: (Never, Gc<u8>),
+        results: [Result<Never, Gc<u8>>; 2],
+        flow: [ControlFlow<Never, Gc<u8>>; 2],
+        keys: (BTreeMap<Never, Gc<u8>>, GcMap<Never, Gc<u8>>),
+        values: (BTreeMap<Gc<u8>, Never>, GcMap<Gc<u8>, Never>),
+        plain: (Box<Never>, Range<Never>, RangeInclusive<Never>, Bound<Never>, Reverse<Never>),
+        nested: Option<(Gc<u8>, Box<(Never, Vec<Never>)>)>,
+        by_key: WeakKeyMap<u8, (Never, Gc<u8>)>,
+    }
+
+    let mut heap = Heap::new();
+    let kept: [Gc<u8>; 10] = std::array::from_fn(|number| heap.alloc(number as u8));
+    let never = Never(1);
+    let all = All {
+        pair: (never, kept[0]),
+        results: [Ok(never), Err(kept[1])],
+        flow: [ControlFlow::Break(never), ControlFlow::Continue(kept[2])],
+        keys: (BTreeMap::from([(never, kept[3])]), GcMap::from_iter([(never, kept[4])])),
+        values: (BTreeMap::from([(kept[5], never)]), GcMap::from_iter([(kept[6], never)])),
+        plain: (Box::new(never), never..never, never..=never, Bound::Included(never), Reverse(never)),
+        nested: Some((kept[7], Box::new((never, vec![never])))),
+        by_key: WeakKeyMap::from_iter([(kept[7], (never, kept[8]))]),
+    };
+    let all = heap.alloc_root(all);
+    let also = heap.alloc_root((never, never));
+    heap.collect();
+    heap.collect_with(&vec![never]);
+    heap.collect_with(&(&[never], &Some(never), &&[never][..]));
+    heap.collect_minor();
+    assert_eq!((heap.len(), heap.is_alive(kept[9])), (11, false));
+    #[cfg(feature = "inspect")]
+    assert_eq!(heap.snapshot_with(&vec![never]).len(), 11);
+    drop((all, also));
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn a_lock_is_no_reason_to_visit_what_needs_no_trace() {
+    let mut heap = Heap::new();
+    let locks = (Mutex::new(Never(1)), RwLock::new(Never(2)), OnceLock::from(Never(3)));
+    let one = heap.alloc(1_u8);
+    let locks = heap.alloc_root((locks, one));
+    heap.collect();
+    heap.collect_with(&[Mutex::new(Never(1))]);
+    assert_eq!(heap.len(), 2);
+    drop(locks);
 }

@@ -10,7 +10,7 @@ use crate::collector::prefetch_queue::{PrefetchQueue, QUEUE_DEPTH};
 use crate::geometry::Geometry;
 use crate::handle::RawHandle;
 use crate::store::{Color, Made, Store, Tenant};
-use crate::trace::{EdgeStack, Mode, Trace, Tracer, Watcher};
+use crate::trace::{EdgeStack, Mode, Trace, Tracer, Watcher, visit};
 
 /// A queue, and how many cache lines to prefetch when an object of its type enters it.
 #[derive(Clone)]
@@ -346,14 +346,14 @@ pub(super) fn trace<T: Trace>(store: &Store, raw: RawHandle, tracer: &mut Tracer
         if T::OWNS {
             tracer.side.owned = tracer.side.owned.saturating_add(object.owned_bytes());
         }
-        object.trace(tracer);
+        visit(object, tracer);
     }
 }
 
 /// Traces an object once more. What it owns was counted.
 pub(super) fn again<T: Trace>(store: &Store, raw: RawHandle, tracer: &mut Tracer<'_>) {
     if let Some((object, is_awaited)) = store.look().get_to_trace::<T>(raw) {
-        object.trace(tracer);
+        visit(object, tracer);
         if is_awaited {
             tracer.release(raw);
         }

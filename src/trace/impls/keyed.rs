@@ -94,8 +94,8 @@ macro_rules! maps {
             fn trace(&self, tracer: &mut Tracer<'_>) {
                 if K::NEEDS_TRACE || V::NEEDS_TRACE {
                     self.iter().for_each(|(key, value)| {
-                        key.trace(tracer);
-                        value.trace(tracer);
+                        crate::trace::impls::visit(key, tracer);
+                        crate::trace::impls::visit(value, tracer);
                     });
                 }
             }

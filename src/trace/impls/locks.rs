@@ -17,7 +17,8 @@ macro_rules! locks {
             const OWNS: bool = T::OWNS;
 
             fn trace(&self, tracer: &mut Tracer<'_>) {
-                if !tracer.interior_mutability() {
+                // What holds no handles is not locked, nor looked at again at the end of a cycle.
+                if !T::NEEDS_TRACE || !tracer.interior_mutability() {
                     return;
                 }
                 match self.$lock() {
@@ -71,7 +72,7 @@ impl<T: Trace> Trace for OnceLock<T> {
     const OWNS: bool = T::OWNS;
 
     fn trace(&self, tracer: &mut Tracer<'_>) {
-        if !tracer.interior_mutability() {
+        if !T::NEEDS_TRACE || !tracer.interior_mutability() {
             return;
         }
         if let Some(value) = self.get() {

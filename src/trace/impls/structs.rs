@@ -5,7 +5,7 @@ use core::cmp::Reverse;
 use core::num::{Saturating, Wrapping};
 use core::ops::{Bound, ControlFlow, Range, RangeFrom, RangeInclusive, RangeTo};
 
-use crate::trace::impls::owned;
+use crate::trace::impls::{owned, visit};
 use crate::trace::{Components, Inspector, Links, Liveness, Trace, Tracer};
 
 impl<T: Trace + ?Sized> Trace for Box<T> {
@@ -15,7 +15,7 @@ impl<T: Trace + ?Sized> Trace for Box<T> {
 
     #[inline]
     fn trace(&self, tracer: &mut Tracer<'_>) {
-        (**self).trace(tracer);
+        visit(&**self, tracer);
     }
 
     #[inline]
@@ -93,7 +93,7 @@ macro_rules! structs {
 
             #[inline]
             fn trace(&self, tracer: &mut Tracer<'_>) {
-                $(self.$field.trace(tracer);)*
+                $(visit(&self.$field, tracer);)*
             }
 
             #[inline]
@@ -132,8 +132,8 @@ impl<T: Trace> Trace for RangeInclusive<T> {
 
     #[inline]
     fn trace(&self, tracer: &mut Tracer<'_>) {
-        self.start().trace(tracer);
-        self.end().trace(tracer);
+        visit(self.start(), tracer);
+        visit(self.end(), tracer);
     }
 
     fn owned_bytes(&self) -> usize {
@@ -161,7 +161,7 @@ impl<T: Trace> Trace for Bound<T> {
     #[inline]
     fn trace(&self, tracer: &mut Tracer<'_>) {
         if let Bound::Included(bound) | Bound::Excluded(bound) = self {
-            bound.trace(tracer);
+            visit(bound, tracer);
         }
     }
 
@@ -209,8 +209,8 @@ macro_rules! either {
             #[inline]
             fn trace(&self, tracer: &mut Tracer<'_>) {
                 match self {
-                    $ty::$first(value) => value.trace(tracer),
-                    $ty::$second(value) => value.trace(tracer),
+                    $ty::$first(value) => visit(value, tracer),
+                    $ty::$second(value) => visit(value, tracer),
                 }
             }
 
@@ -263,7 +263,7 @@ macro_rules! tuples {
 
             #[inline]
             fn trace(&self, tracer: &mut Tracer<'_>) {
-                $(self.$index.trace(tracer);)*
+                $(visit(&self.$index, tracer);)*
             }
 
             #[inline]
