@@ -150,7 +150,8 @@ impl Heap {
     }
 
     /// Every living [`Root`](crate::Root), with clones counted as one, in the order of the root table: what
-    /// keeps objects alive from outside. O(roots).
+    /// keeps objects alive from outside. A root is listed even if its object was destroyed, or is not made
+    /// yet ([`alloc_root_later`](Self::alloc_root_later)); the name of the type is then empty. O(roots).
     ///
     /// # Examples
     /// ```
@@ -169,10 +170,11 @@ impl Heap {
         self.roots.each(|raw, note, len| {
             let handle = AnyGc::from_raw(raw);
             *clones.entry(handle).or_default() += len as usize;
-            if self.store.is_alive_any(raw) {
-                let type_name = type_names[self.store.pool_of(raw.granule()) as usize].into();
-                infos.push(RootInfo { handle, type_name, name: note.name, origin: note.origin, clones: 0 });
-            }
+            // Where no object is, the page may have been of another type since.
+            let is_alive = self.store.is_alive_any(raw);
+            let pool = is_alive.then(|| usize::from(self.store.pool_of(raw.granule())));
+            let type_name = pool.map_or("", |pool| type_names[pool]).into();
+            infos.push(RootInfo { handle, type_name, name: note.name, origin: note.origin, clones: 0 });
         });
         infos.into_iter().map(move |mut info| {
             info.clones = clones[&info.handle];

@@ -13,7 +13,8 @@ use crate::trace::{Inspector, RootSource, Tracer};
 pub struct RootInfo {
     /// The object.
     pub handle: AnyGc,
-    /// The short name of its type, with enough of its path to tell it from other types of the heap.
+    /// The short name of its type, with enough of its path to tell it from other types of the heap. Empty if
+    /// the handle resolves to nothing: the object was destroyed, or is not made yet.
     pub type_name: String,
     /// The name given by [`Root::named`](crate::Root::named).
     pub name: Option<Cow<'static, str>>,

@@ -44,6 +44,41 @@ fn clones_counts_all_roots_of_the_object() {
 }
 
 #[test]
+fn a_root_is_listed_whether_its_object_lives_or_not() {
+    let mut heap = Heap::new();
+    let alive = heap.alloc_root(mob("alive"));
+    let destroyed = heap.alloc_root(mob("destroyed")).named("gone");
+    heap.destroy(&destroyed);
+    let listed = infos(&heap);
+    assert_eq!((listed.len(), heap.stats().roots), (2, 2));
+    let of = |root: &Root<Mob>| infos(&heap).into_iter().find(|info| info.handle == root.gc().erase());
+    assert_eq!(of(&alive).unwrap().type_name, "Mob");
+    let info = of(&destroyed).unwrap();
+    assert_eq!((info.type_name.as_str(), info.name.as_deref(), info.clones), ("", Some("gone"), 1));
+    // Its page may be gone, or of another type.
+    drop(alive);
+    heap.collect();
+    heap.shrink_to_fit();
+    let others: Vec<_> = (0..10_000_u64).map(|number| heap.alloc_root(number)).collect();
+    assert_eq!((heap.roots().count(), heap.stats().roots), (10_001, 10_001));
+    assert!(heap.roots().all(|info| info.type_name == if info.name.is_some() { "" } else { "u64" }));
+    assert!(heap.why_alive(&destroyed).is_none() && heap.why_alive(&others[0]).is_some());
+    assert_eq!(heap.snapshot().roots().count(), 10_000);
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn a_root_of_what_is_not_made_yet_is_listed_too() {
+    let mut heap = Heap::new();
+    let later = heap.alloc_root_later(mob("later"));
+    let info = heap.roots().next().unwrap();
+    assert_eq!((info.handle, info.type_name.as_str()), (later.gc().erase(), ""));
+    assert!(heap.why_alive(&later).is_none());
+    heap.flush();
+    assert_eq!(heap.roots().next().unwrap().type_name, "Mob");
+}
+
+#[test]
 fn a_name_is_dropped_with_the_last_clone() {
     let mut heap = Heap::with_config(HeapConfig::default().root_origins(false));
     let root = heap.alloc_root(mob("a")).named("old");
