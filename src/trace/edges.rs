@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::handle::RawHandle;
 use crate::store::Look;
-use crate::trace::{Mode, Trace};
+use crate::trace::Mode;
 
 /// Handles, the latest on top.
 ///
@@ -166,7 +166,7 @@ impl EdgeStack {
 /// exclusive access stays small and keeps its tracer in registers.
 #[cold]
 #[inline(never)]
-pub(super) fn edge_apart<T: Trace>(mode: Mode, look: Look<'_>, raw: RawHandle, found: &mut Vec<RawHandle>) {
+pub(super) fn edge_apart<T: 'static>(mode: Mode, look: Look<'_>, raw: RawHandle, found: &mut Vec<RawHandle>) {
     // A branch: few edges lead to white objects, and taking a bit costs more than a misprediction.
     let is_found = match mode {
         Mode::Gather => look.is_white::<T>(raw),

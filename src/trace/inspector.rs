@@ -183,7 +183,7 @@ impl<'a> Inspector<'a> {
     }
 
     /// A strong edge.
-    pub fn edge<T: Trace>(&mut self, gc: Gc<T>) {
+    pub fn edge<T: 'static>(&mut self, gc: Gc<T>) {
         self.sink.edge(gc.raw(), Tag::of::<T>());
         self.show_handle(ShortName::of::<T>(), gc.raw());
     }
@@ -202,7 +202,7 @@ impl<'a> Inspector<'a> {
 
     /// An entry of an ephemeron table: the value's edges count only while the key lives. Shown as `[Mob
     /// 3v1]`.
-    pub fn ephemeron<K: Trace, V: Trace>(&mut self, key: Weak<K>, value: &V) {
+    pub fn ephemeron<K: 'static, V: Trace>(&mut self, key: Weak<K>, value: &V) {
         let text = self.text_of(&key);
         self.at(Place::Entry(&text), |inspector| {
             inspector.sink.enter_ephemeron(key.raw(), Tag::of::<K>());

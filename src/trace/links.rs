@@ -144,7 +144,7 @@ impl<'a> Links<'a> {
 
     /// Replaces a strong handle.
     #[inline]
-    pub fn gc<T: Trace>(&mut self, gc: &mut Gc<T>) {
+    pub fn gc<T: 'static>(&mut self, gc: &mut Gc<T>) {
         match self.copy_of(gc.raw()) {
             Some(copy) => *gc = Gc::from_raw(copy.checked::<T>()),
             None => self.ask_for_gc(gc),
@@ -152,7 +152,7 @@ impl<'a> Links<'a> {
     }
 
     #[inline(never)]
-    fn ask_for_gc<T: Trace>(&mut self, gc: &mut Gc<T>) {
+    fn ask_for_gc<T: 'static>(&mut self, gc: &mut Gc<T>) {
         *gc = match &mut self.copies {
             // The object is of this type, or the handle stays as it is.
             Some(copies) => Gc::from_raw(self.relinker.reach(copies, gc.raw(), Tag::of::<T>())),

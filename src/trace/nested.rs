@@ -9,7 +9,7 @@ use crate::trace::{Mode, RecordIndex, Trace, Tracer};
 /// The edges of an ephemeron's value are being gathered; what was the case before is restored when this is
 /// dropped. By then the value's `trace` may have panicked, and whoever called it may catch that: the tracer
 /// goes on as it was, and the value has the edges that it reported.
-pub(super) struct Gathering<'t, 'a, K: Trace> {
+pub(super) struct Gathering<'t, 'a, K: 'static> {
     pub(super) tracer: &'t mut Tracer<'a>,
     mode: Mode,
     key: Weak<K>,
@@ -18,7 +18,7 @@ pub(super) struct Gathering<'t, 'a, K: Trace> {
     start: usize,
 }
 
-impl<'t, 'a, K: Trace> Gathering<'t, 'a, K> {
+impl<'t, 'a, K: 'static> Gathering<'t, 'a, K> {
     pub(super) fn begin(tracer: &'t mut Tracer<'a>, key: Weak<K>) -> Self {
         let start = tracer.side.gathered.len();
         let record = tracer.side.ephemerons.begin(key.raw());
@@ -28,7 +28,7 @@ impl<'t, 'a, K: Trace> Gathering<'t, 'a, K> {
     }
 }
 
-impl<K: Trace> Drop for Gathering<'_, '_, K> {
+impl<K: 'static> Drop for Gathering<'_, '_, K> {
     fn drop(&mut self) {
         let Tracer { side, look, mode, .. } = &mut *self.tracer;
         side.nested -= 1;
@@ -84,7 +84,7 @@ impl Tracer<'_> {
     }
 
     /// Sets the value's edges aside until the key is marked.
-    pub(super) fn wait_for<K: Trace, V: Trace>(&mut self, key: Weak<K>, value: &V) {
+    pub(super) fn wait_for<K: 'static, V: Trace>(&mut self, key: Weak<K>, value: &V) {
         let gathering = Gathering::begin(self, key);
         value.trace(gathering.tracer);
     }

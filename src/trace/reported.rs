@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::any::TypeId;
 
 use crate::handle::{Gc, RawHandle};
-use crate::trace::{Trace, Tracer};
+use crate::trace::Tracer;
 
 /// Lists of handles, each of one type.
 #[derive(Default)]
@@ -54,7 +54,7 @@ impl Reported {
     }
 
     /// Records handles.
-    pub(crate) fn add<T: Trace>(&mut self, gcs: impl Iterator<Item = Gc<T>>) {
+    pub(crate) fn add<T: 'static>(&mut self, gcs: impl Iterator<Item = Gc<T>>) {
         let of = TypeId::of::<T>();
         if self.open.get(self.last).is_none_or(|list| list.of != of) {
             self.last = self.open.iter().position(|list| list.of == of).unwrap_or(self.open.len());
@@ -113,7 +113,7 @@ impl Reported {
 }
 
 impl List {
-    fn of<T: Trace>(handles: Vec<RawHandle>) -> Self {
+    fn of<T: 'static>(handles: Vec<RawHandle>) -> Self {
         let record = |tracer: &mut Tracer<'_>, handles: &[RawHandle]| {
             handles.iter().for_each(|raw| tracer.edge(Gc::<T>::from_raw(*raw)));
         };
@@ -135,7 +135,7 @@ impl List {
 mod tests {
     use super::*;
 
-    fn handles<T: Trace>(len: u32) -> impl Iterator<Item = Gc<T>> {
+    fn handles<T: 'static>(len: u32) -> impl Iterator<Item = Gc<T>> {
         (0..len).map(|_| Gc::default())
     }
 

@@ -121,7 +121,7 @@ impl<'a> Tracer<'a> {
     /// A strong edge: the object lives as long as the one being traced. A handle that does not resolve keeps
     /// nothing alive. O(1).
     #[inline(always)]
-    pub fn edge<T: Trace>(&mut self, gc: Gc<T>) {
+    pub fn edge<T: 'static>(&mut self, gc: Gc<T>) {
         if self.mode != Mode::Follow {
             return edge_apart::<T>(self.mode, self.look, gc.raw(), &mut self.side.gathered);
         }
@@ -132,7 +132,7 @@ impl<'a> Tracer<'a> {
     /// A strong edge to each. What a root source reports this way when an incremental cycle begins is only
     /// recorded, at about 1 ns per handle, and followed within the budgets of the steps.
     #[inline(always)]
-    pub fn edges<T: Trace>(&mut self, gcs: impl IntoIterator<Item = Gc<T>>) {
+    pub fn edges<T: 'static>(&mut self, gcs: impl IntoIterator<Item = Gc<T>>) {
         if self.side.reported.defers && self.mode == Mode::Follow {
             return self.side.reported.add(gcs.into_iter());
         }
@@ -184,7 +184,7 @@ impl<'a> Tracer<'a> {
     /// assert!(!heap.is_alive(text));
     /// ```
     #[doc(alias("WeakMap"))]
-    pub fn ephemeron<K: Trace, V: Trace>(&mut self, key: Weak<K>, value: &V) {
+    pub fn ephemeron<K: 'static, V: Trace>(&mut self, key: Weak<K>, value: &V) {
         if !V::NEEDS_TRACE {
             return;
         }

@@ -8,7 +8,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
-use slotgc::{AnyGc, Gc, HandleHasher, Heap, Root, Trace, Tracer, Weak};
+use slotgc::{AnyGc, Gc, HandleHasher, Heap, Inspector, Links, Root, Trace, Tracer, Weak};
 use slotmap::Key;
 #[cfg(feature = "std")]
 use slotmap::{SecondaryMap, SparseSecondaryMap};
@@ -319,4 +319,41 @@ fn a_reference_to_a_handle_is_a_handle_however_deep() {
     assert_eq!([&root].iter().filter(|root| heap.is_alive(root)).count(), 1);
     heap.destroy(&&root);
     assert_eq!([gc].iter().filter(|gc| heap.is_alive(gc)).count(), 0);
+}
+
+#[test]
+fn a_handwritten_trace_needs_no_bound_on_what_its_handles_name() {
+    struct Names<T> {
+        one: Gc<T>,
+        more: Vec<Gc<T>>,
+        under: (Weak<T>, Gc<u8>),
+    }
+
+    impl<T: 'static> Trace for Names<T> {
+        fn trace(&self, tracer: &mut Tracer<'_>) {
+            tracer.edge(self.one);
+            tracer.edges(self.more.iter().copied());
+            tracer.ephemeron(self.under.0, &self.under.1);
+        }
+
+        fn inspect(&self, inspector: &mut Inspector<'_>) {
+            inspector.edge(self.one);
+            inspector.ephemeron(self.under.0, &self.under.1);
+        }
+
+        fn relink(&mut self, links: &mut Links<'_>) {
+            links.gc(&mut self.one);
+            self.more.iter_mut().for_each(|gc| links.gc(gc));
+            links.weak(&mut self.under.0);
+            links.gc(&mut self.under.1);
+        }
+    }
+
+    let mut heap = Heap::new();
+    let [one, two, garbage] = [1.0, 2.0, 3.0].map(|number| heap.alloc(Mute(number)));
+    let value = heap.alloc(1_u8);
+    let names = Names { one, more: vec![two], under: (two.into(), value) };
+    let _names = heap.alloc_root(names);
+    heap.collect();
+    assert!(heap.is_alive(one) && heap.is_alive(two) && heap.is_alive(value) && !heap.is_alive(garbage));
 }
