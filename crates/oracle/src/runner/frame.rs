@@ -41,8 +41,8 @@ pub(super) enum Course {
 }
 
 impl Course {
-    /// After a death by hand: a collection only if a callback requests one.
+    /// After a death by hand: one collection, and only if a callback requests it.
     pub(super) fn after_death() -> Self {
-        Course::Collect { extra: Contents::default(), source: None, pending: false, left: MOST }
+        Course::Collect { extra: Contents::default(), source: None, pending: false, left: 1 }
     }
 }
