@@ -80,9 +80,11 @@ fn segment_len(text: &str) -> usize {
         Some(b'{') => bracket_len(text, '{', '}'),
         _ => text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len()),
     };
-    match text[name_len..].starts_with('<') {
-        true => name_len + bracket_len(&text[name_len..], '<', '>'),
-        false => name_len,
+    // Where the name is empty these are the brackets of an implementation, otherwise those of arguments.
+    if text[name_len..].starts_with('<') {
+        name_len + bracket_len(&text[name_len..], '<', '>')
+    } else {
+        name_len
     }
 }
 
