@@ -317,6 +317,8 @@ impl Trace for Never {
 
 #[test]
 fn a_type_that_needs_no_trace_is_never_visited_wherever_it_is() {
+    type Nest = Box<(Never, Vec<Never>)>;
+
     #[derive(Trace)]
     struct All {
         pair: (Never, Gc<u8>),
@@ -324,8 +326,9 @@ fn a_type_that_needs_no_trace_is_never_visited_wherever_it_is() {
         flow: [ControlFlow<Never, Gc<u8>>; 2],
         keys: (BTreeMap<Never, Gc<u8>>, GcMap<Never, Gc<u8>>),
         values: (BTreeMap<Gc<u8>, Never>, GcMap<Gc<u8>, Never>),
-        plain: (Box<Never>, Range<Never>, RangeInclusive<Never>, Bound<Never>, Reverse<Never>),
-        nested: Option<(Gc<u8>, Box<(Never, Vec<Never>)>)>,
+        ranges: (Range<Never>, RangeInclusive<Never>),
+        alone: (Box<Never>, Bound<Never>, Reverse<Never>),
+        nested: Option<(Gc<u8>, Nest)>,
         by_key: WeakKeyMap<u8, (Never, Gc<u8>)>,
     }
 
@@ -338,7 +341,8 @@ fn a_type_that_needs_no_trace_is_never_visited_wherever_it_is() {
         flow: [ControlFlow::Break(never), ControlFlow::Continue(kept[2])],
         keys: (BTreeMap::from([(never, kept[3])]), GcMap::from_iter([(never, kept[4])])),
         values: (BTreeMap::from([(kept[5], never)]), GcMap::from_iter([(kept[6], never)])),
-        plain: (Box::new(never), never..never, never..=never, Bound::Included(never), Reverse(never)),
+        ranges: (never..never, never..=never),
+        alone: (Box::new(never), Bound::Included(never), Reverse(never)),
         nested: Some((kept[7], Box::new((never, vec![never])))),
         by_key: WeakKeyMap::from_iter([(kept[7], (never, kept[8]))]),
     };
