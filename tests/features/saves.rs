@@ -272,7 +272,8 @@ fn an_entry_of_a_dead_object_is_not_saved_though_the_next_tenant_of_its_slot_is(
     let table = heap.alloc_root(Interner::new());
     let word = heap.intern(&table, "dead".to_string());
     let words = heap[&table].clone();
-    (heap.destroy(dead), heap.destroy(word));
+    heap.destroy(dead);
+    heap.destroy(word);
     heap.collect();
     let [tenant, other] = ["tenant", "other"].map(|name| heap.alloc(mob(name)));
     let next_word = heap.alloc("next".to_string());
