@@ -83,7 +83,8 @@ impl Lists {
     pub(super) fn renumber(&mut self, moved: impl Fn(usize) -> Option<usize>) {
         let Self { warm, vacant, partial, crowded } = self;
         for list in [warm, vacant] {
-            *list = list.iter().filter_map(|position| moved(*position)).collect();
+            list.retain_mut(|position| moved(*position).map(|new| *position = new).is_some());
+            list.shrink_to(2 * list.len());
         }
         for list in [partial, crowded] {
             *list = list.iter().filter_map(|position| moved(*position)).collect();

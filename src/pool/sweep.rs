@@ -1,6 +1,5 @@
 //! What a collection does with a pool: it sweeps the pages, and lists those with free slots again.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{PageState, Pool, PoolPage};
@@ -342,29 +341,38 @@ impl Pool {
         if self.pages.is_ascending() && self.states.iter().all(is_kept) {
             return;
         }
+        let len = self.states.iter().filter(|page| is_kept(page)).count();
+        let rooms = (room::<usize>(len), room::<(usize, usize)>(len), room(len), room(len));
+        let (Some(mut kept), Some(mut moved), Some(mut states), Some(mut numbers)) = rooms else {
+            // No memory is left for this, so the pages stay with this type until next time.
+            return;
+        };
         for (page, state) in self.pages.by_position().iter().zip(&self.states) {
             if state.state == PageState::Released {
                 (self.ops.give_up)(store, *page);
             }
         }
         let pages = self.pages.by_position();
-        let mut kept: Vec<usize> =
-            (0..pages.len()).filter(|position| is_kept(&self.states[*position])).collect();
+        kept.extend((0..pages.len()).filter(|position| is_kept(&self.states[*position])));
         kept.sort_unstable_by_key(|position| pages[*position]);
-        let mut moved = vec![None; pages.len()];
-        for (new, old) in kept.iter().enumerate() {
-            moved[*old] = Some(new);
-        }
-        self.lists.renumber(|position| moved[position]);
-        self.current = self.current.and_then(|position| moved[position]);
+        moved.extend(kept.iter().enumerate().map(|(new, old)| (*old, new)));
+        moved.sort_unstable();
+        let moved = |position: usize| {
+            let place = moved.binary_search_by_key(&position, |(old, _)| *old).ok()?;
+            Some(moved[place].1)
+        };
+        self.lists.renumber(moved);
+        self.current = self.current.and_then(moved);
         for (position, _) in &mut self.later {
             // Its slots look occupied, so it is kept.
-            *position = moved[*position].unwrap_or(*position);
+            *position = moved(*position).unwrap_or(*position);
         }
         // A page can be young and vacant: its slots were set aside and not used.
-        self.young = self.young.iter().filter_map(|position| moved[*position]).collect();
-        self.states = kept.iter().map(|position| self.states[*position]).collect();
-        self.pages.replace(kept.iter().map(|position| pages[*position]).collect());
+        self.young.retain_mut(|position| moved(*position).map(|new| *position = new).is_some());
+        states.extend(kept.iter().map(|position| self.states[*position]));
+        numbers.extend(kept.iter().map(|position| pages[*position]));
+        self.states = states;
+        self.pages.replace(numbers);
     }
 
     /// Whether a page has been vacant for long; counts another full cycle.
@@ -425,4 +433,10 @@ impl Pool {
         }
         self.limbo.shrink_to_fit();
     }
+}
+
+/// An empty list with this capacity, if there is memory for it.
+fn room<T>(len: usize) -> Option<Vec<T>> {
+    let mut list = Vec::new();
+    list.try_reserve_exact(len).ok().map(|()| list)
 }
