@@ -295,8 +295,10 @@ fn what_a_cycle_kept_is_what_lived_after_its_sweep() {
 }
 
 /// Claims to own all memory.
+#[cfg(feature = "std")]
 struct Claim;
 
+#[cfg(feature = "std")]
 impl Trace for Claim {
     const NEEDS_TRACE: bool = false;
     const OWNS: bool = true;
@@ -308,6 +310,8 @@ impl Trace for Claim {
     }
 }
 
+// A `HashMap` is std's.
+#[cfg(feature = "std")]
 #[test]
 fn every_part_of_an_object_may_claim_to_own_all_memory() {
     #[derive(Trace)]
