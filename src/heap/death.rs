@@ -235,9 +235,7 @@ impl Heap {
         if running.inspect(|batch| batch.ask_for_collection()).is_none() {
             return false;
         }
-        if self.is_later_used() {
-            self.flush();
-        }
+        self.flush();
         true
     }
 

@@ -126,9 +126,7 @@ impl Heap {
     /// something is being marked.
     pub fn pace_with(&mut self, budget: Budget, roots: &dyn RootSource) -> StepReport {
         if self.is_telling() {
-            if self.is_later_used() {
-                self.flush();
-            }
+            self.flush();
             return StepReport::default();
         }
         // What is pending counts from the next call on, as `is_due` says.

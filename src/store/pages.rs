@@ -227,7 +227,7 @@ impl Store {
             let granule = Granule::of_slot::<T>(page, slot_index);
             let mut slot = self.slot_mut::<T>(granule).expect("the page is one of T's");
             let was_occupied = slot.look().generation().is_occupied();
-            if was_occupied && slot.forget() == Generation::ZERO {
+            if slot.end_spent() || was_occupied && slot.forget() == Generation::ZERO {
                 self.set_occupied(granule);
                 retire(granule);
             }
@@ -252,7 +252,7 @@ impl Store {
         for slot_index in 0..Geometry::<T>::PAGE_SLOTS {
             let slot = self.look().slot::<T>(Granule::of_slot::<T>(page, slot_index)).expect("a page of T's");
             assert!(!slot.is_doomed(), "a released page has no value left to drop");
-            last = last.max(slot.generation());
+            last = last.max(if slot.is_spent() { Generation(u32::MAX) } else { slot.generation() });
         }
         // Odd: the next tenant's, one above the last one's. If that is past the end, the page is used up.
         let next = if last.is_occupied() { last.0.checked_add(2) } else { Some(last.0 + 1) };

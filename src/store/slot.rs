@@ -7,6 +7,7 @@
 //! generation  flags      state      value
 //! even        -          free       none
 //! even        RESERVED   reserved   none; a handle of the next generation was given out
+//! zero        SPENT      spent      none; its last generation was used, and it is not retired yet
 //! odd         -          occupied   initialised: the object is alive
 //! even        DOOMED     doomed     initialised: the object is dead, its destructor has not run
 //! ```
@@ -50,6 +51,8 @@ const LOGGED: u32 = 4;
 const WEAK_OWNER: u32 = 8;
 /// The slot waits for the object that `alloc_cyclic` is making.
 const RESERVED: u32 = 16;
+/// Of a free slot, which is never in `dirty`: its last generation was used, but it is not retired yet.
+const SPENT: u32 = LOGGED;
 /// The rest of the flags is a number: that of the ephemerons waiting for the object to be marked, zero if
 /// there are none.
 const WAITER_SHIFT: u32 = 5;
@@ -191,6 +194,11 @@ impl<'a, T> Slot<'a, T> {
     /// Whether a destructor waits here.
     pub(super) fn is_doomed(self) -> bool {
         self.flags() & DOOMED != 0
+    }
+
+    /// Whether the slot was used up while its page was closed, and is not retired yet.
+    pub(super) fn is_spent(self) -> bool {
+        !self.generation().is_occupied() && self.flags() & SPENT != 0
     }
 
     /// Whether the slot waits for the object of this handle.
@@ -377,6 +385,15 @@ impl<'a, T> SlotMut<'a, T> {
     pub(super) fn forget(&mut self) -> Generation {
         assert!(!core::mem::needs_drop::<T>(), "a value with a destructor is doomed");
         self.end_life()
+    }
+
+    /// spent -> free. `false` for any other state.
+    pub(super) fn end_spent(&mut self) -> bool {
+        let is_spent = self.0.is_spent();
+        if is_spent {
+            self.set_header(Generation::ZERO, 0);
+        }
+        is_spent
     }
 
     /// As [`forget`](Self::forget), leaking what has a destructor.

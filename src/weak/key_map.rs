@@ -18,8 +18,8 @@ use crate::weak::{Entry, Table, hash_of};
 /// collection that reaches it removes the entries whose key died. A collection takes time linear in the
 /// entries, however maps, keys and values refer to each other.
 ///
-/// One inside a key of a map, or inside an element of a set or a `BinaryHeap`, is never pruned: such values
-/// are not given out mutably.
+/// A map inside a key, or inside an element of an ordered set or a heap, is never pruned: such values are not
+/// given out mutably.
 ///
 /// # Examples
 /// ```

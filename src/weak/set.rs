@@ -18,8 +18,8 @@ use crate::weak::{Table, hash_of};
 /// Put it in a field of an object, or give it a slot of its own; every collection that reaches it removes the
 /// handles of the dead. Elements are compared by identity. Iteration order depends on the program alone.
 ///
-/// One inside a key of a map, or inside an element of a set or a `BinaryHeap`, is never pruned: such values
-/// are not given out mutably.
+/// A set inside a key, or inside an element of an ordered set or a heap, is never pruned: such values are not
+/// given out mutably.
 ///
 /// A dead handle may be inserted, and after `destroy` the set may hold one until the next collection. It
 /// resolves to nothing.

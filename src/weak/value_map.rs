@@ -17,8 +17,8 @@ use crate::weak::{Entry, Fixed, Table};
 /// entries whose object died. Handles inside a key are strong edges. The usual use is a cache, see
 /// [`Heap::get_or_alloc`](crate::Heap::get_or_alloc).
 ///
-/// One inside a key of a map, or inside an element of a set or a `BinaryHeap`, is never pruned: such values
-/// are not given out mutably.
+/// A map inside a key, or inside an element of an ordered set or a heap, is never pruned: such values are not
+/// given out mutably.
 ///
 /// The default hasher has a fixed seed, so iteration order depends on the program alone. If an attacker may
 /// choose the keys, use a seeded one: `WeakValueMap::with_hasher(std::hash::RandomState::new())`.

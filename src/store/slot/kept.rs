@@ -1,10 +1,7 @@
 //! What checkpoints keep of a slot.
 
-use super::{DOOMED, RESERVED};
+use super::{DOOMED, SPENT};
 use crate::handle::Generation;
-
-/// In a kept header: the object had died with all of its page, which was closed.
-const DEAD: u32 = RESERVED;
 
 /// The content of a slot's header at some time, for [`SlotMut::restore`](super::SlotMut::restore). Without
 /// what is registered on the object.
@@ -19,10 +16,14 @@ impl KeptHeader {
         Self { generation, flags }
     }
 
-    /// That of a slot of a closed page. If its generation is odd, no value is kept: nothing reads the slot
-    /// before its generation is bumped, when the page is opened again or released.
+    /// What is kept of a slot of a closed page: its object is dead, which its generation does not say yet. If
+    /// that was the last one, the slot is retired when the page is opened again.
     pub(in crate::store) fn of_closed_page(self) -> Self {
-        if self.generation.is_occupied() { Self { flags: DEAD, ..self } } else { self }
+        match self.generation.next() {
+            _ if !self.generation.is_occupied() => self,
+            Generation::ZERO => Self { generation: Generation::ZERO, flags: SPENT },
+            next => Self { generation: next, flags: 0 },
+        }
     }
 
     /// That of a free slot.
@@ -35,14 +36,13 @@ impl KeptHeader {
         self.generation
     }
 
-    /// The flags to be restored.
     pub(super) fn flags(self) -> u32 {
-        self.flags & !DEAD
+        self.flags
     }
 
     /// Whether an object lived there, or a value waited for its destructor.
     #[inline(always)]
     pub(in crate::store) fn has_value(self) -> bool {
-        self.flags & DEAD == 0 && (self.generation.is_occupied() || self.flags & DOOMED != 0)
+        self.generation.is_occupied() || self.flags & DOOMED != 0
     }
 }
