@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use slotgc::{
-    Budget, DeathQueue, Gc, Graveyard, Heap, HeapConfig, Interner, Phase, Root, Trace, Tracer, Weak,
-    WeakKeyMap, WeakSet, WeakValueMap,
+    Budget, DeathQueue, Gc, Graveyard, Heap, HeapConfig, Interner, Phase, Root, Trace, Weak, WeakKeyMap,
+    WeakSet, WeakValueMap,
 };
 
+#[cfg(feature = "std")]
+use crate::objects::Claim;
 use crate::objects::{Dice, Log, Node, Noisy, traced};
 
 #[test]
@@ -292,22 +294,6 @@ fn what_a_cycle_kept_is_what_lived_after_its_sweep() {
     };
     assert!(heap.len() > 20, "there were steps with destructors to run");
     assert_eq!(Some(stats.kept), at_end_of_sweep);
-}
-
-/// Claims to own all memory.
-#[cfg(feature = "std")]
-struct Claim;
-
-#[cfg(feature = "std")]
-impl Trace for Claim {
-    const NEEDS_TRACE: bool = false;
-    const OWNS: bool = true;
-
-    fn trace(&self, _: &mut Tracer<'_>) {}
-
-    fn owned_bytes(&self) -> usize {
-        usize::MAX
-    }
 }
 
 // A `HashMap` is std's.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use slotgc::inspect::{Snapshot, named_roots};
-use slotgc::{Gc, Heap, HeapConfig, Root, Trace, Tracer, WeakKeyMap};
+use slotgc::{Gc, Heap, HeapConfig, Root, Trace, WeakKeyMap};
 
 use super::{Loot, Mob, VEC_SLOT, mob};
+use crate::objects::Claim;
 
 /// The sections of a file, each as the text between its brackets.
 struct Sections {
@@ -132,19 +133,6 @@ fn nodes_are_named_by_type_and_label_and_sized_by_slot_and_what_they_own() {
 
 #[test]
 fn a_size_is_at_most_what_32_bits_hold_whatever_the_object_claims() {
-    struct Claim;
-
-    impl Trace for Claim {
-        const NEEDS_TRACE: bool = false;
-        const OWNS: bool = true;
-
-        fn trace(&self, _: &mut Tracer<'_>) {}
-
-        fn owned_bytes(&self) -> usize {
-            usize::MAX
-        }
-    }
-
     let mut heap = heap();
     let _claim = heap.alloc_root(Claim);
     let file = Sections::of(&heap.snapshot());
