@@ -227,7 +227,8 @@ impl Store {
             let granule = Granule::of_slot::<T>(page, slot_index);
             let mut slot = self.slot_mut::<T>(granule).expect("the page is one of T's");
             let was_occupied = slot.look().generation().is_occupied();
-            if slot.end_spent() || was_occupied && slot.forget() == Generation::ZERO {
+            let is_used_up = if was_occupied { slot.forget() == Generation::ZERO } else { slot.end_spent() };
+            if is_used_up {
                 self.set_occupied(granule);
                 retire(granule);
             }
@@ -245,14 +246,18 @@ impl Store {
     pub(crate) fn release_page<T: 'static>(&mut self, page: u32) {
         assert!(self.is_vacant(page), "a released page has no occupied slot");
         let meta = self.pages[page as usize];
-        let mut last = Generation::ZERO;
+        let (mut last, mut are_spent) = (Generation::ZERO, false);
         // A page that was closed still holds the odd generations of its dead.
         self.pasts[page as usize].is_closed = false;
         self.space.set_tag(page, Tag::of::<T>());
         for slot_index in 0..Geometry::<T>::PAGE_SLOTS {
             let slot = self.look().slot::<T>(Granule::of_slot::<T>(page, slot_index)).expect("a page of T's");
             assert!(!slot.is_doomed(), "a released page has no value left to drop");
-            last = last.max(if slot.is_spent() { Generation(u32::MAX) } else { slot.generation() });
+            last = last.max(slot.generation());
+            are_spent |= slot.is_spent();
+        }
+        if are_spent {
+            last = Generation(u32::MAX);
         }
         // Odd: the next tenant's, one above the last one's. If that is past the end, the page is used up.
         let next = if last.is_occupied() { last.0.checked_add(2) } else { Some(last.0 + 1) };

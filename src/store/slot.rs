@@ -198,7 +198,7 @@ impl<'a, T> Slot<'a, T> {
 
     /// Whether the slot was used up while its page was closed, and is not retired yet.
     pub(super) fn is_spent(self) -> bool {
-        !self.generation().is_occupied() && self.flags() & SPENT != 0
+        self.generation() == Generation::ZERO && self.flags() & SPENT != 0
     }
 
     /// Whether the slot waits for the object of this handle.
