@@ -191,6 +191,12 @@ impl<'a, T> Slot<'a, T> {
         self.generation().next().max(least)
     }
 
+    /// Whether the slot belongs to an object: one that lives here, one whose destructor has not run, or one
+    /// that is being made.
+    pub(super) fn is_held(self) -> bool {
+        self.generation().is_occupied() || self.flags() & (DOOMED | RESERVED) != 0
+    }
+
     /// Whether a destructor waits here.
     pub(super) fn is_doomed(self) -> bool {
         self.flags() & DOOMED != 0

@@ -131,7 +131,13 @@ fn panics_of_user_code_in_every_phase_reach_the_caller_of_the_step_and_stop_noth
 #[test]
 #[cfg_attr(not(feature = "std"), ignore = "without std nobody catches panics")]
 fn swapped_heaps_locks_and_code_that_panics_in_every_phase() {
-    let some = if cfg!(gc_zeal) { 4 } else { 1 };
+    let some = if cfg!(gc_zeal) {
+        4
+    } else if cfg!(slotgc_table) {
+        2
+    } else {
+        1
+    };
     let mut total = Report::default();
     for program in slotgc_oracle::stepped::shapes().into_iter().step_by(some) {
         total = total.and(&check(program).unwrap_or_else(|failure| panic!("{failure}")));

@@ -23,6 +23,8 @@ const SMALL: usize = 160;
 /// Otherwise this many of them, and all every `WHOLE` ops.
 const SAMPLE: usize = 32;
 const WHOLE: u64 = 64;
+/// A snapshot is taken every so many ops.
+const SNAPSHOT_EVERY: u64 = 4;
 
 impl Runner {
     /// The comparison after an op.
@@ -55,7 +57,10 @@ impl Runner {
             self.compare_counts(heap);
             self.compare_kinds(heap);
             self.compare_deaths(heap);
-            self.compare_snapshot(heap);
+            // Takes longer than all the rest.
+            if self.report.ops % SNAPSHOT_EVERY == 0 {
+                self.compare_snapshot(heap);
+            }
             let World { outside, outside_tables, .. } = &self.worlds[heap];
             assert!(outside.holds(outside_tables), "outside is {outside:?}, not {outside_tables:?}");
             for index in 0..self.model(heap).objects.len() {
@@ -105,7 +110,7 @@ impl Runner {
             let any = model.objects[*index].link().any();
             assert!(snapshot.get(any).is_some(), "{any} is in the snapshot");
             assert_eq!(!garbage.contains(&any), plan.reaches(*index), "{any} is reached");
-            if place == self.report.ops as usize % model.alive.len() {
+            if place == (self.report.ops / SNAPSHOT_EVERY) as usize % model.alive.len() {
                 let by_search = dyn_heap::why_alive(heap, model.objects[*index].kind, any);
                 let len = |path: Option<Path>| path.map(|path| path.len());
                 assert_eq!(len(by_search), len(snapshot.path_to(any)), "the path to {any}");

@@ -81,6 +81,8 @@ pub(super) struct Runner {
     pub(super) entries: [usize; 2],
     /// Entries of the dead that may have been set aside before.
     pub(super) slack: usize,
+    /// How often the heap was compared with the model.
+    pub(super) looks: u64,
     /// What cycles did that the heap has not reported yet.
     pub(super) unreported: [usize; 3],
     /// Values that the call under way drops if it makes no objects of them.
@@ -263,6 +265,7 @@ impl Runner {
             }
             self.collect(Source::Nothing);
             self.look(false);
+            self.heap.verify();
             assert!(
                 rounds < 100,
                 "what is unreachable is freed: {} objects are left",
