@@ -6,9 +6,12 @@ use slotgc_oracle::stepped::random_stepped;
 
 use super::{check_on_large_stack, fit_to_be_caught, steps};
 
+// Zeal verifies the heap after each phase.
+const PROGRAMS: u64 = if cfg!(gc_zeal) { 8 } else { 100 };
+
 #[test]
 fn heap_and_model_agree_on_random_programs() {
-    for seed in 0..100 {
+    for seed in 0..PROGRAMS {
         let ops = fit_to_be_caught(random_program(seed, 1500));
         let first = check_on_large_stack(&ops).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
         assert_eq!(
@@ -21,7 +24,7 @@ fn heap_and_model_agree_on_random_programs() {
 
 #[test]
 fn heap_keeps_within_bounds_on_random_stepped_programs() {
-    for seed in 0..100 {
+    for seed in 0..PROGRAMS {
         let program = random_stepped(seed, 500);
         let first = steps::check(program.clone()).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
         assert_eq!(steps::check(program).as_ref(), Ok(&first), "seed {seed}: the same program does the same");
