@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use crate::handle::write_short;
 
-/// Short names for these types, in the same order, each different. O(types squared), at a comparison of two
-/// words each: what a name was shortened to is looked up among all that this process has asked for.
+/// Short names for these types, in the same order, each different. O(types squared), but cheap: each name is
+/// looked up by address among those that this process has shortened before.
 pub(crate) fn short_names(full_names: &[&'static str]) -> Vec<&'static str> {
     let mut names: Vec<_> = full_names.iter().map(|full| kept(full, Form::LastSegments(1))).collect();
     let longest = full_names.iter().map(|full| full.matches("::").count() + 1).max().unwrap_or(0);
@@ -39,16 +39,17 @@ fn clashing(names: &[&str]) -> Vec<usize> {
     (0..names.len()).filter(|place| counts[names[*place]] > 1).collect()
 }
 
-/// What is made of a name.
+/// How a type's name is shown.
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
-    /// The last so many segments of each of its paths.
+    /// With this many segments of each path, the last ones.
     LastSegments(usize),
-    /// With this number after it.
+    /// With this number after it, as another type has the same name.
     Numbered(usize),
 }
 
 impl Form {
+    /// The name in this form, in memory that is never freed.
     fn of(self, name: &str) -> &'static str {
         let mut text = String::new();
         match self {
@@ -61,12 +62,12 @@ impl Form {
     }
 }
 
-/// The name in this form, kept as long as the process lives. There are few: one per type, or several if other
-/// types have the same.
+/// The name in this form, made once and kept as long as the process lives. There are few: one per type, or
+/// several if other types have the same.
 #[cfg(not(loom))]
 fn kept(name: &'static str, form: Form) -> &'static str {
     static KEPT: boxcar::Vec<(&'static str, Form, &'static str)> = boxcar::Vec::new();
-    // The compiler has one text, or few, for the name of a type.
+    // The name of a type is one static text, or one in each crate that asks for it.
     let is_it = |known: &&(&'static str, Form, &'static str)| core::ptr::eq(known.0, name) && known.1 == form;
     let known = KEPT.iter().map(|(_, known)| known).find(is_it);
     known.map_or_else(

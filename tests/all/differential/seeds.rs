@@ -6,7 +6,7 @@ use slotgc_oracle::stepped::random_stepped;
 
 use super::{check_on_large_stack, fit_to_be_caught, steps};
 
-// Zeal verifies the heap after each phase.
+/// How many programs of each kind; few in zeal mode, which verifies the heap after each phase.
 const PROGRAMS: u64 = if cfg!(gc_zeal) { 8 } else { 100 };
 
 #[test]

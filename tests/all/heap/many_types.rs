@@ -1,4 +1,4 @@
-//! Many types in one heap. They take longer to compile than most other tests together.
+//! Many types in one heap. They take long to compile, so builds with `slotgc_few_types` leave them out.
 
 use slotgc::{AnyGc, Gc, Heap, Trace, Tracer};
 

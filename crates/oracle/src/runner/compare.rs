@@ -23,7 +23,7 @@ const SMALL: usize = 160;
 /// Otherwise this many of them, and all every `WHOLE` ops.
 const SAMPLE: usize = 32;
 const WHOLE: u64 = 64;
-/// A snapshot is taken every so many ops.
+/// A snapshot is compared every so many ops.
 const SNAPSHOT_EVERY: u64 = 4;
 
 impl Runner {
@@ -57,7 +57,7 @@ impl Runner {
             self.compare_counts(heap);
             self.compare_kinds(heap);
             self.compare_deaths(heap);
-            // Takes longer than all the rest.
+            // It takes longer than all other comparisons.
             if self.report.ops % SNAPSHOT_EVERY == 0 {
                 self.compare_snapshot(heap);
             }

@@ -31,7 +31,7 @@ enum Manner {
     Unknown,
 }
 
-/// The heap verifies itself whenever so many comparisons were made.
+/// The heap verifies itself at every fourth comparison.
 const VERIFY_EVERY: u64 = 4;
 
 impl Runner {
@@ -298,7 +298,7 @@ impl Runner {
 
     /// Compares what the heap holds. `pruned`: weak collections may have lost their dead entries.
     fn compare(&mut self, pruned: bool) {
-        // Takes longer than all the rest.
+        // It takes longer than all other comparisons.
         if self.looks % VERIFY_EVERY == 0 {
             self.heap.verify();
         }
