@@ -28,6 +28,8 @@ mod mark;
 mod meter;
 mod prefetch_queue;
 mod set_aside;
+#[cfg(gc_zeal)]
+mod zeal;
 
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -50,6 +52,8 @@ pub(crate) use mark::Marker;
 use mark::TraceOps;
 pub(crate) use meter::Meter;
 use set_aside::SetAside;
+#[cfg(gc_zeal)]
+pub(crate) use zeal::rarity;
 
 /// What a collection works on. `H` is what callbacks receive.
 pub(crate) struct Parts<'a, H> {
@@ -319,7 +323,7 @@ impl Collector {
                 self.pool = 0;
                 meter.begin_phase();
                 #[cfg(gc_zeal)]
-                parts.pools.iter().for_each(|pool| pool.verify(parts.store, &mut Default::default()));
+                zeal::verify_now_and_then(parts, phase);
             }
             if !is_done || meter.is_spent() {
                 break;

@@ -3,6 +3,8 @@
 use core::time::Duration;
 
 use crate::clock::{Stopwatch, Timer};
+#[cfg(gc_zeal)]
+use crate::collector::rarity;
 use crate::collector::{Collector, CycleKind, Meter, Parts};
 use crate::config::Budget;
 use crate::heap::Heap;
@@ -262,7 +264,11 @@ impl Heap {
     pub(super) fn mark_a_bit(&mut self) {
         const OFTEN: u64 = 61;
         const SMALL: usize = 2000;
-        if self.allocated() % OFTEN == 0 && self.counts.objects < SMALL {
+        let allocated = self.allocated();
+        if allocated % OFTEN == 0
+            && self.counts.objects < SMALL
+            && allocated / OFTEN % rarity(&self.pools) == 0
+        {
             self.verify_books();
         }
         let clock = self.config.timer();

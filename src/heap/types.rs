@@ -45,8 +45,13 @@ impl Types {
         if let Some(index) = self.recent::<T>() {
             return Some(index);
         }
-        let id = TypeId::of::<T>();
-        self.all.find(hash::<T>(), |known| known.0 == id).map(|known| known.2)
+        self.find(TypeId::of::<T>(), hash::<T>())
+    }
+
+    // Not generic, so that hashbrown's functions are not compiled for each type.
+    #[inline]
+    fn find(&self, id: TypeId, hash: u64) -> Option<u16> {
+        self.all.find(hash, |known| known.0 == id).map(|known| known.2)
     }
 
     /// The pool of `T`, which is found quickly from here on.
@@ -58,7 +63,11 @@ impl Types {
 
     /// Adds a pool for a type that has none.
     pub(super) fn add<T: 'static>(&mut self, index: u16) {
-        self.all.insert_unique(hash::<T>(), (TypeId::of::<T>(), hash::<T>(), index), |known| known.1);
+        self.insert(TypeId::of::<T>(), hash::<T>(), index);
+    }
+
+    fn insert(&mut self, id: TypeId, hash: u64, index: u16) {
+        self.all.insert_unique(hash, (id, hash, index), |known| known.1);
     }
 }
 

@@ -201,12 +201,14 @@ impl Store {
     #[inline(always)]
     fn each_in_word<T: 'static>(&self, page: u32, word: usize, bits: u64, mut visit: impl FnMut(RawHandle)) {
         // All at once, before the first has to wait for memory.
-        ones(bits).for_each(|bit| self.look().prefetch_near(slot_of_bit::<T>(page, word, bit)));
+        for bit in ones(bits) {
+            self.look().prefetch_near(slot_of_bit::<T>(page, word, bit));
+        }
         for bit in ones(bits) {
             let granule = slot_of_bit::<T>(page, word, bit);
-            let generation = self.look().generation::<T>(granule);
-            if let Some(generation) = generation.filter(|generation| generation.is_occupied()) {
-                visit(RawHandle::new(granule, generation));
+            match self.look().generation::<T>(granule) {
+                Some(generation) if generation.is_occupied() => visit(RawHandle::new(granule, generation)),
+                _ => {}
             }
         }
     }

@@ -21,6 +21,11 @@ impl Store {
         self.deaths.collections = collections;
     }
 
+    /// How many collections have ended.
+    pub(crate) fn collections(&self) -> u64 {
+        self.deaths.collections
+    }
+
     /// The object is being destroyed by hand.
     pub(crate) fn note_destroyed(&mut self, raw: RawHandle) {
         let death = Death::Destroyed(self.deaths.collections);

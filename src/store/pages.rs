@@ -141,15 +141,25 @@ impl Store {
     /// up, or a new one.
     pub(crate) fn open_page<T: 'static>(&mut self, pool: u16, first: Generation) -> Result<u32, Limit> {
         let run = Geometry::<T>::RUN_PAGES;
-        let given_up = self.given_up.with(|given_up| given_up.run(run));
+        if let Some(page) = self.find_given_up(run) {
+            self.open_one_of::<T>(pool, first, page, true)?;
+            return Ok(page);
+        }
         // Promised pages lie before the next new one.
         let end = self.space.opened();
-        let page = given_up.unwrap_or_else(|| end + self.ahead.pages());
-        self.open_one_of::<T>(pool, first, page, given_up.is_some())?;
-        if given_up.is_none() {
-            self.ahead.note_opened(end, page, run);
-        }
+        let page = end + self.ahead.pages();
+        self.open_one_of::<T>(pool, first, page, false)?;
+        self.ahead.note_opened(end, page, run);
         Ok(page)
+    }
+
+    /// The first of `len` consecutive pages that were given up.
+    fn find_given_up(&self, len: u32) -> Option<u32> {
+        self.given_up.with(|given_up| given_up.run(len))
+    }
+
+    fn take_given_up(&self, first: u32, len: u32) {
+        self.given_up.with(|given_up| (first..first + len).for_each(|page| given_up.remove(page)));
     }
 
     /// The bitmaps do not tell which objects of the page are alive.
@@ -175,7 +185,7 @@ impl Store {
         let mut first = first;
         if was_given_up {
             self.space.open_again(page, run, class)?;
-            self.given_up.with(|given_up| (page..page + run).for_each(|page| given_up.remove(page)));
+            self.take_given_up(page, run);
             first = self.first_above(page, run, first);
         } else {
             self.space.open(page, run, class, pool)?;

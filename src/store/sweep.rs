@@ -28,13 +28,17 @@ pub(crate) struct DoomCursor {
 impl Store {
     /// The dead objects of a veiled page that its sweep has not reached. Reads each.
     pub(crate) fn condemned_len<T: 'static>(&self, page: u32) -> usize {
-        let white = self.words(Bits::White, page).iter().enumerate();
-        let slots = white.flat_map(|(word, white)| ones(read_word(white)).map(move |bit| (word, bit)));
-        let is_object = |(word, bit): (usize, u32)| {
-            let granule = Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
-            self.look().slot_to_sweep::<T>(granule).is_some_and(|slot| slot.generation().is_occupied())
-        };
-        slots.filter(|slot| is_object(*slot)).count()
+        // Loops: a chain of iterators would be thirty functions to compile for each type.
+        let mut len = 0;
+        for (word, white) in self.words(Bits::White, page).iter().enumerate() {
+            for bit in ones(read_word(white)) {
+                let granule = Granule::of_slot::<T>(page, Class::of::<T>().slot::<T>(word, bit));
+                if let Some(slot) = self.look().slot_to_sweep::<T>(granule) {
+                    len += usize::from(slot.generation().is_occupied());
+                }
+            }
+        }
+        len
     }
 
     /// Ends the lives of white objects in a page, from `cursor` on and at most `quota` of them, in memory
@@ -63,7 +67,9 @@ impl Store {
             // The next word's headers arrive while this one's are changed.
             if let Some(next) = white.get(word + 1) {
                 let look = slots.look();
-                ones(read_word(next)).for_each(|bit| look.prefetch_near(granule_of(word + 1, bit)));
+                for bit in ones(read_word(next)) {
+                    look.prefetch_near(granule_of(word + 1, bit));
+                }
             }
             *cursor = word;
             let white_bits = read_word(white_word);

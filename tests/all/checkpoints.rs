@@ -8,7 +8,7 @@ use slotgc::{
     WeakValueMap, roots,
 };
 
-use crate::objects::Dice;
+use crate::objects::{APART, Dice};
 
 #[derive(Trace, Clone, Debug, PartialEq)]
 struct Unit {
@@ -189,7 +189,7 @@ fn a_rollback_to_any_moment_of_a_cycle_restores_every_bit() {
         for frame in 0..40 {
             game.frame(frame, 1000);
         }
-        for frame in 0..40 {
+        for frame in (0..40).step_by(APART) {
             let (checkpoint, seed) = (game.heap.checkpoint(&schema).unwrap(), game.seed);
             let run = |game: &mut Game| {
                 let mut sums = Vec::new();
@@ -342,7 +342,7 @@ fn a_rollback_during_the_destructors_of_a_cycle_drops_each_value_once() {
     let counter = Arc::new(());
     let shared = || Shared { counter: counter.clone() };
     let schema = Schema::new().with::<Shared>("shared");
-    for steps in (0..400).step_by(7) {
+    for steps in (0..400).step_by(7 * APART) {
         let mut heap = Heap::new();
         let old = heap.alloc_root(shared());
         let checkpoint = heap.checkpoint(&schema).unwrap();

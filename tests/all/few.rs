@@ -1,5 +1,5 @@
-//! The integration tests that depend on memory layout or byte order and end soon, in a binary of their own:
-//! for emulated machines. Only `ci/platforms` builds it.
+//! The integration tests that depend on memory layout, byte order or the standard library and end soon, in a
+//! binary of their own: for emulated machines, and for a library without `std`.
 
 mod collect;
 mod counts;
@@ -8,6 +8,7 @@ mod handles;
 mod heap;
 mod key_maps;
 mod objects;
+mod panics;
 mod roots;
 mod steps;
 #[allow(dead_code, reason = "other tests use the rest")]

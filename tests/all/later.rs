@@ -9,7 +9,7 @@ use std::thread;
 
 use slotgc::{AnyGc, Budget, Gc, Heap, HeapConfig, Phase, Root, Schema, Trace, Tracer};
 
-use crate::objects::{Dice, Link, Log, Node, Noisy};
+use crate::objects::{APART, Dice, Link, Log, Node, Noisy};
 
 #[test]
 fn a_handle_is_final_at_once_and_resolves_after_the_flush() {
@@ -467,7 +467,7 @@ fn a_checkpoint_beside_a_page_that_is_being_filled_again_has_that_page_empty() {
 
 #[test]
 fn a_collection_by_a_callback_of_destroy_during_a_cycle_finds_nothing_set_aside() {
-    for steps in 0..300 {
+    for steps in (0..300).step_by(APART) {
         let mut heap = Heap::with_config(HeapConfig::default().release_after(0));
         // Several pages; the last one has the object that stays.
         (0..10_000_u64).for_each(|number| _ = heap.alloc(number));

@@ -10,7 +10,7 @@ use slotgc::{
     Budget, Gc, Heap, HeapConfig, Phase, Root, RootSource, Trace, Tracer, WeakKeyMap, WeakSet, WeakValueMap,
 };
 
-use crate::objects::{Dice, Log, Node, Noisy};
+use crate::objects::{APART, Dice, Log, Node, Noisy};
 
 /// Objects that refer to each other at random, and a root of the first.
 fn random_graph(heap: &mut Heap, len: usize, dice: &mut Dice) -> (Vec<Gc<Node>>, Root<Node>) {
@@ -65,7 +65,7 @@ fn without_a_cycle_that_marks_there_is_nothing_to_do() {
 
 #[test]
 fn the_same_objects_die_in_the_same_order_whoever_marked() {
-    for seed in 0..20 {
+    for seed in (0..20).step_by(APART) {
         let run = |threads: usize, budget: Budget| {
             let (mut heap, mut dice, log) = (Heap::new(), Dice::new(seed), Log::default());
             let (nodes, root) = random_graph(&mut heap, 2000, &mut dice);
@@ -373,7 +373,7 @@ fn a_checkpoint_and_a_verification_beside_markers_see_one_moment() {
 
 #[test]
 fn several_threads_mark_in_a_collection_and_find_what_one_finds() {
-    for seed in 0..10 {
+    for seed in (0..10).step_by(APART) {
         let run = |threads: usize| {
             let mut heap = Heap::with_config(HeapConfig::default().mark_threads(threads));
             let (nodes, _root) = random_graph(&mut heap, 20_000, &mut Dice::new(seed));

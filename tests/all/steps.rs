@@ -7,7 +7,7 @@ mod tables;
 
 use slotgc::{Budget, CollectStats, DeathQueue, Gc, Heap, HeapConfig, Phase, Rule, StepReport, Weak};
 
-use crate::objects::{Log, Node, Noisy, slot_bytes};
+use crate::objects::{APART, Log, Node, Noisy, slot_bytes};
 
 /// Steps of one unit until the cycle is in this phase or finished.
 fn step_to(heap: &mut Heap, phase: Phase) -> StepReport {
@@ -58,7 +58,7 @@ fn steps_of_one_unit_free_what_a_collection_frees() {
 #[test]
 fn what_is_upgraded_and_stored_while_marking_is_half_done_survives_with_all_it_reaches() {
     // weak-cases 8
-    for when in 0..400 {
+    for when in (0..400).step_by(APART) {
         let mut heap = Heap::new();
         let nodes = list(&mut heap, 300);
         let hidden = list(&mut heap, 50);
@@ -149,7 +149,7 @@ fn a_heap_that_shrinks_during_a_minor_collection_runs_the_remaining_destructors(
 
 #[test]
 fn a_heap_that_shrinks_amid_a_sweep_counts_as_before() {
-    for units in 1..200 {
+    for units in (1..200).step_by(APART) {
         let mut heap = Heap::new();
         let kept: Vec<_> = (0..500).map(|value| heap.alloc_root(Node::leaf(value))).collect();
         for value in 0..1500 {

@@ -11,4 +11,3 @@ mod graphs;
 mod objects;
 #[cfg(feature = "rayon")]
 mod parallel;
-mod saves;

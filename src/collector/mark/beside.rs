@@ -238,7 +238,8 @@ pub(super) fn help<T: Trace>(helper: &mut Helper, store: &Store, pool: u16) -> u
     let (mut taken, mut traced, quota) = (0, 0, *quota);
     'objects: while taken < quota {
         while queue.len() < QUEUE_DEPTH {
-            let Some(raw) = tracer.side.gathered.pop().or_else(|| tracer.edges.pop()) else { break };
+            let gathered = tracer.side.gathered.pop();
+            let Some(raw) = (if gathered.is_some() { gathered } else { tracer.edges.pop() }) else { break };
             if look.is_page_of::<T>(raw.granule()) {
                 look.prefetch_far(raw.granule(), lines);
                 queue.push(raw);
@@ -255,8 +256,12 @@ pub(super) fn help<T: Trace>(helper: &mut Helper, store: &Store, pool: u16) -> u
         look.prefetch_near(queue.near().granule());
         let Some((object, is_awaited)) = look.get_to_trace::<T>(raw) else {
             // An empty slot is not reused as long as this edge exists.
-            let tenant = look.generation::<T>(raw.granule()).filter(|generation| generation.is_occupied());
-            tracer.side.tenants.extend(tenant.map(|generation| RawHandle::new(raw.granule(), generation)));
+            match look.generation::<T>(raw.granule()) {
+                Some(generation) if generation.is_occupied() => {
+                    tracer.side.tenants.push(RawHandle::new(raw.granule(), generation));
+                }
+                _ => {}
+            }
             continue;
         };
         taken += 1;
@@ -279,7 +284,9 @@ pub(super) fn help<T: Trace>(helper: &mut Helper, store: &Store, pool: u16) -> u
         }
     }
     *edges = tracer.edges;
-    side.gathered.drain(..).for_each(|raw| edges.push(raw, &mut side.spill));
+    for raw in side.gathered.drain(..) {
+        edges.push(raw, &mut side.spill);
+    }
     findings.traced += traced;
     queues[pool as usize].put(queue);
     taken

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use slotgc::{DeathQueue, Finalizer, Gc, Heap, Root, Watch, WatchGuard};
 
-use crate::objects::Dice;
+use crate::objects::{APART, Dice};
 
 /// What a program or a callback does. Numbers name objects and registrations, modulo how many there are.
 #[derive(Clone, Debug)]
@@ -378,7 +378,7 @@ impl Program {
 
 #[test]
 fn random_programs_are_notified_as_the_model_says_in_its_order() {
-    let rounds = if cfg!(debug_assertions) { 3000 } else { 20_000 };
+    let rounds = if cfg!(debug_assertions) { 3000 } else { 20_000 } / APART;
     let mut dice = Dice::new(21);
     for round in 0..rounds {
         let ops: Vec<Op> = (0..5 + dice.below(40)).map(|_| op(&mut dice, 3)).collect();

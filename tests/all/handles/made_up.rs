@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use slotgc::{AnyGc, Gc, Heap, HeapConfig, Trace, Tracer, Weak};
 use slotmap::KeyData;
 
-use crate::objects::{Dice, Log, Noisy};
+use crate::objects::{APART, Dice, Log, Noisy};
 
 /// An object that knows its handle, with `N` words of filler.
 struct Known<const N: usize> {
@@ -95,11 +95,11 @@ fn every_place_and_generation_resolves_to_its_own_object_or_to_nothing() {
         let first = u64::from(first | 1);
         let pages = heap.stats().pages as u64 + 2;
         let mut seen = 0;
-        for granule in 0..pages * 8192 {
+        for granule in (0..pages * 8192) {
             for generation in [first, first + 2, first.wrapping_sub(2)] {
                 let bits = granule << 32 | generation & 0xffff_ffff;
                 // A full check at every granule where an object is or may be, a cheap one elsewhere.
-                if living.contains(&bits) || granule % 64 < 20 {
+                if living.contains(&bits) || granule % (64 * APART as u64) < 20 {
                     check(&heap, bits, &living);
                     seen += usize::from(living.contains(&bits));
                 } else {

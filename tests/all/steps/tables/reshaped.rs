@@ -3,7 +3,7 @@
 
 use slotgc::{Budget, Gc, Heap, Phase, Root, Weak, WeakKeyMap, WeakSet};
 
-use crate::objects::Node;
+use crate::objects::{APART, Node};
 
 /// A table so large that a step of a few units covers only a part of it; its keys and its values.
 struct Sliced {
@@ -55,7 +55,7 @@ impl Sliced {
 
 #[test]
 fn a_table_that_grows_while_it_is_traced_in_slices_loses_no_value() {
-    for steps in (1..400).step_by(7) {
+    for steps in (1..400).step_by(7 * APART) {
         let mut sliced = Sliced::new(1792, 0);
         let capacity = sliced.heap[&sliced.map].capacity();
         if !sliced.begin(Phase::Mark, steps) {
@@ -73,7 +73,7 @@ fn a_table_that_grows_while_it_is_traced_in_slices_loses_no_value() {
 #[test]
 fn a_table_that_shrinks_while_it_is_traced_in_slices_loses_no_value() {
     for by_itself in [false, true] {
-        for steps in (1..400).step_by(7) {
+        for steps in (1..400).step_by(7 * APART) {
             let mut sliced = Sliced::new(1000, 8000);
             if by_itself {
                 // It shrinks at the next insertion after entries were pruned.
@@ -101,7 +101,7 @@ fn a_table_that_shrinks_while_it_is_traced_in_slices_loses_no_value() {
 #[test]
 fn a_table_that_moves_its_entries_while_it_is_pruned_in_slices_loses_all_its_dead() {
     for grows in [false, true] {
-        for steps in (1..400).step_by(7) {
+        for steps in (1..400).step_by(7 * APART) {
             let mut sliced = Sliced::new(1792, if grows { 0 } else { 8000 });
             let half = sliced.keys.len() / 2;
             sliced.keys.drain(half..);
@@ -211,7 +211,7 @@ fn a_full_table_in_which_an_entry_is_replaced_amid_pruning_keeps_no_dead_one() {
 
 #[test]
 fn a_table_that_grows_faster_than_steps_prune_it_ends_its_cycle() {
-    for (units, made) in [(1, 20), (10, 100), (100, 500)] {
+    for (units, made) in [(10, 100), (1, 20), (100, 500)].into_iter().step_by(APART) {
         for nested in [false, true] {
             let mut heap = Heap::new();
             let plain = heap.alloc_root(WeakSet::<u32>::new());
