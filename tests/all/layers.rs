@@ -35,7 +35,7 @@ const CRATES: &[(&str, usize)] = &[
     ("src", 20),
     ("benches", 5),
     ("tests/all", 20),
-    ("tests/features", 4),
+    ("tests/features", 3),
     ("crates/counts/src", 3),
     ("crates/derive/src", 3),
     ("crates/graphs/src", 1),

@@ -95,7 +95,7 @@ fn every_place_and_generation_resolves_to_its_own_object_or_to_nothing() {
         let first = u64::from(first | 1);
         let pages = heap.stats().pages as u64 + 2;
         let mut seen = 0;
-        for granule in (0..pages * 8192) {
+        for granule in 0..pages * 8192 {
             for generation in [first, first + 2, first.wrapping_sub(2)] {
                 let bits = granule << 32 | generation & 0xffff_ffff;
                 // A full check at every granule where an object is or may be, a cheap one elsewhere.
