@@ -11,6 +11,7 @@ mod frame;
 mod graph;
 mod heaps;
 mod inspect;
+mod locks;
 mod mark;
 mod pause;
 mod sources;
@@ -29,13 +30,14 @@ fn main() {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3))
         .configure_from_args();
-    let questions: [(&str, &[usize], Ask); 10] = [
+    let questions: [(&str, &[usize], Ask); 11] = [
         ("alloc", &SIZES, alloc::ask),
         ("access", &SIZES, access::ask),
         ("mark", &SIZES, mark::ask),
         ("sweep", &SIZES, sweep::ask),
         ("weak", &SIZES, weak::ask),
         ("pause", &SIZES, pause::ask),
+        ("locks", &SIZES, locks::ask),
         ("sources", &sources::SIZES, sources::ask),
         ("frame", &SIZES, frame::ask),
         ("inspect", &SIZES, inspect::ask),

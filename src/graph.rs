@@ -8,6 +8,8 @@
 //! No recursion over objects, and nothing here trusts a handle before it resolves.
 
 mod error;
+#[cfg(all(feature = "serde", feature = "std"))]
+mod lock;
 mod marks;
 mod path;
 mod relinked;

@@ -62,6 +62,8 @@ pub use root::Root;
 #[cfg(feature = "derive")]
 pub use slotgc_derive::Trace;
 pub use stats::{CollectStats, HeapStats, Phase, PhaseTimes, Rule, StepReport, TypeCensus};
+#[cfg(feature = "std")]
+pub use trace::GcRwLock;
 pub use trace::{
     Epoch, Handle, Inspector, Links, Liveness, RootLog, RootSource, Trace, TraceDyn, TraceWith, Tracer,
     Untraced, roots,

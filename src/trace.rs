@@ -20,7 +20,11 @@ pub(crate) mod impls;
 mod inspector;
 mod links;
 mod liveness;
+#[cfg(feature = "std")]
+mod lock;
 mod nested;
+#[cfg(feature = "std")]
+mod notes;
 mod reported;
 mod sources;
 mod tracer;
@@ -47,6 +51,8 @@ pub use links::Links;
 pub(crate) use links::{Link, Relinker, Values};
 pub(crate) use liveness::During;
 pub use liveness::Liveness;
+#[cfg(feature = "std")]
+pub use lock::GcRwLock;
 pub(crate) use reported::Reported;
 pub use sources::{RootLog, RootSource, roots};
 pub use tracer::Tracer;

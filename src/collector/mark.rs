@@ -367,7 +367,7 @@ impl Marker {
                         }
                         self.ask(store, source, meter);
                         is_source_known = true;
-                    } else if saw_unguarded || self.side.unguarded.is_empty() {
+                    } else if saw_unguarded || !self.side.any_unguarded() {
                         break;
                     } else {
                         saw_unguarded = true;
@@ -405,7 +405,7 @@ impl Marker {
 
     /// Objects that even an empty minor collection has to look at: those that change past the write barrier.
     pub(crate) fn unguarded_len(&self) -> usize {
-        self.side.unguarded.len()
+        self.side.unguarded_len()
     }
 
     /// Causes a reached object to be traced once more; `false` if it is gone, or not reached yet.

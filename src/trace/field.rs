@@ -125,6 +125,8 @@ impl<T: Trace> SharedMutability for std::sync::Mutex<T> {}
 impl<T: Trace> SharedMutability for std::sync::RwLock<T> {}
 #[cfg(feature = "std")]
 impl<T: Trace> SharedMutability for std::sync::OnceLock<T> {}
+#[cfg(feature = "std")]
+impl<T: Trace> SharedMutability for crate::trace::GcRwLock<T> {}
 
 /// What may be shared between objects, and between them and others.
 #[diagnostic::on_unimplemented(

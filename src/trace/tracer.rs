@@ -5,10 +5,14 @@ use alloc::vec::Vec;
 use crate::geometry::Granule;
 use crate::handle::{AnyGc, Gc, RawHandle, Weak};
 use crate::store::{Color, Look, Store};
+#[cfg(feature = "std")]
+use crate::sync::Lock;
 use crate::tag::Tag;
 use crate::trace::edges::edge_apart;
 use crate::trace::findings::{Findings, Recorded, Report};
 use crate::trace::nested::{Nested, RecordedEphemeron};
+#[cfg(feature = "std")]
+use crate::trace::notes::{Listeners, Notes};
 use crate::trace::{EdgeStack, Ephemerons, Epoch, Era, Reported, Spill, Trace};
 
 /// How many handles ahead a loop over a weak collection prefetches their headers.
@@ -36,6 +40,9 @@ pub(crate) struct Side {
     pub(crate) building: Vec<RawHandle>,
     /// Objects that change through `&`, past the write barrier.
     pub(crate) unguarded: Vec<RawHandle>,
+    /// Objects that did, as their locks say.
+    #[cfg(feature = "std")]
+    pub(crate) notes: Notes,
     /// Later tenants of slots that stale edges name, whose white bits were cleared by those edges.
     pub(crate) tenants: Vec<RawHandle>,
     /// Objects with a partly traced table, because the slice was used up.
@@ -58,6 +65,22 @@ pub(crate) struct Side {
 }
 
 impl Side {
+    /// Whether objects change, or changed, through `&` past the write barrier. Those that did so join the
+    /// list.
+    pub(crate) fn any_unguarded(&mut self) -> bool {
+        #[cfg(feature = "std")]
+        self.notes.take(&mut self.unguarded);
+        !self.unguarded.is_empty()
+    }
+
+    /// How many such objects there are.
+    pub(crate) fn unguarded_len(&self) -> usize {
+        #[cfg(feature = "std")]
+        return self.unguarded.len() + self.notes.len();
+        #[cfg(not(feature = "std"))]
+        self.unguarded.len()
+    }
+
     /// For a tracer that only looks.
     pub(crate) fn recording() -> Self {
         Self { report: Report::Words(Findings::default()), ..Self::default() }
@@ -293,7 +316,8 @@ impl<'a> Tracer<'a> {
     /// Reports that this object's edges can change through a shared reference, as those in a `Mutex` can: no
     /// write barrier sees that, so the object is traced again at the end of every collection, minor ones
     /// included. `Mutex`, `RwLock` and `OnceLock` of std call this themselves. In a root source it does
-    /// nothing.
+    /// nothing. Where many objects have a lock, `GcRwLock` is the better one: it tells the heap when it is
+    /// written.
     ///
     /// Returns whether the edges may be read now: if not, report none of them, and do not touch the lock. The
     /// object is then traced once more before marking ends. This happens in
@@ -327,6 +351,18 @@ impl<'a> Tracer<'a> {
         if !self.current.is_null() && self.side.unguarded.last() != Some(&self.current) {
             self.side.unguarded.push(self.current);
         }
+        true
+    }
+
+    /// The same for a lock that tells when it is written: the object is traced again only then. Where nobody
+    /// would look for what it tells, it is a lock like any other.
+    #[cfg(feature = "std")]
+    pub(super) fn noted_mutability(&mut self, listeners: &Lock<Listeners>) -> bool {
+        let is_in_table = self.side.nested > 0;
+        if self.mode != Mode::Follow || self.is_recording() || is_in_table || self.current.is_null() {
+            return self.interior_mutability();
+        }
+        self.side.notes.leave(self.current, listeners);
         true
     }
 

@@ -38,6 +38,7 @@ mod later;
 mod layers;
 mod lies;
 mod many;
+mod noted;
 mod objects;
 mod pacing;
 #[cfg(feature = "std")]

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex};
 
 use slotgc::{Gc, Trace, Tracer};
 
-/// How many steps, seeds or sizes the longest tests skip for each one that they try. None where they are compiled as
-/// users have them; in zeal mode, under a sanitizer and on an emulated machine each try takes many times as long.
+/// How many steps, seeds or sizes the longest tests skip for each one that they try. None where they are
+/// compiled as users have them; in zeal mode, under a sanitizer and on an emulated machine each try takes
+/// many times as long.
 pub(crate) const APART: usize = if cfg!(any(gc_zeal, slotgc_table)) { 4 } else { 1 };
 
 /// Maps and sets keyed by handles: those of the crate, or what its docs recommend without std.

@@ -102,6 +102,7 @@ pub(crate) fn is_plain(ty: &Type, parameters: &[&Ident]) -> bool {
         "LinkedList",
         "Mutex",
         "RwLock",
+        "GcRwLock",
         "OnceLock",
         "WeakKeyMap",
         "WeakSet",

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, OnceLock, RwLock};
 
-use slotgc::{Budget, Gc, Heap, Phase, Root, Trace, WeakKeyMap, WeakSet};
+use slotgc::{Budget, Gc, GcRwLock, Heap, Phase, Root, Trace, WeakKeyMap, WeakSet};
 
 type Text = Option<Gc<String>>;
 
@@ -18,6 +18,12 @@ impl Lock for Mutex<Text> {
 }
 
 impl Lock for RwLock<Text> {
+    fn store(&self, gc: Gc<String>) {
+        *self.write().unwrap() = Some(gc);
+    }
+}
+
+impl Lock for GcRwLock<Text> {
     fn store(&self, gc: Gc<String>) {
         *self.write().unwrap() = Some(gc);
     }
@@ -86,15 +92,15 @@ fn check_lock<T: Lock>(make: impl Fn() -> T) {
 fn a_young_object_behind_a_lock_survives_whatever_phase_the_lock_was_made_in() {
     check_lock(Mutex::<Text>::default);
     check_lock(RwLock::<Text>::default);
+    check_lock(GcRwLock::<Text>::default);
     check_lock(OnceLock::<Gc<String>>::default);
     check_lock(|| Deep { lists: vec![None, Some(Box::default())] });
 }
 
-#[test]
-fn a_young_object_behind_a_lock_survives_whatever_phase_it_was_put_there() {
+fn check_phases<T: Lock>() {
     for put_in in PHASES {
         let (mut heap, _set) = busy();
-        let shared = heap.alloc_root(Mutex::new(None));
+        let shared = heap.alloc_root(T::default());
         heap.collect();
         (0..40).for_each(|number| drop(heap.alloc_root(number.to_string())));
         step_to(&mut heap, put_in);
@@ -108,6 +114,12 @@ fn a_young_object_behind_a_lock_survives_whatever_phase_it_was_put_there() {
         heap.collect();
         assert!(heap.is_alive(young), "put there in {put_in:?}");
     }
+}
+
+#[test]
+fn a_young_object_behind_a_lock_survives_whatever_phase_it_was_put_there() {
+    check_phases::<Mutex<Text>>();
+    check_phases::<GcRwLock<Text>>();
 }
 
 #[test]
@@ -128,13 +140,17 @@ fn a_weak_set_made_during_a_cycle_is_exact_after_the_next_minor_collection() {
 
 #[test]
 fn a_store_through_a_lock_inside_a_weak_maps_value_is_seen() {
-    type Table = WeakKeyMap<u64, Mutex<Text>>;
+    check_values::<Mutex<Text>>();
+    check_values::<GcRwLock<Text>>();
+}
+
+fn check_values<T: Lock>() {
     for entries in [1, 40, 1000] {
         let mut heap = Heap::new();
         let keys: Vec<_> = (0..entries).map(|key| heap.alloc_root(key)).collect();
-        let table = heap.alloc_root(Table::new());
+        let table = heap.alloc_root(WeakKeyMap::<u64, T>::new());
         for key in &keys {
-            heap[&table].insert(key, Mutex::new(None));
+            heap[&table].insert(key, T::default());
         }
         heap.collect();
         heap.collect_minor();

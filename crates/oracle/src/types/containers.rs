@@ -95,21 +95,25 @@ impl ToOwned for Number {
     }
 }
 
-/// What is added to a value of a `WeakKeyMap` through `&`, behind one of std's locks.
+/// What is added to a value of a `WeakKeyMap` through `&`, behind one of std's locks or the crate's.
 #[derive(Debug)]
 #[cfg_attr(feature = "std", derive(Trace))]
 enum Late {
     Mutex(Mutex<Vec<Link>>),
     RwLock(RwLock<Vec<Link>>),
     Once(OnceLock<Link>),
+    #[cfg(feature = "std")]
+    Noted(slotgc::GcRwLock<Vec<Link>>),
 }
 
 impl Late {
-    /// One of the three.
+    /// One of them.
     fn new(number: u64) -> Self {
-        match number % 3 {
+        match number % 4 {
             0 => Late::Mutex(Mutex::default()),
             1 => Late::RwLock(RwLock::default()),
+            #[cfg(feature = "std")]
+            2 => Late::Noted(slotgc::GcRwLock::default()),
             _ => Late::Once(OnceLock::new()),
         }
     }
@@ -120,6 +124,8 @@ impl Late {
             Late::Mutex(links) => links.lock().unwrap_or_else(PoisonError::into_inner).push(link),
             Late::RwLock(links) => links.write().unwrap_or_else(PoisonError::into_inner).push(link),
             Late::Once(once) => return once.set(link).is_ok(),
+            #[cfg(feature = "std")]
+            Late::Noted(links) => links.write().unwrap_or_else(PoisonError::into_inner).push(link),
         }
         true
     }
@@ -130,6 +136,8 @@ impl Late {
             Late::Mutex(links) => links.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             Late::RwLock(links) => links.read().unwrap_or_else(PoisonError::into_inner).clone(),
             Late::Once(once) => once.get().copied().into_iter().collect(),
+            #[cfg(feature = "std")]
+            Late::Noted(links) => links.read().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 
@@ -139,6 +147,8 @@ impl Late {
             Late::Mutex(links) => std::mem::take(links.get_mut().unwrap_or_else(PoisonError::into_inner)),
             Late::RwLock(links) => std::mem::take(links.get_mut().unwrap_or_else(PoisonError::into_inner)),
             Late::Once(once) => once.take().into_iter().collect(),
+            #[cfg(feature = "std")]
+            Late::Noted(links) => std::mem::take(links.get_mut().unwrap_or_else(PoisonError::into_inner)),
         }
     }
 }
@@ -149,6 +159,8 @@ impl Clone for Late {
             Late::Mutex(_) => Late::Mutex(Mutex::new(self.links())),
             Late::RwLock(_) => Late::RwLock(RwLock::new(self.links())),
             Late::Once(once) => Late::Once(once.clone()),
+            #[cfg(feature = "std")]
+            Late::Noted(links) => Late::Noted(links.clone()),
         }
     }
 }

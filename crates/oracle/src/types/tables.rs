@@ -213,6 +213,8 @@ impl Object for Shelf {
 pub(crate) enum Locked {
     Mutex(Mutex<Shelf>),
     RwLock(RwLock<Shelf>),
+    #[cfg(feature = "std")]
+    Noted(slotgc::GcRwLock<Shelf>),
 }
 
 /// Without its feature `std` the crate traces no locks, so a type with one implements what the crate does for
@@ -236,6 +238,18 @@ impl Locked {
         match self {
             Locked::Mutex(shelf) => f(&mut shelf.lock().unwrap_or_else(PoisonError::into_inner)),
             Locked::RwLock(shelf) => f(&mut shelf.write().unwrap_or_else(PoisonError::into_inner)),
+            #[cfg(feature = "std")]
+            Locked::Noted(shelf) => f(&mut shelf.write().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+
+    /// Looks without changing anything: a lock that tells when it is written must not tell then.
+    fn look<R>(&self, f: impl FnOnce(&Shelf) -> R) -> R {
+        match self {
+            Locked::Mutex(shelf) => f(&shelf.lock().unwrap_or_else(PoisonError::into_inner)),
+            Locked::RwLock(shelf) => f(&shelf.read().unwrap_or_else(PoisonError::into_inner)),
+            #[cfg(feature = "std")]
+            Locked::Noted(shelf) => f(&shelf.read().unwrap_or_else(PoisonError::into_inner)),
         }
     }
 
@@ -244,13 +258,15 @@ impl Locked {
         match self {
             Locked::Mutex(shelf) => shelf.get_mut().unwrap_or_else(PoisonError::into_inner),
             Locked::RwLock(shelf) => shelf.get_mut().unwrap_or_else(PoisonError::into_inner),
+            #[cfg(feature = "std")]
+            Locked::Noted(shelf) => shelf.get_mut().unwrap_or_else(PoisonError::into_inner),
         }
     }
 }
 
 impl View for Locked {
     fn holds(&self, id: ObjectId, contents: &Contents) -> bool {
-        self.with(|shelf| shelf.holds(id, contents))
+        self.look(|shelf| shelf.holds(id, contents))
     }
 
     fn store(&mut self, contents: &Contents) {
@@ -279,15 +295,18 @@ impl View for Locked {
     }
 
     fn has(&self, entry: Named) -> Option<bool> {
-        self.with(|shelf| shelf.has(entry))
+        self.look(|shelf| shelf.has(entry))
     }
 }
 
 impl Object for Locked {
     fn make(id: ObjectId, contents: &Contents) -> Self {
         let shelf = Shelf::make(id, contents);
-        match id.0 % 2 {
+        // Mixed, so that programs in which every third object is one have all kinds.
+        match (id.0.wrapping_mul(0x9e37_79b9) >> 16) % 3 {
             0 => Locked::Mutex(Mutex::new(shelf)),
+            #[cfg(feature = "std")]
+            1 => Locked::Noted(slotgc::GcRwLock::new(shelf)),
             _ => Locked::RwLock(RwLock::new(shelf)),
         }
     }
