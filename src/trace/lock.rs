@@ -22,7 +22,7 @@ use crate::trace::{Inspector, Links, Liveness, Trace, Tracer};
 /// [`RwLock`]: it can be poisoned, and a guard that was leaked hides the value from collections.
 ///
 /// `read` costs what it costs in std; the first `write` after a trace appends eight bytes to a list behind
-/// two more locks that are held for that long. Memory: 56 bytes more than std's on a 64-bit target.
+/// two more locks that are held for that long. Memory: 48 bytes more than std's on a 64-bit target.
 ///
 /// # Examples
 /// ```
