@@ -8,6 +8,7 @@ mod handles;
 mod heap;
 mod key_maps;
 mod objects;
+#[cfg(feature = "std")]
 mod panics;
 mod roots;
 mod steps;

@@ -89,7 +89,8 @@ fn draw_all(text: &mut String, runs: &[Run], budget_ms: f64) -> Result<(), Box<d
     Ok(())
 }
 
-/// Points for these values, of which none is below `least`; if a point covers several frames, their largest value.
+/// Points for these values, of which none is below `least`; if a point covers several frames, their largest
+/// value.
 fn columns(values: &[f64], least: f64) -> impl Iterator<Item = (usize, f64)> {
     let frames = values.len().div_ceil(MOST_COLUMNS).max(1);
     let largest = move |values: &[f64]| values.iter().copied().fold(least, f64::max);
