@@ -149,5 +149,8 @@ fn mutations(at: u8) -> Vec<Vec<Op>> {
     let step = Op::Step { units: Units::Few(1), source: Source::Logged };
     all.push([&keep[..], &keep, &[step, young(Kind::Node), Op::Keep(0)]].concat());
     all.push([&keep[..], &[Op::Minor(Source::Logged), Op::Forget(0)], &keep].concat());
+    // Forgotten again before it was reported.
+    let forgotten = [Op::Forget(1), Op::Minor(Source::Logged)];
+    all.push([&keep[..], &[Op::Minor(Source::Logged)], &keep, &forgotten].concat());
     all
 }

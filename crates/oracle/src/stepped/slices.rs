@@ -42,7 +42,9 @@ impl Runner {
         let mut frame = Frame::new(call, source);
         frame.extra = contents.clone();
         if source == Source::Logged {
-            let changed = self.changed.iter().map(|index| self.link(*index)).collect();
+            // Not what it forgot again before it was asked: a minor collection would keep that too.
+            let changed = self.changed.iter().filter(|index| self.kept.contains(index));
+            let changed = changed.map(|index| self.link(*index)).collect();
             let logged = Logged { all: contents, changed, log: mem::take(&mut self.log) };
             let report = self.framed(frame, |heap| f(heap, &logged));
             self.log = logged.log;
